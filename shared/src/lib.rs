@@ -1,0 +1,1 @@
+//! Errand's core: the life of a task, the stores and queues it lives in, and what runs it. Knows no Lambda event.
