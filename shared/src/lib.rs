@@ -1,1 +1,6 @@
 //! Errand's core: the life of a task, the stores and queues it lives in, and what runs it. Knows no Lambda event.
+
+pub mod clock;
+pub mod ids;
+pub mod json;
+pub mod redact;

@@ -1,0 +1,149 @@
+//! Names and ids: what may end up in a key, and how task ids are made.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+use uuid::Uuid;
+
+/// A tenant, project, queue, lane, task type or record kind: 1 to 64 of `A-Z a-z 0-9 _ . -`.
+///
+/// Narrow on purpose: these are joined with `#` into DynamoDB keys and stand in URLs and metrics.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Name(Arc<str>);
+
+/// An outside system's identifier (user, context, record): 1 to 128 printable ASCII characters
+/// without space, `/`, `#`, `?`, `%`, `"` and `\`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Id(Arc<str>);
+
+/// Why a text is not a [`Name`] or an [`Id`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Not a name.
+    #[error("expected 1 to 64 of the characters A-Z a-z 0-9 _ . -")]
+    Name,
+    /// Not an id.
+    #[error(r#"expected 1 to 128 printable characters without space, / # ? % " or \"#)]
+    Id,
+}
+
+impl Name {
+    /// Checks `text` and makes it a name.
+    pub fn new(text: &str) -> Result<Self, NameError> {
+        let fits = (1..=64).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+        if fits { Ok(Self(text.into())) } else { Err(NameError::Name) }
+    }
+
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Name {
+    /// `default`: the tenant, project, queue and lane of whoever names none.
+    fn default() -> Self {
+        Self("default".into())
+    }
+}
+
+impl Id {
+    /// Checks `text` and makes it an id.
+    pub fn new(text: &str) -> Result<Self, NameError> {
+        let fits = (1..=128).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'/' | b'#' | b'?' | b'%' | b'"' | b'\\'));
+        if fits { Ok(Self(text.into())) } else { Err(NameError::Id) }
+    }
+
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Uuid> for Id {
+    fn from(id: Uuid) -> Self {
+        Self(id.to_string().into())
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Self::new(&std::borrow::Cow::<'de, str>::deserialize(d)?).map_err(de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Self::new(&std::borrow::Cow::<'de, str>::deserialize(d)?).map_err(de::Error::custom)
+    }
+}
+
+/// Where a task is found: every read and write of a task names its tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TaskKey {
+    /// Whose task it is.
+    pub tenant: Name,
+    /// Which one.
+    #[serde(rename = "task")]
+    pub id: Uuid,
+}
+
+/// Our namespace for UUIDv5 ids, drawn once at random; changing it would un-deduplicate every stored key.
+const NAMESPACE: Uuid = Uuid::from_u128(0x7c1b_5bd3_0a43_4f0e_9d5e_2f6f_6b1c_88a4);
+
+/// A new random, time-ordered id (UUIDv7).
+pub fn fresh() -> Uuid {
+    Uuid::now_v7()
+}
+
+/// The id that (tenant, project, key) always has: UUIDv5 over the parts, each with its length before
+/// it so that `("ab", "c")` and `("a", "bc")` differ.
+pub fn keyed(tenant: &Name, project: &Name, key: &str) -> Uuid {
+    derived(&[tenant.as_str(), project.as_str(), key])
+}
+
+/// The id that these parts, in this order, always have.
+pub fn derived(parts: &[&str]) -> Uuid {
+    let mut bytes = Vec::with_capacity(parts.iter().map(|p| p.len() + 8).sum());
+    for part in parts {
+        bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    Uuid::new_v5(&NAMESPACE, &bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_a_separator_is_refused() {
+        for bad in ["", "a/b#c", "a b", "ä", "a\0", &"x".repeat(65)] {
+            assert_eq!(Name::new(bad), Err(NameError::Name), "{bad:?}");
+        }
+        assert!(Name::new("acme.prod-1_x").is_ok());
+    }
+
+    #[test]
+    fn keyed_ids_do_not_collide_across_part_borders() {
+        let name = |s| Name::new(s).unwrap();
+        assert_eq!(keyed(&name("ab"), &name("c"), "k"), keyed(&name("ab"), &name("c"), "k"));
+        assert_ne!(keyed(&name("ab"), &name("c"), "k"), keyed(&name("a"), &name("bc"), "k"));
+    }
+}
