@@ -3,4 +3,7 @@
 pub mod clock;
 pub mod ids;
 pub mod json;
+pub mod lifecycle;
+pub mod log;
 pub mod redact;
+pub mod retry;

@@ -1,0 +1,17 @@
+//! The life of a task: its states, what may happen to it, and the one function that changes it.
+
+mod accept;
+mod apply;
+mod event;
+mod failure;
+mod state;
+mod task;
+mod wake;
+
+pub use accept::NewTask;
+pub use apply::{Transition, apply};
+pub use event::{Event, Fence, Rejected, Report, Settlement};
+pub use failure::{ERROR_BYTES, Failure, FailureKind};
+pub use state::{State, Status};
+pub use task::{Attempt, Priority, Task};
+pub use wake::{Hint, MAX_HINT_DELAY, hint, lease};

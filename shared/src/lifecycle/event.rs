@@ -1,0 +1,157 @@
+//! What can happen to a task, and why it may be refused.
+
+use uuid::Uuid;
+
+use super::{Failure, FailureKind, Status};
+use crate::{clock::Timestamp, json::Json};
+
+/// What a worker must show to write: the execution it was given and the id it drew for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fence {
+    /// `executions` as its claim left it.
+    pub executions: u32,
+    /// The worker id of its claim.
+    pub worker: Uuid,
+}
+
+/// What the action log keeps of an execution besides its outcome.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// One short description for each effect committed.
+    pub effects: Vec<String>,
+    /// The model that was called, if one was.
+    pub model: Option<String>,
+    /// Tokens read by the model.
+    pub tokens_in: Option<u64>,
+    /// Tokens written by the model.
+    pub tokens_out: Option<u64>,
+    /// What the model calls cost, in USD.
+    pub cost_usd: Option<f64>,
+}
+
+/// How a worker ends an execution.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Settlement {
+    /// Done, with this output.
+    Complete(Json),
+    /// Nothing went wrong; again at `run_at`.
+    Snooze {
+        /// When to run again.
+        run_at: Timestamp,
+        /// Whether the message in hand was hidden until then.
+        hinted: bool,
+    },
+    /// Failed; again at `run_at` if a retry is left, else failed for good.
+    Retry {
+        /// When to run again.
+        run_at: Timestamp,
+        /// What went wrong.
+        failure: Failure,
+        /// Whether the message in hand was hidden until then.
+        hinted: bool,
+    },
+    /// Failed for good.
+    Fail {
+        /// What went wrong.
+        failure: Failure,
+    },
+    /// Not to be done after all.
+    Cancel {
+        /// Why.
+        reason: String,
+    },
+    /// Needs something from a person.
+    Block {
+        /// What it needs.
+        reason: String,
+    },
+}
+
+/// Something that happens to a task.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A worker takes it.
+    Claim {
+        /// A fresh id of the worker for this claim.
+        worker: Uuid,
+    },
+    /// Its worker goes on working.
+    Renew {
+        /// The worker's fence.
+        fence: Fence,
+    },
+    /// Its worker is through with this execution.
+    Settle {
+        /// The worker's fence.
+        fence: Fence,
+        /// How it ended.
+        settlement: Settlement,
+        /// What the log keeps of it.
+        report: Report,
+    },
+    /// The poller gives up on its worker.
+    Reap {
+        /// After so many losses in a drive it fails.
+        max_losses: u32,
+        /// From -1 to 1: where in the jitter's range the next try lies.
+        jitter: f64,
+    },
+    /// The poller has sent a message for it.
+    Notify,
+    /// The dead letter of its failure at `ended_at` was sent.
+    DeadLettered {
+        /// `ended_at` of the failure it speaks of.
+        ended_at: Timestamp,
+    },
+    /// It waited too long.
+    Expire {
+        /// `expired`, or `unknown_type` for one that no deployed version knows.
+        kind: FailureKind,
+    },
+    /// Somebody calls it off.
+    Cancel {
+        /// Why.
+        reason: String,
+        /// Who.
+        by: String,
+    },
+    /// Somebody moves its start.
+    Reschedule {
+        /// The new start.
+        run_at: Timestamp,
+        /// Who.
+        by: String,
+    },
+    /// Somebody sets an ended task going again.
+    Redrive {
+        /// A word to the handler.
+        note: Option<String>,
+        /// Who.
+        by: String,
+        /// Only if it is failed at this number of executions (a dead letter moved back).
+        failed_at: Option<u32>,
+    },
+}
+
+/// Why an event does not apply. An ordinary answer, not an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    /// Its time has not come.
+    #[error("not due before {0}")]
+    NotDue(Timestamp),
+    /// A worker holds it.
+    #[error("held by a worker until {0}")]
+    Held(Timestamp),
+    /// It is no longer this worker's.
+    #[error("the lease was lost")]
+    LeaseLost,
+    /// It has ended.
+    #[error("already {}", .0.as_str())]
+    Ended(Status),
+    /// It has not ended, or not in the way the event speaks of.
+    #[error("still {}", .0.as_str())]
+    NotEnded(Status),
+    /// Its `expires_at` has passed; only `Expire` applies.
+    #[error("expired at {0}")]
+    Expired(Timestamp),
+}
