@@ -7,3 +7,4 @@ pub mod lifecycle;
 pub mod log;
 pub mod redact;
 pub mod retry;
+pub mod store;

@@ -1,0 +1,200 @@
+//! Where tasks, their log and domain records live: one trait, and what its calls carry.
+//!
+//! A store makes changes atomic and holds no rules: it is handed finished transitions. One conformance suite
+//! runs on every implementation; [`MemoryStore`] is the reference.
+
+mod commit;
+mod listing;
+mod memory;
+mod record;
+
+use async_trait::async_trait;
+
+pub use commit::{Commit, Expect, Part, Patch, RecordWrite, TaskWrite};
+pub use listing::{Bucket, Filter, ListQuery, Listing, Page, Position};
+pub use memory::MemoryStore;
+pub use record::{Doc, Record, RecordKey, Related, Relation, RelationKind};
+
+use crate::{
+    clock::Timestamp,
+    ids::{Name, TaskKey},
+    lifecycle::Task,
+    log::LogEntry,
+};
+
+/// The most bytes an item's payload or output may have.
+pub const BODY_BYTES: usize = 256 * 1024;
+
+/// What one commit may carry: DynamoDB's limit for a transaction, so that every store refuses the same.
+pub const COMMIT_ITEMS: usize = 100;
+
+/// The most bytes one commit may carry, for the same reason.
+pub const COMMIT_BYTES: usize = 4 * 1024 * 1024;
+
+/// What came of inserting a task.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Inserted {
+    /// It was not there and is now.
+    New,
+    /// A task with this id was there already, and is untouched.
+    Existing(Box<Task>),
+}
+
+/// Why a store did not do what it was asked: one variant for each reaction of the caller.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Something is no longer as the commit expected; nothing of it was written. Read again and decide again.
+    #[error("changed meanwhile: {parts:?}")]
+    Conflict {
+        /// Every part whose precondition failed.
+        parts: Vec<Part>,
+    },
+    /// Too much at once, or in another's way; the same call may succeed a moment later.
+    #[error("the store is busy")]
+    Busy,
+    /// More than a commit or item can hold. Never succeeds.
+    #[error("too large: {0}")]
+    TooLarge(String),
+    /// What is stored cannot be read by this version.
+    #[error("stored {id} cannot be read")]
+    Corrupt {
+        /// Which item.
+        id: String,
+        /// What is wrong with it.
+        #[source]
+        source: anyhow::Error,
+    },
+    /// The store did not answer, or with an error that says nothing of the request.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] anyhow::Error),
+}
+
+/// Something whose `wake_at` has come.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Due {
+    /// What it is.
+    pub item: DueItem,
+    /// The time the index shows; it may lag behind the item.
+    pub wake_at: Timestamp,
+}
+
+/// What can be due.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum DueItem {
+    /// A task.
+    Task(TaskKey),
+    /// A record, such as an unpublished event.
+    Record(RecordKey),
+}
+
+/// What to count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Every task of the installation.
+    All,
+    /// One queue's.
+    Queue {
+        /// Whose.
+        tenant: Name,
+        /// Which project of theirs.
+        project: Name,
+        /// Which queue of it.
+        queue: Name,
+    },
+}
+
+/// How many tasks there are: tasks, not executions, and counted from what is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Stats {
+    /// Pending or running.
+    pub open: u64,
+    /// Ended well.
+    pub completed: u64,
+    /// Ended badly.
+    pub failed: u64,
+    /// Called off.
+    pub cancelled: u64,
+    /// Waiting for a person.
+    pub blocked: u64,
+}
+
+impl Stats {
+    /// The count of one bucket, for adding to.
+    pub fn count_mut(&mut self, bucket: Bucket) -> &mut u64 {
+        match bucket {
+            Bucket::Open => &mut self.open,
+            Bucket::Completed => &mut self.completed,
+            Bucket::Failed => &mut self.failed,
+            Bucket::Cancelled => &mut self.cancelled,
+            Bucket::Blocked => &mut self.blocked,
+        }
+    }
+}
+
+/// See the module. Every read names the tenant and answers "none" for another's; all reads of single items
+/// are strongly consistent, lists and `due` may lag.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Adds tasks; each answer stands for itself, in order. Recovery may assume: `New` is durable.
+    async fn insert(&self, tasks: Vec<Task>) -> Vec<Result<Inserted, StoreError>>;
+
+    /// The tasks at these keys, in order.
+    async fn tasks(&self, keys: &[TaskKey]) -> Vec<Result<Option<Task>, StoreError>>;
+
+    /// Makes each commit, all or nothing; each answer stands for itself, in order. A commit whose answer was lost
+    /// and that is made again answers `Ok` if the first try had landed and is still the newest.
+    async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), StoreError>>;
+
+    /// How many parts the due index has; `due` is asked for each from 0.
+    fn shards(&self) -> u16;
+
+    /// What in `shard` has `wake_at <= until`, oldest first.
+    async fn due(&self, shard: u16, until: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError>;
+
+    /// Moves an unreadable item's `wake_at` on, if it is still the one seen, so that it never fills a page.
+    async fn set_aside(&self, due: &Due, until: Timestamp) -> Result<(), StoreError>;
+
+    /// A page of tasks. With filters a page may be short, or empty, while its cursor goes on.
+    async fn list(
+        &self,
+        query: &ListQuery,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Page<Task, Position>, StoreError>;
+
+    /// A task's log rows after `after`, oldest first.
+    async fn log(&self, key: &TaskKey, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError>;
+
+    /// One record.
+    async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError>;
+
+    /// The records that a relation leads to, in the order of its sort keys; the cursor is opaque.
+    async fn records(
+        &self,
+        related: &Related,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Record, String>, StoreError>;
+
+    /// Counts; `None` where this store keeps none for the scope.
+    async fn stats(&self, scope: &Scope) -> Result<Option<Stats>, StoreError>;
+
+    /// Whether the store answers and is of the shape this version needs.
+    async fn check(&self) -> Result<(), StoreError>;
+}
+
+/// [`Store::tasks`] for one.
+pub async fn task(store: &dyn Store, key: &TaskKey) -> Result<Option<Task>, StoreError> {
+    // One key in, one answer out; a store that answers with none has broken its contract.
+    store.tasks(std::slice::from_ref(key)).await.pop().unwrap_or(Err(StoreError::Busy))
+}
+
+/// [`Store::commit`] for one.
+pub async fn commit(store: &dyn Store, commit: Commit) -> Result<(), StoreError> {
+    store.commit(vec![commit]).await.pop().unwrap_or(Err(StoreError::Busy))
+}
+
+/// [`Store::insert`] for one.
+pub async fn insert(store: &dyn Store, task: Task) -> Result<Inserted, StoreError> {
+    store.insert(vec![task]).await.pop().unwrap_or(Err(StoreError::Busy))
+}

@@ -1,0 +1,187 @@
+//! What is written together or not at all.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Doc, Record, RecordKey, Relation};
+use crate::{
+    clock::Timestamp,
+    ids::TaskKey,
+    lifecycle::{Fence, Task, Transition},
+};
+
+/// One all-or-nothing change: at most one task, and what goes with it.
+#[derive(Clone, Debug, Default)]
+pub struct Commit {
+    /// The task's part; `None` writes records alone.
+    pub task: Option<TaskWrite>,
+    /// Records written with it; no record twice.
+    pub records: Vec<RecordWrite>,
+    /// Tasks inserted with it, each put only if absent.
+    pub tasks: Vec<Task>,
+}
+
+/// What a commit does to its task.
+#[derive(Clone, Debug)]
+pub enum TaskWrite {
+    /// Puts the task (and adds the log row) if its stored version is `expected`. `transition.task.version` must
+    /// be fresh: if the stored version is already that one, an earlier try of this very write has landed.
+    Change {
+        /// The version the transition was made from.
+        expected: Uuid,
+        /// What to store.
+        transition: Box<Transition>,
+    },
+    /// Writes nothing to the task, but demands that it still runs under this fence.
+    Step {
+        /// Which task.
+        key: TaskKey,
+        /// The worker's fence.
+        fence: Fence,
+    },
+}
+
+/// A write of one record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RecordWrite {
+    /// Puts the whole record; its `version` is fresh.
+    Put {
+        /// What to store.
+        record: Box<Record>,
+        /// What must hold before.
+        expect: Expect,
+    },
+    /// Changes fields of a record that exists.
+    Patch {
+        /// Which record.
+        key: RecordKey,
+        /// What changes.
+        patch: Patch,
+        /// What must hold before, besides that it exists.
+        expect: Expect,
+        /// The fresh version.
+        version: Uuid,
+        /// Becomes `updated_at`.
+        at: Timestamp,
+    },
+}
+
+/// What must hold of a record for a write to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// It is not there.
+    Absent,
+    /// It has this version.
+    Version(Uuid),
+    /// Anything (for a patch: that it is there).
+    Any,
+}
+
+/// Changes to a record's fields; top-level fields only.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Patch {
+    /// Fields to set; `null` removes one.
+    pub set: Doc,
+    /// Numbers to add to; an absent field counts as 0. Never a field that `set` names too.
+    pub add: BTreeMap<String, i64>,
+    /// The new owner relation, or its end.
+    pub owner: Option<Option<Relation>>,
+    /// The new `wake_at`, or its end.
+    pub wake_at: Option<Option<Timestamp>>,
+}
+
+/// A part of a commit, for saying which one failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The task's version or fence.
+    Task,
+    /// The record at this place in [`Commit::records`].
+    Record(usize),
+    /// The task at this place in [`Commit::tasks`], which is there already.
+    NewTask(usize),
+}
+
+impl Commit {
+    /// The commit of `transition` alone, drawn from a task of version `expected`.
+    pub fn change(expected: Uuid, transition: Transition) -> Self {
+        Self { task: Some(TaskWrite::Change { expected, transition: Box::new(transition) }), ..Self::default() }
+    }
+
+    /// How many items it touches, the log row included: what [`super::COMMIT_ITEMS`] limits.
+    pub fn items(&self) -> usize {
+        let task = match &self.task {
+            Some(TaskWrite::Change { transition, .. }) => 1 + usize::from(transition.log.is_some()),
+            Some(TaskWrite::Step { .. }) => 1,
+            None => 0,
+        };
+        // A new task may have its payload in an item of its own.
+        task + self.records.len() + 2 * self.tasks.len()
+    }
+}
+
+impl RecordWrite {
+    /// Which record it writes.
+    pub fn key(&self) -> &RecordKey {
+        match self {
+            RecordWrite::Put { record, .. } => &record.key,
+            RecordWrite::Patch { key, .. } => key,
+        }
+    }
+
+    /// The version it leaves behind.
+    pub fn version(&self) -> Uuid {
+        match self {
+            RecordWrite::Put { record, .. } => record.version,
+            RecordWrite::Patch { version, .. } => *version,
+        }
+    }
+
+    /// Whether `stored` is as this write expects it.
+    pub fn expects(&self, stored: Option<&Record>) -> bool {
+        let (expect, must_exist) = match self {
+            RecordWrite::Put { expect, .. } => (expect, false),
+            RecordWrite::Patch { expect, .. } => (expect, true),
+        };
+        match (expect, stored) {
+            (Expect::Absent, stored) => stored.is_none(),
+            (Expect::Version(v), Some(stored)) => stored.version == *v,
+            (Expect::Version(_), None) => false,
+            (Expect::Any, stored) => stored.is_some() || !must_exist,
+        }
+    }
+
+    /// The record after this write: the rule for stores that keep whole documents. `stored` is as expected.
+    pub fn result(self, stored: Option<Record>) -> Option<Record> {
+        match self {
+            RecordWrite::Put { record, .. } => Some(*record),
+            RecordWrite::Patch { patch, version, at, .. } => {
+                stored.map(|record| Record { version, updated_at: at, ..patch.applied(record) })
+            }
+        }
+    }
+}
+
+impl Patch {
+    fn applied(self, mut record: Record) -> Record {
+        for (field, value) in self.set {
+            if value.is_null() {
+                record.doc.remove(&field);
+            } else {
+                record.doc.insert(field, value);
+            }
+        }
+        for (field, by) in self.add {
+            let old = record.doc.get(&field).and_then(Value::as_i64).unwrap_or(0);
+            record.doc.insert(field, old.saturating_add(by).into());
+        }
+        if let Some(owner) = self.owner {
+            record.owner = owner;
+        }
+        if let Some(wake_at) = self.wake_at {
+            record.wake_at = wake_at;
+        }
+        record
+    }
+}

@@ -1,0 +1,225 @@
+//! The store in memory: the reference the others are measured against. Nothing survives the process.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::{
+    Bucket, Commit, Due, DueItem, Inserted, ListQuery, Page, Part, Position, Record, RecordKey, Related, Scope, Stats,
+    Store, StoreError, TaskWrite,
+};
+use crate::{clock::Timestamp, ids::TaskKey, lifecycle::Task, log::LogEntry};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct MemoryStore(Mutex<Tables>);
+
+#[derive(Debug, Default)]
+struct Tables {
+    tasks: BTreeMap<Uuid, Task>,
+    log: BTreeMap<(Uuid, u64), LogEntry>,
+    records: BTreeMap<RecordKey, Record>,
+}
+
+impl MemoryStore {
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        // A panic while the lock was held cannot leave a table half-written: every write is one map operation
+        // after all checks.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables {
+    fn insert(&mut self, task: Task) -> Inserted {
+        match self.tasks.get(&task.key.id) {
+            Some(there) if there.version == task.version => Inserted::New, // our own first try
+            Some(there) => Inserted::Existing(Box::new(there.clone())),
+            None => {
+                self.tasks.insert(task.key.id, task);
+                Inserted::New
+            }
+        }
+    }
+
+    /// The parts of `commit` that are not as it expects.
+    fn conflicts(&self, commit: &Commit) -> Vec<Part> {
+        let task = match &commit.task {
+            Some(TaskWrite::Change { expected, transition }) => {
+                self.task(&transition.task.key).is_some_and(|task| task.version == *expected)
+            }
+            Some(TaskWrite::Step { key, fence }) => self.task(key).and_then(Task::fence) == Some(*fence),
+            None => true,
+        };
+        let records = commit.records.iter().enumerate();
+        let records = records.filter(|(_, w)| !w.expects(self.records.get(w.key()))).map(|(n, _)| Part::Record(n));
+        let tasks = commit.tasks.iter().enumerate();
+        let tasks = tasks.filter(|(_, t)| self.tasks.contains_key(&t.key.id)).map(|(n, _)| Part::NewTask(n));
+        (!task).then_some(Part::Task).into_iter().chain(records).chain(tasks).collect()
+    }
+
+    /// Whether an earlier try of this very commit is what the store holds.
+    fn landed(&self, commit: &Commit) -> bool {
+        match (&commit.task, commit.records.first()) {
+            (Some(TaskWrite::Change { transition, .. }), _) => {
+                self.task(&transition.task.key).is_some_and(|task| task.version == transition.task.version)
+            }
+            (_, Some(write)) => self.records.get(write.key()).is_some_and(|r| r.version == write.version()),
+            (_, None) => false,
+        }
+    }
+
+    fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
+        if commit.items() > super::COMMIT_ITEMS {
+            return Err(StoreError::TooLarge(format!("{} items in one commit", commit.items())));
+        }
+        let parts = self.conflicts(&commit);
+        if !parts.is_empty() {
+            return if self.landed(&commit) { Ok(()) } else { Err(StoreError::Conflict { parts }) };
+        }
+        if let Some(TaskWrite::Change { transition, .. }) = commit.task {
+            self.log.extend(transition.log.map(|row| ((row.key.id, row.seq), row)));
+            self.tasks.insert(transition.task.key.id, transition.task);
+        }
+        for write in commit.records {
+            let key = write.key().clone();
+            let stored = self.records.remove(&key);
+            self.records.extend(write.result(stored).map(|record| (key, record)));
+        }
+        self.tasks.extend(commit.tasks.into_iter().map(|task| (task.key.id, task)));
+        Ok(())
+    }
+
+    fn task(&self, key: &TaskKey) -> Option<&Task> {
+        self.tasks.get(&key.id).filter(|task| task.key.tenant == key.tenant)
+    }
+
+    fn due(&self) -> impl Iterator<Item = Due> {
+        let tasks = self.tasks.values().map(|t| (DueItem::Task(t.key.clone()), t.wake_at));
+        let records = self.records.values().map(|r| (DueItem::Record(r.key.clone()), r.wake_at));
+        tasks.chain(records).filter_map(|(item, at)| at.map(|wake_at| Due { item, wake_at }))
+    }
+}
+
+/// The first `limit` of what is left of `all` (in order) after `after`, and where to go on.
+fn page<T, C: Clone>(all: impl Iterator<Item = (C, T)>, limit: usize) -> Page<T, C> {
+    let mut rest = all.peekable();
+    let found: Vec<(C, T)> = rest.by_ref().take(limit).collect();
+    let next = rest.peek().and_then(|_| found.last().map(|(at, _)| at.clone()));
+    Page { items: found.into_iter().map(|(_, item)| item).collect(), next }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn insert(&self, tasks: Vec<Task>) -> Vec<Result<Inserted, StoreError>> {
+        let mut tables = self.tables();
+        tasks.into_iter().map(|task| Ok(tables.insert(task))).collect()
+    }
+
+    async fn tasks(&self, keys: &[TaskKey]) -> Vec<Result<Option<Task>, StoreError>> {
+        let tables = self.tables();
+        keys.iter().map(|key| Ok(tables.task(key).cloned())).collect()
+    }
+
+    async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), StoreError>> {
+        let mut tables = self.tables();
+        commits.into_iter().map(|commit| tables.commit(commit)).collect()
+    }
+
+    fn shards(&self) -> u16 {
+        1
+    }
+
+    async fn due(&self, _shard: u16, until: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
+        let mut due: Vec<Due> = self.tables().due().filter(|due| due.wake_at <= until).collect();
+        due.sort_by_key(|due| due.wake_at);
+        due.truncate(limit);
+        Ok(due)
+    }
+
+    async fn set_aside(&self, due: &Due, until: Timestamp) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        let wake_at = match &due.item {
+            DueItem::Task(key) => tables.tasks.get_mut(&key.id).map(|task| &mut task.wake_at),
+            DueItem::Record(key) => tables.records.get_mut(key).map(|record| &mut record.wake_at),
+        };
+        if let Some(wake_at) = wake_at.filter(|at| **at == Some(due.wake_at)) {
+            *wake_at = Some(until);
+        }
+        Ok(())
+    }
+
+    async fn list(
+        &self,
+        query: &ListQuery,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Page<Task, Position>, StoreError> {
+        let tables = self.tables();
+        let of_tenant = tables.tasks.values().filter(|task| task.key.tenant == query.tenant);
+        let mut found: Vec<(Position, &Task)> =
+            of_tenant.filter_map(|task| Some((query.listing.position(task)?, task))).collect();
+        found.sort_by_key(|(position, _)| *position);
+        if query.listing.newest_first() {
+            found.reverse();
+        }
+        let beyond =
+            |at: Position| after.is_none_or(|after| if query.listing.newest_first() { at < after } else { at > after });
+        let shown = found.into_iter().filter(|(at, task)| beyond(*at) && query.filter.shows(task));
+        Ok(page(shown.map(|(at, task)| (at, task.clone())), limit))
+    }
+
+    async fn log(&self, key: &TaskKey, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
+        let tables = self.tables();
+        let rows = tables.log.range((key.id, after + 1)..=(key.id, u64::MAX));
+        let rows = rows.filter(|(_, row)| row.key.tenant == key.tenant);
+        Ok(page(rows.map(|((_, seq), row)| (*seq, row.clone())), limit))
+    }
+
+    async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
+        Ok(self.tables().records.get(key).cloned())
+    }
+
+    async fn records(
+        &self,
+        related: &Related,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Record, String>, StoreError> {
+        let tables = self.tables();
+        let of_kind = tables.records.values().filter(|r| r.key.tenant == related.tenant && r.key.kind == related.kind);
+        let mut found: Vec<(String, &Record)> = of_kind
+            .filter_map(|r| Some((r.relation(related.by).filter(|rel| rel.of == related.of)?, r)))
+            .map(|(relation, r)| (format!("{}#{}", relation.sort, r.key.id), r))
+            .collect();
+        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        if related.newest_first {
+            found.reverse();
+        }
+        let beyond = |at: &str| after.is_none_or(|after| if related.newest_first { at < after } else { at > after });
+        let rest = found.into_iter().filter(|(at, _)| beyond(at));
+        Ok(page(rest.map(|(at, r)| (at, r.clone())), limit))
+    }
+
+    async fn stats(&self, scope: &Scope) -> Result<Option<Stats>, StoreError> {
+        let tables = self.tables();
+        let in_scope = tables.tasks.values().filter(|task| match scope {
+            Scope::All => true,
+            Scope::Queue { tenant, project, queue } => {
+                task.key.tenant == *tenant && task.project == *project && task.queue == *queue
+            }
+        });
+        let mut stats = Stats::default();
+        for task in in_scope {
+            *stats.count_mut(Bucket::of(task.status())) += 1;
+        }
+        Ok(Some(stats))
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! Domain records: JSON documents with a version and at most two relations.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::{
+    clock::Timestamp,
+    ids::{Id, Name},
+};
+
+/// A record's fields.
+pub type Doc = Map<String, Value>;
+
+/// Where a record is found.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RecordKey {
+    /// Whose it is.
+    pub tenant: Name,
+    /// What sort of thing it is.
+    pub kind: Name,
+    /// Which one.
+    pub id: Id,
+}
+
+/// One of a record's two relations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RelationKind {
+    /// What it belongs to (a message to its conversation).
+    Parent,
+    /// Whose it is besides (a response to its expert).
+    Owner,
+}
+
+/// That a record belongs to another, and where in its order it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relation {
+    /// The other's id.
+    pub of: Id,
+    /// Compared as text; no `#` in it.
+    pub sort: String,
+}
+
+/// Which records to list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Related {
+    /// Whose.
+    pub tenant: Name,
+    /// Of what kind.
+    pub kind: Name,
+    /// By which relation.
+    pub by: RelationKind,
+    /// To what.
+    pub of: Id,
+    /// Largest sort key first.
+    pub newest_first: bool,
+}
+
+/// One record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Where it is found.
+    pub key: RecordKey,
+    /// A fresh id for every write.
+    pub version: Uuid,
+    /// Its fields.
+    pub doc: Doc,
+    /// What it belongs to.
+    pub parent: Option<Relation>,
+    /// Whose it is besides.
+    pub owner: Option<Relation>,
+    /// When the poller must look at it: an event not yet published.
+    pub wake_at: Option<Timestamp>,
+    /// When it was first written.
+    pub created_at: Timestamp,
+    /// When it was last written.
+    pub updated_at: Timestamp,
+}
+
+impl Record {
+    /// The relation of this kind, if it has one.
+    pub fn relation(&self, kind: RelationKind) -> Option<&Relation> {
+        match kind {
+            RelationKind::Parent => self.parent.as_ref(),
+            RelationKind::Owner => self.owner.as_ref(),
+        }
+    }
+}
