@@ -5,6 +5,7 @@ pub mod ids;
 pub mod json;
 pub mod lifecycle;
 pub mod log;
+pub mod queue;
 pub mod redact;
 pub mod retry;
 pub mod store;

@@ -1,0 +1,116 @@
+//! What travels on the queues.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{Name, TaskKey},
+    lifecycle::{Priority, Task},
+};
+
+/// Tasks that may run longer than this have a queue of their own, with batch size 1.
+pub const LONG_TIMEOUT_S: u32 = 60;
+
+/// One of Errand's queues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum QueueName {
+    /// Due tasks of one priority.
+    Work(Priority),
+    /// Due tasks that may run longer than [`LONG_TIMEOUT_S`].
+    Long,
+    /// Requests that other services publish.
+    Intake,
+    /// Tasks that failed, and messages that nothing could read.
+    DeadLetter,
+    /// Requests that could not be accepted.
+    IntakeDeadLetter,
+}
+
+impl QueueName {
+    /// Every queue.
+    pub const ALL: [QueueName; 8] = [
+        QueueName::Work(Priority::Urgent),
+        QueueName::Work(Priority::High),
+        QueueName::Work(Priority::Medium),
+        QueueName::Work(Priority::Low),
+        QueueName::Long,
+        QueueName::Intake,
+        QueueName::DeadLetter,
+        QueueName::IntakeDeadLetter,
+    ];
+
+    /// The queues whose messages `process-task` gets.
+    pub const WORK: [QueueName; 5] = [
+        QueueName::Work(Priority::Urgent),
+        QueueName::Work(Priority::High),
+        QueueName::Work(Priority::Medium),
+        QueueName::Work(Priority::Low),
+        QueueName::Long,
+    ];
+
+    /// The queue that `task`'s messages ride.
+    pub fn of(task: &Task) -> Self {
+        if task.timeout_s > LONG_TIMEOUT_S { QueueName::Long } else { QueueName::Work(task.priority) }
+    }
+
+    /// The name in configuration and ARNs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            QueueName::Work(priority) => priority.as_str(),
+            QueueName::Long => "long",
+            QueueName::Intake => "intake",
+            QueueName::DeadLetter => "dead-letter",
+            QueueName::IntakeDeadLetter => "intake-dead-letter",
+        }
+    }
+}
+
+/// The body of a message on a work queue, and of a dead letter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskMessage {
+    /// Which task.
+    #[serde(flatten)]
+    pub key: TaskKey,
+    /// On a dead letter: the executions it had failed at. Such a message on a work queue means "redrive, if it
+    /// is still failed there".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executions: Option<u32>,
+}
+
+/// A message to send.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutMessage {
+    /// Its body.
+    pub body: String,
+    /// Delivered no earlier than this from now; at most 900 s.
+    pub delay: Duration,
+    /// Whose it is, for fairness between tenants (SQS `MessageGroupId` on a standard queue).
+    pub group: Option<Name>,
+    /// String attributes.
+    pub attributes: Vec<(&'static str, String)>,
+}
+
+impl OutMessage {
+    /// "This task is due in `delay`."
+    pub fn hint(task: &Task, delay: Duration) -> Self {
+        Self { delay, group: Some(task.key.tenant.clone()), ..Self::about(task, None) }
+    }
+
+    /// "This task has failed": with type, tenant and reason as attributes.
+    pub fn dead_letter(task: &Task, reason: &str) -> Self {
+        let attributes = vec![
+            ("task_type", task.task_type.to_string()),
+            ("tenant", task.key.tenant.to_string()),
+            ("reason", if reason.is_empty() { "unknown".to_owned() } else { reason.to_owned() }),
+        ];
+        Self { attributes, ..Self::about(task, Some(task.executions)) }
+    }
+
+    fn about(task: &Task, executions: Option<u32>) -> Self {
+        let message = TaskMessage { key: task.key.clone(), executions };
+        // A name, a UUID and a number always have a JSON text.
+        let body = serde_json::to_string(&message).unwrap_or_default();
+        Self { body, delay: Duration::ZERO, group: None, attributes: Vec::new() }
+    }
+}
