@@ -37,6 +37,12 @@ impl Name {
         if fits { Ok(Self(text.into())) } else { Err(NameError::Name) }
     }
 
+    /// A name that stands in the code.
+    pub fn of(literal: &'static str) -> Self {
+        debug_assert!(Self::new(literal).is_ok(), "{literal:?} is not a name");
+        Self(literal.into())
+    }
+
     /// The text itself.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,10 +1,19 @@
 //! Errand's core: the life of a task, the stores and queues it lives in, and what runs it. Knows no Lambda event.
 
+pub mod api;
+pub mod app;
+pub mod change;
 pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod effects;
+pub mod handlers;
 pub mod ids;
 pub mod json;
 pub mod lifecycle;
 pub mod log;
+pub mod notify;
+pub mod outbox;
 pub mod queue;
 pub mod redact;
 pub mod retry;

@@ -151,7 +151,7 @@ impl LogEntry {
     }
 
     pub(crate) fn with_report(self, report: Report) -> Self {
-        let Report { effects, model, tokens_in, tokens_out, cost_usd } = report;
-        Self { effects, model, tokens_in, tokens_out, cost_usd, ..self }
+        let Report { model, tokens_in, tokens_out, cost_usd } = report;
+        Self { model, tokens_in, tokens_out, cost_usd, ..self }
     }
 }

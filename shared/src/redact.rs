@@ -6,6 +6,7 @@ use std::{
 };
 
 use regex::{Captures, Regex, RegexSet};
+use serde_json::Value;
 
 /// What a secret is replaced by; its key and a short prefix stay.
 const MASK: &str = "[redacted]";
@@ -24,6 +25,8 @@ const PATTERNS: [&str; 7] = [
     r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?",
 ];
 
+static KEY: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?i)(?:authorization|cookie|password|passwd|secret|token|api[_-]?key)$").ok());
 static ANY: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(PATTERNS).ok());
 static EACH: LazyLock<Vec<Regex>> = LazyLock::new(|| PATTERNS.iter().filter_map(|p| Regex::new(p).ok()).collect());
 static SECRETS: OnceLock<Vec<String>> = OnceLock::new();
@@ -58,6 +61,28 @@ pub fn text(input: &str) -> Cow<'_, str> {
     out
 }
 
+/// Takes the secrets out of a JSON value: whole values under a secret's key, and what is secret within texts.
+pub fn value(json: &mut Value) {
+    match json {
+        Value::String(held) => {
+            if let Cow::Owned(masked) = text(held) {
+                *held = masked;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(value),
+        Value::Object(fields) => {
+            for (key, field) in fields.iter_mut() {
+                if field.is_string() && KEY.as_ref().is_some_and(|secret| secret.is_match(key)) {
+                    *field = MASK.into();
+                } else {
+                    value(field);
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +110,14 @@ mod tests {
         ] {
             assert_eq!(text(input), expected);
         }
+    }
+
+    #[test]
+    fn json_is_masked_by_key_and_by_content() {
+        let mut json = serde_json::json!({"api_key": "k", "tokens": 5, "list": ["sk-abcdefgh1234", {"Cookie": "c"}]});
+        value(&mut json);
+        let expected = serde_json::json!({"api_key": MASK, "tokens": 5, "list": ["sk-[redacted]", {"Cookie": MASK}]});
+        assert_eq!(json, expected);
     }
 
     #[test]

@@ -14,11 +14,9 @@ pub struct Fence {
     pub worker: Uuid,
 }
 
-/// What the action log keeps of an execution besides its outcome.
+/// What an execution used, for the action log.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
-    /// One short description for each effect committed.
-    pub effects: Vec<String>,
     /// The model that was called, if one was.
     pub model: Option<String>,
     /// Tokens read by the model.

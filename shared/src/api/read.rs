@@ -1,0 +1,137 @@
+//! Reading JSON so that an error names the field and what was expected there.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+/// What is wrong with a request, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{message}")]
+pub struct FieldError {
+    /// The path of the field, such as `payload.description`; empty for the whole.
+    pub field: String,
+    /// What is wrong, in a sentence.
+    pub message: String,
+}
+
+impl FieldError {
+    /// An error at `field`.
+    pub fn at(field: &str, message: impl Into<String>) -> Self {
+        Self { field: field.to_owned(), message: message.into() }
+    }
+
+    /// The same, one level further in.
+    pub fn within(self, outer: &str) -> Self {
+        let field = match self.field.as_str() {
+            "" => outer.to_owned(),
+            index if index.starts_with('[') => format!("{outer}{index}"),
+            inner => format!("{outer}.{inner}"),
+        };
+        Self { field, message: self.message }
+    }
+}
+
+/// Reads a `T`, refusing fields it does not have and null characters (which no store or terminal takes well).
+pub fn read_strict<T: DeserializeOwned>(text: &str) -> Result<T, FieldError> {
+    let mut unknown = None;
+    let value = read(text, |path| {
+        unknown.get_or_insert(path);
+    })?;
+    if let Some(field) = unknown {
+        let message = format!("unknown field `{}`", field.rsplit('.').next().unwrap_or(&field));
+        return Err(FieldError { field, message });
+    }
+    if has_null(text) {
+        return Err(FieldError::at("", "a text contains a null character (\\u0000)"));
+    }
+    Ok(value)
+}
+
+/// Reads a `T`, passing over fields it does not have: for what is stored, maybe by another version.
+pub fn read_lenient<T: DeserializeOwned>(text: &str) -> Result<T, FieldError> {
+    read(text, |_| {})
+}
+
+fn read<T: DeserializeOwned>(text: &str, mut ignored: impl FnMut(String)) -> Result<T, FieldError> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let mut track = serde_path_to_error::Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(&mut json, &mut track);
+    let read = serde_ignored::deserialize(tracked, |path| ignored(path.to_string()));
+    let read = read.and_then(|value| json.end().map(|()| value));
+    read.map_err(|error| {
+        let field = match track.path().to_string() {
+            root if root == "." => String::new(),
+            path => path,
+        };
+        FieldError { field, message: sentence(&error) }
+    })
+}
+
+/// The error without serde's " at line 1 column 5", which says nothing of a one-line body's field; kept for
+/// what is not JSON at all.
+fn sentence(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    if error.is_data() {
+        text.rsplit_once(" at line ").map_or(text.clone(), |(start, _)| start.to_owned())
+    } else {
+        format!("not JSON: {text}")
+    }
+}
+
+/// Whether a JSON text has the escape of a null character (a raw one is not JSON).
+fn has_null(text: &str) -> bool {
+    text.match_indices("\\u0000").any(|(at, _)| {
+        // An odd number of backslashes before `u` makes it an escape.
+        let before = text.get(..at).unwrap_or_default();
+        before.bytes().rev().take_while(|b| *b == b'\\').count() % 2 == 0
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code)]
+    struct Outer {
+        inner: Vec<Inner>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code)]
+    struct Inner {
+        n: u32,
+    }
+
+    fn error(text: &str) -> (String, String) {
+        let e = read_strict::<Outer>(text).unwrap_err();
+        (e.field, e.message)
+    }
+
+    #[test]
+    fn an_error_names_the_field_and_what_was_expected() {
+        let (field, message) = error(r#"{"inner":[{"n":1},{"n":"x"}]}"#);
+        assert_eq!(field, "inner[1].n");
+        assert_eq!(message, r#"invalid type: string "x", expected u32"#);
+        assert_eq!(error(r#"{"inner":[{}]}"#), ("inner[0]".into(), "missing field `n`".into()));
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused_by_name_unless_the_text_was_stored() {
+        let text = r#"{"inner":[{"n":1,"m":2}]}"#;
+        assert_eq!(error(text), ("inner.0.m".into(), "unknown field `m`".into()));
+        assert!(read_lenient::<Outer>(text).is_ok());
+    }
+
+    #[test]
+    fn what_is_not_json_is_said_to_be_none() {
+        assert!(error("{").1.starts_with("not JSON: EOF"));
+        assert!(error(r#"{"inner":[]} x"#).1.starts_with("not JSON: trailing characters"));
+    }
+
+    #[test]
+    fn null_characters_are_refused_but_their_spelling_is_not() {
+        assert!(read_strict::<serde_json::Value>(r#"{"a":"x\u0000"}"#).is_err());
+        assert!(read_strict::<serde_json::Value>(r#"{"a":"x\\u0000"}"#).is_ok());
+    }
+}

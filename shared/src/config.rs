@@ -1,0 +1,49 @@
+//! What an installation decides. On AWS read from the environment, once, at start.
+
+use std::time::Duration;
+
+use crate::{outbox::Sink, retry};
+
+/// Settings that the code below the functions needs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Retries of a task whose request names none.
+    pub max_retries: u32,
+    /// Lost workers in a drive that end a task.
+    pub max_losses: u32,
+    /// Principals that may set a user's `verified`.
+    pub verifiers: Vec<String>,
+    /// Where events go.
+    pub sink: Sink,
+    /// How many due items the poller takes up at a time, in each shard.
+    pub poll_page: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_retries: crate::lifecycle::Task::MAX_RETRIES,
+            max_losses: retry::MAX_LOSSES,
+            verifiers: Vec::new(),
+            sink: Sink::None,
+            poll_page: 100,
+        }
+    }
+}
+
+/// How long ended things are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Tasks, after their end.
+    pub tasks: Duration,
+    /// Log rows, after they were written.
+    pub log: Duration,
+}
+
+impl Default for Retention {
+    /// 30 and 90 days.
+    fn default() -> Self {
+        let day = Duration::from_secs(24 * 3600);
+        Self { tasks: day * 30, log: day * 90 }
+    }
+}

@@ -1,0 +1,161 @@
+//! From effects to what a store writes: one write for each record, and which effects it came from.
+
+use std::collections::BTreeMap;
+
+use super::{Action, Effect, Event};
+use crate::{
+    clock::Timestamp,
+    ids::{self, Id, Name},
+    lifecycle::Task,
+    outbox,
+    store::{Expect, Part, Patch, Record, RecordKey, RecordWrite},
+};
+
+/// Effects as a commit carries them.
+#[derive(Debug, Default)]
+pub(crate) struct Compiled {
+    /// One write for each record.
+    pub records: Vec<RecordWrite>,
+    /// The follow-up tasks.
+    pub tasks: Vec<Task>,
+    record_of: BTreeMap<RecordKey, usize>,
+    record_sources: Vec<Vec<usize>>,
+    task_sources: Vec<usize>,
+}
+
+/// Folds `effects` into writes for `tenant`. Later effects on a record build on earlier ones.
+pub(crate) fn compile(effects: &[Effect], tenant: &Name, now: Timestamp) -> Compiled {
+    let mut out = Compiled::default();
+    for (source, effect) in effects.iter().enumerate() {
+        for action in &effect.actions {
+            match action.clone() {
+                Action::Put { kind, id, doc, parent, owner, expect } => {
+                    let key = RecordKey { tenant: tenant.clone(), kind, id };
+                    let record = record(key, doc, now);
+                    let record = Box::new(Record { parent, owner, ..record });
+                    out.add(RecordWrite::Put { record, expect }, source);
+                }
+                Action::Patch { kind, id, patch, expect } => {
+                    let key = RecordKey { tenant: tenant.clone(), kind, id };
+                    out.add(RecordWrite::Patch { key, patch, expect, version: ids::fresh(), at: now }, source);
+                }
+                Action::Publish(event) => out.add(publish(event, tenant, now), source),
+                Action::Enqueue(task) => {
+                    out.tasks.push(Task::accept(*task, ids::fresh(), now));
+                    out.task_sources.push(source);
+                }
+            }
+        }
+    }
+    out
+}
+
+impl Compiled {
+    /// The effects that `part` of the commit came from.
+    pub(crate) fn sources(&self, part: Part) -> &[usize] {
+        match part {
+            Part::Task => &[],
+            Part::Record(n) => self.record_sources.get(n).map_or(&[], Vec::as_slice),
+            Part::NewTask(n) => self.task_sources.get(n..=n).unwrap_or_default(),
+        }
+    }
+
+    fn add(&mut self, write: RecordWrite, source: usize) {
+        let place = *self.record_of.entry(write.key().clone()).or_insert(self.records.len());
+        match (self.records.get_mut(place), self.record_sources.get_mut(place)) {
+            (Some(earlier), Some(sources)) => {
+                fold(earlier, write);
+                sources.push(source);
+            }
+            _ => {
+                self.records.push(write);
+                self.record_sources.push(vec![source]);
+            }
+        }
+    }
+}
+
+/// Makes `earlier` the one write that does what it and then `later` would do.
+fn fold(earlier: &mut RecordWrite, later: RecordWrite) {
+    match (&mut *earlier, later) {
+        (RecordWrite::Put { record, .. }, RecordWrite::Put { record: newer, .. }) => *record = newer,
+        (RecordWrite::Put { record, .. }, later @ RecordWrite::Patch { .. }) => {
+            let folded = later.result(Some((**record).clone()));
+            **record = folded.unwrap_or_else(|| (**record).clone());
+        }
+        (RecordWrite::Patch { expect, .. }, RecordWrite::Put { record, .. }) => {
+            *earlier = RecordWrite::Put { record, expect: *expect };
+        }
+        (RecordWrite::Patch { patch, expect, .. }, RecordWrite::Patch { patch: newer, expect: theirs, .. }) => {
+            merge(patch, newer);
+            if *expect == Expect::Any {
+                *expect = theirs;
+            }
+        }
+    }
+}
+
+fn merge(patch: &mut Patch, newer: Patch) {
+    for (field, by) in newer.add {
+        match patch.set.get_mut(&field).and_then(|v| v.as_i64().map(|old| (v, old))) {
+            Some((value, old)) => *value = old.saturating_add(by).into(),
+            None => *patch.add.entry(field).or_default() += by,
+        }
+    }
+    for (field, value) in newer.set {
+        patch.add.remove(&field);
+        patch.set.insert(field, value);
+    }
+    patch.owner = newer.owner.or(patch.owner.take());
+    patch.wake_at = newer.wake_at.or(patch.wake_at.take());
+}
+
+/// The outbox record of an event: the poller, finding it due, delivers it.
+fn publish(event: Event, tenant: &Name, now: Timestamp) -> RecordWrite {
+    let key = RecordKey { tenant: tenant.clone(), kind: outbox::kind(), id: Id::from(event.id) };
+    let record = Record { wake_at: Some(now), ..record(key, outbox::doc(event), now) };
+    RecordWrite::Put { record: Box::new(record), expect: Expect::Absent }
+}
+
+fn record(key: RecordKey, doc: crate::store::Doc, now: Timestamp) -> Record {
+    let version = ids::fresh();
+    Record { key, version, doc, parent: None, owner: None, wake_at: None, created_at: now, updated_at: now }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn name(s: &str) -> Name {
+        Name::new(s).unwrap()
+    }
+
+    fn patch(set: serde_json::Value, add: &[(&str, i64)]) -> Effect {
+        let set = set.as_object().unwrap().clone();
+        let add = add.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect();
+        Effect::patch(name("user"), Id::new("u").unwrap(), Patch { set, add, ..Patch::default() }, Expect::Any)
+    }
+
+    #[test]
+    fn effects_on_one_record_are_one_write() {
+        let effects =
+            [patch(json!({"a": 1, "n": 5}), &[("c", 2)]), patch(json!({"b": 2, "a": 3}), &[("c", 3), ("n", 1)])];
+        let compiled = compile(&effects, &name("t"), Timestamp::default());
+        let [RecordWrite::Patch { patch, .. }] = compiled.records.as_slice() else { panic!("{compiled:?}") };
+        assert_eq!(serde_json::Value::from(patch.set.clone()), json!({"a": 3, "b": 2, "n": 6}));
+        assert_eq!(patch.add, [("c".to_owned(), 5)].into());
+        assert_eq!(compiled.sources(Part::Record(0)), [0, 1]);
+    }
+
+    #[test]
+    fn a_patch_after_a_put_is_part_of_the_put() {
+        let doc = json!({"a": 1}).as_object().unwrap().clone();
+        let put =
+            Effect::put(name("user"), Id::new("u").unwrap(), doc, super::super::Relations::default(), Expect::Absent);
+        let compiled = compile(&[put, patch(json!({"a": null, "b": 2}), &[])], &name("t"), Timestamp::default());
+        let [RecordWrite::Put { record, expect: Expect::Absent }] = compiled.records.as_slice() else { panic!() };
+        assert_eq!(serde_json::Value::from(record.doc.clone()), json!({"b": 2}));
+    }
+}

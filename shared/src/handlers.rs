@@ -1,0 +1,222 @@
+//! The task types: what each is given, how it is run, and the closed list of them all.
+
+mod context;
+mod failure;
+mod re_engagement_check;
+mod research_solution;
+mod schedule_followup;
+mod scripted;
+mod talk;
+mod update_user_profile;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+pub use context::TaskContext;
+pub use failure::Failure;
+pub(crate) use failure::Retry;
+pub use re_engagement_check::ReEngagementCheck;
+pub use research_solution::ResearchSolution;
+pub use schedule_followup::ScheduleFollowup;
+pub use scripted::{Act, Scripted};
+pub use update_user_profile::UpdateUserProfile;
+
+use crate::{
+    api::read::{FieldError, read_lenient, read_strict},
+    effects::Effect,
+    ids::Name,
+    json::Json,
+    lifecycle::Task,
+    retry::{MAX_SNOOZES, RetryPolicy},
+};
+
+/// What a type decides about its tasks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// Seconds one execution may take, if the request names none.
+    pub timeout_s: u32,
+    /// How it waits between its tries.
+    pub retry: RetryPolicy,
+    /// How often it may snooze in a drive.
+    pub max_snoozes: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { timeout_s: Task::TIMEOUT_S, retry: RetryPolicy::default(), max_snoozes: MAX_SNOOZES }
+    }
+}
+
+/// What a handler decides.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Done: the output, and what is to be committed with it.
+    Complete {
+        /// What the task answers with; at most 256 KiB.
+        output: Value,
+        /// What else changes, in the same commit.
+        effects: Vec<Effect>,
+    },
+    /// Nothing went wrong; again after this.
+    Snooze(Duration),
+    /// Not to be done after all, because.
+    Cancel(String),
+    /// Needs something from a person: what.
+    Block(String),
+}
+
+impl Outcome {
+    /// A completion that changes nothing: `{skipped: true, reason}`.
+    pub fn skipped(reason: impl Into<String>) -> Self {
+        let reason: String = reason.into();
+        Outcome::Complete { output: json!({"skipped": true, "reason": reason}), effects: Vec::new() }
+    }
+}
+
+/// One task type: the struct is the payload.
+#[async_trait]
+pub trait TaskHandler: Send + Sync {
+    /// What the type decides about its tasks.
+    fn settings(&self) -> Settings {
+        Settings::default()
+    }
+
+    /// Runs the task once. Reads through `task` and returns what is to be written; see [`Failure`] for errors.
+    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure>;
+
+    /// What else ends with the task when it ends other than by an outcome of `handle`: its last failure, the
+    /// poller's last reap, an operator's cancel, an expiry.
+    async fn ended(&self, _task: &TaskContext<'_>) -> Vec<Effect> {
+        Vec::new()
+    }
+}
+
+/// Every task type with its payload. To add one: its file, its `mod` line, a variant here, an arm below.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskInput {
+    /// See [`ReEngagementCheck`].
+    ReEngagementCheck(ReEngagementCheck),
+    /// See [`ResearchSolution`].
+    ResearchSolution(ResearchSolution),
+    /// See [`ScheduleFollowup`].
+    ScheduleFollowup(ScheduleFollowup),
+    /// See [`Scripted`].
+    Scripted(Scripted),
+    /// See [`UpdateUserProfile`].
+    UpdateUserProfile(UpdateUserProfile),
+}
+
+/// Why a task type and payload are no [`TaskInput`].
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+    /// No handler has this name.
+    #[error("unknown task type `{0}`; known are {known}", known = TaskInput::known().join(", "))]
+    UnknownType(Name),
+    /// The payload does not fit the type.
+    #[error("{}: {}", .0.field, .0.message)]
+    Payload(FieldError),
+}
+
+impl TaskInput {
+    /// The handler of this input.
+    pub fn handler(&self) -> &dyn TaskHandler {
+        match self {
+            TaskInput::ReEngagementCheck(handler) => handler,
+            TaskInput::ResearchSolution(handler) => handler,
+            TaskInput::ScheduleFollowup(handler) => handler,
+            TaskInput::Scripted(handler) => handler,
+            TaskInput::UpdateUserProfile(handler) => handler,
+        }
+    }
+
+    /// Reads a new request's payload: unknown fields are refused.
+    pub fn accept(task_type: &Name, payload: &Json) -> Result<Self, InputError> {
+        read(task_type, payload, read_strict)
+    }
+
+    /// Reads a stored payload, maybe of another version: unknown fields are passed over.
+    pub fn stored(task_type: &Name, payload: &Json) -> Result<Self, InputError> {
+        read(task_type, payload, read_lenient)
+    }
+
+    /// The names of all types.
+    pub fn known() -> Vec<String> {
+        // serde lists the variants where it refuses a name that is none of them.
+        let refused = serde_json::from_str::<TaskInput>(r#"{"":0}"#).err().map(|e| e.to_string()).unwrap_or_default();
+        refused.split('`').skip(3).step_by(2).map(str::to_owned).collect()
+    }
+}
+
+/// The agent that speaks with a user who has none of their own.
+fn concierge() -> Name {
+    Name::of("concierge")
+}
+
+fn read(
+    task_type: &Name,
+    payload: &Json,
+    read: impl Fn(&str) -> Result<TaskInput, FieldError>,
+) -> Result<TaskInput, InputError> {
+    let tagged = format!(r#"{{"{task_type}":{}}}"#, payload.as_str());
+    read(&tagged).map_err(|error| {
+        if error.message.starts_with("unknown variant") && error.field.is_empty() {
+            return InputError::UnknownType(task_type.clone());
+        }
+        // The path begins with the tag added above; serde_ignored writes `?` for it.
+        let inner = error.field.strip_prefix(task_type.as_str()).or(error.field.strip_prefix('?'));
+        let inner = inner.unwrap_or(&error.field);
+        let inner = inner.strip_prefix('.').unwrap_or(inner);
+        InputError::Payload(FieldError::at(inner, error.message).within("payload"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accept(task_type: &str, payload: Value) -> Result<TaskInput, InputError> {
+        TaskInput::accept(&Name::new(task_type).unwrap(), &Json::new(&payload))
+    }
+
+    fn refusal(task_type: &str, payload: Value) -> (String, String) {
+        match accept(task_type, payload) {
+            Err(InputError::Payload(e)) => (e.field, e.message),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn known_types_are_listed_by_their_wire_names() {
+        let known = TaskInput::known();
+        assert!(known.contains(&"research_solution".to_owned()) && known.contains(&"scripted".to_owned()), "{known:?}");
+        assert!(known.iter().all(|name| Name::new(name).is_ok()), "{known:?}");
+    }
+
+    #[test]
+    fn an_unknown_type_is_refused_with_the_known_ones() {
+        let error = accept("make_tea", json!({})).unwrap_err();
+        assert!(error.to_string().starts_with("unknown task type `make_tea`; known are "), "{error}");
+    }
+
+    #[test]
+    fn payload_errors_name_the_field() {
+        let missing = refusal("research_solution", json!({}));
+        assert_eq!(missing, ("payload".into(), "missing field `description`".into()));
+        let wrong = refusal("research_solution", json!({"description": 5}));
+        assert_eq!(wrong, ("payload.description".into(), "invalid type: integer `5`, expected a string".into()));
+        let unknown = refusal("research_solution", json!({"description": "d", "x": 1}));
+        assert_eq!(unknown, ("payload.x".into(), "unknown field `x`".into()));
+        let not_object = refusal("research_solution", json!([1]));
+        assert_eq!(not_object.0, "payload[0]");
+    }
+
+    #[test]
+    fn a_stored_payload_may_have_fields_of_another_version() {
+        let payload = Json::new(&json!({"description": "d", "x": 1}));
+        assert!(TaskInput::stored(&Name::of("research_solution"), &payload).is_ok());
+    }
+}

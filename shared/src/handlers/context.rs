@@ -1,0 +1,187 @@
+//! What a handler sees of the world: its task, the clock, records, and its own earlier steps.
+
+use std::{future::Future, time::Duration};
+
+use anyhow::Context as _;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::Failure;
+use crate::{
+    app::App,
+    clock::Timestamp,
+    domain::{Entity, Stored},
+    effects::Event,
+    ids::{self, Id, Name, TaskKey},
+    json::Json,
+    lifecycle::{NewTask, Task},
+    store::{self, Commit, Expect, Part, Record, RecordKey, RecordWrite, Related, RelationKind, StoreError, TaskWrite},
+};
+
+/// See the module. Handlers write nothing through it but their steps.
+pub struct TaskContext<'a> {
+    app: &'a App,
+    task: &'a Task,
+}
+
+/// How many related records a handler gets to see at most.
+const RELATED_LIMIT: usize = 100;
+
+impl<'a> TaskContext<'a> {
+    pub(crate) fn new(app: &'a App, task: &'a Task) -> Self {
+        Self { app, task }
+    }
+
+    /// The task, as it was claimed.
+    pub fn task(&self) -> &Task {
+        self.task
+    }
+
+    /// The current instant.
+    pub fn now(&self) -> Timestamp {
+        self.app.clock.now()
+    }
+
+    /// Waits.
+    pub async fn sleep(&self, wait: Duration) {
+        self.app.clock.sleep_until(self.now() + wait).await;
+    }
+
+    /// Principals that may set a user's `verified`.
+    pub fn verifiers(&self) -> &[String] {
+        &self.app.settings.verifiers
+    }
+
+    /// The same for every execution of this task: for calls to services that remove repetitions by a key.
+    pub fn idempotency_key(&self) -> String {
+        self.task.key.id.to_string()
+    }
+
+    /// What the operator said who set the task going again.
+    pub fn redrive_note(&self) -> Option<&str> {
+        self.task.redrive_note.as_deref()
+    }
+
+    /// An id that this execution always gives to `what`.
+    pub fn id(&self, what: &str) -> Id {
+        Id::from(ids::derived(&[&self.task.key.id.to_string(), &self.task.executions.to_string(), what]))
+    }
+
+    /// The user the task is about.
+    pub fn user_id(&self) -> Result<&Id, Failure> {
+        self.task.user_id.as_ref().ok_or_else(|| Failure::permanent("the task names no user_id"))
+    }
+
+    /// A record, if it is there.
+    pub async fn get<E: Entity>(&self, id: &Id) -> Result<Option<Stored<E>>, Failure> {
+        let record = self.app.store.record(&self.key(E::kind(), id)).await?;
+        Ok(record.map(read).transpose()?)
+    }
+
+    /// The newest records, at most `limit` (up to 100), whose parent is `of`.
+    pub async fn children<E: Entity>(&self, of: &Id, limit: usize) -> Result<Vec<Stored<E>>, Failure> {
+        self.related(RelationKind::Parent, of, limit).await
+    }
+
+    /// The newest records, at most `limit` (up to 100), whose owner is `of`.
+    pub async fn owned<E: Entity>(&self, of: &Id, limit: usize) -> Result<Vec<Stored<E>>, Failure> {
+        self.related(RelationKind::Owner, of, limit).await
+    }
+
+    /// The output of `work` under the name `key`, stored under this execution's fence before it is returned; a
+    /// later execution of the task gets the stored one back and does not work again.
+    pub async fn step<T, F>(&self, key: &Name, work: F) -> Result<T, Failure>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let id = Id::new(&format!("{}.{key}", self.task.key.id)).map_err(|e| Failure::permanent(e.to_string()))?;
+        let key = self.key(Name::of("step"), &id);
+        if let Some(done) = self.app.store.record(&key).await? {
+            return step_result(&done);
+        }
+        let value = serde_json::to_value(work.await?)?;
+        let fence = self.task.fence().ok_or_else(lease_lost)?;
+        let now = self.now();
+        let record = Record {
+            key: key.clone(),
+            version: ids::fresh(),
+            doc: [("result".to_owned(), value.clone())].into_iter().collect(),
+            parent: None,
+            owner: None,
+            wake_at: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let commit = Commit {
+            task: Some(TaskWrite::Step { key: self.task.key.clone(), fence }),
+            records: vec![RecordWrite::Put { record: Box::new(record), expect: Expect::Absent }],
+            tasks: Vec::new(),
+        };
+        match store::commit(&*self.app.store, commit).await {
+            Ok(()) => Ok(serde_json::from_value(value)?),
+            Err(StoreError::Conflict { parts }) if parts.contains(&Part::Task) => Err(lease_lost()),
+            // Our own write whose answer was lost, or an earlier execution's that was on its way: it counts.
+            Err(StoreError::Conflict { .. }) => {
+                let done = self.app.store.record(&key).await?;
+                step_result(&done.ok_or_else(|| Failure::transient("a stored step has vanished"))?)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// An event about this task's doings, with an id that this execution always gives it.
+    pub fn event(&self, event_type: &str, subject: &Id, data: Value) -> Event {
+        let parts = [&*self.task.key.id.to_string(), &*self.task.executions.to_string(), event_type, subject.as_str()];
+        let (event_type, subject) = (event_type.to_owned(), subject.to_string());
+        Event { id: ids::derived(&parts), event_type, time: self.now(), subject, data }
+    }
+
+    /// A follow-up of this task: of its tenant, project, queue, lane, user and principal, due after `wait`, with
+    /// an id that this execution always gives it.
+    pub fn follow_up(&self, task_type: Name, payload: &Value, wait: Duration) -> NewTask {
+        let task = self.task;
+        let parts =
+            [&*task.key.id.to_string(), &*task.executions.to_string(), task_type.as_str(), &payload.to_string()];
+        let key = TaskKey { tenant: task.key.tenant.clone(), id: ids::derived(&parts) };
+        let now = self.now();
+        NewTask {
+            project: task.project.clone(),
+            queue: task.queue.clone(),
+            lane: task.lane.clone(),
+            agent_type: task.agent_type.clone(),
+            user_id: task.user_id.clone(),
+            context_id: task.context_id.clone(),
+            context_type: task.context_type.clone(),
+            parent_id: Some(task.key.id),
+            max_retries: self.app.settings.max_retries,
+            scheduled_for: now + wait,
+            ..NewTask::of_type(key, task_type, Json::new(payload), task.created_by.clone(), now)
+        }
+    }
+
+    async fn related<E: Entity>(&self, by: RelationKind, of: &Id, limit: usize) -> Result<Vec<Stored<E>>, Failure> {
+        let tenant = self.task.key.tenant.clone();
+        let related = Related { tenant, kind: E::kind(), by, of: of.clone(), newest_first: true };
+        let page = self.app.store.records(&related, None, limit.min(RELATED_LIMIT)).await?;
+        Ok(page.items.into_iter().map(read).collect::<Result<_, _>>()?)
+    }
+
+    fn key(&self, kind: Name, id: &Id) -> RecordKey {
+        RecordKey { tenant: self.task.key.tenant.clone(), kind, id: id.clone() }
+    }
+}
+
+fn read<E: Entity>(record: Record) -> Result<Stored<E>, StoreError> {
+    let id = format!("{} {}", record.key.kind, record.key.id);
+    let read = Stored::read(record).context("its fields do not fit its kind");
+    read.map_err(|source| StoreError::Corrupt { id, source })
+}
+
+fn step_result<T: DeserializeOwned>(record: &Record) -> Result<T, Failure> {
+    Ok(serde_json::from_value(record.doc.get("result").cloned().unwrap_or_default())?)
+}
+
+fn lease_lost() -> Failure {
+    Failure::transient("the lease was lost")
+}

@@ -1,0 +1,57 @@
+//! How a handler says that it failed.
+
+use std::time::Duration;
+
+use crate::lifecycle::FailureKind;
+
+/// An execution that did not succeed. `?` on any error makes a *transient* one: tried again while retries are
+/// left. Saying otherwise is done aloud, by [`Failure::permanent`] and [`Failure::retry_after`].
+#[derive(Debug)]
+pub struct Failure {
+    pub(crate) kind: FailureKind,
+    pub(crate) error: anyhow::Error,
+    pub(crate) retry: Retry,
+}
+
+/// Whether, and when, another try makes sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// By the type's policy.
+    Backoff,
+    /// After this, at most the policy's cap.
+    After(Duration),
+    /// Never: the same input would fail the same way.
+    Never,
+}
+
+impl Failure {
+    /// Tried again by the type's policy.
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self { kind: FailureKind::Handler, error: anyhow::Error::msg(message.into()), retry: Retry::Backoff }
+    }
+
+    /// Never tried again.
+    pub fn permanent(message: impl Into<String>) -> Self {
+        Self { retry: Retry::Never, ..Self::transient(message) }
+    }
+
+    /// Tried again after `wait`, for who knows better than the policy (a `Retry-After` header).
+    pub fn retry_after(message: impl Into<String>, wait: Duration) -> Self {
+        Self { retry: Retry::After(wait), ..Self::transient(message) }
+    }
+
+    pub(crate) fn of_kind(kind: FailureKind, message: impl Into<String>, retry: Retry) -> Self {
+        Self { kind, retry, ..Self::transient(message) }
+    }
+
+    /// The error and its causes in one line.
+    pub fn message(&self) -> String {
+        format!("{:#}", self.error)
+    }
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { kind: FailureKind::Handler, error: error.into(), retry: Retry::Backoff }
+    }
+}

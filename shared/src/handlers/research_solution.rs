@@ -1,0 +1,42 @@
+//! `research_solution`: asks whoever listens to look for a solution to a user's problem.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Failure, Outcome, TaskContext, TaskHandler};
+use crate::{effects::Effect, ids::Id, lifecycle::Priority};
+
+/// The payload.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ResearchSolution {
+    /// The problem, in the user's words.
+    pub description: String,
+    /// What sort of problem.
+    #[serde(default)]
+    pub category: Option<String>,
+    /// How soon an answer is wanted.
+    #[serde(default)]
+    pub urgency: Priority,
+    /// Where it came up.
+    #[serde(default)]
+    pub conversation_id: Option<Id>,
+}
+
+#[async_trait]
+impl TaskHandler for ResearchSolution {
+    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+        let user = task.user_id()?;
+        let data = json!({
+            "user": user,
+            "conversation": self.conversation_id,
+            "description": self.description,
+            "category": self.category,
+            "urgency": self.urgency,
+            "task": task.task().key.id,
+        });
+        let event = task.event("user.inquiry.solution_needed", user, data);
+        let output = json!({"event_id": event.id, "description": self.description});
+        Ok(Outcome::Complete { output, effects: vec![Effect::publish(event)] })
+    }
+}

@@ -1,0 +1,130 @@
+//! `scripted`: does what it is told, for tests and measurements.
+
+use std::{future, time::Duration};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Failure, Outcome, TaskContext, TaskHandler};
+use crate::{
+    domain::CreditEvent,
+    effects::{Effect, Relations},
+    ids::{Id, Name},
+    store::{Expect, Relation},
+};
+
+/// The payload: what to do in which execution, and what to leave behind.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Scripted {
+    /// One act for each execution; the last for all that follow. Empty: complete.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acts: Vec<Act>,
+    /// On completion, leaves a record of kind `scripted` with this parent; on any other end, one with this parent + `.ended`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Id>,
+    /// On completion, gives the task's user this credit, once for each task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credit: Option<i64>,
+    /// On completion, publishes an event of this type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publish: Option<String>,
+    /// On completion, enqueues a task with this payload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<Box<Scripted>>,
+    /// Weight: carried and not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ballast: Option<String>,
+}
+
+/// What one execution does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// Completes, with what is to be left behind.
+    Complete,
+    /// Fails, to be tried again.
+    Fail(String),
+    /// Fails for good.
+    FailForGood(String),
+    /// Fails, to be tried again after so many seconds.
+    RetryAfter(u64),
+    /// Puts itself off by so many seconds.
+    Snooze(u64),
+    /// Calls itself off.
+    Cancel(String),
+    /// Asks for a person.
+    Block(String),
+    /// Panics.
+    Panic,
+    /// Never answers.
+    Hang,
+    /// Completes after so many milliseconds.
+    Sleep(u64),
+    /// Completes with this many characters of output.
+    Output(usize),
+    /// Works in a step named `work` before it fails; completes once that step is there.
+    Step,
+}
+
+#[async_trait]
+impl TaskHandler for Scripted {
+    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+        let nth = usize::try_from(task.task().executions.saturating_sub(1)).unwrap_or(usize::MAX);
+        match self.acts.get(nth).or(self.acts.last()).unwrap_or(&Act::Complete) {
+            Act::Complete => self.complete(task, json!({"execution": task.task().executions})),
+            Act::Output(chars) => self.complete(task, json!("x".repeat(*chars))),
+            Act::Sleep(ms) => {
+                task.sleep(Duration::from_millis(*ms)).await;
+                self.complete(task, Value::Null)
+            }
+            Act::Step => {
+                let by: u32 = task.step(&Name::of("work"), async { Ok(task.task().executions) }).await?;
+                if by == task.task().executions {
+                    return Err(Failure::transient("failed after its step"));
+                }
+                self.complete(task, json!({"step_by": by}))
+            }
+            Act::Fail(message) => Err(Failure::transient(message)),
+            Act::FailForGood(message) => Err(Failure::permanent(message)),
+            Act::RetryAfter(s) => Err(Failure::retry_after("asked to wait", Duration::from_secs(*s))),
+            Act::Snooze(s) => Ok(Outcome::Snooze(Duration::from_secs(*s))),
+            Act::Cancel(reason) => Ok(Outcome::Cancel(reason.clone())),
+            Act::Block(reason) => Ok(Outcome::Block(reason.clone())),
+            #[allow(clippy::panic)] // what a broken handler does
+            Act::Panic => panic!("told to panic"),
+            Act::Hang => future::pending().await,
+        }
+    }
+
+    async fn ended(&self, task: &TaskContext<'_>) -> Vec<Effect> {
+        let note = |mark: &Id| Id::new(&format!("{mark}.ended")).ok().map(|id| hit(id, task));
+        self.mark.iter().filter_map(note).collect()
+    }
+}
+
+impl Scripted {
+    fn complete(&self, task: &TaskContext<'_>, output: Value) -> Result<Outcome, Failure> {
+        let mut effects: Vec<Effect> = Vec::new();
+        effects.extend(self.mark.clone().map(|id| hit(id, task)));
+        if let Some(amount) = self.credit {
+            let credit = CreditEvent { user_id: task.user_id()?.clone(), amount, reason: "scripted".to_owned() };
+            effects.push(credit.effect(&Id::from(task.task().key.id), task.now()));
+        }
+        let subject = Id::from(task.task().key.id);
+        effects.extend(self.publish.as_ref().map(|kind| Effect::publish(task.event(kind, &subject, Value::Null))));
+        if let Some(then) = &self.then {
+            let payload = serde_json::to_value(then)?;
+            effects.push(Effect::enqueue(task.follow_up(task.task().task_type.clone(), &payload, Duration::ZERO)));
+        }
+        Ok(Outcome::Complete { output, effects })
+    }
+}
+
+/// Puts a record that tells of this execution; a second one of the same task would be seen.
+fn hit(mark: Id, task: &TaskContext<'_>) -> Effect {
+    let id = Id::new(&format!("{mark}.{}.{}", task.task().key.id, task.task().executions)).unwrap_or(mark.clone());
+    let relations = Relations { parent: Some(Relation { of: mark, sort: task.now().to_string() }), owner: None };
+    let doc = [("task".to_owned(), json!(task.task().key.id))].into_iter().collect();
+    Effect::put(Name::of("scripted"), id, doc, relations, Expect::Absent)
+}

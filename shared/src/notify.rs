@@ -1,0 +1,66 @@
+//! Sends messages about tasks: that they are due, and that they have failed.
+
+use std::collections::BTreeMap;
+
+use tracing::warn;
+
+use crate::{
+    app::App,
+    change::{With, change},
+    lifecycle::{Event, Hint, State, Task, hint},
+    queue::{OutMessage, QueueError, QueueName},
+};
+
+/// Sends the message of every one of `tasks` that is pending and due soon; the rest is the poller's. Answers for
+/// each task whether its message is on its way.
+pub async fn notify(app: &App, tasks: &[Task]) -> Vec<bool> {
+    let now = app.clock.now();
+    let mut by_queue: BTreeMap<QueueName, (Vec<usize>, Vec<OutMessage>)> = BTreeMap::new();
+    for (place, task) in tasks.iter().enumerate() {
+        if let Some(Hint::Message(delay)) = task.run_at().map(|run_at| hint(run_at, now)) {
+            let (places, messages) = by_queue.entry(QueueName::of(task)).or_default();
+            places.push(place);
+            messages.push(OutMessage::hint(task, delay));
+        }
+    }
+    let mut on_its_way = vec![false; tasks.len()];
+    for (queue, (places, messages)) in by_queue {
+        for (place, sent) in places.into_iter().zip(app.queue.send(queue, messages).await) {
+            match (sent, on_its_way.get_mut(place)) {
+                (Ok(()), Some(answer)) => *answer = true,
+                (Ok(()), None) => {}
+                // Nothing is lost: the task's `wake_at` brings the poller.
+                (Err(error), _) => warn!(queue = queue.as_str(), error = %chain(&error), "a message was not sent"),
+            }
+        }
+    }
+    on_its_way
+}
+
+/// Sends the dead letter that a failed task owes, then notes it. What does not work here is tried again by the
+/// poller, until it is noted: sent at least once.
+pub(crate) async fn dead_letter(app: &App, task: &Task) {
+    let (State::Failed { failure }, Some(ended_at), None) = (&task.state, task.ended_at, task.dead_lettered_at) else {
+        return;
+    };
+    let letter = OutMessage::dead_letter(task, &failure.message);
+    let sent: Result<(), QueueError> = app.queue.send(QueueName::DeadLetter, vec![letter]).await.into_iter().collect();
+    if let Err(error) = sent {
+        warn!(task.id = %task.key.id, error = %chain(&error), "a dead letter was not sent; the poller will send it");
+        return;
+    }
+    if let Err(error) = change(app, task, Event::DeadLettered { ended_at }, With::what_ends()).await {
+        warn!(task.id = %task.key.id, error = %chain(&error), "a sent dead letter was not noted; it may be sent again");
+    }
+}
+
+/// An error and its causes in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,155 @@
+//! The outbox: events wait as records of the commit that made them until somebody has delivered them.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    app::App,
+    effects::Event,
+    ids::{self, Id, Name},
+    store::{self, Commit, Doc, Expect, Page, Patch, Record, RecordWrite, Related, Relation, RelationKind, StoreError},
+};
+
+/// Where events go besides [`published`].
+#[derive(Clone, Debug, Default)]
+pub enum Sink {
+    /// Nowhere else.
+    #[default]
+    None,
+    /// Each is posted to this URL as JSON; any 2xx answer is a delivery.
+    Webhook(Arc<Webhook>),
+}
+
+/// An HTTP listener.
+#[derive(Debug)]
+pub struct Webhook {
+    url: reqwest::Url,
+    client: reqwest::Client,
+}
+
+/// How long a listener may take to answer.
+const WEBHOOK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Why an event was not delivered; it stays owed.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// The listener did not take it.
+    #[error("the webhook did not take event {id}")]
+    Webhook {
+        /// Which event.
+        id: Id,
+        /// What it said.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The store did not note it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An event as listeners see it.
+#[derive(Debug, Serialize)]
+pub struct Published {
+    /// What a listener removes repetitions by.
+    pub id: Id,
+    /// Whose it is.
+    pub tenant: Name,
+    /// The rest: `type`, `time`, `subject`, `data`.
+    #[serde(flatten)]
+    pub doc: Doc,
+}
+
+impl Webhook {
+    /// A listener at `url`.
+    pub fn new(url: reqwest::Url) -> Result<Self, reqwest::Error> {
+        Ok(Self { url, client: reqwest::Client::builder().timeout(WEBHOOK_TIMEOUT).build()? })
+    }
+}
+
+/// The record kind of events.
+pub(crate) fn kind() -> Name {
+    Name::of("event")
+}
+
+/// What all of a tenant's published events belong to; their sort keys are the order of publishing.
+fn published_list() -> Id {
+    Id::from(ids::derived(&["published"]))
+}
+
+fn published_by(tenant: &Name, newest_first: bool) -> Related {
+    let tenant = tenant.clone();
+    Related { tenant, kind: kind(), by: RelationKind::Owner, of: published_list(), newest_first }
+}
+
+/// The fields of an event's record.
+pub(crate) fn doc(event: Event) -> Doc {
+    let Event { event_type, time, subject, data, .. } = event;
+    match json!({"type": event_type, "time": time, "subject": subject, "data": data}) {
+        Value::Object(doc) => doc,
+        _ => Doc::new(),
+    }
+}
+
+/// Delivers `tenant`'s due events in order and notes each; stops at the first that cannot be delivered. A crash in
+/// between delivers one again, with the same id. Answers how many were delivered.
+///
+/// Events get their place in the list when they are delivered, not when they were made: with one deliverer (one
+/// machine has one poller) a reader that pages through the list misses none.
+pub(crate) async fn deliver(app: &App, tenant: &Name, events: Vec<Record>) -> Result<usize, DeliveryError> {
+    let newest = app.store.records(&published_by(tenant, true), None, 1).await?;
+    let newest = newest.items.first().and_then(|r| r.owner.as_ref()?.sort.parse::<u64>().ok());
+    let mut place = newest.unwrap_or(0);
+    let mut delivered = 0;
+    for event in events {
+        place += 1;
+        app.settings.sink.send(&event).await?;
+        note(app, event, place).await?;
+        delivered += 1;
+    }
+    Ok(delivered)
+}
+
+async fn note(app: &App, event: Record, place: u64) -> Result<(), StoreError> {
+    let owner = Some(Some(Relation { of: published_list(), sort: format!("{place:015}") }));
+    let noted = RecordWrite::Patch {
+        key: event.key,
+        patch: Patch { owner, wake_at: Some(None), ..Patch::default() },
+        expect: Expect::Version(event.version),
+        version: ids::fresh(),
+        at: app.clock.now(),
+    };
+    match store::commit(&*app.store, Commit { records: vec![noted], ..Commit::default() }).await {
+        // Another poller has delivered it too.
+        Err(StoreError::Conflict { .. }) => Ok(()),
+        noted => noted,
+    }
+}
+
+impl Sink {
+    async fn send(&self, event: &Record) -> Result<(), DeliveryError> {
+        let Sink::Webhook(webhook) = self else { return Ok(()) };
+        let body = serde_json::to_string(&Published::from(event.clone())).unwrap_or_default();
+        let request = webhook.client.post(webhook.url.clone()).header("content-type", "application/json").body(body);
+        let answer = request.send().await.and_then(reqwest::Response::error_for_status);
+        answer.map(drop).map_err(|source| DeliveryError::Webhook { id: event.key.id.clone(), source })
+    }
+}
+
+impl From<Record> for Published {
+    fn from(record: Record) -> Self {
+        Self { id: record.key.id, tenant: record.key.tenant, doc: record.doc }
+    }
+}
+
+/// What was published of `tenant`'s after `after`, in order.
+pub async fn published(
+    app: &App,
+    tenant: &Name,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Page<Published, String>, StoreError> {
+    let page = app.store.records(&published_by(tenant, false), after, limit).await?;
+    Ok(Page { items: page.items.into_iter().map(Published::from).collect(), next: page.next })
+}
