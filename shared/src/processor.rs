@@ -1,0 +1,174 @@
+//! Processes tasks that a queue message speaks of: claim, handle, settle.
+
+mod handle;
+mod settle;
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use tracing::{Instrument, error, info_span, warn};
+
+use crate::{
+    app::App,
+    change::{ChangeError, With, change},
+    clock::Timestamp,
+    handlers::{InputError, TaskInput},
+    ids,
+    lifecycle::{Event, FailureKind, MAX_HINT_DELAY, Rejected, Task},
+    notify::{chain, dead_letter},
+    queue::{QueueName, TaskMessage},
+    store::StoreError,
+};
+
+/// A message in hand.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// What it says.
+    pub message: TaskMessage,
+    /// Which queue it came from.
+    pub queue: QueueName,
+    /// What to hide it with.
+    pub receipt: String,
+}
+
+/// What becomes of a message in hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Delete it.
+    Done,
+    /// Leave it: it comes again when its visibility timeout ends, which may have been set.
+    Again,
+}
+
+/// A task whose time comes within this is waited for: clocks differ.
+const CLOCK_SKEW: Duration = Duration::from_secs(2);
+
+/// What must be left before the deadline, besides the task's own timeout, to settle and answer.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// Processes each delivery, all at once; one cannot harm another. `deadline`: when this process is stopped.
+pub async fn process(app: &App, deliveries: Vec<Delivery>, deadline: Option<Timestamp>) -> Vec<Verdict> {
+    let keys: Vec<_> = deliveries.iter().map(|delivery| delivery.message.key.clone()).collect();
+    let tasks = app.store.tasks(&keys).await;
+    join_all(deliveries.iter().zip(tasks).map(|(delivery, task)| {
+        let span = info_span!("execution", task.id = %delivery.message.key.id, tenant = %delivery.message.key.tenant);
+        one(app, delivery, task, deadline).instrument(span)
+    }))
+    .await
+}
+
+async fn one(
+    app: &App,
+    delivery: &Delivery,
+    task: Result<Option<Task>, StoreError>,
+    deadline: Option<Timestamp>,
+) -> Verdict {
+    let task = match task {
+        Ok(Some(task)) => task,
+        Ok(None) => {
+            warn!("a message speaks of a task that is not there; dropped");
+            return Verdict::Done;
+        }
+        Err(problem) => return given_up(&problem.into()),
+    };
+    match start(app, delivery, task, deadline).await {
+        Ok(Start::Claimed(task, input)) => settle::handle_and_settle(app, delivery, *task, &input).await,
+        Ok(Start::Not(verdict)) => verdict,
+        Err(problem) => given_up(&problem),
+    }
+}
+
+/// The one place that says what a worker's failure to read or write means for its message.
+fn given_up(problem: &ChangeError) -> Verdict {
+    match problem {
+        // Somebody else has it, or will: the table knows.
+        ChangeError::Rejected(_) | ChangeError::Gone => Verdict::Done,
+        ChangeError::Store(StoreError::Corrupt { .. }) => {
+            error!(error = %chain(problem), "a stored task cannot be read");
+            Verdict::Done // the poller sets it aside; seeing it again and again helps nobody
+        }
+        ChangeError::Store(_) | ChangeError::Effect(_) => {
+            error!(error = %chain(problem), "the store did not do its part; the message will come again");
+            Verdict::Again
+        }
+    }
+}
+
+enum Start {
+    Claimed(Box<Task>, Result<TaskInput, InputError>),
+    Not(Verdict),
+}
+
+/// Claims the task if it may run now; says what to do with the message if not.
+async fn start(
+    app: &App,
+    delivery: &Delivery,
+    mut task: Task,
+    deadline: Option<Timestamp>,
+) -> Result<Start, ChangeError> {
+    if let Some(executions) = delivery.message.executions {
+        task = moved_back(app, task, executions).await?;
+    }
+    let input = TaskInput::stored(&task.task_type, &task.payload);
+    if let Err(InputError::UnknownType(_)) = &input {
+        return unknown_type(app, &task).await;
+    }
+    let needs = Duration::from_secs(task.timeout_s.into()) + MARGIN;
+    if deadline.is_some_and(|at| app.clock.now() + needs > at) {
+        hide(app, delivery, Duration::ZERO).await;
+        return Ok(Start::Not(Verdict::Again));
+    }
+    loop {
+        let now = app.clock.now();
+        match change(app, &task, Event::Claim { worker: ids::fresh() }, With::what_ends()).await {
+            Ok(claimed) => return Ok(Start::Claimed(Box::new(claimed), input)),
+            Err(ChangeError::Rejected(Rejected::NotDue(run_at))) => match run_at.since(now) {
+                wait if wait < CLOCK_SKEW => app.clock.sleep_until(run_at).await,
+                wait if wait <= MAX_HINT_DELAY && hide(app, delivery, wait).await => {
+                    return Ok(Start::Not(Verdict::Again));
+                }
+                _ => return Ok(Start::Not(Verdict::Done)), // the poller has it
+            },
+            Err(ChangeError::Rejected(Rejected::Expired(_))) => {
+                expire(app, &task, FailureKind::Expired).await?;
+                return Ok(Start::Not(Verdict::Done));
+            }
+            Err(problem) => return Err(problem),
+        }
+    }
+}
+
+/// A dead letter that somebody moved back to a work queue: redrives the task, if it is still failed there.
+async fn moved_back(app: &App, task: Task, executions: u32) -> Result<Task, ChangeError> {
+    let by = "dead-letter queue".to_owned();
+    let redrive = Event::Redrive { note: None, by, failed_at: Some(executions) };
+    match change(app, &task, redrive, With::what_ends()).await {
+        // Set going already: from here on it is an ordinary message.
+        Err(ChangeError::Rejected(Rejected::NotEnded(_))) => Ok(task),
+        redriven => redriven,
+    }
+}
+
+/// A type nobody knows here: a deployment in progress. The poller brings it back; after a day it is given up.
+async fn unknown_type(app: &App, task: &Task) -> Result<Start, ChangeError> {
+    warn!(task.r#type = %task.task_type, "no handler is known for the task's type");
+    match expire(app, task, FailureKind::UnknownType).await {
+        Ok(()) | Err(ChangeError::Rejected(_)) => Ok(Start::Not(Verdict::Done)),
+        Err(problem) => Err(problem),
+    }
+}
+
+async fn expire(app: &App, task: &Task, kind: FailureKind) -> Result<(), ChangeError> {
+    let failed = change(app, task, Event::Expire { kind }, With::what_ends()).await?;
+    dead_letter(app, &failed).await;
+    Ok(())
+}
+
+/// Hides the message in hand for `wait`; whether that worked.
+async fn hide(app: &App, delivery: &Delivery, wait: Duration) -> bool {
+    let hidden = app.queue.hide(delivery.queue, &delivery.receipt, wait).await;
+    if let Err(problem) = &hidden {
+        warn!(error = %chain(problem), "a message was not hidden; the poller will send another");
+    }
+    hidden.is_ok()
+}

@@ -1,0 +1,90 @@
+//! Runs a handler once: under its timeout, with a panic caught, its lease renewed when it runs long.
+
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::FutureExt;
+use tracing::warn;
+
+use crate::{
+    app::App,
+    change::{ChangeError, With, change},
+    clock::Timestamp,
+    handlers::{Failure, InputError, Outcome, Retry, TaskContext, TaskInput},
+    lifecycle::{Event, FailureKind, State, Task, lease},
+    notify::chain,
+};
+
+/// How often a long handler's lease is renewed.
+const RENEW_EVERY: Duration = Duration::from_secs(30);
+
+/// How a handling came out, and the task as its last renewal left it.
+pub(super) struct Handled {
+    pub(super) task: Task,
+    pub(super) result: Result<Outcome, Failure>,
+}
+
+/// Runs the handler of `task`, which was just claimed. `None`: the lease was lost under way, and whatever the handler
+/// would have said no longer counts.
+pub(super) async fn handle(app: &App, task: Task, input: &Result<TaskInput, InputError>) -> Option<Handled> {
+    let input = match input {
+        Ok(input) => input,
+        Err(error) => {
+            let result = Err(Failure::of_kind(FailureKind::InvalidPayload, error.to_string(), Retry::Never));
+            return Some(Handled { task, result });
+        }
+    };
+    let context = TaskContext::new(app, &task);
+    let handling = AssertUnwindSafe(input.handler().handle(&context)).catch_unwind();
+    let timeout = app.clock.sleep_until(started_at(&task, app) + Duration::from_secs(task.timeout_s.into()));
+    let held = Mutex::new(task.clone());
+    let result = tokio::select! {
+        biased;
+        handled = handling => handled.unwrap_or_else(|panic| Err(panicked(&*panic))),
+        () = timeout => {
+            let message = format!("timed out after {} s", task.timeout_s);
+            Err(Failure::of_kind(FailureKind::Timeout, message, Retry::Backoff))
+        }
+        () = renew_until_lost(app, &held), if outlives_its_lease(&task) => return None,
+    };
+    Some(Handled { task: held.into_inner().unwrap_or_else(PoisonError::into_inner), result })
+}
+
+fn started_at(task: &Task, app: &App) -> Timestamp {
+    match task.state {
+        State::Running { started_at, .. } => started_at,
+        _ => app.clock.now(),
+    }
+}
+
+fn outlives_its_lease(task: &Task) -> bool {
+    Duration::from_secs(task.timeout_s.into()) >= lease(task.timeout_s)
+}
+
+/// Renews until the task is no longer this worker's.
+async fn renew_until_lost(app: &App, held: &Mutex<Task>) {
+    loop {
+        app.clock.sleep_until(app.clock.now() + RENEW_EVERY).await;
+        let task = held.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(fence) = task.fence() else { return };
+        match change(app, &task, Event::Renew { fence }, With::what_ends()).await {
+            Ok(renewed) => *held.lock().unwrap_or_else(PoisonError::into_inner) = renewed,
+            Err(ChangeError::Rejected(_) | ChangeError::Gone) => {
+                warn!(task.id = %task.key.id, "the lease was lost; the handler is stopped");
+                return;
+            }
+            // The lease has still a minute; the next renewal may succeed.
+            Err(problem) => warn!(task.id = %task.key.id, error = %chain(&problem), "a lease was not renewed"),
+        }
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Failure {
+    let said = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+    let message = format!("the handler panicked: {}", said.unwrap_or("no message"));
+    Failure::of_kind(FailureKind::Panic, message, Retry::Backoff)
+}

@@ -1,0 +1,157 @@
+//! Ends an execution: from what the handler decided to what is committed, and what becomes of the message.
+
+use serde_json::Value;
+use tracing::{info, warn};
+
+use super::{Delivery, Verdict, given_up, handle::handle, hide};
+use crate::{
+    app::App,
+    change::{ChangeError, With, change},
+    clock::Timestamp,
+    handlers::{Failure, InputError, Outcome, Retry, Settings, TaskInput},
+    json::Json,
+    lifecycle::{self, Event, FailureKind, Hint, Report, Settlement, State, Task, hint},
+    notify::dead_letter,
+    redact,
+    retry::{Next, after_failure},
+    store::{BODY_BYTES, StoreError},
+};
+
+/// How often a handler decides anew, in one execution, because what it decided on has changed.
+const MAX_HANDLINGS: u32 = 3;
+
+/// Handles the claimed `task` and commits what comes of it.
+pub(super) async fn handle_and_settle(
+    app: &App,
+    delivery: &Delivery,
+    mut task: Task,
+    input: &Result<TaskInput, InputError>,
+) -> Verdict {
+    let settings = input.as_ref().map(|input| input.handler().settings()).unwrap_or_default();
+    for handling in 1.. {
+        let Some(handled) = handle(app, task, input).await else { return Verdict::Done };
+        task = handled.task;
+        match settle(app, delivery, &task, handled.result, &settings).await {
+            Err(ChangeError::Effect(_)) if handling < MAX_HANDLINGS => {}
+            Err(problem @ ChangeError::Effect(_)) => {
+                let failure = Failure::of_kind(FailureKind::EffectConflict, problem.to_string(), Retry::Backoff);
+                return verdict(settle(app, delivery, &task, Err(failure), &settings).await);
+            }
+            Err(ChangeError::Store(StoreError::TooLarge(what))) => {
+                let failure = Failure::of_kind(FailureKind::TooLarge, format!("too large: {what}"), Retry::Never);
+                return verdict(settle(app, delivery, &task, Err(failure), &settings).await);
+            }
+            settled => return verdict(settled),
+        }
+    }
+    Verdict::Again // not reached: the loop above returns
+}
+
+fn verdict(settled: Result<Verdict, ChangeError>) -> Verdict {
+    settled.unwrap_or_else(|problem| {
+        if matches!(problem, ChangeError::Rejected(_)) {
+            warn!("the lease was lost before the execution was settled; nothing of it was applied");
+        }
+        given_up(&problem)
+    })
+}
+
+/// Hides the message first where the task is to run again soon, then commits: a crash in between costs a message
+/// that comes at the right time anyway.
+async fn settle(
+    app: &App,
+    delivery: &Delivery,
+    task: &Task,
+    result: Result<Outcome, Failure>,
+    settings: &Settings,
+) -> Result<Verdict, ChangeError> {
+    let fence = task.fence().ok_or(lifecycle::Rejected::LeaseLost)?;
+    let now = app.clock.now();
+    let jitter = fastrand::f64() * 2.0 - 1.0;
+    let Decision { mut settlement, with } = decide(task, result, settings, jitter, now);
+    let mut hidden = false;
+    if let Settlement::Retry { run_at, hinted, .. } | Settlement::Snooze { run_at, hinted } = &mut settlement {
+        if let Hint::Message(wait) = hint(*run_at, now) {
+            hidden = hide(app, delivery, wait).await;
+        }
+        *hinted = hidden;
+    }
+    let event = Event::Settle { fence, settlement, report: Report::default() };
+    let settled = change(app, task, event, with).await?;
+    tell(&settled, task, now);
+    dead_letter(app, &settled).await;
+    Ok(if hidden { Verdict::Again } else { Verdict::Done })
+}
+
+struct Decision {
+    settlement: Settlement,
+    with: With,
+}
+
+/// What an outcome or failure means for the task. Pure.
+fn decide(task: &Task, result: Result<Outcome, Failure>, settings: &Settings, jitter: f64, now: Timestamp) -> Decision {
+    let plain = |settlement| Decision { settlement, with: With::what_ends() };
+    match result {
+        Ok(Outcome::Complete { mut output, effects }) => {
+            redact::value(&mut output);
+            match fitting(&output) {
+                Ok(output) => Decision { settlement: Settlement::Complete(output), with: With::outcome(effects) },
+                Err(failure) => plain(failed(task, &failure, settings, jitter, now)),
+            }
+        }
+        Ok(Outcome::Snooze(_)) if task.snoozes >= settings.max_snoozes => {
+            let message = format!("snoozed {} times without coming to an end", task.snoozes);
+            plain(failed(task, &Failure::permanent(message), settings, jitter, now))
+        }
+        Ok(Outcome::Snooze(wait)) => plain(Settlement::Snooze { run_at: now + wait, hinted: false }),
+        // The handler's own outcome: nothing else ends with it.
+        Ok(Outcome::Cancel(reason)) => {
+            Decision { settlement: Settlement::Cancel { reason }, with: With::outcome(Vec::new()) }
+        }
+        Ok(Outcome::Block(reason)) => {
+            Decision { settlement: Settlement::Block { reason }, with: With::outcome(Vec::new()) }
+        }
+        Err(failure) => plain(failed(task, &failure, settings, jitter, now)),
+    }
+}
+
+fn fitting(output: &Value) -> Result<Json, Failure> {
+    let output = Json::new(output);
+    let bytes = output.as_str().len();
+    if bytes > BODY_BYTES {
+        let message = format!("the output has {bytes} bytes; at most {BODY_BYTES} are kept");
+        return Err(Failure::of_kind(FailureKind::TooLarge, message, Retry::Never));
+    }
+    Ok(output)
+}
+
+fn failed(task: &Task, failure: &Failure, settings: &Settings, jitter: f64, now: Timestamp) -> Settlement {
+    let record = lifecycle::Failure::new(failure.kind, &failure.message(), now, task.executions);
+    let after = match failure.retry {
+        Retry::Never => return Settlement::Fail { failure: record },
+        Retry::Backoff => None,
+        Retry::After(wait) => Some(wait),
+    };
+    match after_failure(task, &record, &settings.retry, after, jitter, now) {
+        Next::RetryAt(run_at) => Settlement::Retry { run_at, failure: record, hinted: false },
+        Next::GiveUp => Settlement::Fail { failure: record },
+    }
+}
+
+/// The execution's one log line, at the level of who must act.
+fn tell(settled: &Task, before: &Task, now: Timestamp) {
+    let duration_ms = before.last_attempted_at.map_or(0, |at| now.since(at).as_millis());
+    let outcome = settled.latest_attempt.as_ref().map(|attempt| attempt.outcome);
+    let (task_type, execution, failures) = (&settled.task_type, settled.executions, settled.failures);
+    if let State::Failed { failure } = &settled.state {
+        warn!(
+            task.r#type = %task_type, task.execution = execution, task.failures = failures, outcome = ?outcome,
+            duration_ms, kind = ?failure.kind, "task failed for good: {}", failure.message
+        );
+    } else {
+        info!(
+            task.r#type = %task_type, task.execution = execution, task.failures = failures, outcome = ?outcome,
+            duration_ms, "task settled"
+        );
+    }
+}
