@@ -14,6 +14,7 @@ pub mod lifecycle;
 pub mod log;
 pub mod notify;
 pub mod outbox;
+pub mod poller;
 pub mod processor;
 pub mod queue;
 pub mod redact;

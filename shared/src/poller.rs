@@ -1,0 +1,249 @@
+//! Looks after what is due: notifies tasks, reaps dead workers, sends owed dead letters, publishes events.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use futures::{StreamExt, future::join_all, stream};
+use serde::{Deserialize, Serialize};
+use tracing::{error, warn};
+
+use crate::{
+    app::App,
+    change::{ChangeError, With, change},
+    clock::Timestamp,
+    handlers::{InputError, TaskInput},
+    ids::Name,
+    lifecycle::{Event, FailureKind, State, Task},
+    notify::{chain, dead_letter, notify},
+    outbox,
+    store::{Due, DueItem, Record, StoreError},
+};
+
+/// How many shards are looked after at the same time.
+const PARALLEL_SHARDS: usize = 16;
+
+/// How long an unreadable item is left alone.
+const SET_ASIDE: Duration = Duration::from_secs(3600);
+
+/// How far a poll came.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PollReport {
+    /// Messages sent.
+    pub notified: usize,
+    /// Executions whose worker was given up.
+    pub reaped: usize,
+    /// Tasks that waited too long.
+    pub expired: usize,
+    /// Dead letters that were owed.
+    pub dead_letters: usize,
+    /// Events delivered.
+    pub published: usize,
+    /// Items that cannot be read, left alone for an hour.
+    pub set_aside: usize,
+    /// Items that nothing could be done about; the next poll tries again.
+    pub failed: usize,
+    /// Whether everything due was looked at; false if the deadline came first.
+    pub complete: bool,
+}
+
+/// What a due task needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Duty {
+    Nothing,
+    Notify,
+    Reap,
+    Expire(FailureKind),
+    DeadLetter,
+}
+
+/// What `task`, read just now, needs: pure. The index that named it may lag, so `wake_at` is asked again.
+fn duty(task: &Task, now: Timestamp) -> Duty {
+    if task.wake_at.is_none_or(|at| at > now) {
+        return Duty::Nothing;
+    }
+    match &task.state {
+        State::Pending { .. } if task.expires_at.is_some_and(|at| at <= now) => Duty::Expire(FailureKind::Expired),
+        State::Pending { .. } if is_unknown(task) => Duty::Expire(FailureKind::UnknownType),
+        State::Pending { .. } => Duty::Notify,
+        State::Running { lease_expires_at, .. } if *lease_expires_at <= now => Duty::Reap,
+        State::Failed { .. } if task.dead_lettered_at.is_none() => Duty::DeadLetter,
+        State::Running { .. }
+        | State::Failed { .. }
+        | State::Completed { .. }
+        | State::Cancelled { .. }
+        | State::Blocked { .. } => Duty::Nothing,
+    }
+}
+
+fn is_unknown(task: &Task) -> bool {
+    matches!(TaskInput::stored(&task.task_type, &task.payload), Err(InputError::UnknownType(_)))
+}
+
+/// Looks after everything that is due now, shard by shard, until it is done or `deadline` comes.
+pub async fn poll(app: &App, deadline: Option<Timestamp>) -> PollReport {
+    let shards = stream::iter(0..app.store.shards()).map(|shard| poll_shard(app, shard, deadline));
+    let reports: Vec<PollReport> = shards.buffer_unordered(PARALLEL_SHARDS).collect().await;
+    let complete = reports.iter().all(|report| report.complete);
+    PollReport { complete, ..reports.into_iter().fold(PollReport::default(), PollReport::plus) }
+}
+
+async fn poll_shard(app: &App, shard: u16, deadline: Option<Timestamp>) -> PollReport {
+    let mut report = PollReport::default();
+    let limit = app.settings.poll_page;
+    loop {
+        let now = app.clock.now();
+        if deadline.is_some_and(|at| now >= at) {
+            return report;
+        }
+        let page = match app.store.due(shard, now, limit).await {
+            Ok(page) => page,
+            Err(problem) => {
+                error!(shard, error = %chain(&problem), "the due index could not be read");
+                return PollReport { failed: report.failed + 1, ..report };
+            }
+        };
+        let last = page.len() < limit;
+        let done = poll_page(app, page).await;
+        // A page that nothing could be done about would be read for ever.
+        let stuck = done.acted() == 0;
+        report = report.plus(done);
+        if last || stuck {
+            return PollReport { complete: true, ..report };
+        }
+    }
+}
+
+async fn poll_page(app: &App, page: Vec<Due>) -> PollReport {
+    let (mut tasks, mut records) = (Vec::new(), Vec::new());
+    for due in page {
+        match &due.item {
+            DueItem::Task(key) => tasks.push((key.clone(), due)),
+            DueItem::Record(key) => records.push((key.clone(), due)),
+        }
+    }
+    let keys: Vec<_> = tasks.iter().map(|(key, _)| key.clone()).collect();
+    let read = app.store.tasks(&keys).await;
+    let (readable, rest) = sort_out(app, read.into_iter().zip(tasks.into_iter().map(|(_, due)| due)).collect()).await;
+    let looked_after = look_after(app, readable).await;
+    let read = join_all(records.into_iter().map(async |(key, due)| (app.store.record(&key).await, due))).await;
+    let (events, also) = sort_out(app, read).await;
+    looked_after.plus(rest).plus(also).plus(publish(app, events).await)
+}
+
+/// What could be read; what cannot be is pushed an hour on.
+async fn sort_out<T>(app: &App, read: Vec<(Result<Option<T>, StoreError>, Due)>) -> (Vec<T>, PollReport) {
+    let (mut found, mut report) = (Vec::new(), PollReport::default());
+    for (item, due) in read {
+        match item {
+            Ok(item) => found.extend(item),
+            Err(problem @ StoreError::Corrupt { .. }) => {
+                error!(error = %chain(&problem), "a stored item cannot be read; it is left alone for an hour");
+                match app.store.set_aside(&due, app.clock.now() + SET_ASIDE).await {
+                    Ok(()) => report.set_aside += 1,
+                    Err(_) => report.failed += 1,
+                }
+            }
+            Err(problem) => {
+                warn!(error = %chain(&problem), "a due item could not be read");
+                report.failed += 1;
+            }
+        }
+    }
+    (found, report)
+}
+
+async fn look_after(app: &App, tasks: Vec<Task>) -> PollReport {
+    let now = app.clock.now();
+    let (waiting, others): (Vec<Task>, Vec<Task>) =
+        tasks.into_iter().partition(|task| matches!(duty(task, now), Duty::Notify));
+    let others = join_all(others.iter().map(|task| fulfil(app, task, duty(task, now)))).await;
+    // Sent first, noted after: a crash in between costs a second message, never the only one.
+    let sent = notify(app, &waiting).await;
+    let noted = waiting.iter().zip(sent).map(|(task, sent)| note(app, task, sent));
+    let noted = join_all(noted).await;
+    others.into_iter().chain(noted).fold(PollReport::default(), PollReport::plus)
+}
+
+async fn note(app: &App, task: &Task, sent: bool) -> PollReport {
+    let mut report = PollReport::default();
+    if !sent {
+        return PollReport { failed: 1, ..report };
+    }
+    match change(app, task, Event::Notify, With::what_ends()).await {
+        Ok(_) | Err(ChangeError::Rejected(_) | ChangeError::Gone) => report.notified += 1,
+        Err(problem) => report.fail(task, &problem),
+    }
+    report
+}
+
+async fn fulfil(app: &App, task: &Task, duty: Duty) -> PollReport {
+    let mut report = PollReport::default();
+    let event = match duty {
+        Duty::Nothing | Duty::Notify => return report,
+        Duty::DeadLetter => {
+            dead_letter(app, task).await;
+            report.dead_letters += 1;
+            return report;
+        }
+        Duty::Reap => Event::Reap { max_losses: app.settings.max_losses, jitter: fastrand::f64() * 2.0 - 1.0 },
+        Duty::Expire(kind) => Event::Expire { kind },
+    };
+    match change(app, task, event, With::what_ends()).await {
+        Ok(changed) => {
+            match duty {
+                Duty::Reap => report.reaped += 1,
+                _ => report.expired += 1,
+            }
+            if duty == Duty::Reap {
+                warn!(task.id = %task.key.id, task.r#type = %task.task_type, task.execution = task.executions, "the worker of a task was lost");
+            }
+            notify(app, std::slice::from_ref(&changed)).await;
+            dead_letter(app, &changed).await;
+        }
+        Err(ChangeError::Rejected(_) | ChangeError::Gone) => {}
+        Err(problem) => report.fail(task, &problem),
+    }
+    report
+}
+
+async fn publish(app: &App, events: Vec<Record>) -> PollReport {
+    let mut by_tenant: BTreeMap<Name, Vec<Record>> = BTreeMap::new();
+    for event in events {
+        by_tenant.entry(event.key.tenant.clone()).or_default().push(event);
+    }
+    let mut report = PollReport::default();
+    for (tenant, events) in by_tenant {
+        let owed = events.len();
+        match outbox::deliver(app, &tenant, events).await {
+            Ok(delivered) => report.published += delivered,
+            Err(problem) => {
+                warn!(%tenant, owed, error = %chain(&problem), "events were not delivered; the next poll tries again");
+                report.failed += 1;
+            }
+        }
+    }
+    report
+}
+
+impl PollReport {
+    fn acted(&self) -> usize {
+        self.notified + self.reaped + self.expired + self.dead_letters + self.published + self.set_aside
+    }
+
+    fn fail(&mut self, task: &Task, problem: &ChangeError) {
+        warn!(task.id = %task.key.id, error = %chain(problem), "a due task could not be looked after");
+        self.failed += 1;
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            notified: self.notified + other.notified,
+            reaped: self.reaped + other.reaped,
+            expired: self.expired + other.expired,
+            dead_letters: self.dead_letters + other.dead_letters,
+            published: self.published + other.published,
+            set_aside: self.set_aside + other.set_aside,
+            failed: self.failed + other.failed,
+            complete: self.complete || other.complete,
+        }
+    }
+}
