@@ -1,3 +1,16 @@
 //! The HTTP API: requests, answers and errors, apart from how they travel.
 
+mod error;
+mod page;
 pub mod read;
+mod request;
+mod routes;
+mod task_request;
+mod task_view;
+
+pub use error::ApiError;
+pub use page::{Listed, limit};
+pub use request::{Answer, Caller, Request};
+pub use routes::{Function, ROUTES, Route, RouteInfo};
+pub use task_request::TaskRequest;
+pub use task_view::{RecordView, TaskView};

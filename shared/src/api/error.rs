@@ -1,0 +1,104 @@
+//! What a caller is told when something is wrong.
+
+use serde::Serialize;
+
+use super::read::FieldError;
+use crate::{
+    change::ChangeError, handlers::InputError, ids::NameError, lifecycle::Rejected, notify::chain, store::StoreError,
+};
+
+/// An error as the API answers it: a status, a code for programs, a sentence for people, the field if one is to blame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{message}")]
+pub struct ApiError {
+    /// The HTTP status.
+    #[serde(skip)]
+    pub status: u16,
+    /// What programs tell it by.
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// Where in the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+}
+
+impl ApiError {
+    fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), field: None }
+    }
+
+    /// 400: the request is wrong at `field`.
+    pub fn invalid(field: &str, message: impl Into<String>) -> Self {
+        Self { field: Some(field.to_owned()), ..Self::new(400, "invalid", message) }
+    }
+
+    /// 403: the caller may not.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(403, "forbidden", message)
+    }
+
+    /// 404: there is no such thing, or it is another tenant's.
+    pub fn not_found(what: impl Into<String>) -> Self {
+        Self::new(404, "not_found", what)
+    }
+
+    /// 409: it is not as the request expects.
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(409, "conflict", message)
+    }
+
+    /// 413: more than Errand takes.
+    pub fn too_large(field: &str, message: impl Into<String>) -> Self {
+        Self { field: Some(field.to_owned()), ..Self::new(413, "too_large", message) }
+    }
+}
+
+impl From<FieldError> for ApiError {
+    fn from(error: FieldError) -> Self {
+        let field = Some(error.field).filter(|field| !field.is_empty());
+        Self { field, ..Self::new(400, "invalid", error.message) }
+    }
+}
+
+impl From<InputError> for ApiError {
+    fn from(error: InputError) -> Self {
+        match error {
+            InputError::UnknownType(_) => Self::invalid("task_type", error.to_string()),
+            InputError::Payload(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict { .. } => Self::conflict("it was changed meanwhile; read it again"),
+            StoreError::Busy => Self::new(429, "busy", "too many requests at once; try again in a moment"),
+            StoreError::TooLarge(what) => Self::new(413, "too_large", what),
+            StoreError::Corrupt { .. } | StoreError::Unavailable(_) => {
+                tracing::error!(error = %chain(&error), "a request failed at the store");
+                Self::new(503, "unavailable", "the store does not answer as it should; try again later")
+            }
+        }
+    }
+}
+
+impl From<ChangeError> for ApiError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Rejected(Rejected::NotDue(at)) => Self::new(409, "not_due", format!("not due before {at}")),
+            ChangeError::Rejected(rejected) => Self::conflict(format!("the task is {rejected}")),
+            ChangeError::Gone => Self::not_found("no such task"),
+            ChangeError::Effect(effect) => Self::conflict(format!("what `{effect}` builds on has changed")),
+            ChangeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl ApiError {
+    /// 400: `field` is not a name or id.
+    pub fn name(field: &str, error: NameError) -> Self {
+        Self::invalid(field, error.to_string())
+    }
+}

@@ -1,0 +1,119 @@
+//! A request after its transport: the route, what it names, who asks. And the answer before it.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{ApiError, Route, read::read_strict};
+use crate::ids::{Id, Name, NameError, TaskKey};
+
+/// The largest body a request may have, in bytes.
+const REQUEST_BYTES: usize = 5 * 1024 * 1024;
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// On whose behalf: everything is read and written as this tenant.
+    pub tenant: Name,
+    /// The authenticated principal.
+    pub principal: String,
+}
+
+/// A request.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What is asked.
+    pub route: Route,
+    /// Who asks.
+    pub caller: Caller,
+    /// The parameters in the path, by name.
+    pub path: BTreeMap<String, String>,
+    /// The parameters after `?`.
+    pub query: BTreeMap<String, String>,
+    /// The `Idempotency-Key` header.
+    pub idempotency_key: Option<String>,
+    /// The `If-Match` header, without quotes.
+    pub if_match: Option<String>,
+    /// The body as text.
+    pub body: String,
+    /// The request's own id.
+    pub request_id: String,
+}
+
+/// An answer: status and JSON text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// A JSON text.
+    pub body: String,
+}
+
+impl Request {
+    /// Reads the body, strictly.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        if self.body.len() > REQUEST_BYTES {
+            let message = format!("the request has {} bytes; at most {REQUEST_BYTES} are taken", self.body.len());
+            return Err(ApiError::too_large("", message));
+        }
+        Ok(read_strict(if self.body.is_empty() { "{}" } else { &self.body })?)
+    }
+
+    /// The task that the path names.
+    pub fn task_key(&self) -> Result<TaskKey, ApiError> {
+        // An id that is none names no task.
+        let id = self.path.get("id").and_then(|id| Uuid::try_parse(id).ok());
+        let id = id.ok_or_else(|| ApiError::not_found("no such task"))?;
+        Ok(TaskKey { tenant: self.caller.tenant.clone(), id })
+    }
+
+    /// A name in the path.
+    pub fn path_name(&self, field: &'static str) -> Result<Name, ApiError> {
+        Name::new(self.path.get(field).map_or("", String::as_str)).map_err(|e| ApiError::name(field, e))
+    }
+
+    /// An id in the path.
+    pub fn path_id(&self, field: &'static str) -> Result<Id, ApiError> {
+        Id::new(self.path.get(field).map_or("", String::as_str)).map_err(|e| ApiError::name(field, e))
+    }
+
+    /// A parameter after `?`, read as a `T`.
+    pub fn query_as<T: DeserializeOwned>(&self, field: &str) -> Result<Option<T>, ApiError> {
+        let Some(text) = self.query.get(field) else { return Ok(None) };
+        let read = serde_json::from_value(serde_json::Value::from(text.as_str()));
+        read.map(Some).map_err(|e| ApiError::invalid(field, e.to_string()))
+    }
+
+    /// A name after `?`.
+    pub fn query_name(&self, field: &str) -> Result<Option<Name>, ApiError> {
+        let name = self.query.get(field).map(|text| Name::new(text));
+        name.transpose().map_err(|e: NameError| ApiError::name(field, e))
+    }
+
+    /// Refuses parameters after `?` that the route does not have.
+    pub fn only_query(&self, known: &[&str]) -> Result<(), ApiError> {
+        match self.query.keys().find(|field| !known.contains(&field.as_str())) {
+            None => Ok(()),
+            Some(field) => Err(ApiError::invalid(field, format!("unknown parameter; known are {}", known.join(", ")))),
+        }
+    }
+}
+
+impl Answer {
+    /// `body` as JSON.
+    pub fn json(status: u16, body: &impl Serialize) -> Self {
+        // Views are structs of strings, numbers and times; they always have a JSON text.
+        Self { status, body: serde_json::to_string(body).unwrap_or_default() }
+    }
+
+    /// The answer to the request `request_id` that failed with `error`.
+    pub fn error(error: &ApiError, request_id: &str) -> Self {
+        let mut body = json!({ "error": error });
+        if let Some(fields) = body.get_mut("error").and_then(|e| e.as_object_mut()) {
+            fields.insert("request_id".to_owned(), request_id.into());
+        }
+        Self::json(error.status, &body)
+    }
+}

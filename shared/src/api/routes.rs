@@ -1,0 +1,84 @@
+//! Every route: its method and path, and which function serves it. The template's routes are compared with these.
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)] // the table below says what each is
+pub enum Route {
+    EnqueueTask,
+    EnqueueBatch,
+    GetTask,
+    GetTaskLog,
+    ListTasks,
+    QueueStats,
+    GetHealth,
+    GetRecord,
+    ListRecords,
+    ListEvents,
+    CancelTask,
+    RetryTask,
+    ProcessTask,
+    RescheduleTask,
+    PutRecord,
+    PatchRecord,
+}
+
+/// The function that serves a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Function {
+    /// Takes tasks.
+    Enqueue,
+    /// Every read.
+    Status,
+    /// Every other write.
+    Control,
+}
+
+/// A route.
+#[derive(Clone, Copy, Debug)]
+pub struct RouteInfo {
+    /// What is asked.
+    pub route: Route,
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path, parameters in braces.
+    pub path: &'static str,
+    /// Which function serves it.
+    pub function: Function,
+}
+
+const fn on(function: Function, method: &'static str, path: &'static str, route: Route) -> RouteInfo {
+    RouteInfo { route, method, path, function }
+}
+
+/// Every route.
+pub const ROUTES: [RouteInfo; 16] = [
+    on(Function::Enqueue, "POST", "/v1/tasks", Route::EnqueueTask),
+    on(Function::Enqueue, "POST", "/v1/tasks/batch", Route::EnqueueBatch),
+    on(Function::Status, "GET", "/v1/tasks", Route::ListTasks),
+    on(Function::Status, "GET", "/v1/tasks/{id}", Route::GetTask),
+    on(Function::Status, "GET", "/v1/tasks/{id}/log", Route::GetTaskLog),
+    on(Function::Status, "GET", "/v1/queues/{queue}/stats", Route::QueueStats),
+    on(Function::Status, "GET", "/v1/health", Route::GetHealth),
+    on(Function::Status, "GET", "/v1/records/{kind}", Route::ListRecords),
+    on(Function::Status, "GET", "/v1/records/{kind}/{id}", Route::GetRecord),
+    on(Function::Status, "GET", "/v1/events", Route::ListEvents),
+    on(Function::Control, "POST", "/v1/tasks/{id}/cancel", Route::CancelTask),
+    on(Function::Control, "POST", "/v1/tasks/{id}/retry", Route::RetryTask),
+    on(Function::Control, "POST", "/v1/tasks/{id}/process", Route::ProcessTask),
+    on(Function::Control, "POST", "/v1/tasks/{id}/reschedule", Route::RescheduleTask),
+    on(Function::Control, "PUT", "/v1/records/{kind}/{id}", Route::PutRecord),
+    on(Function::Control, "PATCH", "/v1/records/{kind}/{id}", Route::PatchRecord),
+];
+
+impl RouteInfo {
+    /// The route's key as API Gateway names it: `GET /v1/tasks/{id}`.
+    pub fn key(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// The route with this key.
+    pub fn find(key: &str) -> Option<&'static RouteInfo> {
+        let (method, path) = key.split_once(' ')?;
+        ROUTES.iter().find(|info| info.method == method && info.path == path)
+    }
+}
