@@ -30,6 +30,9 @@ pub trait Queue: Send + Sync {
     /// Hides a received message for `wait` from now (at most 12 h after its receipt), then it comes again.
     async fn hide(&self, on: QueueName, receipt: &str, wait: Duration) -> Result<(), QueueError>;
 
+    /// Which queue an ARN, as it stands in an event, names.
+    fn by_arn(&self, arn: &str) -> Option<QueueName>;
+
     /// Whether the queues answer.
     async fn check(&self) -> Result<(), QueueError>;
 }

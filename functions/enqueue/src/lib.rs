@@ -1,1 +1,55 @@
-//! x
+//! Takes tasks: over HTTP, from the intake queue, by direct invoke. Validate, insert, notify.
+
+mod accept;
+mod batch;
+mod intake;
+mod invoke;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use shared::{
+    api::{Answer, ApiError, Request, Route, TaskRequest},
+    app::App,
+};
+
+pub use accept::{Accepted, accept};
+pub use intake::intake;
+pub use invoke::invoke;
+
+/// Answers `POST /v1/tasks` and `POST /v1/tasks/batch`.
+pub async fn http(app: &App, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
+    let request_id = event.request_context.request_id.clone().unwrap_or_default();
+    let answered = match gateway::request(event) {
+        Ok(request) => answer(app, request).await,
+        Err(error) => Err(error),
+    };
+    gateway::response(answered, &request_id)
+}
+
+async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
+    match request.route {
+        Route::EnqueueTask => one(app, &request).await,
+        Route::EnqueueBatch => batch::answer(app, &request).await,
+        other => Err(ApiError::not_found(format!("{other:?} is not served here"))),
+    }
+}
+
+async fn one(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let task = with_key(request.json()?, request.idempotency_key.clone())?;
+    let accepted = accept(app, &request.caller, vec![Ok(task)]).await.pop();
+    let accepted = accepted.unwrap_or_else(|| Err(ApiError::conflict("nothing was asked for")))?;
+    Ok(Answer::json(accepted.status(), &accepted.view()))
+}
+
+/// The request under the key that came beside it, if it has none of its own.
+fn with_key(mut task: TaskRequest, key: Option<String>) -> Result<TaskRequest, ApiError> {
+    match (&task.idempotency_key, key) {
+        (Some(own), Some(beside)) if *own != beside => {
+            Err(ApiError::invalid("idempotency_key", "differs from the Idempotency-Key header"))
+        }
+        (Some(_), _) | (None, None) => Ok(task),
+        (None, key) => {
+            task.idempotency_key = key;
+            Ok(task)
+        }
+    }
+}

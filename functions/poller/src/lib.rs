@@ -1,1 +1,25 @@
-//! x
+//! Every minute (every second on one machine): looks after what is due, and leaves word that it did.
+
+use std::time::Duration;
+
+use shared::{
+    app::App,
+    clock::Timestamp,
+    poller::{PollReport, mark, poll},
+};
+use tracing::{info, warn};
+
+/// What is kept before the deadline to end cleanly in.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// Polls once. `deadline`: when Lambda stops this process.
+pub async fn handle(app: &App, deadline: Option<Timestamp>) -> PollReport {
+    let report = poll(app, deadline.map(|at| at - MARGIN)).await;
+    if !report.complete {
+        warn!(?report, "the poll did not come to its end; the next one goes on");
+    } else if report != (PollReport { complete: true, ..PollReport::default() }) {
+        info!(?report, "polled");
+    }
+    mark(app, &report).await;
+    report
+}

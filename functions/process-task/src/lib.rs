@@ -1,1 +1,45 @@
-//! x
+//! Processes what the work queues deliver, and reports which messages must come again.
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use shared::{
+    api::read::read_lenient,
+    app::App,
+    clock::Timestamp,
+    processor::{Delivery, Verdict, process},
+};
+use tracing::error;
+
+/// Processes a batch. `deadline`: when Lambda stops this process.
+pub async fn handle(app: &App, event: SqsEvent, deadline: Option<Timestamp>) -> SqsBatchResponse {
+    let mut response = SqsBatchResponse::default();
+    let (mut ids, mut deliveries) = (Vec::new(), Vec::new());
+    for message in event.records {
+        match delivery(app, &message) {
+            Ok(delivery) => {
+                ids.push(message.message_id);
+                deliveries.push(delivery);
+            }
+            Err(problem) => {
+                // Another system's, or another version's: not ours to delete. The queue's own limit ends it.
+                error!(message_id = message.message_id, "a message cannot be read: {problem}");
+                message.message_id.into_iter().for_each(|id| response.add_failure(id));
+            }
+        }
+    }
+    let verdicts = process(app, deliveries, deadline).await;
+    for (id, verdict) in ids.into_iter().zip(verdicts) {
+        // Without an id Lambda could not tell which message is meant, and would have the whole batch again.
+        if let (Verdict::Again, Some(id)) = (verdict, id) {
+            response.add_failure(id);
+        }
+    }
+    response
+}
+
+fn delivery(app: &App, message: &SqsMessage) -> Result<Delivery, String> {
+    let body = message.body.as_deref().unwrap_or_default();
+    let read = read_lenient(body).map_err(|error| format!("{}: {}", error.field, error.message))?;
+    let arn = message.event_source_arn.as_deref().unwrap_or_default();
+    let queue = app.queue.by_arn(arn).ok_or_else(|| format!("no queue of ours has the ARN {arn:?}"))?;
+    Ok(Delivery { message: read, queue, receipt: message.receipt_handle.clone().unwrap_or_default() })
+}

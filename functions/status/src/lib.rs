@@ -1,1 +1,47 @@
-//! x
+//! Every read: tasks, their log, lists, counts, records, events, health.
+
+mod health;
+mod lists;
+mod tasks;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use shared::{
+    api::{Answer, ApiError, RecordView, Request, Route},
+    app::App,
+    store::RecordKey,
+};
+
+/// Answers every `GET`.
+pub async fn http(app: &App, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
+    let request_id = event.request_context.request_id.clone().unwrap_or_default();
+    let answered = match gateway::request(event) {
+        Ok(request) => answer(app, request).await,
+        Err(error) => Err(error),
+    };
+    gateway::response(answered, &request_id)
+}
+
+async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
+    match request.route {
+        Route::GetTask => tasks::task(app, &request).await,
+        Route::GetTaskLog => tasks::log(app, &request).await,
+        Route::ListTasks => lists::tasks(app, &request).await,
+        Route::ListRecords => lists::records(app, &request).await,
+        Route::ListEvents => lists::events(app, &request).await,
+        Route::QueueStats => tasks::stats(app, &request).await,
+        Route::GetRecord => record(app, &request).await,
+        Route::GetHealth => health::answer(app).await,
+        other => Err(ApiError::not_found(format!("{other:?} is not served here"))),
+    }
+}
+
+async fn record(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let key = RecordKey {
+        tenant: request.caller.tenant.clone(),
+        kind: request.path_name("kind")?,
+        id: request.path_id("id")?,
+    };
+    let record = app.store.record(&key).await?;
+    let record = record.ok_or_else(|| ApiError::not_found(format!("no such {}", key.kind)))?;
+    Ok(Answer::json(200, &RecordView::from(record)))
+}

@@ -31,8 +31,7 @@ pub(crate) fn compile(effects: &[Effect], tenant: &Name, now: Timestamp) -> Comp
             match action.clone() {
                 Action::Put { kind, id, doc, parent, owner, expect } => {
                     let key = RecordKey { tenant: tenant.clone(), kind, id };
-                    let record = record(key, doc, now);
-                    let record = Box::new(Record { parent, owner, ..record });
+                    let record = Box::new(Record { parent, owner, ..Record::new(key, doc, now) });
                     out.add(RecordWrite::Put { record, expect }, source);
                 }
                 Action::Patch { kind, id, patch, expect } => {
@@ -113,13 +112,8 @@ fn merge(patch: &mut Patch, newer: Patch) {
 /// The outbox record of an event: the poller, finding it due, delivers it.
 fn publish(event: Event, tenant: &Name, now: Timestamp) -> RecordWrite {
     let key = RecordKey { tenant: tenant.clone(), kind: outbox::kind(), id: Id::from(event.id) };
-    let record = Record { wake_at: Some(now), ..record(key, outbox::doc(event), now) };
+    let record = Record { wake_at: Some(now), ..Record::new(key, outbox::doc(event), now) };
     RecordWrite::Put { record: Box::new(record), expect: Expect::Absent }
-}
-
-fn record(key: RecordKey, doc: crate::store::Doc, now: Timestamp) -> Record {
-    let version = ids::fresh();
-    Record { key, version, doc, parent: None, owner: None, wake_at: None, created_at: now, updated_at: now }
 }
 
 #[cfg(test)]

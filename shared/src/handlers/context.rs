@@ -102,20 +102,10 @@ impl<'a> TaskContext<'a> {
         }
         let value = serde_json::to_value(work.await?)?;
         let fence = self.task.fence().ok_or_else(lease_lost)?;
-        let now = self.now();
-        let record = Record {
-            key: key.clone(),
-            version: ids::fresh(),
-            doc: [("result".to_owned(), value.clone())].into_iter().collect(),
-            parent: None,
-            owner: None,
-            wake_at: None,
-            created_at: now,
-            updated_at: now,
-        };
+        let doc = [("result".to_owned(), value.clone())].into_iter().collect();
         let commit = Commit {
             task: Some(TaskWrite::Step { key: self.task.key.clone(), fence }),
-            records: vec![RecordWrite::Put { record: Box::new(record), expect: Expect::Absent }],
+            records: vec![RecordWrite::put(key.clone(), doc, Expect::Absent, self.now())],
             tasks: Vec::new(),
         };
         match store::commit(&*self.app.store, commit).await {

@@ -131,6 +131,11 @@ impl MemoryQueue {
         }
     }
 
+    /// The ARN by which events name a queue of this sort.
+    pub fn arn(queue: QueueName) -> String {
+        format!("arn:local:sqs:::{}", queue.as_str())
+    }
+
     /// How many messages a queue has, in flight and delayed ones included.
     pub fn depth(&self, of: QueueName) -> usize {
         self.queues().get(&of).map_or(0, |queue| queue.by_time.len())
@@ -173,6 +178,10 @@ impl Queue for MemoryQueue {
         drop(queues);
         self.arrived.notify_waiters(); // it may now be the next to become visible
         Ok(())
+    }
+
+    fn by_arn(&self, arn: &str) -> Option<QueueName> {
+        QueueName::ALL.into_iter().find(|queue| Self::arn(*queue) == arn)
     }
 
     async fn check(&self) -> Result<(), QueueError> {

@@ -122,6 +122,11 @@ impl Commit {
 }
 
 impl RecordWrite {
+    /// Puts a record without relations.
+    pub fn put(key: RecordKey, doc: Doc, expect: Expect, now: Timestamp) -> Self {
+        RecordWrite::Put { record: Box::new(Record::new(key, doc, now)), expect }
+    }
+
     /// Which record it writes.
     pub fn key(&self) -> &RecordKey {
         match self {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
-    ids::{Id, Name},
+    ids::{self, Id, Name},
 };
 
 /// A record's fields.
@@ -78,6 +78,12 @@ pub struct Record {
 }
 
 impl Record {
+    /// A new record, of a fresh version, without relations.
+    pub fn new(key: RecordKey, doc: Doc, now: Timestamp) -> Self {
+        let version = ids::fresh();
+        Self { key, version, doc, parent: None, owner: None, wake_at: None, created_at: now, updated_at: now }
+    }
+
     /// The relation of this kind, if it has one.
     pub fn relation(&self, kind: RelationKind) -> Option<&Relation> {
         match kind {

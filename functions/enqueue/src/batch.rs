@@ -1,0 +1,54 @@
+//! `POST /v1/tasks/batch`: up to 100 requests, each answered for itself.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use shared::{
+    api::{Answer, ApiError, Request, TaskView, read::read_strict},
+    app::App,
+};
+
+use crate::{accept, with_key};
+
+/// The most requests in one batch.
+const MAX_TASKS: usize = 100;
+
+#[derive(Deserialize)]
+struct Batch {
+    tasks: Vec<Box<RawValue>>,
+}
+
+#[derive(Serialize)]
+struct Item<'a> {
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task: Option<TaskView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a ApiError>,
+}
+
+#[derive(Serialize)]
+struct Items<'a> {
+    items: Vec<Item<'a>>,
+    count: usize,
+}
+
+pub(crate) async fn answer(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let batch: Batch = request.json()?;
+    if batch.tasks.is_empty() || batch.tasks.len() > MAX_TASKS {
+        let message = format!("expected 1 to {MAX_TASKS} tasks, found {}", batch.tasks.len());
+        return Err(ApiError::invalid("tasks", message));
+    }
+    let requests = batch.tasks.iter().enumerate().map(|(nth, raw)| {
+        let key = request.idempotency_key.as_ref().map(|key| format!("{key}.{nth}"));
+        with_key(read_strict(raw.get())?, key)
+    });
+    let accepted = accept(app, &request.caller, requests.collect()).await;
+    let items: Vec<Item<'_>> = accepted
+        .iter()
+        .map(|answer| match answer {
+            Ok(accepted) => Item { status: accepted.status(), task: Some(accepted.view()), error: None },
+            Err(error) => Item { status: error.status, task: None, error: Some(error) },
+        })
+        .collect();
+    Ok(Answer::json(200, &Items { count: items.len(), items }))
+}

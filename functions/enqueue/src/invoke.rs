@@ -1,0 +1,32 @@
+//! Direct invoke: the body of `POST /v1/tasks`, with `tenant` beside it, as a plain Lambda invoke.
+
+use serde_json::{Value, json};
+use shared::{
+    api::{Answer, ApiError, Caller, TaskRequest, read::read_strict},
+    app::App,
+    ids::Name,
+};
+
+use crate::accept;
+
+/// Takes one request. `invocation_id` is the key if the request names none, since asynchronous invokes are retried.
+/// What is wrong with the request is an answer; only what another try may mend is an error.
+pub async fn invoke(app: &App, event: Value, invocation_id: &str) -> Result<Value, ApiError> {
+    let answer = match take(app, event, invocation_id).await {
+        Ok(answer) => answer,
+        Err(error) if matches!(error.status, 429 | 500..) => return Err(error),
+        Err(error) => Answer::error(&error, invocation_id),
+    };
+    Ok(serde_json::from_str(&answer.body).unwrap_or_default())
+}
+
+async fn take(app: &App, mut event: Value, invocation_id: &str) -> Result<Answer, ApiError> {
+    let tenant = event.as_object_mut().and_then(|fields| fields.remove("tenant")).unwrap_or(json!("default"));
+    let tenant = Name::new(tenant.as_str().unwrap_or_default()).map_err(|error| ApiError::name("tenant", error))?;
+    let mut task: TaskRequest = read_strict(&event.to_string())?;
+    task.idempotency_key.get_or_insert_with(|| format!("invoke:{invocation_id}"));
+    let caller = Caller { tenant, principal: "invoke".to_owned() };
+    let accepted = accept(app, &caller, vec![Ok(task)]).await.pop();
+    let accepted = accepted.unwrap_or_else(|| Err(ApiError::conflict("nothing was asked for")))?;
+    Ok(Answer::json(accepted.status(), &accepted.view()))
+}

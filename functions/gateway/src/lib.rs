@@ -1,0 +1,73 @@
+//! Between API Gateway's HTTP events (payload format 2.0) and the API's requests and answers: what the three HTTP
+//! functions and the one-machine server share.
+
+use aws_lambda_events::{
+    apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse},
+    encodings::Body,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderMap, HeaderValue, header};
+use shared::{
+    api::{Answer, ApiError, Caller, Request, RouteInfo},
+    ids::Name,
+};
+
+/// The header by which a trusted service (IAM, or the one machine itself) says for whom it asks.
+pub const TENANT_HEADER: &str = "x-errand-tenant";
+
+/// The claim of a token that says whose it is.
+const TENANT_CLAIM: &str = "tenant";
+
+/// Reads an event. The tenant of a token is its claim, never a field of the request.
+pub fn request(mut event: ApiGatewayV2httpRequest) -> Result<Request, ApiError> {
+    let key = event.route_key.as_deref().unwrap_or_default();
+    let info = RouteInfo::find(key).ok_or_else(|| ApiError::not_found(format!("no such route: {key}")))?;
+    let body = text_body(&mut event)?;
+    let header = |name: &str| event.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Ok(Request {
+        route: info.route,
+        caller: caller(&event)?,
+        idempotency_key: header("idempotency-key"),
+        if_match: header(header::IF_MATCH.as_str()).map(|etag| etag.trim_matches('"').to_owned()),
+        request_id: event.request_context.request_id.clone().unwrap_or_default(),
+        path: event.path_parameters.into_iter().collect(),
+        query: event.query_string_parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        body,
+    })
+}
+
+/// Makes the answer to a request that may have failed.
+pub fn response(answered: Result<Answer, ApiError>, request_id: &str) -> ApiGatewayV2httpResponse {
+    let answer = answered.unwrap_or_else(|error| Answer::error(&error, request_id));
+    let mut response = ApiGatewayV2httpResponse::default();
+    response.status_code = answer.status.into();
+    response.headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    response.body = Some(Body::Text(answer.body));
+    response
+}
+
+fn caller(event: &ApiGatewayV2httpRequest) -> Result<Caller, ApiError> {
+    let authorizer = event.request_context.authorizer.as_ref();
+    if let Some(jwt) = authorizer.and_then(|authorizer| authorizer.jwt.as_ref()) {
+        let claim = jwt.claims.get(TENANT_CLAIM).map_or("", String::as_str);
+        let tenant = Name::new(claim).map_err(|error| {
+            ApiError::forbidden(format!("the token's claim `{TENANT_CLAIM}` is no tenant: {error}"))
+        })?;
+        let principal = jwt.claims.get("sub").cloned().unwrap_or_default();
+        return Ok(Caller { tenant, principal });
+    }
+    let tenant = event.headers.get(TENANT_HEADER).map(|value| value.to_str().unwrap_or_default());
+    let tenant = tenant.map(Name::new).transpose().map_err(|error| ApiError::name(TENANT_HEADER, error))?;
+    let iam = authorizer.and_then(|authorizer| authorizer.iam.as_ref()).and_then(|iam| iam.user_arn.clone());
+    Ok(Caller { tenant: tenant.unwrap_or_default(), principal: iam.unwrap_or_else(|| "local".to_owned()) })
+}
+
+fn text_body(event: &mut ApiGatewayV2httpRequest) -> Result<String, ApiError> {
+    let body = event.body.take().unwrap_or_default();
+    if !event.is_base64_encoded {
+        return Ok(body);
+    }
+    let bytes = STANDARD.decode(body).ok();
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    text.ok_or_else(|| ApiError::invalid("", "the body is not UTF-8 text"))
+}

@@ -1,0 +1,70 @@
+//! `GET /v1/health`: whether Errand can do its work, and that it does.
+
+use serde::Serialize;
+use shared::{
+    api::{Answer, ApiError},
+    app::App,
+    notify::chain,
+    poller::{LastPoll, last_poll},
+    store::{Scope, Stats},
+};
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+    version: &'static str,
+    store: Part,
+    queue: Part,
+    last_poll: Option<LastPoll>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tasks: Option<Tasks>,
+}
+
+#[derive(Serialize)]
+struct Part {
+    reachable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// Tasks, not executions; counted from what is stored, so a restart forgets nothing.
+#[derive(Serialize)]
+struct Tasks {
+    #[serde(flatten)]
+    stats: Stats,
+    processed: u64,
+    succeeded: u64,
+    success_rate: Option<f64>,
+}
+
+/// 200 if the store and the queues answer, else 503; never a credential.
+pub(crate) async fn answer(app: &App) -> Result<Answer, ApiError> {
+    let store = Part::of(app.store.check().await);
+    let queue = Part::of(app.queue.check().await);
+    let healthy = store.reachable && queue.reachable;
+    let health = Health {
+        status: if healthy { "ok" } else { "unavailable" },
+        version: env!("CARGO_PKG_VERSION"),
+        store,
+        queue,
+        last_poll: last_poll(app).await.ok().flatten(),
+        tasks: app.store.stats(&Scope::All).await.ok().flatten().map(Tasks::of),
+    };
+    Ok(Answer::json(if healthy { 200 } else { 503 }, &health))
+}
+
+impl Part {
+    fn of<E: std::error::Error>(checked: Result<(), E>) -> Self {
+        let error = checked.err().map(|error| chain(&error));
+        Self { reachable: error.is_none(), error }
+    }
+}
+
+impl Tasks {
+    fn of(stats: Stats) -> Self {
+        let processed = stats.completed + stats.failed;
+        #[allow(clippy::cast_precision_loss)] // a rate needs no more than 52 bits
+        let success_rate = (processed > 0).then(|| stats.completed as f64 / processed as f64);
+        Self { processed, succeeded: stats.completed, success_rate, stats }
+    }
+}

@@ -1,0 +1,74 @@
+//! Lists: of tasks, of records, of events.
+
+use shared::{
+    api::{Answer, ApiError, Listed, RecordView, Request, TaskView, limit},
+    app::App,
+    ids::Id,
+    lifecycle::Status,
+    outbox,
+    store::{Bucket, Filter, ListQuery, Listing, Position, Related, RelationKind},
+};
+
+/// `GET /v1/tasks`: one queue's (by default the queue `default`, its open tasks), or one user's.
+pub(crate) async fn tasks(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let known = ["queue", "project", "status", "lane", "user_id", "type", "updated_after", "cursor", "limit"];
+    request.only_query(&known)?;
+    let query = query(request)?;
+    let cursor = request.query.get("cursor").map(|text| Position::from_cursor(text).ok_or_else(bad_cursor));
+    let page = app.store.list(&query, cursor.transpose()?, limit(request)?).await?;
+    let items: Vec<TaskView<'_>> = page.items.iter().map(TaskView::from).collect();
+    Ok(Answer::json(200, &Listed::new(items, page.next.map(Position::to_cursor))))
+}
+
+fn query(request: &Request) -> Result<ListQuery, ApiError> {
+    // `open` is pending and running together.
+    let open = request.query.get("status").is_none_or(|status| status == "open");
+    let status = if open { None } else { request.query_as::<Status>("status")? };
+    let filter = Filter {
+        status,
+        lane: request.query_name("lane")?,
+        task_type: request.query_name("type")?,
+        updated_after: request.query_as("updated_after")?,
+    };
+    let (project, queue) = (request.query_name("project")?, request.query_name("queue")?);
+    let listing = match request.query_as::<Id>("user_id")? {
+        Some(_) if project.is_some() || queue.is_some() => {
+            return Err(ApiError::invalid("user_id", "name user_id or queue, not both"));
+        }
+        Some(user) => Listing::User(user),
+        None => Listing::Queue {
+            project: project.unwrap_or_default(),
+            queue: queue.unwrap_or_default(),
+            bucket: status.map_or(Bucket::Open, Bucket::of),
+        },
+    };
+    Ok(ListQuery { tenant: request.caller.tenant.clone(), listing, filter })
+}
+
+/// `GET /v1/records/{kind}?parent=` or `?owner=`: newest first.
+pub(crate) async fn records(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    request.only_query(&["parent", "owner", "cursor", "limit"])?;
+    let (by, of) = match (request.query_as::<Id>("parent")?, request.query_as::<Id>("owner")?) {
+        (Some(parent), None) => (RelationKind::Parent, parent),
+        (None, Some(owner)) => (RelationKind::Owner, owner),
+        _ => return Err(ApiError::invalid("parent", "name what the records belong to: parent or owner")),
+    };
+    let (tenant, kind) = (request.caller.tenant.clone(), request.path_name("kind")?);
+    let related = Related { tenant, kind, by, of, newest_first: true };
+    let cursor = request.query.get("cursor").map(String::as_str);
+    let page = app.store.records(&related, cursor, limit(request)?).await?;
+    let items: Vec<RecordView> = page.items.into_iter().map(RecordView::from).collect();
+    Ok(Answer::json(200, &Listed::new(items, page.next)))
+}
+
+/// `GET /v1/events?after=`: what was published, oldest first. The cursor of the last page goes on with what comes.
+pub(crate) async fn events(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    request.only_query(&["after", "limit"])?;
+    let after = request.query.get("after").map(String::as_str);
+    let page = outbox::published(app, &request.caller.tenant, after, limit(request)?).await?;
+    Ok(Answer::json(200, &Listed::new(page.items, page.next)))
+}
+
+fn bad_cursor() -> ApiError {
+    ApiError::invalid("cursor", "this cursor is not one of this list")
+}

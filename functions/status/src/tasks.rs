@@ -1,0 +1,57 @@
+//! One task, its action log, and a queue's counts.
+
+use serde::Serialize;
+use shared::{
+    api::{Answer, ApiError, Listed, Request, TaskView, limit},
+    app::App,
+    json::Json,
+    lifecycle::{State, Task},
+    log::LogEntry,
+    store::{self, Scope},
+};
+
+/// `GET /v1/tasks/{id}`.
+pub(crate) async fn task(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    Ok(Answer::json(200, &TaskView::from(&found(app, request).await?)))
+}
+
+/// A task's log: its rows, with the task's payload and output beside them.
+#[derive(Serialize)]
+struct Log<'t> {
+    #[serde(flatten)]
+    rows: Listed<LogEntry>,
+    payload: &'t Json,
+    output: Option<&'t Json>,
+}
+
+/// `GET /v1/tasks/{id}/log`: oldest first; the cursor is the last row's `seq`.
+pub(crate) async fn log(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    request.only_query(&["cursor", "limit"])?;
+    let after = request.query.get("cursor").map_or(Ok(0), |text| text.parse());
+    let after = after.map_err(|_| ApiError::invalid("cursor", "this cursor is not one of this list"))?;
+    let limit = limit(request)?;
+    let task = found(app, request).await?;
+    let page = app.store.log(&task.key, after, limit).await?;
+    let rows = Listed::new(page.items, page.next.map(|seq| seq.to_string()));
+    let output = match &task.state {
+        State::Completed { output } => Some(output),
+        _ => None,
+    };
+    Ok(Answer::json(200, &Log { rows, payload: &task.payload, output }))
+}
+
+/// `GET /v1/queues/{queue}/stats?project=`.
+pub(crate) async fn stats(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    request.only_query(&["project"])?;
+    let scope = Scope::Queue {
+        tenant: request.caller.tenant.clone(),
+        project: request.query_name("project")?.unwrap_or_default(),
+        queue: request.path_name("queue")?,
+    };
+    Ok(Answer::json(200, &app.store.stats(&scope).await?))
+}
+
+async fn found(app: &App, request: &Request) -> Result<Task, ApiError> {
+    let task = store::task(&*app.store, &request.task_key()?).await?;
+    task.ok_or_else(|| ApiError::not_found("no such task"))
+}
