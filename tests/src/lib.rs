@@ -1,1 +1,3 @@
-//! x
+//! What the integration tests share: the tools and services around the functions.
+
+pub mod venv;

@@ -1,0 +1,105 @@
+//! Python tools for tests, in virtual environments that the tests make themselves under `target/venvs`.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The virtual environment `name` with exactly what `requirements` (a pip file) lists, made if it is not there or
+/// was made from another list. [`program`] finds its programs.
+///
+/// Tests and processes that ask at the same time share one: the first makes it, the others wait. The first call
+/// downloads packages and may take a minute.
+///
+/// # Errors
+/// A sentence that says what to install or what pip said.
+pub fn venv(name: &str, requirements: &Path) -> Result<PathBuf, String> {
+    let venvs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/venvs");
+    venv_in(&venvs, name, requirements)
+}
+
+/// The program `name` of a virtual environment.
+pub fn program(venv: &Path, name: &str) -> PathBuf {
+    venv.join("bin").join(name)
+}
+
+fn venv_in(venvs: &Path, name: &str, requirements: &Path) -> Result<PathBuf, String> {
+    let says = |what: &str, path: &Path, error: std::io::Error| format!("cannot {what} {}: {error}", path.display());
+    fs::create_dir_all(venvs).map_err(|e| says("create", venvs, e))?;
+    let venvs = venvs.canonicalize().map_err(|e| says("find", venvs, e))?;
+    let venv = venvs.join(name);
+    let wanted = fs::read_to_string(requirements).map_err(|e| says("read", requirements, e))?;
+    // Scripts in it name their interpreter by its full path, so a moved one is as useless as an outdated one.
+    let wanted = format!("# {}\n{wanted}", venv.display());
+
+    let lock_path = venvs.join(format!("{name}.lock"));
+    let lock = File::create(&lock_path).map_err(|e| says("create", &lock_path, e))?;
+    lock.lock().map_err(|e| says("lock", &lock_path, e))?; // until it is dropped, or the process dies
+
+    // Written last, so a half-made environment has none.
+    let marker = venv.join("made-from.txt");
+    if fs::read_to_string(&marker).is_ok_and(|made_from| made_from == wanted) {
+        return Ok(venv);
+    }
+    make(&venv, requirements)?;
+    fs::write(&marker, wanted).map_err(|e| says("write", &marker, e))?;
+    Ok(venv)
+}
+
+/// Makes the environment anew, whatever is there.
+fn make(venv: &Path, requirements: &Path) -> Result<(), String> {
+    let hint = "install Python 3.10 or newer with its venv module (Debian: apt install python3-venv)";
+    let mut python = Command::new("python3");
+    run(python.args(["-m", "venv", "--clear"]).arg(venv)).map_err(|e| format!("{e}\n{hint}"))?;
+    let mut pip = Command::new(program(venv, "python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+    run(pip.arg(requirements))
+}
+
+/// Runs a command to its end; an error carries what it said.
+fn run(command: &mut Command) -> Result<(), String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|e| format!("cannot run {name}: {e}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Err(format!("{name} ended with {}\n{out}{err}", output.status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(dir: &Path, text: &str) -> PathBuf {
+        let path = dir.join("requirements.txt");
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    #[test]
+    fn an_environment_is_made_once_and_again_when_its_list_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let venvs = dir.path().join("venvs");
+        let venv = venv_in(&venvs, "tools", &file(dir.path(), "# first\n")).unwrap();
+        assert!(program(&venv, "python").exists());
+
+        let trace = venv.join("trace");
+        fs::write(&trace, "").unwrap();
+        venv_in(&venvs, "tools", &file(dir.path(), "# first\n")).unwrap();
+        assert!(trace.exists(), "made again though its list was the same");
+        venv_in(&venvs, "tools", &file(dir.path(), "# second\n")).unwrap();
+        assert!(!trace.exists(), "kept though its list had changed");
+    }
+
+    #[test]
+    fn an_environment_that_pip_could_not_fill_is_not_taken_for_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let list = file(dir.path(), "./no-such-package-here\n");
+        for _ in 0..2 {
+            let error = venv_in(dir.path(), "tools", &list).unwrap_err();
+            assert!(error.contains("no-such-package-here"), "{error}");
+        }
+    }
+}
