@@ -1,0 +1,271 @@
+//! The AWS deployment: that its description is clean, and keeps to the rules that no linter knows.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+use integration_tests::venv::{program, venv};
+use serde_json::Value;
+use shared::queue::QueueName;
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/template.yaml")
+}
+
+/// A program of the pinned SAM tools, in an environment that leads nowhere: no network, no account, no home folder.
+fn tool(name: &str) -> Command {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let venv = venv("sam", &here.join("requirements-sam.txt")).unwrap();
+    let mut command = Command::new(program(&venv, name));
+    command.current_dir(here.join(".."));
+    command.env("__SAM_CLI_APP_DIR", venv.join("home")).env("SAM_CLI_TELEMETRY", "0");
+    command.env("AWS_DEFAULT_REGION", "us-east-1").env("AWS_EC2_METADATA_DISABLED", "true");
+    command.env("AWS_ACCESS_KEY_ID", "none").env("AWS_SECRET_ACCESS_KEY", "none").env_remove("AWS_PROFILE");
+    command.env("HTTPS_PROXY", "http://127.0.0.1:9").env("HTTP_PROXY", "http://127.0.0.1:9");
+    command
+}
+
+/// What a tool prints; it must be content.
+fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?}\n{out}{err}");
+    out.into_owned()
+}
+
+/// The text of the template as CloudFormation gets it: what SAM adds counts too.
+fn expanded_text() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| output(tool("python").args(["tests/expand_template.py", "infra/template.yaml"])))
+}
+
+/// Its resources of one type, with their logical ids. There is at least one.
+fn resources(of_type: &str) -> Vec<(String, Value)> {
+    let template: Value = serde_json::from_str(expanded_text()).unwrap();
+    let all = template["Resources"].as_object().unwrap().clone();
+    let found: Vec<_> = all.into_iter().filter(|(_, r)| r["Type"] == of_type).collect();
+    assert!(!found.is_empty(), "no {of_type}");
+    found.into_iter().map(|(id, mut resource)| (id, resource["Properties"].take())).collect()
+}
+
+/// The properties of one resource.
+fn resource(of_type: &str, id: &str) -> Value {
+    let found = resources(of_type).into_iter().find(|(found, _)| found == id);
+    found.unwrap_or_else(|| panic!("no {of_type} {id}")).1
+}
+
+/// The logical id that an intrinsic leads to: `Ref`, `GetAtt`, or the only variable of a `Sub`.
+fn target(value: &Value) -> &str {
+    let sub = || value["Fn::Sub"].as_str()?.split_once("${")?.1.split_once('}').map(|(id, _)| id);
+    let sub = || sub().map(|id| id.split_once('.').map_or(id, |(id, _)| id));
+    let id = value["Ref"].as_str().or_else(|| value["Fn::GetAtt"][0].as_str()).or_else(sub);
+    id.unwrap_or_else(|| panic!("{value} names no resource"))
+}
+
+/// One value or a list of them.
+fn listed(value: &Value) -> Vec<Value> {
+    value.as_array().cloned().unwrap_or_else(|| vec![value.clone()])
+}
+
+/// Every (action, resource) that a role allows.
+fn allowed(role: &Value) -> Vec<(String, Value)> {
+    let mut allowed = vec![];
+    for policy in listed(&role["Policies"]) {
+        for statement in listed(&policy["PolicyDocument"]["Statement"]) {
+            for action in listed(&statement["Action"]) {
+                let action = action.as_str().unwrap_or_else(|| panic!("{statement} names no action")).to_owned();
+                allowed.extend(listed(&statement["Resource"]).into_iter().map(|on| (action.clone(), on)));
+            }
+        }
+    }
+    assert!(!allowed.is_empty(), "a role that may do nothing");
+    allowed
+}
+
+/// `IntakeDeadLetterQueue` for the queue `intake-dead-letter`.
+fn queue_id(queue: QueueName) -> String {
+    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+    queue.as_str().split('-').map(capital).collect::<String>() + "Queue"
+}
+
+/// The environment variable that carries its URL.
+fn queue_variable(queue: QueueName) -> String {
+    format!("ERRAND_QUEUE_{}", queue.as_str().replace('-', "_").to_uppercase())
+}
+
+#[test]
+fn the_template_is_clean_as_it_is_written() {
+    output(tool("sam").args(["validate", "--lint", "--template-file", "infra/template.yaml"]));
+    output(tool("cfn-lint").args(["--", "infra/template.yaml"]));
+}
+
+#[test]
+fn the_template_is_clean_as_it_is_deployed() {
+    let mut file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
+    std::io::Write::write_all(&mut file, expanded_text().as_bytes()).unwrap();
+    output(tool("cfn-lint").arg("--").arg(file.path()));
+}
+
+#[test]
+fn every_function_is_built_from_the_package_of_its_binary() {
+    let template: serde_yaml_ng::Value = serde_yaml_ng::from_str(&fs::read_to_string(source()).unwrap()).unwrap();
+    let mut built = BTreeSet::new();
+    for (id, resource) in template["Resources"].as_mapping().unwrap() {
+        if resource["Type"].as_str() == Some("AWS::Serverless::Function") {
+            let uri = resource["Properties"]["CodeUri"].as_str().unwrap();
+            let package = source().with_file_name(uri).canonicalize().unwrap();
+            let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap();
+            assert!(package.ends_with(Path::new("functions").join(binary)), "{id:?}: {binary} is not in {uri}");
+            built.insert(binary.to_owned());
+        }
+    }
+    let packages = fs::read_dir(source().with_file_name("../functions")).unwrap();
+    let packages: BTreeSet<_> = packages.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(built, packages);
+}
+
+#[test]
+fn every_role_names_what_it_may_do_and_to_what() {
+    for (id, role) in resources("AWS::IAM::Role") {
+        assert!(role["ManagedPolicyArns"].is_null(), "{id} has policies that are not written here");
+        for (action, on) in allowed(&role) {
+            assert!(!action.contains('*'), "{id} may {action}");
+            assert!(!on.to_string().contains('*'), "{id} may {action} on {on}");
+            target(&on);
+        }
+    }
+    for (id, function) in resources("AWS::Lambda::Function") {
+        resource("AWS::IAM::Role", target(&function["Role"]));
+        assert!(target(&function["LoggingConfig"]["LogGroup"]).ends_with("Logs"), "{id} has no log group of its own");
+    }
+}
+
+#[test]
+fn nobody_may_change_the_action_log_or_scan_or_delete() {
+    for (id, role) in resources("AWS::IAM::Role") {
+        for (action, on) in allowed(&role) {
+            assert!(
+                !["dynamodb:Scan", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"].contains(&action.as_str()),
+                "{id} may {action}"
+            );
+            if target(&on) == "ActionLogTable" {
+                let harmless = ["dynamodb:PutItem", "dynamodb:Query", "dynamodb:DescribeTable"];
+                assert!(harmless.contains(&action.as_str()), "{id} may {action} on the action log");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_function_has_the_urls_of_the_queues_it_may_use_and_no_others() {
+    let use_of = ["sqs:SendMessage", "sqs:ChangeMessageVisibility"];
+    for (id, function) in resources("AWS::Lambda::Function") {
+        let allowed = allowed(&resource("AWS::IAM::Role", target(&function["Role"])));
+        let reads_only = id == "StatusFunction";
+        for queue in QueueName::ALL {
+            let url = &function["Environment"]["Variables"][queue_variable(queue)];
+            let may = allowed.iter().any(|(action, on)| {
+                let counts = use_of.contains(&action.as_str()) || (reads_only && action == "sqs:GetQueueAttributes");
+                counts && target(on) == queue_id(queue)
+            });
+            assert_eq!(!url.is_null(), may, "{id} and {queue:?}");
+            assert!(url.is_null() || target(url) == queue_id(queue), "{id} takes {url} for {queue:?}");
+        }
+    }
+}
+
+#[test]
+fn both_processors_differ_in_their_timeout_alone() {
+    let mut short = resource("AWS::Lambda::Function", "ProcessTaskFunction");
+    let mut long = resource("AWS::Lambda::Function", "ProcessTaskLongFunction");
+    assert!(short["Timeout"].as_u64() < long["Timeout"].as_u64());
+    for property in ["Timeout", "FunctionName", "LoggingConfig"] {
+        short[property].take();
+        long[property].take();
+    }
+    assert_eq!(short, long);
+}
+
+#[test]
+fn every_mapping_reports_single_failures_and_limits_its_concurrency() {
+    for (id, mapping) in resources("AWS::Lambda::EventSourceMapping") {
+        assert_eq!(mapping["FunctionResponseTypes"][0], "ReportBatchItemFailures", "{id}");
+        assert!(!mapping["ScalingConfig"]["MaximumConcurrency"].is_null(), "{id}");
+        let long = target(&mapping["EventSourceArn"]) == queue_id(QueueName::Long);
+        assert_eq!(mapping["BatchSize"], if long { 1 } else { 10 }, "{id}");
+    }
+}
+
+#[test]
+fn every_queue_but_the_dead_letters_feeds_a_function() {
+    let fed: BTreeSet<(String, String)> = resources("AWS::Lambda::EventSourceMapping")
+        .iter()
+        .map(|(_, m)| (target(&m["EventSourceArn"]).to_owned(), target(&m["FunctionName"]).to_owned()))
+        .collect();
+    let function = |queue| match queue {
+        QueueName::Work(_) => Some("ProcessTaskFunction"),
+        QueueName::Long => Some("ProcessTaskLongFunction"),
+        QueueName::Intake => Some("EnqueueFunction"),
+        QueueName::DeadLetter | QueueName::IntakeDeadLetter => None,
+    };
+    let wanted = QueueName::ALL.into_iter().filter_map(|queue| Some((queue_id(queue), function(queue)?.to_owned())));
+    assert_eq!(fed, wanted.collect());
+}
+
+#[test]
+fn a_message_stays_hidden_for_six_times_as_long_as_its_function_may_run() {
+    for (id, mapping) in resources("AWS::Lambda::EventSourceMapping") {
+        let queue = resource("AWS::SQS::Queue", target(&mapping["EventSourceArn"]));
+        let function = resource("AWS::Lambda::Function", target(&mapping["FunctionName"]));
+        let (hidden_s, runs_s) = (queue["VisibilityTimeout"].as_u64().unwrap(), function["Timeout"].as_u64().unwrap());
+        assert!(hidden_s >= 6 * runs_s, "{id}: {hidden_s} s against {runs_s} s");
+    }
+}
+
+#[test]
+fn what_no_function_can_read_goes_to_the_dead_letters() {
+    for queue in QueueName::ALL {
+        let redrive = &resource("AWS::SQS::Queue", &queue_id(queue))["RedrivePolicy"];
+        let dead = match queue {
+            QueueName::Work(_) | QueueName::Long => QueueName::DeadLetter,
+            QueueName::Intake => QueueName::IntakeDeadLetter,
+            QueueName::DeadLetter | QueueName::IntakeDeadLetter => {
+                assert!(redrive.is_null(), "{queue:?}");
+                continue;
+            }
+        };
+        assert_eq!(target(&redrive["deadLetterTargetArn"]), queue_id(dead), "{queue:?}");
+        // Retries come back through the queue: the limit must never be what ends them.
+        assert!(redrive["maxReceiveCount"].as_u64() >= Some(50), "{queue:?}");
+    }
+}
+
+#[test]
+fn polls_do_not_pile_up() {
+    let (_, schedule) = resources("AWS::Scheduler::Schedule").pop().unwrap();
+    let (_, invoke) = resources("AWS::Lambda::EventInvokeConfig").pop().unwrap();
+    for retries in [&schedule["Target"]["RetryPolicy"], &invoke] {
+        assert_eq!(retries["MaximumRetryAttempts"], 0, "{retries}");
+        assert_eq!(retries["MaximumEventAgeInSeconds"], 60, "{retries}");
+    }
+    assert_eq!(schedule["ScheduleExpression"], "rate(1 minute)");
+    assert!(resource("AWS::Lambda::Function", "PollerFunction")["Timeout"].as_u64() < Some(60));
+}
+
+#[test]
+fn every_route_asks_who_calls_and_leads_to_a_function_the_api_may_invoke() {
+    for (id, route) in resources("AWS::ApiGatewayV2::Route") {
+        let asks = serde_json::json!({ "Fn::If": ["UseJwt", "JWT", "AWS_IAM"] });
+        assert_eq!(route["AuthorizationType"], asks, "{id}");
+        assert_eq!(target(&route["AuthorizerId"]["Fn::If"][1]), "JwtAuthorizer", "{id}");
+        let integration = resource("AWS::ApiGatewayV2::Integration", target(&route["Target"]));
+        assert_eq!(integration["PayloadFormatVersion"], "2.0", "{id}");
+        let function = target(&integration["IntegrationUri"]);
+        let permitted = resources("AWS::Lambda::Permission");
+        assert!(permitted.iter().any(|(_, permission)| target(&permission["FunctionName"]) == function), "{id}");
+    }
+}
