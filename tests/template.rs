@@ -217,6 +217,19 @@ fn every_queue_but_the_dead_letters_feeds_a_function() {
 }
 
 #[test]
+fn a_function_may_receive_what_feeds_it() {
+    for (id, mapping) in resources("AWS::Lambda::EventSourceMapping") {
+        let function = resource("AWS::Lambda::Function", target(&mapping["FunctionName"]));
+        let allowed = allowed(&resource("AWS::IAM::Role", target(&function["Role"])));
+        // The mapping calls in the function's name, and is refused at deployment without these.
+        for action in ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"] {
+            let queue = target(&mapping["EventSourceArn"]);
+            assert!(allowed.iter().any(|(may, on)| may == action && target(on) == queue), "{id}: {action}");
+        }
+    }
+}
+
+#[test]
 fn a_message_stays_hidden_for_six_times_as_long_as_its_function_may_run() {
     for (id, mapping) in resources("AWS::Lambda::EventSourceMapping") {
         let queue = resource("AWS::SQS::Queue", target(&mapping["EventSourceArn"]));
