@@ -4,6 +4,8 @@
 //! runs on every implementation; [`MemoryStore`] is the reference.
 
 mod commit;
+#[cfg(feature = "aws")]
+pub mod dynamo;
 mod listing;
 mod memory;
 mod record;

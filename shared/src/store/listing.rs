@@ -137,6 +137,11 @@ impl Position {
         &self.0
     }
 
+    /// Reads the bytes that a store's key has kept.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
     /// The rank, instant and id it was made of.
     pub fn parts(&self) -> (u8, Timestamp, Uuid) {
         let mut head = [0; 8];
@@ -156,7 +161,7 @@ impl Position {
 
     /// Reads the text of a cursor.
     pub fn from_cursor(text: &str) -> Option<Self> {
-        URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Self)
+        Self::from_bytes(&URL_SAFE_NO_PAD.decode(text).ok()?)
     }
 }
 

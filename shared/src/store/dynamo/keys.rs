@@ -1,0 +1,218 @@
+//! The keys of the tables: how they are written and read. Names and ids hold no `#`, names no `/`.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use uuid::Uuid;
+
+use super::attributes::{Item, bytes, number, text};
+use crate::{
+    ids::{Id, Name, TaskKey},
+    lifecycle::Task,
+    store::{Bucket, DueItem, Listing, RecordKey, Related, Relation, RelationKind},
+};
+
+/// Parts of the index `due`. One part takes 1,000 writes a second.
+pub(super) const DUE_SHARDS: u16 = 16;
+
+/// Parts of each list of the index `listing`, for the same reason.
+pub(super) const LISTING_SHARDS: u16 = 8;
+
+/// `sk` of a task.
+pub(super) const TASK: &str = "t";
+
+/// `sk` of a record.
+const RECORD: &str = "r";
+
+/// The key of a task's item.
+pub(super) fn task(key: &TaskKey) -> Item {
+    item(task_pk(key), TASK.to_owned())
+}
+
+/// `pk` of a task and of its payload, if that is an item of its own.
+pub(super) fn task_pk(key: &TaskKey) -> String {
+    format!("t#{}#{}", key.tenant, key.id)
+}
+
+/// The key of a payload's item: the hash keeps a refused task from replacing the payload of the one that is there.
+pub(super) fn payload(key: &TaskKey, hash: &str) -> Item {
+    item(task_pk(key), payload_sk(hash))
+}
+
+/// `sk` of a payload. Sorts before [`TASK`].
+pub(super) fn payload_sk(hash: &str) -> String {
+    format!("payload#{hash}")
+}
+
+/// The key of a record's item.
+pub(super) fn record(key: &RecordKey) -> Item {
+    item(format!("r#{}#{}#{}", key.tenant, key.kind, key.id), RECORD.to_owned())
+}
+
+/// The key of an action-log row.
+pub(super) fn log(key: &TaskKey, seq: u64) -> Item {
+    HashMap::from([("pk".to_owned(), text(log_pk(key))), ("seq".to_owned(), number(seq))])
+}
+
+/// `pk` of a task's action log.
+pub(super) fn log_pk(key: &TaskKey) -> String {
+    format!("{}#{}", key.tenant, key.id)
+}
+
+/// Reads the key of a task's item.
+pub(super) fn parse_task(pk: &str) -> Option<TaskKey> {
+    let (tenant, id) = pk.strip_prefix("t#")?.split_once('#')?;
+    Some(TaskKey { tenant: Name::new(tenant).ok()?, id: Uuid::parse_str(id).ok()? })
+}
+
+/// Reads the key of a record's item.
+pub(super) fn parse_record(pk: &str) -> Option<RecordKey> {
+    let (tenant, rest) = pk.strip_prefix("r#")?.split_once('#')?;
+    let (kind, id) = rest.split_once('#')?;
+    Some(RecordKey { tenant: Name::new(tenant).ok()?, kind: Name::new(kind).ok()?, id: Id::new(id).ok()? })
+}
+
+/// What an entry of the index `due` speaks of.
+pub(super) fn parse_due(pk: &str) -> Option<DueItem> {
+    parse_task(pk).map(DueItem::Task).or_else(|| parse_record(pk).map(DueItem::Record))
+}
+
+/// `d` of a part of the index `due`.
+pub(super) fn due_shard(shard: u16) -> String {
+    format!("due#{shard}")
+}
+
+/// `d` of a task.
+pub(super) fn due_of_task(key: &TaskKey) -> String {
+    due_shard(shard(key.id.as_bytes(), DUE_SHARDS))
+}
+
+/// `d` of a record.
+pub(super) fn due_of_record(key: &RecordKey) -> String {
+    due_shard(shard(key.id.as_str().as_bytes(), DUE_SHARDS))
+}
+
+/// `l` of a task.
+pub(super) fn listing_of(task: &Task) -> String {
+    let shard = shard(task.key.id.as_bytes(), LISTING_SHARDS);
+    listing(&task.key.tenant, &task.project, &task.queue, Bucket::of(task.status()), shard)
+}
+
+/// `l` of a part of a queue's list.
+pub(super) fn listing(tenant: &Name, project: &Name, queue: &Name, bucket: Bucket, shard: u16) -> String {
+    format!("{tenant}/{project}/{queue}#{}#{shard}", bucket.as_str())
+}
+
+/// The project and queue that an `l` names.
+pub(super) fn parse_listing(l: &str) -> Option<(Name, Name)> {
+    let (_tenant, rest) = l.split_once('#')?.0.split_once('/')?;
+    let (project, queue) = rest.split_once('/')?;
+    Some((Name::new(project).ok()?, Name::new(queue).ok()?))
+}
+
+/// `u` of a user's tasks.
+pub(super) fn user(tenant: &Name, user: &Id) -> String {
+    format!("{tenant}#{user}")
+}
+
+/// The user that a `u` names.
+pub(super) fn parse_user(u: &str) -> Option<Id> {
+    Id::new(u.split_once('#')?.1).ok()
+}
+
+/// Every partition of the indexes that a list is spread over, by the index's key attribute.
+pub(super) fn list_partitions(tenant: &Name, list: &Listing) -> Vec<String> {
+    match list {
+        Listing::Queue { project, queue, bucket } => {
+            (0..LISTING_SHARDS).map(|shard| listing(tenant, project, queue, *bucket, shard)).collect()
+        }
+        Listing::User(id) => vec![user(tenant, id)],
+    }
+}
+
+/// `p` or `o`: what a relation leads from.
+pub(super) fn related(related: &Related) -> String {
+    relation(&related.tenant, &related.kind, &related.of)
+}
+
+/// The names of a relation's attributes: the index's key and its sort key.
+pub(super) fn relation_attributes(kind: RelationKind) -> (&'static str, &'static str) {
+    match kind {
+        RelationKind::Parent => ("p", "ps"),
+        RelationKind::Owner => ("o", "os"),
+    }
+}
+
+/// The values of a relation's attributes.
+pub(super) fn relation_values(of: &RecordKey, to: &Relation) -> (String, String) {
+    (relation(&of.tenant, &of.kind, &to.of), format!("{}#{}", to.sort, of.id))
+}
+
+/// Reads the values of a relation's attributes.
+pub(super) fn parse_relation(key: &str, sort: &str) -> Option<Relation> {
+    let (_kind, of) = key.rsplit_once('#')?;
+    Some(Relation { of: Id::new(of).ok()?, sort: sort.rsplit_once('#')?.0.to_owned() })
+}
+
+/// The values that the index `listing` or `user` puts in order.
+pub(super) fn position(position: &crate::store::Position) -> AttributeValue {
+    bytes(position.as_bytes())
+}
+
+fn relation(tenant: &Name, kind: &Name, of: &Id) -> String {
+    format!("{tenant}#{kind}#{of}")
+}
+
+fn item(pk: String, sk: String) -> Item {
+    HashMap::from([("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))])
+}
+
+/// FNV-1a: which of `shards` parts an id belongs to. Stored entries depend on it; never change it.
+fn shard(id: &[u8], shards: u16) -> u16 {
+    let hash = id.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+    // The low bits of FNV are weak for short inputs; the fold brings the high ones in.
+    u16::try_from((hash ^ (hash >> 16)) % u32::from(shards)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::new(text).unwrap()
+    }
+
+    #[test]
+    fn keys_read_back_as_what_they_were_written_from() {
+        let key = TaskKey { tenant: name("acme"), id: Uuid::from_u128(7) };
+        assert_eq!(task_pk(&key), "t#acme#00000000-0000-0000-0000-000000000007");
+        assert_eq!(parse_due(&task_pk(&key)), Some(DueItem::Task(key.clone())));
+        assert_eq!(log_pk(&key), "acme#00000000-0000-0000-0000-000000000007");
+
+        let of = RecordKey { tenant: name("acme"), kind: name("message"), id: Id::new("m-1").unwrap() };
+        let pk = record(&of).remove("pk").unwrap().as_s().unwrap().clone();
+        assert_eq!(pk, "r#acme#message#m-1");
+        assert_eq!(parse_due(&pk), Some(DueItem::Record(of.clone())));
+
+        let to = Relation { of: Id::new("c:1").unwrap(), sort: String::new() };
+        let (p, ps) = relation_values(&of, &to);
+        assert_eq!((p.as_str(), ps.as_str()), ("acme#message#c:1", "#m-1"));
+        assert_eq!(parse_relation(&p, &ps), Some(to));
+
+        let l = listing(&name("acme"), &name("p"), &name("q"), Bucket::Open, 3);
+        assert_eq!(l, "acme/p/q#open#3");
+        assert_eq!(parse_listing(&l), Some((name("p"), name("q"))));
+        assert_eq!(parse_due("t#acme"), None);
+    }
+
+    #[test]
+    fn ids_spread_over_all_shards() {
+        for shards in [LISTING_SHARDS, DUE_SHARDS] {
+            let mut counts = vec![0; usize::from(shards)];
+            (0..1600).for_each(|_| counts[usize::from(shard(crate::ids::fresh().as_bytes(), shards))] += 1);
+            assert!(counts.iter().all(|n| *n > 800 / i32::from(shards)), "{counts:?}");
+        }
+        // Stored keys depend on these.
+        assert_eq!((shard(b"a", 16), shard(&[7; 16], 16), shard(&[7; 16], 8)), (0, 14, 6));
+    }
+}
