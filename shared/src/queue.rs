@@ -2,6 +2,8 @@
 
 mod memory;
 mod message;
+#[cfg(feature = "aws")]
+pub mod sqs;
 
 use std::time::Duration;
 
