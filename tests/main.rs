@@ -1,4 +1,7 @@
-//! Errand as a whole, and what surrounds its code.
+//! Errand as a whole, and what surrounds its code, in one binary so that it links once and shares one MiniStack.
 
-#[cfg(test)] // always so here; it tells clippy that helpers too are test code
+#![cfg(test)] // always so here; it tells clippy that helpers too are test code
+
+mod dynamo;
+mod sqs;
 mod template;

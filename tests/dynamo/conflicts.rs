@@ -1,0 +1,107 @@
+//! What the store makes of a transaction that DynamoDB cancels, and of writes it throttles.
+
+use shared::store::{self, Part, StoreError};
+
+use super::{
+    Setup, at, claim, complete,
+    faults::{Fault, Faults, cancelled, refusal},
+    task, watched,
+};
+
+/// A store with a claimed task, and the commit (task and log row) that completes it.
+async fn about_to_complete(faults: &Faults) -> (Setup, store::Commit) {
+    let setup = watched(faults.clone()).await;
+    let task = task(300);
+    store::insert(&setup.store, task.clone()).await.unwrap();
+    let (commit, claimed) = claim(&task, at(1));
+    store::commit(&setup.store, commit).await.unwrap();
+    faults.writes();
+    (setup, complete(&claimed, at(2)).0)
+}
+
+#[tokio::test]
+async fn a_transaction_that_met_another_is_made_again() {
+    let faults = Faults::default();
+    let (setup, commit) = about_to_complete(&faults).await;
+    let codes = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+    faults.then(codes.map(|code| Fault::Refuse(cancelled(&["None", code]))));
+    store::commit(&setup.store, commit).await.unwrap();
+    assert_eq!(faults.writes(), 4);
+}
+
+#[tokio::test]
+async fn a_put_that_met_a_transaction_is_made_again() {
+    let faults = Faults::default();
+    let setup = watched(faults.clone()).await;
+    faults.then([Fault::Refuse(refusal("TransactionConflictException", serde_json::json!(null)))]);
+    store::insert(&setup.store, task(300)).await.unwrap();
+    assert_eq!(faults.writes(), 2);
+}
+
+#[tokio::test]
+async fn a_transaction_that_keeps_meeting_others_is_busy() {
+    let faults = Faults::default();
+    let (setup, commit) = about_to_complete(&faults).await;
+    faults.then((0..100).map(|_| Fault::Refuse(cancelled(&["TransactionConflict", "None"]))));
+    let error = store::commit(&setup.store, commit).await.unwrap_err();
+    assert!(matches!(error, StoreError::Busy), "{error:?}");
+    assert!((2..20).contains(&faults.writes()));
+}
+
+#[tokio::test]
+async fn a_failed_condition_decides_whatever_else_is_in_the_way() {
+    let faults = Faults::default();
+    let (setup, commit) = about_to_complete(&faults).await;
+    faults.then([Fault::Refuse(cancelled(&["ConditionalCheckFailed", "TransactionConflict"]))]);
+    let error = store::commit(&setup.store, commit).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Conflict { parts } if *parts == [Part::Task]), "{error:?}");
+    assert_eq!(faults.writes(), 1);
+}
+
+#[tokio::test]
+async fn what_dynamodb_cannot_store_is_too_large_and_not_made_again() {
+    let faults = Faults::default();
+    let (setup, commit) = about_to_complete(&faults).await;
+    faults.then([Fault::Refuse(cancelled(&["ValidationError", "None"]))]);
+    let error = store::commit(&setup.store, commit.clone()).await.unwrap_err();
+    assert!(matches!(error, StoreError::TooLarge(_)), "{error:?}");
+    faults.then([Fault::Refuse(refusal("ValidationException", serde_json::json!(null)))]);
+    let error = store::commit(&setup.store, commit).await.unwrap_err();
+    assert!(matches!(error, StoreError::TooLarge(_)), "{error:?}");
+    assert_eq!(faults.writes(), 2);
+}
+
+#[tokio::test]
+async fn more_than_dynamodb_takes_is_refused_before_it_is_sent() {
+    let faults = Faults::default();
+    let setup = watched(faults.clone()).await;
+    let large = |bytes: usize| shared::json::Json::new(&"x".repeat(bytes).into());
+    let new_task = |bytes| shared::lifecycle::Task { payload: large(bytes), ..task(300) };
+    let error = store::insert(&setup.store, new_task(410 * 1024)).await.unwrap_err();
+    assert!(matches!(error, StoreError::TooLarge(_)), "{error:?}");
+    let records = (0..20).map(|n| {
+        let key = store::RecordKey {
+            tenant: shared::ids::Name::default(),
+            kind: shared::ids::Name::default(),
+            id: shared::ids::Id::new(&n.to_string()).unwrap(),
+        };
+        let doc = store::Doc::from_iter([("text".to_owned(), "x".repeat(250 * 1024).into())]);
+        let (version, created_at, updated_at) = (uuid::Uuid::new_v4(), at(0), at(0));
+        let record =
+            store::Record { key, version, doc, parent: None, owner: None, wake_at: None, created_at, updated_at };
+        store::RecordWrite::Put { record: Box::new(record), expect: store::Expect::Any }
+    });
+    let commit = store::Commit { records: records.collect(), ..store::Commit::default() };
+    let error = store::commit(&setup.store, commit).await.unwrap_err();
+    assert!(matches!(error, StoreError::TooLarge(_)), "{error:?}");
+    assert_eq!(faults.writes(), 0);
+}
+
+#[tokio::test]
+async fn an_unknown_reason_is_no_conflict() {
+    let faults = Faults::default();
+    let (setup, commit) = about_to_complete(&faults).await;
+    faults.then([Fault::Refuse(cancelled(&["AccessDenied", "None"]))]);
+    let error = store::commit(&setup.store, commit).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+}

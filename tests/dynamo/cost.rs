@@ -1,0 +1,111 @@
+//! The cost table of data-model.md, measured with `ReturnConsumedCapacity=INDEXES`.
+//!
+//! Write units are what MiniStack answers: it counts them by item sizes, per index, twice for a changed index key and
+//! for a transaction's base writes, as DynamoDB documents them. Read units it does not count by size, so
+//! those are computed here from the items: one for each 4 KiB that a strongly consistent Query reads.
+
+use std::collections::BTreeMap;
+
+use shared::{
+    json::Json,
+    lifecycle::{Event, Failure, FailureKind, Settlement, Task},
+    store::{self, Inserted},
+};
+use uuid::Uuid;
+
+use super::{
+    Item, Setup, at, change, claim, complete, fence,
+    meter::{Meter, Used},
+    new_task, settle, size, task, watched,
+};
+
+fn units(of: &[(&str, f64)]) -> BTreeMap<String, f64> {
+    of.iter().map(|(what, units)| ((*what).to_owned(), *units)).collect()
+}
+
+fn read_units(items: &[Item]) -> usize {
+    items.iter().map(size).sum::<usize>().div_ceil(4096)
+}
+
+/// Insert, claim and settle of `task`: what each used, and the read units of the claim.
+async fn life(setup: &Setup, meter: &Meter, task: Task) -> ([Used; 3], usize) {
+    assert_eq!(store::insert(&setup.store, task.clone()).await.unwrap(), Inserted::New);
+    let insert = meter.take();
+
+    let read = store::task(&setup.store, &task.key).await.unwrap().unwrap();
+    let reads = read_units(&setup.items(&task.key).await);
+    let (commit, claimed) = claim(&read, at(1));
+    store::commit(&setup.store, commit).await.unwrap();
+    let claim = meter.take();
+
+    store::commit(&setup.store, complete(&claimed, at(2)).0).await.unwrap();
+    ([insert, claim, meter.take()], reads)
+}
+
+#[tokio::test]
+async fn a_task_costs_twelve_write_units_and_four_requests() {
+    let meter = Meter::default();
+    let setup = watched(meter.clone()).await;
+    let ([insert, claim, settle], reads) = life(&setup, &meter, task(300)).await;
+
+    assert_eq!((insert.requests, claim.requests, settle.requests), (1, 2, 1));
+    assert_eq!(insert.writes, units(&[("tasks", 1.0), ("due", 1.0), ("listing", 1.0), ("user", 1.0)]));
+    assert_eq!(claim.writes, units(&[("tasks", 1.0)]));
+    assert_eq!(settle.writes, units(&[("tasks", 2.0), ("due", 1.0), ("listing", 2.0), ("log", 2.0)]));
+    assert!(reads <= 2, "{reads} read units");
+}
+
+#[tokio::test]
+async fn a_keyed_task_costs_no_more() {
+    let meter = Meter::default();
+    let setup = watched(meter.clone()).await;
+    let keyed = Task { idempotency_key: Some("k".repeat(36)), ..task(300) };
+    let (used, reads) = life(&setup, &meter, keyed).await;
+    assert_eq!(used.iter().map(Used::write_units).sum::<f64>(), 12.0);
+    assert_eq!((used.iter().map(|u| u.requests).sum::<usize>(), reads), (4, 1));
+}
+
+#[tokio::test]
+async fn a_ten_kib_payload_costs_at_most_24_units_and_five_requests() {
+    let meter = Meter::default();
+    let setup = watched(meter.clone()).await;
+    let (used, reads) = life(&setup, &meter, task(10 * 1024)).await;
+    assert_eq!(used.each_ref().map(|used| used.requests), [2, 2, 1]);
+    let write_units: f64 = used.iter().map(Used::write_units).sum();
+    assert!(write_units <= 24.0, "{write_units} write units: {used:?}");
+    assert_eq!(reads, 3); // 11 KiB by 4
+}
+
+/// The task of the cost table in every state, and its log rows.
+#[tokio::test]
+async fn the_task_of_the_cost_table_fits_one_unit_in_every_state() {
+    let setup = super::setup().await;
+    let fresh_task = || Task::accept(new_task(300), Uuid::new_v4(), at(0));
+    let failure = |task: &Task| {
+        Failure::new(FailureKind::Handler, "the mail server answered 451: try again later", at(2), task.executions)
+    };
+    let output = Json::new(&serde_json::json!({ "delivered": true, "message_id": "0190d3a4-7b7e" }));
+    let ends: [&dyn Fn(&Task) -> Settlement; 6] = [
+        &|_| Settlement::Complete(output.clone()),
+        &|task| Settlement::Fail { failure: failure(task) },
+        &|task| Settlement::Retry { run_at: at(60), failure: failure(task), hinted: true },
+        &|_| Settlement::Snooze { run_at: at(3600), hinted: false },
+        &|_| Settlement::Cancel { reason: "the user has been deleted".into() },
+        &|_| Settlement::Block { reason: "waits for the user's consent".into() },
+    ];
+    for end in ends {
+        let task = fresh_task();
+        store::insert(&setup.store, task.clone()).await.unwrap();
+        let mut sizes = vec![size(&setup.item(&task.key).await)];
+        let (commit, claimed) = claim(&task, at(1));
+        let (renew, renewed) = change(&claimed, Event::Renew { fence: fence(&claimed) }, at(2));
+        let (ended, _) = settle(&renewed, end(&renewed), at(3));
+        for commit in [commit, renew, ended] {
+            store::commit(&setup.store, commit).await.unwrap();
+            sizes.push(size(&setup.item(&task.key).await));
+        }
+        sizes.extend(setup.log_items(&task.key).await.iter().map(size));
+        assert_eq!(sizes.len(), 5);
+        assert!(sizes.iter().all(|bytes| *bytes <= 1024), "{:?}: {sizes:?}", end(&renewed));
+    }
+}

@@ -1,0 +1,165 @@
+//! What is stored: names and forms of attributes, what TTL may delete, and items that nobody can read.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
+use shared::{
+    clock::Timestamp,
+    ids::TaskKey,
+    lifecycle::{Event, Failure, FailureKind, Settlement, Task},
+    store::{self, Due, DueItem, Position, Store, StoreError},
+};
+
+use super::{Setup, at, change, claim, complete, settle, setup, task};
+
+fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+async fn insert(setup: &Setup, task: &Task) {
+    store::insert(&setup.store, task.clone()).await.unwrap();
+}
+
+async fn due(setup: &Setup, until: Timestamp) -> Vec<Due> {
+    let mut all = Vec::new();
+    for shard in 0..setup.store.shards() {
+        all.extend(setup.store.due(shard, until, 10).await.unwrap());
+    }
+    all
+}
+
+#[tokio::test]
+async fn a_task_is_stored_under_the_documented_names() {
+    let setup = setup().await;
+    let task = task(300);
+    insert(&setup, &task).await;
+    let item = setup.item(&task.key).await;
+    let TaskKey { tenant, id } = &task.key;
+    assert_eq!(item["pk"], text(format!("t#{tenant}#{id}")));
+    assert_eq!(item["v"], AttributeValue::B(Blob::new(task.version.as_bytes())));
+    assert_eq!((&item["s"], &item["e"]), (&text("pending"), &AttributeValue::N("0".into())));
+    let l = item["l"].as_s().unwrap();
+    assert!(l.starts_with(&format!("{tenant}/{}/{}#open#", task.project, task.queue)), "{l}");
+    assert_eq!(item["m"], AttributeValue::B(Blob::new(Position::in_queue(&task).as_bytes())));
+    assert_eq!(item["u"], text(format!("{tenant}#{}", task.user_id.as_ref().unwrap())));
+    assert_eq!(item["c"], AttributeValue::B(Blob::new(Position::of_user(&task).as_bytes())));
+    assert!(item["d"].as_s().unwrap().starts_with("due#"));
+    assert_eq!(item["w"], AttributeValue::N(task.wake_at.unwrap().as_millis().to_string()));
+    let mut names: Vec<&str> = item.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["c", "d", "doc", "e", "l", "m", "pk", "s", "sk", "u", "v", "w"]);
+}
+
+#[tokio::test]
+async fn only_an_ended_task_has_a_ttl_and_a_redrive_takes_it_back() {
+    let setup = setup().await;
+    let task = task(300);
+    insert(&setup, &task).await;
+    let (claimed_commit, claimed) = claim(&task, at(1));
+    let failure = Failure::new(FailureKind::Handler, "no", at(2), 1);
+    let (failed_commit, failed) = settle(&claimed, Settlement::Fail { failure }, at(2));
+    let (redriven_commit, _) = change(&failed, Event::Redrive { note: None, by: "me".into(), failed_at: None }, at(3));
+    let ttl = (at(2) + setup.config.retention).as_millis() / 1000;
+    let expected = [None, Some(AttributeValue::N(ttl.to_string())), None];
+    for (commit, expected) in [claimed_commit, failed_commit, redriven_commit].into_iter().zip(expected) {
+        store::commit(&setup.store, commit).await.unwrap();
+        assert_eq!(setup.item(&task.key).await.get("ttl_s"), expected.as_ref());
+    }
+    let row = setup.log_items(&task.key).await.remove(0);
+    assert_eq!(row["ttl_s"], AttributeValue::N(((at(2) + setup.config.log_retention).as_millis() / 1000).to_string()));
+}
+
+#[tokio::test]
+async fn a_task_reads_back_as_it_was_written_in_every_state() {
+    let setup = setup().await;
+    let failure = |at| Failure::new(FailureKind::Timeout, "took too long", at, 1);
+    let ends: [Settlement; 4] = [
+        Settlement::Retry { run_at: at(60), failure: failure(at(2)), hinted: true },
+        Settlement::Fail { failure: failure(at(2)) },
+        Settlement::Cancel { reason: "no".into() },
+        Settlement::Block { reason: String::new() },
+    ];
+    for end in ends {
+        let mut expected = task(300);
+        expected.expires_at = Some(at(7200));
+        expected.session_path = Some("s/1".into());
+        (expected.max_retries, expected.timeout_s) = (0, 840);
+        if matches!(end, Settlement::Retry { .. }) {
+            expected.max_retries = 5;
+        }
+        insert(&setup, &expected).await;
+        let (claimed_commit, claimed) = claim(&expected, at(1));
+        let (ended_commit, ended) = settle(&claimed, end, at(2));
+        for (commit, expected) in [(claimed_commit, claimed), (ended_commit, ended)] {
+            store::commit(&setup.store, commit).await.unwrap();
+            assert_eq!(store::task(&setup.store, &expected.key).await.unwrap(), Some(expected));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_item_that_cannot_be_read_is_corrupt_and_can_be_set_aside() {
+    let setup = setup().await;
+    let task = task(300);
+    insert(&setup, &task).await;
+    let whole = setup.item(&task.key).await;
+    let mut newer = whole.clone();
+    let AttributeValue::M(doc) = newer.get_mut("doc").unwrap() else { panic!("{newer:?}") };
+    doc.insert("from_the_future".into(), text("x"));
+    let mut broken = whole.clone();
+    broken.insert("s".into(), text("dreaming"));
+    let mut poorer = whole;
+    poorer.remove("v");
+    for item in [newer, broken, poorer] {
+        setup.put(item).await;
+        let read = store::task(&setup.store, &task.key).await;
+        let id = format!("t#{}#{}", task.key.tenant, task.key.id);
+        assert!(matches!(&read, Err(StoreError::Corrupt { id: found, .. }) if *found == id), "{read:?}");
+        let again = store::insert(&setup.store, Task { version: uuid::Uuid::new_v4(), ..task.clone() }).await;
+        assert!(matches!(again, Err(StoreError::Corrupt { .. })), "{again:?}");
+    }
+
+    let wake_at = task.wake_at.unwrap();
+    let seen = Due { item: DueItem::Task(task.key.clone()), wake_at };
+    assert_eq!(due(&setup, wake_at).await, vec![seen.clone()]);
+    let later = wake_at + Duration::from_secs(3600);
+    setup.store.set_aside(&seen, later).await.unwrap();
+    assert_eq!(due(&setup, wake_at).await, []);
+    setup.store.set_aside(&seen, at(0)).await.unwrap(); // no longer what was seen
+    assert_eq!(due(&setup, later).await, [Due { wake_at: later, ..seen }]);
+}
+
+#[tokio::test]
+async fn a_list_drops_what_has_moved_since_the_index_saw_it() {
+    let setup = setup().await;
+    let task = task(300);
+    insert(&setup, &task).await;
+    let (claimed_commit, claimed) = claim(&task, at(1));
+    store::commit(&setup.store, claimed_commit).await.unwrap();
+    store::commit(&setup.store, complete(&claimed, at(2)).0).await.unwrap();
+    // As an index that lags would: the item says "completed", its entry still "open".
+    let mut item = setup.item(&task.key).await;
+    item.insert("m".into(), AttributeValue::B(Blob::new(Position::in_queue(&task).as_bytes())));
+    let l = item["l"].as_s().unwrap().replace("#completed#", "#open#");
+    item.insert("l".into(), text(l));
+    setup.put(item).await;
+    let query = store::ListQuery {
+        tenant: task.key.tenant.clone(),
+        listing: store::Listing::Queue {
+            project: task.project.clone(),
+            queue: task.queue.clone(),
+            bucket: store::Bucket::Open,
+        },
+        filter: store::Filter::default(),
+    };
+    assert!(setup.store.list(&query, None, 10).await.unwrap().items.is_empty());
+}
+
+#[tokio::test]
+async fn check_knows_the_tables_and_says_what_they_lack() {
+    let setup = setup().await;
+    setup.store.check().await.unwrap();
+    let swapped = store::dynamo::Config::new(&setup.tables.log, &setup.tables.tasks);
+    let error = store::dynamo::DynamoStore::new(setup.client.clone(), swapped).check().await.unwrap_err();
+    assert!(format!("{error:?}").contains(&setup.tables.log), "{error:?}");
+}

@@ -1,0 +1,122 @@
+//! Counts requests and the capacity they consume, from within the SDK: production code meters nothing.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use aws_sdk_dynamodb::{
+    config::{
+        ConfigBag, Intercept, RuntimeComponents,
+        interceptors::{
+            AfterDeserializationInterceptorContextRef, BeforeSerializationInterceptorContextMut,
+            BeforeTransmitInterceptorContextRef,
+        },
+    },
+    error::BoxError,
+    operation::{
+        put_item::{PutItemInput, PutItemOutput},
+        query::{QueryInput, QueryOutput},
+        transact_write_items::{TransactWriteItemsInput, TransactWriteItemsOutput},
+    },
+    types::{Capacity, ConsumedCapacity, ReturnConsumedCapacity},
+};
+
+/// What was used since the last look.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Used {
+    /// How many requests were sent.
+    pub(super) requests: usize,
+    /// Write units by index, or by `tasks` and `log` for the tables themselves.
+    pub(super) writes: BTreeMap<String, f64>,
+}
+
+impl Used {
+    pub(super) fn write_units(&self) -> f64 {
+        self.writes.values().sum()
+    }
+
+    fn add(&mut self, what: &str, units: f64) {
+        if units > 0.0 {
+            *self.writes.entry(what.to_owned()).or_default() += units;
+        }
+    }
+
+    fn add_all(&mut self, consumed: &ConsumedCapacity) {
+        let indexes = consumed.global_secondary_indexes().into_iter().flatten();
+        let by_index: Vec<(&String, f64)> = indexes.map(|(name, units)| (name, capacity(units))).collect();
+        let in_indexes: f64 = by_index.iter().map(|(_, units)| units).sum();
+        let table = consumed.table_name().unwrap_or_default().split('-').next().unwrap_or_default();
+        self.add(table, consumed.capacity_units().unwrap_or_default() - in_indexes);
+        by_index.into_iter().for_each(|(name, units)| self.add(name, units));
+    }
+}
+
+fn capacity(capacity: &Capacity) -> f64 {
+    capacity.capacity_units().unwrap_or_default()
+}
+
+/// Asks every request for what it consumed, and sums the answers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Meter(Arc<Mutex<Used>>);
+
+impl Meter {
+    /// What was used since this was last asked.
+    pub(super) fn take(&self) -> Used {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+impl Intercept for Meter {
+    fn name(&self) -> &'static str {
+        "meter"
+    }
+
+    fn modify_before_serialization(
+        &self,
+        context: &mut BeforeSerializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let input = context.input_mut();
+        let wanted = Some(ReturnConsumedCapacity::Indexes);
+        if let Some(put) = input.downcast_mut::<PutItemInput>() {
+            put.return_consumed_capacity = wanted;
+        } else if let Some(transaction) = input.downcast_mut::<TransactWriteItemsInput>() {
+            transaction.return_consumed_capacity = wanted;
+        } else if let Some(query) = input.downcast_mut::<QueryInput>() {
+            query.return_consumed_capacity = wanted;
+        } else {
+            panic!("the meter does not know {input:?}");
+        }
+        Ok(())
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.0.lock().unwrap().requests += 1;
+        Ok(())
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let Ok(output) = context.output_or_error() else { return Ok(()) };
+        let mut used = self.0.lock().unwrap();
+        if let Some(put) = output.downcast_ref::<PutItemOutput>() {
+            put.consumed_capacity().into_iter().for_each(|consumed| used.add_all(consumed));
+        } else if let Some(transaction) = output.downcast_ref::<TransactWriteItemsOutput>() {
+            transaction.consumed_capacity().iter().for_each(|consumed| used.add_all(consumed));
+        } else if let Some(query) = output.downcast_ref::<QueryOutput>() {
+            assert!(query.consumed_capacity().is_some());
+        }
+        Ok(())
+    }
+}
