@@ -4,6 +4,7 @@ mod conflicts;
 mod cost;
 mod faults;
 mod items;
+mod lists;
 mod meter;
 mod own_writes;
 mod patches;

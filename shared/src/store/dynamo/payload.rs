@@ -25,8 +25,8 @@ use crate::{
 /// The largest task item that keeps its payload within: above it, writing the task three more times costs more.
 const INLINE_BYTES: usize = 2048;
 
-/// At most what the item of a new task takes besides its texts: keys, numbers, names of attributes.
-const FRAME_BYTES: usize = 500;
+/// What the item of a new task takes besides its texts: ids, numbers, names of attributes.
+const FRAME_BYTES: usize = 250;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -41,7 +41,8 @@ const SLACK: Duration = DAY.saturating_mul(7);
 
 /// Whether `task`'s payload is an item of its own. Looks only at what never changes in a task's life.
 pub(super) fn is_apart(task: &Task) -> bool {
-    let names = [&task.key.tenant, &task.project, &task.queue, &task.lane, &task.task_type];
+    let tenant = &task.key.tenant; // in the keys of the table, the list and the user
+    let names = [tenant, tenant, tenant, &task.project, &task.queue, &task.lane, &task.task_type];
     let more = [&task.agent_type, &task.context_type];
     let names = names.into_iter().chain(more.into_iter().flatten()).map(|name| name.as_str().len());
     let ids = [&task.user_id, &task.context_id].into_iter().flatten().map(|id| id.as_str().len());
@@ -90,8 +91,9 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::store::dynamo::{attributes, task_item};
     use crate::{
-        ids::{Name, TaskKey},
+        ids::{Id, Name, TaskKey},
         json::Json,
         lifecycle::{Event, NewTask, apply},
     };
@@ -116,6 +118,20 @@ mod tests {
         let of = |bytes: usize| Task { payload: Json::new(&"x".repeat(bytes).into()), ..task(at(0)) };
         assert!(!is_apart(&of(300)));
         assert!(is_apart(&of(2000)));
+        for bytes in 1500..2000 {
+            // From a task of which little is said to one with everything at its longest.
+            let (bare, long) = (of(bytes), Name::new(&"n".repeat(64)).unwrap());
+            let about = Some(Id::new(&"i".repeat(128)).unwrap());
+            let mut full = Task { user_id: about.clone(), context_id: about, expires_at: Some(at(1)), ..bare.clone() };
+            (full.key.tenant, full.project, full.queue) = (long.clone(), long.clone(), long.clone());
+            (full.agent_type, full.context_type) = (Some(long.clone()), Some(long));
+            (full.parent_id, full.max_retries, full.scheduled_for) = (Some(full.version), 9, at(1));
+            (full.payload, full.idempotency_key) = (Json::new(&"x".repeat(bytes - 900).into()), Some("k".repeat(64)));
+            for task in [bare, full] {
+                let whole = attributes::size(&task_item::write(&task, false, DAY).unwrap());
+                assert!(if is_apart(&task) { whole > INLINE_BYTES - 150 } else { whole <= INLINE_BYTES }, "{whole}");
+            }
+        }
     }
 
     #[test]
