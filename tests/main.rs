@@ -4,4 +4,5 @@
 
 mod dynamo;
 mod sqs;
+mod stores;
 mod template;

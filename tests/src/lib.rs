@@ -1,4 +1,9 @@
-//! What the integration tests share: the tools and services around the functions.
+//! What the integration tests share: suites that more than one implementation has to pass, and the tools and services
+//! around the functions.
 
+// All of this is test code, though Clippy knows only functions marked `#[test]` as such.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+pub mod conformance;
 pub mod ministack;
 pub mod venv;

@@ -6,7 +6,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use uuid::Uuid;
 
 use super::{
     Bucket, Commit, Due, DueItem, Inserted, ListQuery, Page, Part, Position, Record, RecordKey, Related, Scope, Stats,
@@ -20,8 +19,8 @@ pub struct MemoryStore(Mutex<Tables>);
 
 #[derive(Debug, Default)]
 struct Tables {
-    tasks: BTreeMap<Uuid, Task>,
-    log: BTreeMap<(Uuid, u64), LogEntry>,
+    tasks: BTreeMap<TaskKey, Task>,
+    log: BTreeMap<(TaskKey, u64), LogEntry>,
     records: BTreeMap<RecordKey, Record>,
 }
 
@@ -35,11 +34,11 @@ impl MemoryStore {
 
 impl Tables {
     fn insert(&mut self, task: Task) -> Inserted {
-        match self.tasks.get(&task.key.id) {
+        match self.tasks.get(&task.key) {
             Some(there) if there.version == task.version => Inserted::New, // our own first try
             Some(there) => Inserted::Existing(Box::new(there.clone())),
             None => {
-                self.tasks.insert(task.key.id, task);
+                self.tasks.insert(task.key.clone(), task);
                 Inserted::New
             }
         }
@@ -57,7 +56,7 @@ impl Tables {
         let records = commit.records.iter().enumerate();
         let records = records.filter(|(_, w)| !w.expects(self.records.get(w.key()))).map(|(n, _)| Part::Record(n));
         let tasks = commit.tasks.iter().enumerate();
-        let tasks = tasks.filter(|(_, t)| self.tasks.contains_key(&t.key.id)).map(|(n, _)| Part::NewTask(n));
+        let tasks = tasks.filter(|(_, t)| self.tasks.contains_key(&t.key)).map(|(n, _)| Part::NewTask(n));
         (!task).then_some(Part::Task).into_iter().chain(records).chain(tasks).collect()
     }
 
@@ -81,20 +80,20 @@ impl Tables {
             return if self.landed(&commit) { Ok(()) } else { Err(StoreError::Conflict { parts }) };
         }
         if let Some(TaskWrite::Change { transition, .. }) = commit.task {
-            self.log.extend(transition.log.map(|row| ((row.key.id, row.seq), row)));
-            self.tasks.insert(transition.task.key.id, transition.task);
+            self.log.extend(transition.log.map(|row| ((row.key.clone(), row.seq), row)));
+            self.tasks.insert(transition.task.key.clone(), transition.task);
         }
         for write in commit.records {
             let key = write.key().clone();
             let stored = self.records.remove(&key);
             self.records.extend(write.result(stored).map(|record| (key, record)));
         }
-        self.tasks.extend(commit.tasks.into_iter().map(|task| (task.key.id, task)));
+        self.tasks.extend(commit.tasks.into_iter().map(|task| (task.key.clone(), task)));
         Ok(())
     }
 
     fn task(&self, key: &TaskKey) -> Option<&Task> {
-        self.tasks.get(&key.id).filter(|task| task.key.tenant == key.tenant)
+        self.tasks.get(key)
     }
 
     fn due(&self) -> impl Iterator<Item = Due> {
@@ -143,7 +142,7 @@ impl Store for MemoryStore {
     async fn set_aside(&self, due: &Due, until: Timestamp) -> Result<(), StoreError> {
         let mut tables = self.tables();
         let wake_at = match &due.item {
-            DueItem::Task(key) => tables.tasks.get_mut(&key.id).map(|task| &mut task.wake_at),
+            DueItem::Task(key) => tables.tasks.get_mut(key).map(|task| &mut task.wake_at),
             DueItem::Record(key) => tables.records.get_mut(key).map(|record| &mut record.wake_at),
         };
         if let Some(wake_at) = wake_at.filter(|at| **at == Some(due.wake_at)) {
@@ -174,8 +173,7 @@ impl Store for MemoryStore {
 
     async fn log(&self, key: &TaskKey, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
         let tables = self.tables();
-        let rows = tables.log.range((key.id, after + 1)..=(key.id, u64::MAX));
-        let rows = rows.filter(|(_, row)| row.key.tenant == key.tenant);
+        let rows = tables.log.range((key.clone(), after.saturating_add(1))..=(key.clone(), u64::MAX));
         Ok(page(rows.map(|((_, seq), row)| (*seq, row.clone())), limit))
     }
 

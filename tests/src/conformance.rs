@@ -1,0 +1,68 @@
+//! What every store promises: one suite, run on each implementation.
+//!
+//! Cases share the store, which may be a table that others use too: each takes tenants and ids of its own.
+
+mod batches;
+mod changes;
+mod due;
+pub mod fixtures;
+mod inserts;
+mod lists;
+mod logs;
+mod pages;
+mod patches;
+mod races;
+mod records;
+mod relations;
+mod round_trips;
+mod stats;
+mod steps;
+mod tenants;
+
+use std::panic::AssertUnwindSafe;
+
+use futures::{FutureExt, future::BoxFuture};
+use shared::store::Store;
+
+/// One promise.
+pub struct Case {
+    /// The promise, as a statement.
+    pub name: &'static str,
+    /// Panics where the store breaks it.
+    pub check: for<'s> fn(&'s dyn Store) -> BoxFuture<'s, ()>,
+}
+
+/// Every case.
+pub fn cases() -> impl Iterator<Item = &'static Case> {
+    let all: [&[Case]; 15] = [
+        inserts::CASES,
+        round_trips::CASES,
+        changes::CASES,
+        batches::CASES,
+        steps::CASES,
+        races::CASES,
+        records::CASES,
+        patches::CASES,
+        relations::CASES,
+        due::CASES,
+        lists::CASES,
+        pages::CASES,
+        logs::CASES,
+        tenants::CASES,
+        stats::CASES,
+    ];
+    all.into_iter().flatten()
+}
+
+/// Runs every case on `store`, one after the other, and panics with the names of those that failed.
+pub async fn run(store: &dyn Store) {
+    store.check().await.expect("the store is of the shape this version needs");
+    let mut failed = Vec::new();
+    for case in cases() {
+        // What is broken is said by the panic itself; the suite goes on, to show everything that is.
+        if AssertUnwindSafe((case.check)(store)).catch_unwind().await.is_err() {
+            failed.push(case.name);
+        }
+    }
+    assert!(failed.is_empty(), "{} promises are broken: {failed:#?}", failed.len());
+}

@@ -1,0 +1,140 @@
+//! A task's log: one row for each thing that happened, in order, page by page.
+
+use shared::{
+    clock::Timestamp,
+    ids::fresh,
+    lifecycle::{Event, Failure, FailureKind, Settlement, Task, Transition},
+    log::{LogEntry, LogKind, Outcome},
+    store::Store,
+};
+use uuid::Uuid;
+
+use super::{
+    Case,
+    fixtures::{at, change, changed, claimed, full, insert, log, settled, task, tenant},
+};
+
+pub(super) const CASES: &[Case] = &[
+    Case { name: "every_row_of_a_log_is_kept_in_order", check: |s| Box::pin(in_order(s)) },
+    Case { name: "a_log_is_read_page_by_page", check: |s| Box::pin(pages(s)) },
+    Case { name: "every_field_of_a_row_survives", check: |s| Box::pin(round_trip(s)) },
+    Case { name: "a_task_without_a_log_has_none", check: |s| Box::pin(none(s)) },
+];
+
+/// Changes `task` and adds the row, if there is one, to `rows`.
+async fn logged(store: &dyn Store, task: &Task, transition: Transition, rows: &mut Vec<LogEntry>) -> Task {
+    rows.extend(transition.log.clone());
+    change(store, task, transition).await
+}
+
+/// A task that was rescheduled `n` times, and its rows.
+async fn rescheduled(store: &dyn Store, n: u64) -> (Task, Vec<LogEntry>) {
+    let mut task = insert(store, task(&tenant())).await;
+    let mut rows = Vec::new();
+    for s in 1..=n {
+        let event = Event::Reschedule { run_at: at(s), by: "me".to_owned() };
+        let transition = changed(&task, event, at(s));
+        task = logged(store, &task, transition, &mut rows).await;
+    }
+    assert_eq!(rows.len() as u64, n);
+    (task, rows)
+}
+
+async fn in_order(store: &dyn Store) {
+    let mut rows = Vec::new();
+    let mut task = insert(store, task(&tenant())).await;
+    let failure = |s, n| Failure::new(FailureKind::Backend, "später", at(s), n);
+    let settlements = [
+        (Settlement::Snooze { run_at: at(2), hinted: true }, 1),
+        (Settlement::Retry { run_at: at(4), failure: failure(3, 2), hinted: false }, 3),
+        (Settlement::Fail { failure: failure(5, 3) }, 5),
+    ];
+    for (settlement, s) in settlements {
+        let running = logged(store, &task, claimed(&task, at(s)), &mut rows).await;
+        task = logged(store, &running, settled(&running, settlement, at(s)), &mut rows).await;
+    }
+    let redrive = Event::Redrive { note: Some("once more".to_owned()), by: "me".to_owned(), failed_at: None };
+    let transition = changed(&task, redrive, at(6));
+    task = logged(store, &task, transition, &mut rows).await;
+    let cancel = Event::Cancel { reason: "enough".to_owned(), by: "me".to_owned() };
+    let transition = changed(&task, cancel, at(7));
+    task = logged(store, &task, transition, &mut rows).await;
+    assert_eq!(log(store, &task.key).await, rows);
+    assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+}
+
+async fn pages(store: &dyn Store) {
+    let (task, rows) = rescheduled(store, 12).await;
+    for limit in [1, 5, 12, 100] {
+        let (mut found, mut after) = (Vec::new(), Some(0));
+        while let Some(seq) = after {
+            let page = store.log(&task.key, seq, limit).await.unwrap();
+            assert!(page.items.len() <= limit && found.len() <= rows.len());
+            found.extend(page.items);
+            after = page.next;
+        }
+        assert_eq!(found, rows);
+    }
+    assert_eq!(store.log(&task.key, 10, 9).await.unwrap().items, rows[10..]);
+    assert_eq!(store.log(&task.key, 12, 9).await.unwrap().items, []);
+}
+
+async fn round_trip(store: &dyn Store) {
+    let tenant = tenant();
+    let kinds = [LogKind::Execution, LogKind::Cancel, LogKind::Reschedule, LogKind::Redrive, LogKind::Expire];
+    let outcomes = {
+        use Outcome::{Blocked, Cancelled, Completed, Failed, Lost, Pending, Retry, Snoozed};
+        [Completed, Snoozed, Retry, Failed, Cancelled, Blocked, Lost, Pending]
+    };
+    let mut task = insert(store, full(&tenant)).await;
+    let bare = log_seq_after(&mut task);
+    let mut rows = Vec::new();
+    for (n, outcome) in outcomes.into_iter().enumerate() {
+        let seq = bare + n as u64;
+        let row = LogEntry { seq, kind: kinds[n % kinds.len()], outcome, ..row(&task, n % 2 == 0) };
+        let after = Task { version: Uuid::new_v4(), log_seq: seq, ..task.clone() };
+        task = logged(store, &task, Transition { task: after, log: Some(row) }, &mut rows).await;
+    }
+    assert_eq!(log(store, &task.key).await, rows);
+}
+
+fn log_seq_after(task: &mut Task) -> u64 {
+    task.log_seq + 1
+}
+
+/// A row with everything set, or nothing that need not be.
+fn row(task: &Task, everything: bool) -> LogEntry {
+    let some = |text: &str| everything.then(|| text.to_owned());
+    LogEntry {
+        key: task.key.clone(),
+        seq: 0,
+        kind: LogKind::Execution,
+        execution: 3,
+        agent_type: task.agent_type.clone().filter(|_| everything),
+        action_type: task.task_type.clone(),
+        user_id: task.user_id.clone().filter(|_| everything),
+        context_id: task.context_id.clone().filter(|_| everything),
+        context_type: task.context_type.clone().filter(|_| everything),
+        worker: everything.then(fresh),
+        by: some("jemand – ü"),
+        started_at: at(1),
+        ended_at: Timestamp::from_millis(at(2).as_millis() + 345),
+        latency_ms: 1345,
+        outcome: Outcome::Completed,
+        failure: everything.then(|| Failure::new(FailureKind::EffectConflict, "zu spät", at(2), 3)),
+        reason: some("weil 🦀"),
+        payload_hash: task.payload_hash.clone(),
+        output_excerpt: some("{\"größe\":"),
+        effects: if everything { vec!["put note 1".to_owned(), "ü".to_owned()] } else { vec![] },
+        model: some("small-1"),
+        tokens_in: everything.then_some(123_456_789_012),
+        tokens_out: everything.then_some(0),
+        cost_usd: everything.then_some(0.012_345),
+    }
+}
+
+async fn none(store: &dyn Store) {
+    let task = insert(store, task(&tenant())).await;
+    assert_eq!(log(store, &task.key).await, []);
+    assert_eq!(log(store, &super::fixtures::task(&task.key.tenant).key).await, []);
+}

@@ -1,0 +1,9 @@
+//! Every store keeps every promise of the conformance suite.
+
+use integration_tests::conformance;
+use shared::store::MemoryStore;
+
+#[tokio::test]
+async fn the_memory_store_keeps_every_promise() {
+    conformance::run(&MemoryStore::default()).await;
+}
