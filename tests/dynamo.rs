@@ -34,14 +34,14 @@ use uuid::Uuid;
 type Item = HashMap<String, AttributeValue>;
 
 /// A store on empty tables of its own, and a client that looks at them from outside.
-struct Setup {
-    store: DynamoStore,
+pub(crate) struct Setup {
+    pub(crate) store: DynamoStore,
     config: Config,
     client: Client,
     tables: Tables,
 }
 
-async fn setup() -> Setup {
+pub(crate) async fn setup() -> Setup {
     setup_with(|config| config).await
 }
 

@@ -7,3 +7,8 @@ use shared::store::MemoryStore;
 async fn the_memory_store_keeps_every_promise() {
     conformance::run(&MemoryStore::default()).await;
 }
+
+#[tokio::test]
+async fn the_dynamodb_store_keeps_every_promise() {
+    conformance::run(&crate::dynamo::setup().await.store).await;
+}
