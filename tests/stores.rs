@@ -1,5 +1,6 @@
 //! Every store keeps every promise of the conformance suite.
 
+use errand::sqlite::{Settings, SqliteStore};
 use integration_tests::conformance;
 use shared::store::MemoryStore;
 
@@ -11,4 +12,10 @@ async fn the_memory_store_keeps_every_promise() {
 #[tokio::test]
 async fn the_dynamodb_store_keeps_every_promise() {
     conformance::run(&crate::dynamo::setup().await.store).await;
+}
+
+#[tokio::test]
+async fn the_sqlite_store_keeps_every_promise() {
+    let dir = tempfile::tempdir().unwrap();
+    conformance::run(&SqliteStore::open(&dir.path().join("errand.db"), Settings::default()).unwrap()).await;
 }

@@ -1,1 +1,3 @@
-//! x
+//! The one-machine deployment: the store in a SQLite file.
+
+pub mod sqlite;

@@ -1,1 +1,2 @@
+//! The one-machine deployment.
 fn main() {}

@@ -1,0 +1,129 @@
+//! The store of the one-machine deployment: tasks, log and records in one SQLite file.
+//!
+//! One thread writes, in groups (`writer`); two read, one for single items and one for whatever may take longer
+//! (`reader`). What is answered as done is in the write-ahead log.
+
+mod changes;
+mod columns;
+mod counts;
+mod list;
+mod log_row;
+mod queries;
+mod reader;
+mod record_row;
+mod schema;
+mod store;
+mod task_read;
+mod task_write;
+mod upkeep;
+mod writer;
+
+use std::{
+    path::{Path, PathBuf},
+    thread::JoinHandle,
+};
+
+use shared::{clock::Timestamp, store::StoreError};
+
+use reader::Reader;
+pub use upkeep::Pruned;
+use writer::Writer;
+
+/// When a write counts as done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Synchronous {
+    /// When it is on the disk: an accepted task survives a power cut.
+    #[default]
+    Full,
+    /// When the operating system has it: it survives the end of the process, but perhaps not a power cut. The file
+    /// stays whole either way.
+    Normal,
+}
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// When a write counts as done.
+    pub synchronous: Synchronous,
+}
+
+/// Why a file could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A later version of Errand has written it; run that one.
+    #[error("{} has schema {found}, but this version knows only up to {known}", file.display())]
+    Newer {
+        /// Which file.
+        file: PathBuf,
+        /// The schema it has.
+        found: u32,
+        /// The newest schema this version knows.
+        known: u32,
+    },
+    /// It is not there and cannot be made, is no database, or is held by another process.
+    #[error("{} cannot be used as the database", file.display())]
+    Unusable {
+        /// Which file.
+        file: PathBuf,
+        /// What SQLite says.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// No thread could be started.
+    #[error("a thread for the database could not be started")]
+    Thread(#[source] std::io::Error),
+}
+
+/// See the module. Dropping it waits until what was handed in is done and the file is closed.
+pub struct SqliteStore {
+    items: Reader,
+    pages: Reader,
+    // Dropped last: the last connection to close empties the write-ahead log, and only this one may.
+    writer: Writer,
+}
+
+/// A thread that is waited for. Dropped after the way to hand it anything, without which it ends.
+struct Joined(Option<JoinHandle<()>>);
+
+impl Joined {
+    fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<Self, OpenError> {
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(OpenError::Thread)?;
+        Ok(Self(Some(thread)))
+    }
+}
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        // One that panicked has said so on standard error.
+        let _ = self.0.take().map(JoinHandle::join);
+    }
+}
+
+impl SqliteStore {
+    /// Opens `file`, making it if it is not there, and brings it to this version's schema. Blocks meanwhile.
+    pub fn open(file: &Path, settings: Settings) -> Result<Self, OpenError> {
+        let db = schema::open_writer(file, settings)?;
+        let writer = Writer::start(db)?;
+        let items = Reader::start("errand-items", schema::open_reader(file)?)?;
+        let pages = Reader::start("errand-pages", schema::open_reader(file)?)?;
+        Ok(Self { items, pages, writer })
+    }
+
+    /// Ends every lease and has every waiting task looked at by `max(now, run_at − 90 s)`: for the start of a process
+    /// whose workers and queue were in the memory of the last one. Answers with how many tasks that changed.
+    pub async fn recover(&self, now: Timestamp) -> Result<usize, StoreError> {
+        self.writer.write(1, move |tables| upkeep::recover(tables, now)).await
+    }
+
+    /// Removes at most `limit` tasks that ended before `ended_before` and owe nothing, and at most `limit` log rows
+    /// older than `logged_before`. Small limits (some hundreds) keep others' writes from waiting; call again until
+    /// nothing was removed.
+    pub async fn prune(
+        &self,
+        ended_before: Timestamp,
+        logged_before: Timestamp,
+        limit: usize,
+    ) -> Result<Pruned, StoreError> {
+        self.writer.write(limit, move |tables| upkeep::prune(tables, ended_before, logged_before, limit)).await
+    }
+}

@@ -1,0 +1,228 @@
+//! What is done to the tables inside a transaction of the writer: inserts and commits.
+//!
+//! The outer error of a result is the file's and rolls the whole group back; the inner one is the answer to one
+//! commit. Nothing is written before every precondition of a commit has been checked, so an inner error leaves no trace.
+
+use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
+use shared::{
+    ids::TaskKey,
+    lifecycle::{Status, Task, Transition},
+    log::LogEntry,
+    store::{Bucket, COMMIT_ITEMS, Commit, Inserted, Part, Record, StoreError, TaskWrite},
+};
+use uuid::Uuid;
+
+use super::{columns::word, counts::Counts, log_row, record_row, task_read, task_write};
+
+/// A result of the file, of an answer to one commit.
+type Answer<T> = rusqlite::Result<Result<T, StoreError>>;
+
+/// The writer's connection with the statements it needs all the time, and the counts it keeps.
+pub(super) struct Tables<'c> {
+    /// For everything rare.
+    pub(super) db: &'c Connection,
+    /// How many tasks each queue has.
+    pub(super) counts: Counts,
+    find: Statement<'c>,
+    insert: Statement<'c>,
+    insert_payload: Statement<'c>,
+    update: Statement<'c>,
+    update_indexed: Statement<'c>,
+    log: Statement<'c>,
+}
+
+const FIND: &str = "SELECT n, queue_n, version, status, worker, executions, wake_at, ended_at
+    FROM tasks WHERE id = ?1 AND tenant = ?2";
+
+/// What a commit must know of a stored task.
+struct Stored {
+    n: i64,
+    queue_n: i64,
+    version: Uuid,
+    status: Status,
+    worker: Option<Uuid>,
+    executions: u32,
+    wake_at: Option<i64>,
+    ended_at: Option<i64>,
+}
+
+/// What a commit found where it is to write.
+struct Before {
+    task: Option<Stored>,
+    records: Vec<Option<Record>>,
+}
+
+impl<'c> Tables<'c> {
+    /// Prepares the statements.
+    pub(super) fn prepare(db: &'c Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            db,
+            counts: Counts::default(),
+            find: db.prepare(FIND)?,
+            insert: db.prepare(task_write::INSERT)?,
+            insert_payload: db.prepare("INSERT INTO payloads (task_n, payload) VALUES (?1, ?2)")?,
+            update: db.prepare(&task_write::update())?,
+            update_indexed: db.prepare(&task_write::update_indexed())?,
+            log: db.prepare(log_row::INSERT)?,
+        })
+    }
+
+    /// Adds a task, or answers with the one that is there.
+    pub(super) fn insert(&mut self, task: &Task) -> Answer<Inserted> {
+        if self.add(task)? {
+            return Ok(Ok(Inserted::New));
+        }
+        let there = match task_read::one(self.db, &task.key)? {
+            Some(there) => there,
+            None => return Err(rusqlite::Error::QueryReturnedNoRows), // its id is what kept it from being added
+        };
+        Ok(there.map(|there| match there.version == task.version {
+            true => Inserted::New, // our own first try
+            false => Inserted::Existing(Box::new(there)),
+        }))
+    }
+
+    /// Makes one commit.
+    pub(super) fn commit(&mut self, commit: &Commit) -> Answer<()> {
+        if commit.items() > COMMIT_ITEMS {
+            return Ok(Err(StoreError::TooLarge(format!("{} items in one commit", commit.items()))));
+        }
+        let before = match self.before(commit)? {
+            Ok(before) => before,
+            Err(unreadable) => return Ok(Err(unreadable)),
+        };
+        let parts = self.conflicts(commit, &before)?;
+        if !parts.is_empty() {
+            return Ok(if landed(commit, &before) { Ok(()) } else { Err(StoreError::Conflict { parts }) });
+        }
+        if let (Some(TaskWrite::Change { transition, .. }), Some(stored)) = (&commit.task, &before.task) {
+            self.change(transition, stored)?;
+        }
+        for (write, stored) in commit.records.iter().zip(before.records) {
+            if let Some(record) = write.clone().result(stored) {
+                record_row::put(self.db, &record)?;
+            }
+        }
+        for task in &commit.tasks {
+            self.add(task)?;
+        }
+        Ok(Ok(()))
+    }
+
+    fn before(&mut self, commit: &Commit) -> Answer<Before> {
+        let key = match &commit.task {
+            Some(TaskWrite::Change { transition, .. }) => Some(&transition.task.key),
+            Some(TaskWrite::Step { key, .. }) => Some(key),
+            None => None,
+        };
+        let task = match key.map_or(Ok(Ok(None)), |key| self.find(key))? {
+            Ok(task) => task,
+            Err(unreadable) => return Ok(Err(unreadable)),
+        };
+        let mut records = Vec::with_capacity(commit.records.len());
+        for write in &commit.records {
+            match record_row::get(self.db, write.key())? {
+                Ok(record) => records.push(record),
+                Err(unreadable) => return Ok(Err(unreadable)),
+            }
+        }
+        Ok(Ok(Before { task, records }))
+    }
+
+    /// The parts of `commit` that are not as it expects.
+    fn conflicts(&mut self, commit: &Commit, before: &Before) -> rusqlite::Result<Vec<Part>> {
+        let mut parts = Vec::new();
+        let stored = before.task.as_ref();
+        let holds = match &commit.task {
+            Some(TaskWrite::Change { expected, .. }) => stored.is_some_and(|stored| stored.version == *expected),
+            Some(TaskWrite::Step { fence, .. }) => stored.is_some_and(|stored| {
+                stored.status == Status::Running
+                    && stored.worker == Some(fence.worker)
+                    && stored.executions == fence.executions
+            }),
+            None => true,
+        };
+        parts.extend((!holds).then_some(Part::Task));
+        for (n, (write, stored)) in commit.records.iter().zip(&before.records).enumerate() {
+            parts.extend((!write.expects(stored.as_ref())).then_some(Part::Record(n)));
+        }
+        for (n, task) in commit.tasks.iter().enumerate() {
+            let there = self.find.exists(params![task.key.id.as_bytes(), task.key.tenant.as_str()])?;
+            parts.extend(there.then_some(Part::NewTask(n)));
+        }
+        Ok(parts)
+    }
+
+    /// Adds a task unless its id is there; answers whether it did.
+    fn add(&mut self, task: &Task) -> rusqlite::Result<bool> {
+        let queue_n = self.counts.queue_of(self.db, task)?;
+        task_write::bind_new(&mut self.insert, task, queue_n)?;
+        if self.insert.raw_execute()? == 0 {
+            return Ok(false);
+        }
+        let payload = task.payload.as_str();
+        if payload.len() > task_write::INLINE_BYTES {
+            self.insert_payload.execute((self.db.last_insert_rowid(), payload))?;
+        }
+        self.counts.add(queue_n, Bucket::of(task.status()), 1);
+        Ok(true)
+    }
+
+    fn change(&mut self, transition: &Transition, stored: &Stored) -> rusqlite::Result<()> {
+        let task = &transition.task;
+        let places = (task.wake_at.map(|at| at.as_millis()), task.ended_at.map(|at| at.as_millis()));
+        if places == (stored.wake_at, stored.ended_at) {
+            task_write::bind_change(&mut self.update, 0, task)?;
+            self.update.raw_bind_parameter(task_write::CHANGED + 1, stored.n)?;
+            self.update.raw_execute()?;
+        } else {
+            task_write::bind_change(&mut self.update_indexed, 0, task)?;
+            task_write::bind_places(&mut self.update_indexed, task_write::CHANGED, task)?;
+            self.update_indexed.raw_bind_parameter(task_write::CHANGED + 3, stored.n)?;
+            self.update_indexed.raw_execute()?;
+        }
+        let (old, new) = (Bucket::of(stored.status), Bucket::of(task.status()));
+        if old != new {
+            self.counts.add(stored.queue_n, old, -1);
+            self.counts.add(stored.queue_n, new, 1);
+        }
+        transition.log.as_ref().map_or(Ok(()), |entry| self.log(stored.n, entry))
+    }
+
+    fn log(&mut self, task_n: i64, entry: &LogEntry) -> rusqlite::Result<()> {
+        log_row::bind(&mut self.log, task_n, entry)?;
+        self.log.raw_execute()?;
+        Ok(())
+    }
+
+    fn find(&mut self, key: &TaskKey) -> Answer<Option<Stored>> {
+        let found = self.find.query_row(params![key.id.as_bytes(), key.tenant.as_str()], |row| Ok(stored(row)));
+        let found = found.optional()?.transpose();
+        Ok(found.map_err(|source| StoreError::Corrupt { id: key.id.to_string(), source }))
+    }
+}
+
+/// Reads a row of [`FIND`].
+fn stored(row: &Row<'_>) -> anyhow::Result<Stored> {
+    Ok(Stored {
+        n: row.get(0)?,
+        queue_n: row.get(1)?,
+        version: Uuid::from_bytes(row.get(2)?),
+        status: word(row.get_ref(3)?.as_str()?)?,
+        worker: row.get::<_, Option<[u8; 16]>>(4)?.map(Uuid::from_bytes),
+        executions: row.get(5)?,
+        wake_at: row.get(6)?,
+        ended_at: row.get(7)?,
+    })
+}
+
+/// Whether an earlier try of this very commit is what the store holds.
+fn landed(commit: &Commit, before: &Before) -> bool {
+    match (&commit.task, commit.records.first(), before.records.first()) {
+        (Some(TaskWrite::Change { transition, .. }), ..) => {
+            before.task.as_ref().is_some_and(|stored| stored.version == transition.task.version)
+        }
+        (_, Some(write), Some(Some(stored))) => stored.version == write.version(),
+        _ => false,
+    }
+}

@@ -1,0 +1,110 @@
+//! What is read: tasks, lists of them, what is due, the log, records.
+
+use rusqlite::{Connection, Row, params};
+use shared::{
+    clock::Timestamp,
+    ids::{Id, Name, TaskKey},
+    lifecycle::Task,
+    log::LogEntry,
+    store::{Due, DueItem, Page, Record, RecordKey, Related, RelationKind, StoreError},
+};
+use uuid::Uuid;
+
+use super::{columns::int, log_row, reader::failed, record_row, task_read};
+
+/// One task.
+pub(super) fn task(db: &Connection, key: &TaskKey) -> Result<Option<Task>, StoreError> {
+    task_read::one(db, key).map_err(failed)?.transpose()
+}
+
+/// Tasks and records with `wake_at <= until`, oldest first.
+pub(super) fn due(db: &Connection, until: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
+    let tasks = "SELECT wake_at, tenant, id FROM tasks WHERE wake_at <= ?1 ORDER BY wake_at LIMIT ?2";
+    let records = "SELECT wake_at, tenant, id, kind FROM records WHERE wake_at <= ?1 ORDER BY wake_at LIMIT ?2";
+    let range = (until.as_millis(), rows(limit));
+    let mut due = Vec::new();
+    for (sql, item) in [(tasks, task_item as fn(&Row<'_>) -> anyhow::Result<DueItem>), (records, record_item)] {
+        let mut query = db.prepare_cached(sql).map_err(failed)?;
+        let found = query.query_map(range, |row| Ok((row.get(0)?, item(row)))).map_err(failed)?;
+        for row in found {
+            let (wake_at, item) = row.map_err(failed)?;
+            let item = item.map_err(|source| StoreError::Corrupt { id: "a due item's key".to_owned(), source })?;
+            due.push(Due { item, wake_at: Timestamp::from_millis(wake_at) });
+        }
+    }
+    due.sort_by_key(|due| due.wake_at);
+    due.truncate(limit);
+    Ok(due)
+}
+
+fn task_item(row: &Row<'_>) -> anyhow::Result<DueItem> {
+    let tenant = Name::new(row.get_ref(1)?.as_str()?)?;
+    Ok(DueItem::Task(TaskKey { tenant, id: Uuid::from_bytes(row.get(2)?) }))
+}
+
+fn record_item(row: &Row<'_>) -> anyhow::Result<DueItem> {
+    let tenant = Name::new(row.get_ref(1)?.as_str()?)?;
+    let (id, kind) = (Id::new(row.get_ref(2)?.as_str()?)?, Name::new(row.get_ref(3)?.as_str()?)?);
+    Ok(DueItem::Record(RecordKey { tenant, kind, id }))
+}
+
+/// A task's log rows after `after`.
+pub(super) fn log(db: &Connection, key: &TaskKey, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
+    let range = params![key.id.as_bytes(), key.tenant.as_str(), int(after), rows(limit) + 1];
+    let rows = |sql| {
+        let mut query = db.prepare_cached(sql).map_err(failed)?;
+        let found = query.query_map(range, |row| Ok(log_row::read(row))).map_err(failed)?;
+        page(found, limit, |entry| entry.seq)
+    };
+    let found = rows(log_row::OF_TASK)?;
+    // A new task may have the id of one removed long ago (they had the same idempotency key): its own log comes first.
+    if found.items.is_empty() { rows(log_row::OF_REMOVED) } else { Ok(found) }
+}
+
+/// The records that a relation leads to.
+pub(super) fn records(
+    db: &Connection,
+    related: &Related,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Page<Record, String>, StoreError> {
+    let column = match related.by {
+        RelationKind::Parent => "parent",
+        RelationKind::Owner => "owner",
+    };
+    let (beyond, order) = if related.newest_first { ("<", "DESC") } else { (">", "ASC") };
+    let place = format!("{column}_sort || '#' || id");
+    // A null `?4` is no cursor; comparing with it directly, not under an OR, is what lets the index be used.
+    let cursor = if after.is_some() { format!("AND {place} {beyond} ?4") } else { "AND ?4 IS NULL".to_owned() };
+    let sql = format!(
+        "SELECT * FROM records WHERE tenant = ?1 AND kind = ?2 AND {column} = ?3 {cursor}
+         ORDER BY {place} {order} LIMIT ?5"
+    );
+    let mut query = db.prepare_cached(&sql).map_err(failed)?;
+    let range = params![related.tenant.as_str(), related.kind.as_str(), related.of.as_str(), after, rows(limit) + 1];
+    let found = query.query_map(range, |row| Ok(record_row::read(row))).map_err(failed)?;
+    page(found, limit, |record| {
+        let sort = record.relation(related.by).map_or("", |relation| &relation.sort);
+        format!("{sort}#{}", record.key.id)
+    })
+}
+
+/// The first `limit` rows of `found`, and the place of the last one if another follows.
+fn page<T, C>(
+    found: impl Iterator<Item = rusqlite::Result<Result<T, StoreError>>>,
+    limit: usize,
+    place: impl Fn(&T) -> C,
+) -> Result<Page<T, C>, StoreError> {
+    let mut found = found.fuse();
+    let mut items = Vec::new();
+    for row in found.by_ref().take(limit) {
+        items.push(row.map_err(failed)??);
+    }
+    let more = found.next().transpose().map_err(failed)?.is_some();
+    let next = items.last().filter(|_| more).map(place);
+    Ok(Page { items, next })
+}
+
+fn rows(limit: usize) -> i64 {
+    int(limit as u64).min(i64::from(u32::MAX))
+}

@@ -1,0 +1,69 @@
+//! A domain record as a row of `records`: how it is written and read.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use shared::{
+    ids::Id,
+    store::{Record, RecordKey, Relation, StoreError},
+};
+
+use super::columns::{Columns, present, text};
+
+const INSERT: &str =
+    "INSERT OR REPLACE INTO records (tenant, kind, id, version, wake_at, created_at, updated_at, parent,
+    parent_sort, owner, owner_sort, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+
+const SELECT: &str = "SELECT * FROM records WHERE tenant = ?1 AND kind = ?2 AND id = ?3";
+
+/// Puts the record, over the one that may be there.
+pub(super) fn put(db: &Connection, record: &Record) -> rusqlite::Result<()> {
+    let (parent, owner) = (record.parent.as_ref(), record.owner.as_ref());
+    db.prepare_cached(INSERT)?.execute(params![
+        record.key.tenant.as_str(),
+        record.key.kind.as_str(),
+        record.key.id.as_str(),
+        record.version.as_bytes(),
+        record.wake_at.map(|at| at.as_millis()),
+        record.created_at.as_millis(),
+        record.updated_at.as_millis(),
+        parent.map(|relation| relation.of.as_str()),
+        parent.map(|relation| &relation.sort),
+        owner.map(|relation| relation.of.as_str()),
+        owner.map(|relation| &relation.sort),
+        text(&record.doc),
+    ])?;
+    Ok(())
+}
+
+/// The record at `key`, if there is one; the outer error is the file's, the inner one the record's.
+pub(super) fn get(db: &Connection, key: &RecordKey) -> rusqlite::Result<Result<Option<Record>, StoreError>> {
+    let row = params![key.tenant.as_str(), key.kind.as_str(), key.id.as_str()];
+    let found = db.prepare_cached(SELECT)?.query_row(row, |row| Ok(read(row))).optional()?;
+    Ok(found.transpose())
+}
+
+/// The record in a row of all columns.
+pub(super) fn read(row: &Row<'_>) -> Result<Record, StoreError> {
+    columns(row).map_err(|source| {
+        let id = row.get("id").unwrap_or_else(|_| "record".to_owned());
+        StoreError::Corrupt { id, source }
+    })
+}
+
+/// The order of these lines is the order of the table's columns.
+fn columns(row: &Row<'_>) -> anyhow::Result<Record> {
+    let mut c = Columns::of(row);
+    Ok(Record {
+        key: RecordKey { tenant: present(c.name())?, kind: present(c.name())?, id: present(c.id())? },
+        version: present(c.uuid())?,
+        wake_at: c.at()?,
+        created_at: present(c.at())?,
+        updated_at: present(c.at())?,
+        parent: relation(c.id()?, c.get()?),
+        owner: relation(c.id()?, c.get()?),
+        doc: present(c.json())?,
+    })
+}
+
+fn relation(of: Option<Id>, sort: Option<String>) -> Option<Relation> {
+    of.zip(sort).map(|(of, sort)| Relation { of, sort })
+}

@@ -1,0 +1,108 @@
+//! `Store` for [`SqliteStore`]: each call is handed to the thread that it is for.
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use shared::{
+    clock::Timestamp,
+    ids::TaskKey,
+    lifecycle::Task,
+    log::LogEntry,
+    store::{
+        Commit, Due, Inserted, ListQuery, Page, Position, Record, RecordKey, Related, Scope, Stats, Store, StoreError,
+    },
+};
+
+use super::{SqliteStore, changes, counts, list, queries, reader::failed, record_row, schema, upkeep};
+
+/// The same answer to each of `count` questions that were asked as one.
+fn each<T>(count: usize, answers: Result<Vec<Result<T, StoreError>>, StoreError>) -> Vec<Result<T, StoreError>> {
+    let failure = match answers {
+        Ok(answers) => return answers,
+        Err(failure) => failure,
+    };
+    let copies = (1..count).map(|_| match &failure {
+        StoreError::Busy => Err(StoreError::Busy),
+        other => Err(StoreError::Unavailable(anyhow::anyhow!("{other:#}"))),
+    });
+    let mut answers: Vec<_> = copies.collect();
+    answers.extend((count > 0).then_some(Err(failure)));
+    answers
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn insert(&self, tasks: Vec<Task>) -> Vec<Result<Inserted, StoreError>> {
+        let count = tasks.len();
+        let work = move |tables: &mut changes::Tables<'_>| tasks.iter().map(|task| tables.insert(task)).collect();
+        each(count, self.writer.write(count, work).await)
+    }
+
+    async fn tasks(&self, keys: &[TaskKey]) -> Vec<Result<Option<Task>, StoreError>> {
+        let (count, keys) = (keys.len(), keys.to_vec());
+        let answers = move |db: &Connection| Ok(keys.iter().map(|key| queries::task(db, key)).collect());
+        each(count, self.items.read(answers).await)
+    }
+
+    async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), StoreError>> {
+        let count = commits.len();
+        let work = move |tables: &mut changes::Tables<'_>| commits.iter().map(|commit| tables.commit(commit)).collect();
+        each(count, self.writer.write(count, work).await)
+    }
+
+    fn shards(&self) -> u16 {
+        1
+    }
+
+    async fn due(&self, _shard: u16, until: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
+        self.pages.read(move |db| queries::due(db, until, limit)).await
+    }
+
+    async fn set_aside(&self, due: &Due, until: Timestamp) -> Result<(), StoreError> {
+        let due = due.clone();
+        self.writer.write(1, move |tables| upkeep::set_aside(tables, &due, until)).await
+    }
+
+    async fn list(
+        &self,
+        query: &ListQuery,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Page<Task, Position>, StoreError> {
+        let query = query.clone();
+        self.pages.read(move |db| list::list(db, &query, after, limit)).await
+    }
+
+    async fn log(&self, key: &TaskKey, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
+        let key = key.clone();
+        self.pages.read(move |db| queries::log(db, &key, after, limit)).await
+    }
+
+    async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
+        let key = key.clone();
+        self.items.read(move |db| record_row::get(db, &key).map_err(failed)?).await
+    }
+
+    async fn records(
+        &self,
+        related: &Related,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Record, String>, StoreError> {
+        let (related, after) = (related.clone(), after.map(str::to_owned));
+        self.pages.read(move |db| queries::records(db, &related, after.as_deref(), limit)).await
+    }
+
+    async fn stats(&self, scope: &Scope) -> Result<Option<Stats>, StoreError> {
+        let scope = scope.clone();
+        self.pages.read(move |db| counts::stats(db, &scope).map(Some).map_err(failed)).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        // Through the writer: it is the one that must be alive for anything to go on.
+        let found = self.writer.write(1, |tables| schema::version(tables.db)).await?;
+        if found == schema::VERSION {
+            return Ok(());
+        }
+        Err(StoreError::Unavailable(anyhow::anyhow!("the file has schema {found}, not {}", schema::VERSION)))
+    }
+}

@@ -1,0 +1,98 @@
+//! What the one-machine deployment does for its file: ends leases at start, and removes what is past its retention.
+
+use rusqlite::params;
+use shared::{
+    clock::Timestamp,
+    lifecycle::Status,
+    store::{Bucket, Due, DueItem},
+};
+
+use super::{changes::Tables, columns::int};
+
+/// How much one call of [`prune`] removed; call again until it is nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Tasks.
+    pub tasks: usize,
+    /// Rows of the action log.
+    pub log_rows: usize,
+}
+
+/// How long before its start a waiting task is looked at again, in milliseconds: as the lifecycle has it, so that
+/// its message can carry the exact delay.
+const LOOK_AHEAD_MS: i64 = 90_000;
+
+/// Moves an item's `wake_at` on, if it is still the one seen.
+pub(super) fn set_aside(tables: &Tables<'_>, due: &Due, until: Timestamp) -> rusqlite::Result<()> {
+    let (seen, until) = (due.wake_at.as_millis(), until.as_millis());
+    match &due.item {
+        DueItem::Task(key) => tables
+            .db
+            .prepare_cached("UPDATE tasks SET wake_at = ?1 WHERE id = ?2 AND tenant = ?3 AND wake_at = ?4")?
+            .execute(params![until, key.id.as_bytes(), key.tenant.as_str(), seen])?,
+        DueItem::Record(key) => tables
+            .db
+            .prepare_cached(
+                "UPDATE records SET wake_at = ?1 WHERE tenant = ?2 AND kind = ?3 AND id = ?4 AND wake_at = ?5",
+            )?
+            .execute(params![until, key.tenant.as_str(), key.kind.as_str(), key.id.as_str(), seen])?,
+    };
+    Ok(())
+}
+
+/// Ends every lease and has every waiting task looked at, since no worker and no queue message has outlived the
+/// last process. Answers with how many tasks that changed.
+pub(super) fn recover(tables: &Tables<'_>, now: Timestamp) -> rusqlite::Result<usize> {
+    let now = now.as_millis();
+    // Along the index of open tasks: the ended ones may be a million.
+    let running = tables.db.execute(
+        "UPDATE tasks INDEXED BY tasks_open
+         SET lease_expires_at = min(lease_expires_at, ?1), wake_at = min(coalesce(wake_at, ?1), ?1)
+         WHERE ended_at IS NULL AND status = ?2",
+        params![now, Status::Running.as_str()],
+    )?;
+    let pending = tables.db.execute(
+        "UPDATE tasks INDEXED BY tasks_open SET wake_at = max(?1, run_at - ?3)
+         WHERE ended_at IS NULL AND status = ?2 AND (wake_at IS NULL OR wake_at > max(?1, run_at - ?3))",
+        params![now, Status::Pending.as_str(), LOOK_AHEAD_MS],
+    )?;
+    Ok(running + pending)
+}
+
+/// Removes at most `limit` tasks that ended before `ended_before` and owe nothing, and as many log rows older than
+/// `logged_before`.
+pub(super) fn prune(
+    tables: &mut Tables<'_>,
+    ended_before: Timestamp,
+    logged_before: Timestamp,
+    limit: usize,
+) -> rusqlite::Result<Pruned> {
+    let db = tables.db;
+    let limit = int(limit as u64);
+    let mut pruned = Pruned::default();
+    for bucket in Bucket::ALL.into_iter().filter(|bucket| *bucket != Bucket::Open) {
+        let left = limit - int(pruned.tasks as u64);
+        let found: Vec<(i64, i64)> = db
+            .prepare_cached(
+                "SELECT t.n, t.queue_n FROM queues q CROSS JOIN tasks t INDEXED BY tasks_ended ON t.queue_n = q.n
+                 WHERE t.status = ?1 AND t.ended_at IS NOT NULL AND t.ended_at < ?2 AND t.wake_at IS NULL LIMIT ?3",
+            )?
+            .query_map(params![bucket.as_str(), ended_before.as_millis(), left], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        for (n, queue_n) in found {
+            db.prepare_cached("UPDATE action_log SET task_n = NULL WHERE task_n = ?1")?.execute([n])?;
+            db.prepare_cached("DELETE FROM tasks WHERE n = ?1")?.execute([n])?;
+            db.prepare_cached("DELETE FROM payloads WHERE task_n = ?1")?.execute([n])?;
+            tables.counts.add(queue_n, bucket, -1);
+            pruned.tasks += 1;
+        }
+    }
+    // Rows are numbered as they were written, hence nearly by age: the oldest are looked at, no index is needed.
+    pruned.log_rows = db
+        .prepare_cached(
+            "DELETE FROM action_log WHERE n IN
+             (SELECT n FROM (SELECT n, ended_at FROM action_log ORDER BY n LIMIT ?1) WHERE ended_at < ?2)",
+        )?
+        .execute(params![limit, logged_before.as_millis()])?;
+    Ok(pruned)
+}

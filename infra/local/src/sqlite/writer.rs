@@ -1,0 +1,150 @@
+//! The thread that writes: everything waiting when a transaction starts rides in it, and is answered once it is durable.
+
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use rusqlite::{Connection, ErrorCode};
+use shared::store::StoreError;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Joined, OpenError, changes::Tables};
+
+/// How many jobs may wait; whoever has another waits to hand it in.
+const WAITING_JOBS: usize = 4096;
+
+/// How many tasks and commits ride in one transaction, give or take one job: the later ones' answers wait for the
+/// earlier ones' work, some 10 µs each.
+const GROUP_ITEMS: usize = 1000;
+
+/// The thread, and the way to hand it jobs. Once this is dropped the thread does what waits, and ends.
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Box<dyn Job>>,
+    _thread: Joined,
+}
+
+/// Why a transaction came to nothing: the same for every job that rode in it.
+#[derive(Clone, Debug)]
+struct RolledBack(Arc<rusqlite::Error>);
+
+/// Something to do in a transaction.
+trait Job: Send {
+    /// How many tasks and commits it writes.
+    fn items(&self) -> usize;
+    /// Does it, and keeps the answer.
+    fn run(&mut self, tables: &mut Tables<'_>) -> rusqlite::Result<()>;
+    /// Sends the answer, now that the transaction has ended.
+    fn answer(self: Box<Self>, ended: Result<(), RolledBack>);
+}
+
+struct Work<W, T> {
+    items: usize,
+    work: W,
+    done: Option<T>,
+    reply: oneshot::Sender<(Result<T, StoreError>, W)>,
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(super) fn start(db: Connection) -> Result<Self, OpenError> {
+        let (jobs, handed_in) = mpsc::channel(WAITING_JOBS);
+        let _thread = Joined::start("errand-writer", move || write(&db, handed_in))?;
+        Ok(Self { jobs, _thread })
+    }
+
+    /// Does `work` in the next transaction; `items` is how many tasks and commits it writes. Its
+    /// answer is that of a transaction that was made durable.
+    pub(super) async fn write<W, T>(&self, items: usize, work: W) -> Result<T, StoreError>
+    where
+        W: FnMut(&mut Tables<'_>) -> rusqlite::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let ended = |_| StoreError::Unavailable(anyhow!("the thread that writes has ended"));
+        self.jobs.send(Box::new(Work { items, work, done: None, reply })).await.map_err(|_| ended(()))?;
+        // The work comes back to be dropped here: the writing thread has better things to do.
+        answer.await.map_err(|_| ended(()))?.0
+    }
+}
+
+impl<W, T> Job for Work<W, T>
+where
+    W: FnMut(&mut Tables<'_>) -> rusqlite::Result<T> + Send,
+    T: Send,
+{
+    fn items(&self) -> usize {
+        self.items
+    }
+
+    fn run(&mut self, tables: &mut Tables<'_>) -> rusqlite::Result<()> {
+        self.done = Some((self.work)(tables)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, ended: Result<(), RolledBack>) {
+        let answer = match (ended, self.done) {
+            (Ok(()), Some(done)) => Ok(done),
+            (Ok(()), None) => Err(StoreError::Unavailable(anyhow!("the work was not done"))),
+            (Err(why), _) => Err(why.into()),
+        };
+        // Nobody waits any longer: whoever asked was cancelled, the work is done all the same.
+        let _ = self.reply.send((answer, self.work));
+    }
+}
+
+impl From<RolledBack> for StoreError {
+    fn from(RolledBack(why): RolledBack) -> Self {
+        match why.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
+            _ => StoreError::Unavailable(anyhow::Error::new(why)),
+        }
+    }
+}
+
+fn write(db: &Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+    let mut tables = match Tables::prepare(db) {
+        Ok(tables) => tables,
+        Err(why) => {
+            // Every call is then answered "the thread has ended"; here is the reason.
+            return tracing::error!(error = %why, "the database file cannot be written");
+        }
+    };
+    while let Some(first) = jobs.blocking_recv() {
+        let mut group = group(first, &mut jobs);
+        let ended = transaction(&mut tables, &mut group).map_err(|why| {
+            tables.counts.forget();
+            tracing::error!(error = %why, jobs = group.len(), "a transaction was rolled back");
+            RolledBack(Arc::new(why))
+        });
+        for job in group {
+            job.answer(ended.clone());
+        }
+    }
+}
+
+/// What waits, up to [`GROUP_ITEMS`].
+fn group(first: Box<dyn Job>, jobs: &mut mpsc::Receiver<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
+    let mut items = first.items();
+    let mut group = vec![first];
+    while items < GROUP_ITEMS
+        && let Ok(job) = jobs.try_recv()
+    {
+        items += job.items();
+        group.push(job);
+    }
+    group
+}
+
+fn transaction(tables: &mut Tables<'_>, group: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    let db = tables.db;
+    db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    let done = group
+        .iter_mut()
+        .try_for_each(|job| job.run(tables))
+        .and_then(|()| tables.counts.write(db))
+        .and_then(|()| db.prepare_cached("COMMIT")?.execute([]).map(drop));
+    if done.is_err() && !db.is_autocommit() {
+        // SQLite has rolled back by itself after some errors; if this fails too, the next BEGIN says so.
+        let _ = db.execute_batch("ROLLBACK");
+    }
+    done
+}

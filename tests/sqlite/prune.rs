@@ -1,0 +1,104 @@
+//! Removing what is past its retention.
+
+use errand::sqlite::Pruned;
+use integration_tests::conformance::fixtures::{
+    accepted, at, change, changed, claimed, complete, completed, failed, insert, log, new, now, task, tenant,
+};
+use serde_json::json;
+use shared::{
+    clock::Timestamp,
+    json::Json,
+    lifecycle::{Event, NewTask, Task},
+    store::{self, Scope, Stats, Store},
+};
+use uuid::Uuid;
+
+use super::Fixture;
+
+#[tokio::test]
+async fn ended_tasks_past_their_retention_go_in_small_batches() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let tenant = tenant();
+    let mut old = Vec::new();
+    for s in [10, 30, 20] {
+        old.push(complete(store, task(&tenant), at(s)).await);
+    }
+    let cancelled = insert(store, task(&tenant)).await;
+    let cancel = Event::Cancel { reason: "no".to_owned(), by: "me".to_owned() };
+    old.push(change(store, &cancelled, changed(&cancelled, cancel, at(40))).await);
+    let young = complete(store, task(&tenant), at(50)).await;
+    let open = insert(store, task(&tenant)).await;
+
+    let prune = async || store.prune(at(50), Timestamp::from_millis(0), 3).await.unwrap();
+    assert_eq!(prune().await, Pruned { tasks: 3, log_rows: 0 });
+    assert_eq!(prune().await, Pruned { tasks: 1, log_rows: 0 });
+    assert_eq!(prune().await, Pruned::default());
+    for task in old {
+        assert_eq!(store::task(store, &task.key).await.unwrap(), None);
+        assert_eq!(log(store, &task.key).await.len(), 1, "the log outlives the task");
+    }
+    for task in [young, open] {
+        assert_eq!(store::task(store, &task.key).await.unwrap(), Some(task));
+    }
+    let left = Stats { open: 1, completed: 1, ..Stats::default() };
+    assert_eq!(store.stats(&Scope::All).await.unwrap(), Some(left));
+}
+
+#[tokio::test]
+async fn a_failed_task_stays_until_its_dead_letter_is_sent() {
+    let Fixture { store, dir: _dir } = Fixture::new();
+    let pending = insert(&store, task(&tenant())).await;
+    let running = change(&store, &pending, claimed(&pending, at(1))).await;
+    let ended = change(&store, &running, failed(&running, at(2))).await;
+    assert_eq!(store.prune(at(9), now(), 9).await.unwrap().tasks, 0);
+    change(&store, &ended, changed(&ended, Event::DeadLettered { ended_at: at(2) }, at(3))).await;
+    assert_eq!(store.prune(at(9), now(), 9).await.unwrap().tasks, 1);
+    assert_eq!(store.stats(&Scope::All).await.unwrap(), Some(Stats::default()));
+}
+
+#[tokio::test]
+async fn log_rows_go_by_their_own_retention_in_small_batches() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let tenant = tenant();
+    let mut tasks = Vec::new();
+    for s in [10, 20, 30, 40] {
+        tasks.push(complete(store, task(&tenant), at(s)).await);
+    }
+    store.prune(at(25), now(), 9).await.unwrap();
+    let prune = async || store.prune(now(), at(40), 2).await.unwrap().log_rows;
+    assert_eq!([prune().await, prune().await, prune().await], [2, 1, 0]);
+    for (task, rows) in tasks.iter().zip([0, 0, 0, 1]) {
+        assert_eq!(log(store, &task.key).await.len(), rows);
+    }
+    assert_eq!(fixture.number("SELECT count(*) FROM action_log"), 1);
+}
+
+#[tokio::test]
+async fn a_removed_tasks_large_payload_goes_with_it() {
+    let fixture = Fixture::new();
+    let payload = Json::new(&json!("x".repeat(5000)));
+    complete(&fixture.store, accepted(NewTask { payload, ..new(&tenant()) }), at(1)).await;
+    assert_eq!(fixture.number("SELECT count(*) FROM payloads"), 1);
+    fixture.store.prune(at(9), now(), 9).await.unwrap();
+    assert_eq!(fixture.number("SELECT count(*) FROM payloads"), 0);
+}
+
+#[tokio::test]
+async fn a_task_with_the_id_of_a_removed_one_has_a_log_of_its_own() {
+    let Fixture { store, dir: _dir } = Fixture::new();
+    let first = complete(&store, task(&tenant()), at(1)).await;
+    let old = log(&store, &first.key).await;
+    store.prune(at(9), now(), 9).await.unwrap();
+
+    let again = Task { version: Uuid::new_v4(), key: first.key.clone(), ..task(&first.key.tenant) };
+    let again = insert(&store, again).await;
+    assert_eq!(log(&store, &again.key).await, old);
+    let running = change(&store, &again, claimed(&again, at(20))).await;
+    let transition = completed(&running, at(21));
+    let rows = vec![transition.log.clone().unwrap()];
+    assert_eq!(rows[0].seq, old[0].seq);
+    change(&store, &running, transition).await;
+    assert_eq!(log(&store, &again.key).await, rows);
+}

@@ -1,0 +1,71 @@
+//! The start of a process whose queue and workers were in the last one's memory.
+
+use integration_tests::conformance::fixtures::{
+    accepted, at, change, changed, claimed, complete, failed, insert, new, now, read, task, tenant,
+};
+use shared::{
+    lifecycle::{Event, NewTask, State, Task, apply},
+    store::Store,
+};
+
+use super::Fixture;
+
+#[tokio::test]
+async fn every_lease_ends_so_that_the_poller_may_reap() {
+    let Fixture { store, dir: _dir } = Fixture::new();
+    let pending = insert(&store, task(&tenant())).await;
+    let running = change(&store, &pending, claimed(&pending, at(1))).await;
+    assert!(apply(&running, Event::Reap { max_losses: 5, jitter: 0.0 }, at(10)).is_err());
+
+    assert_eq!(store.recover(at(10)).await.unwrap(), 1);
+    let State::Running { worker, started_at, .. } = running.state else { panic!("{running:?}") };
+    let state = State::Running { lease_expires_at: at(10), worker, started_at };
+    let recovered = Task { state, wake_at: Some(at(10)), ..running };
+    assert_eq!(read(&store, &recovered.key).await, recovered);
+    assert_eq!(store.due(0, at(10), 9).await.unwrap().len(), 1);
+    let lost = changed(&recovered, Event::Reap { max_losses: 5, jitter: 0.0 }, at(10));
+    change(&store, &recovered, lost).await;
+}
+
+#[tokio::test]
+async fn waiting_tasks_are_looked_at_ninety_seconds_ahead_or_now() {
+    let Fixture { store, dir: _dir } = Fixture::new();
+    let tenant = tenant();
+    let starting = |s| accepted(NewTask { scheduled_for: at(s), ..new(&tenant) });
+    let due = insert(&store, starting(0)).await;
+    let soon = insert(&store, starting(100 + 30)).await;
+    let later = insert(&store, starting(100 + 600)).await;
+    let long = insert(&store, starting(100 + 5000)).await;
+    let early = insert(&store, Task { wake_at: Some(at(50)), ..starting(0) }).await;
+    for (task, hinted) in [(&due, true), (&soon, true), (&later, true), (&long, false)] {
+        assert!(matches!(task.state, State::Pending { hinted: h, .. } if h == hinted));
+    }
+    store.recover(at(100)).await.unwrap();
+    let expected = [(due, 100), (soon, 100), (later, 100 + 510), (long, 100 + 4910), (early, 50)];
+    for (task, wake_at) in expected {
+        let expected = Task { wake_at: Some(at(wake_at)), ..task };
+        assert_eq!(read(&store, &expected.key).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_lease_that_ended_before_the_process_did_keeps_its_end() {
+    let Fixture { store, dir: _dir } = Fixture::new();
+    let pending = insert(&store, task(&tenant())).await;
+    let running = change(&store, &pending, claimed(&pending, at(1))).await;
+    store.recover(at(5000)).await.unwrap();
+    assert_eq!(read(&store, &running.key).await, running);
+}
+
+#[tokio::test]
+async fn ended_tasks_are_left_alone() {
+    let Fixture { store, dir: _dir } = Fixture::new();
+    let tenant = tenant();
+    let done = complete(&store, task(&tenant), at(2)).await;
+    let pending = insert(&store, task(&tenant)).await;
+    let running = change(&store, &pending, claimed(&pending, now())).await;
+    let owing = change(&store, &running, failed(&running, at(2))).await;
+    assert_eq!(store.recover(at(1)).await.unwrap(), 0);
+    assert_eq!(read(&store, &done.key).await, done);
+    assert_eq!(read(&store, &owing.key).await, owing);
+}

@@ -1,0 +1,96 @@
+//! Rows as other programs see and spoil them, and lists longer than one look.
+
+use integration_tests::conformance::fixtures::{
+    at, claimed, id, insert, name, put, record, stored, task, tenant, writes,
+};
+use serde_json::json;
+use shared::{
+    ids::Name,
+    lifecycle::Task,
+    store::{self, Bucket, Commit, Due, DueItem, Expect, Filter, ListQuery, Listing, Scope, Store, StoreError},
+};
+
+use super::Fixture;
+
+fn corrupt_id<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> String {
+    match answer {
+        Err(StoreError::Corrupt { id, .. }) => id,
+        other => panic!("expected a corrupt item, found {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_unreadable_task_is_named_and_can_be_set_aside() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let tenant = tenant();
+    let (good, bad) = (insert(store, task(&tenant)).await, insert(store, task(&tenant)).await);
+    let spoil = "UPDATE tasks SET status = 'dreaming' WHERE id = ?1";
+    fixture.tool().execute(spoil, [bad.key.id.as_bytes()]).unwrap();
+
+    let answers = store.tasks(&[good.key.clone(), bad.key.clone()]).await;
+    assert!(matches!(&answers[0], Ok(Some(task)) if *task == good));
+    assert_eq!(corrupt_id(answers.into_iter().nth(1).unwrap()), bad.key.id.to_string());
+
+    let change = |task: &Task| Commit::change(task.version, claimed(task, at(1)));
+    let answers = store.commit(vec![change(&bad), change(&good)]).await;
+    assert!(answers[1].is_ok(), "{answers:?}");
+    assert_eq!(corrupt_id(answers.into_iter().next().unwrap()), bad.key.id.to_string());
+
+    let due = Due { item: DueItem::Task(bad.key.clone()), wake_at: bad.wake_at.unwrap() };
+    assert!(store.due(0, at(5000), 9).await.unwrap().contains(&due));
+    store.set_aside(&due, at(6000)).await.unwrap();
+    assert!(!store.due(0, at(5000), 9).await.unwrap().contains(&due));
+}
+
+#[tokio::test]
+async fn an_unreadable_record_is_named() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let note = stored(store, record(&tenant(), &json!({}))).await;
+    fixture.tool().execute("UPDATE records SET doc = 'half of {'", []).unwrap();
+    assert_eq!(corrupt_id(store.record(&note.key).await), note.key.id.to_string());
+    let answers = store.commit(vec![writes(vec![put(&note, Expect::Any)])]).await;
+    assert_eq!(corrupt_id(answers.into_iter().next().unwrap()), note.key.id.to_string());
+}
+
+#[tokio::test]
+async fn the_tables_read_like_the_structs() {
+    let fixture = Fixture::new();
+    let task = insert(&fixture.store, Task { user_id: Some(id("u-7")), ..task(&tenant()) }).await;
+    let sql = "SELECT lower(hex(id)), tenant, task_type, status, user_id, payload, wake_at FROM tasks";
+    let row: (String, String, String, String, String, String, i64) = fixture
+        .tool()
+        .query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?, r.get(6)?)))
+        .unwrap();
+    assert_eq!(row.0, task.key.id.simple().to_string());
+    assert_eq!((row.1.as_str(), row.2.as_str()), (task.key.tenant.as_str(), "scripted"));
+    assert_eq!((row.3.as_str(), row.4.as_str(), row.5.as_str()), ("pending", "u-7", r#"{"n":1}"#));
+    assert_eq!(row.6, task.wake_at.unwrap().as_millis());
+}
+
+#[tokio::test]
+async fn a_filter_that_shows_one_task_of_many_goes_on_through_short_pages() {
+    let Fixture { store, dir: _dir } = Fixture::new();
+    let tenant = tenant();
+    let tasks: Vec<Task> = (0..2500).map(|n| Task { created_at: at(n), ..task(&tenant) }).collect();
+    store.insert(tasks).await;
+    let wanted = insert(&store, Task { created_at: at(9999), lane: name("rare"), ..task(&tenant) }).await;
+    let listing = Listing::Queue { project: Name::default(), queue: Name::default(), bucket: Bucket::Open };
+    let filter = Filter { lane: Some(name("rare")), ..Filter::default() };
+    let query = ListQuery { tenant: tenant.clone(), listing, filter };
+
+    let (mut found, mut after, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = store.list(&query, after, 10).await.unwrap();
+        found.extend(page.items);
+        pages += 1;
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!((found, pages), (vec![wanted], 3));
+    assert_eq!(store.stats(&Scope::All).await.unwrap().unwrap().open, 2501);
+    assert_eq!(store::task(&store, &task(&tenant).key).await.unwrap(), None);
+}
