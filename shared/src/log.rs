@@ -50,6 +50,22 @@ pub enum Outcome {
     Pending,
 }
 
+impl Outcome {
+    /// The name in log lines.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Completed => "completed",
+            Outcome::Snoozed => "snoozed",
+            Outcome::Retry => "retry",
+            Outcome::Failed => "failed",
+            Outcome::Cancelled => "cancelled",
+            Outcome::Blocked => "blocked",
+            Outcome::Lost => "lost",
+            Outcome::Pending => "pending",
+        }
+    }
+}
+
 /// One row. Written in the commit that made it, never changed; everything in it is redacted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogEntry {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     app::App,
     effects::Event,
+    http,
     ids::{self, Id, Name},
     store::{self, Commit, Doc, Expect, Page, Patch, Record, RecordWrite, Related, Relation, RelationKind, StoreError},
 };
@@ -64,7 +65,7 @@ pub struct Published {
 impl Webhook {
     /// A listener at `url`.
     pub fn new(url: reqwest::Url) -> Result<Self, reqwest::Error> {
-        Ok(Self { url, client: reqwest::Client::builder().timeout(WEBHOOK_TIMEOUT).build()? })
+        Ok(Self { url, client: http::client(WEBHOOK_TIMEOUT)? })
     }
 }
 
@@ -143,7 +144,8 @@ impl From<Record> for Published {
     }
 }
 
-/// What was published of `tenant`'s after `after`, in order.
+/// What was published of `tenant`'s after `after`, in order. There is always a cursor, once there was an event: what
+/// comes later is found by it.
 pub async fn published(
     app: &App,
     tenant: &Name,
@@ -151,5 +153,7 @@ pub async fn published(
     limit: usize,
 ) -> Result<Page<Published, String>, StoreError> {
     let page = app.store.records(&published_by(tenant, false), after, limit).await?;
-    Ok(Page { items: page.items.into_iter().map(Published::from).collect(), next: page.next })
+    let last = page.items.last().and_then(|event| event.place(RelationKind::Owner));
+    let next = last.or(after.map(str::to_owned));
+    Ok(Page { items: page.items.into_iter().map(Published::from).collect(), next })
 }

@@ -170,7 +170,7 @@ pub trait Store: Send + Sync {
     /// One record.
     async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError>;
 
-    /// The records that a relation leads to, in the order of its sort keys; the cursor is opaque.
+    /// The records that a relation leads to, in the order of their [`Record::place`], after the place `after`.
     async fn records(
         &self,
         related: &Related,

@@ -64,7 +64,7 @@ pub(crate) async fn records(app: &App, request: &Request) -> Result<Answer, ApiE
 /// `GET /v1/events?after=`: what was published, oldest first. The cursor of the last page goes on with what comes.
 pub(crate) async fn events(app: &App, request: &Request) -> Result<Answer, ApiError> {
     request.only_query(&["after", "limit"])?;
-    let after = request.query.get("after").map(String::as_str);
+    let after = request.query.get("after").map(String::as_str).filter(|after| !after.is_empty());
     let page = outbox::published(app, &request.caller.tenant, after, limit(request)?).await?;
     Ok(Answer::json(200, &Listed::new(page.items, page.next)))
 }

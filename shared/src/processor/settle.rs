@@ -1,5 +1,7 @@
 //! Ends an execution: from what the handler decided to what is committed, and what becomes of the message.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use tracing::{info, warn};
 
@@ -11,7 +13,7 @@ use crate::{
     handlers::{Failure, InputError, Outcome, Retry, Settings, TaskInput},
     json::Json,
     lifecycle::{self, Event, FailureKind, Hint, Report, Settlement, State, Task, hint},
-    notify::dead_letter,
+    notify::{dead_letter, notify},
     redact,
     retry::{Next, after_failure},
     store::{BODY_BYTES, StoreError},
@@ -19,6 +21,9 @@ use crate::{
 
 /// How often a handler decides anew, in one execution, because what it decided on has changed.
 const MAX_HANDLINGS: u32 = 3;
+
+/// Messages are hidden for no less than this; a commit takes far less.
+const SHORTEST_HIDING: Duration = Duration::from_secs(1);
 
 /// Handles the claimed `task` and commits what comes of it.
 pub(super) async fn handle_and_settle(
@@ -57,7 +62,8 @@ fn verdict(settled: Result<Verdict, ChangeError>) -> Verdict {
 }
 
 /// Hides the message first where the task is to run again soon, then commits: a crash in between costs a message
-/// that comes at the right time anyway.
+/// that comes at the right time anyway. A wait so short that the message could be back before the commit has landed
+/// (it would find the task running, and be dropped) is not hidden through: a new one is sent after the commit.
 async fn settle(
     app: &App,
     delivery: &Delivery,
@@ -69,16 +75,21 @@ async fn settle(
     let now = app.clock.now();
     let jitter = fastrand::f64() * 2.0 - 1.0;
     let Decision { mut settlement, with } = decide(task, result, settings, jitter, now);
-    let mut hidden = false;
+    let (mut hidden, mut send) = (false, false);
     if let Settlement::Retry { run_at, hinted, .. } | Settlement::Snooze { run_at, hinted } = &mut settlement {
-        if let Hint::Message(wait) = hint(*run_at, now) {
-            hidden = hide(app, delivery, wait).await;
+        match hint(*run_at, now) {
+            Hint::Message(wait) if wait >= SHORTEST_HIDING => hidden = hide(app, delivery, wait).await,
+            Hint::Message(_) => send = true,
+            Hint::Poller => {}
         }
-        *hinted = hidden;
+        *hinted = hidden || send;
     }
     let event = Event::Settle { fence, settlement, report: Report::default() };
     let settled = change(app, task, event, with).await?;
     tell(&settled, task, now);
+    if send {
+        notify(app, std::slice::from_ref(&settled)).await;
+    }
     dead_letter(app, &settled).await;
     Ok(if hidden { Verdict::Again } else { Verdict::Done })
 }
@@ -141,16 +152,16 @@ fn failed(task: &Task, failure: &Failure, settings: &Settings, jitter: f64, now:
 /// The execution's one log line, at the level of who must act.
 fn tell(settled: &Task, before: &Task, now: Timestamp) {
     let duration_ms = before.last_attempted_at.map_or(0, |at| now.since(at).as_millis());
-    let outcome = settled.latest_attempt.as_ref().map(|attempt| attempt.outcome);
+    let outcome = settled.latest_attempt.as_ref().map_or("", |attempt| attempt.outcome.as_str());
     let (task_type, execution, failures) = (&settled.task_type, settled.executions, settled.failures);
     if let State::Failed { failure } = &settled.state {
         warn!(
-            task.r#type = %task_type, task.execution = execution, task.failures = failures, outcome = ?outcome,
+            task.r#type = %task_type, task.execution = execution, task.failures = failures, outcome,
             duration_ms, kind = ?failure.kind, "task failed for good: {}", failure.message
         );
     } else {
         info!(
-            task.r#type = %task_type, task.execution = execution, task.failures = failures, outcome = ?outcome,
+            task.r#type = %task_type, task.execution = execution, task.failures = failures, outcome,
             duration_ms, "task settled"
         );
     }

@@ -190,8 +190,8 @@ impl Store for MemoryStore {
         let tables = self.tables();
         let of_kind = tables.records.values().filter(|r| r.key.tenant == related.tenant && r.key.kind == related.kind);
         let mut found: Vec<(String, &Record)> = of_kind
-            .filter_map(|r| Some((r.relation(related.by).filter(|rel| rel.of == related.of)?, r)))
-            .map(|(relation, r)| (format!("{}#{}", relation.sort, r.key.id), r))
+            .filter(|r| r.relation(related.by).is_some_and(|relation| relation.of == related.of))
+            .filter_map(|r| Some((r.place(related.by)?, r)))
             .collect();
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
         if related.newest_first {

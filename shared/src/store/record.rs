@@ -84,6 +84,12 @@ impl Record {
         Self { key, version, doc, parent: None, owner: None, wake_at: None, created_at: now, updated_at: now }
     }
 
+    /// Where it stands among what a relation leads to, `{sort}#{id}`: the order of [`super::Store::records`], and what
+    /// its cursors are.
+    pub fn place(&self, by: RelationKind) -> Option<String> {
+        self.relation(by).map(|relation| format!("{}#{}", relation.sort, self.key.id))
+    }
+
     /// The relation of this kind, if it has one.
     pub fn relation(&self, kind: RelationKind) -> Option<&Relation> {
         match kind {
