@@ -1,3 +1,12 @@
-//! The one-machine deployment: the store in a SQLite file.
+//! Errand on one machine: the store in an SQLite file, the queues in memory, and the functions in one process. Has no
+//! rules of its own.
 
+pub mod bench;
+pub(crate) mod client;
+pub mod demo;
+pub mod mapping;
+pub mod options;
+pub mod runner;
+pub mod server;
+pub mod signals;
 pub mod sqlite;

@@ -1,2 +1,53 @@
-//! The one-machine deployment.
-fn main() {}
+//! The command `errand`: Errand on one machine.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use errand::{bench, demo, options::Options, runner::Runner, signals};
+
+/// A durable task processor: serves HTTP, runs tasks, keeps everything in one database file.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Options,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve (the default)
+    Serve(Options),
+    /// Measure this machine
+    Bench(bench::Options),
+    /// Show each task type at work on a running server
+    Demo(demo::Options),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    shared::telemetry::init(shared::telemetry::Format::Text);
+    let done = match cli.command {
+        None => serve(&cli.serve).await,
+        Some(Command::Serve(options)) => serve(&options).await,
+        Some(Command::Bench(options)) => bench::run(&options).await,
+        Some(Command::Demo(options)) => demo::run(&options).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(options: &Options) -> anyhow::Result<()> {
+    let runner = Runner::start(options).await?;
+    eprintln!("errand listens on http://{}", runner.address);
+    signals::stop().await;
+    runner.stop().await;
+    Ok(())
+}

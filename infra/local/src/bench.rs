@@ -1,0 +1,98 @@
+//! `errand bench`: measures this machine, release build, action log on, every write on the disk.
+
+mod batch;
+mod child;
+mod deferred;
+mod http;
+mod report;
+mod waiting;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::options::Durability;
+use report::Report;
+
+/// What to measure.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// Print one line of JSON instead of a table
+    #[arg(long)]
+    json: bool,
+
+    /// Tasks in the batch measurement
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1000..))]
+    tasks: u32,
+
+    /// Ended tasks in the file for the ratio
+    #[arg(long, default_value_t = 1_000_000, value_name = "N")]
+    ended: u32,
+
+    /// Only the batch measurement on an empty file
+    #[arg(long)]
+    quick: bool,
+
+    /// When a write counts as done
+    #[arg(long, value_enum, default_value_t = Durability::Full)]
+    synchronous: Durability,
+
+    /// Directory for the measured databases, removed afterwards; on the disk that is to be measured
+    #[arg(long, default_value = "./errand-bench", value_name = "DIR")]
+    data: PathBuf,
+}
+
+/// Measures, and prints what was measured.
+#[allow(clippy::print_stdout)] // the result is what standard output is for
+pub async fn run(options: &Options) -> anyhow::Result<()> {
+    if options.data.exists() {
+        anyhow::bail!("{} is there already; name another --data", options.data.display());
+    }
+    if cfg!(debug_assertions) {
+        eprintln!("note: this is a debug build; figures for others come from a release build");
+    }
+    let measured = measure(options).await;
+    let removed = std::fs::remove_dir_all(&options.data);
+    let report = measured?;
+    removed.with_context(|| format!("{} could not be removed", options.data.display()))?;
+    if options.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        print!("{report}");
+    }
+    Ok(())
+}
+
+async fn measure(options: &Options) -> anyhow::Result<Report> {
+    let tasks = u64::from(options.tasks);
+    let mut report = Report::default();
+    let empty = batch::Bench::start(options, "empty").await?;
+    let on_empty = empty.run(tasks, "batches of 100, empty file").await?;
+    empty.check(tasks)?;
+    empty.stop().await;
+    report.batch_tasks_per_s = Some(on_empty.tasks_per_s);
+    if options.quick {
+        return Ok(report);
+    }
+    let full = batch::Bench::start(options, "full").await?;
+    full.run(options.ended.into(), "filling the file with ended tasks").await?;
+    let on_full = full.run(tasks, "batches of 100, that file").await?;
+    full.check(tasks + u64::from(options.ended))?;
+    full.stop().await;
+    report.million_ended_ratio = Some(on_full.tasks_per_s / on_empty.tasks_per_s);
+
+    http::measure(options, &mut report).await?;
+    deferred::measure(options, &mut report).await?;
+    waiting::measure(options, &mut report).await?;
+    Ok(report)
+}
+
+/// A bar on standard error.
+fn bar(total: u64, what: &str) -> ProgressBar {
+    let bar = ProgressBar::new(total).with_message(what.to_owned());
+    let style = ProgressStyle::with_template("{msg:38} {bar:30} {human_pos}/{human_len} {per_sec} {elapsed}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}

@@ -1,0 +1,55 @@
+//! What was measured, as a table or a line of JSON.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// The figures; absent where that measurement was not made.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct Report {
+    /// Tasks from first insert to last end, through the function libraries in batches of 100.
+    pub batch_tasks_per_s: Option<f64>,
+    /// The same one by one over HTTP, from 32 connections.
+    pub http_tasks_per_s: Option<f64>,
+    /// From sending the request to the task's end, at 500 requests a second.
+    pub p50_ms_at_500: Option<f64>,
+    /// The same, 99th percentile.
+    pub p99_ms_at_500: Option<f64>,
+    /// The server's memory after its start.
+    pub rss_idle_mb: Option<f64>,
+    /// The server's memory with 100,000 tasks waiting.
+    pub rss_100k_waiting_mb: Option<f64>,
+    /// Batch speed with a million ended tasks in the file, over that on an empty file.
+    pub million_ended_ratio: Option<f64>,
+    /// How long after its time a deferred task began, at most.
+    pub deferred_max_late_ms: Option<f64>,
+    /// How many deferred tasks began before their time.
+    pub deferred_early: Option<u64>,
+    /// The server's processor time, user and system, for a task over HTTP.
+    pub cpu_us_per_task: Option<f64>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        #[allow(clippy::cast_precision_loss)] // a count of at most some hundreds
+        let early = self.deferred_early.map(|n| n as f64);
+        let rows = [
+            ("batches of 100, durable", self.batch_tasks_per_s, "tasks/s", 0),
+            ("one by one over HTTP, 32 connections", self.http_tasks_per_s, "tasks/s", 0),
+            ("enqueue to completed at 500/s, median", self.p50_ms_at_500, "ms", 1),
+            ("enqueue to completed at 500/s, p99", self.p99_ms_at_500, "ms", 1),
+            ("memory, idle", self.rss_idle_mb, "MB", 1),
+            ("memory, 100,000 tasks waiting", self.rss_100k_waiting_mb, "MB", 1),
+            ("speed with 1,000,000 ended tasks", self.million_ended_ratio, "of empty", 2),
+            ("deferred tasks, latest start", self.deferred_max_late_ms, "ms late", 0),
+            ("deferred tasks started early", early, "", 0),
+            ("processor time over HTTP", self.cpu_us_per_task, "µs/task", 0),
+        ];
+        for (what, value, unit, digits) in rows {
+            if let Some(value) = value {
+                writeln!(f, "{what:38} {value:>10.digits$} {unit}")?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! Feeds `process-task` from the queues in memory, as Lambda's event source mappings do from SQS.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage, SqsMessageAttribute};
+use shared::{
+    app::App,
+    queue::{MemoryQueue, QueueName, Received},
+};
+use tokio::{sync::Semaphore, task::JoinSet};
+use tracing::error;
+
+/// Messages in one batch at the most. More than SQS's ten: a group here is one transaction.
+const BATCH: usize = 100;
+
+/// How long a batch keeps its messages from others: longer than anything on the queue may run.
+const VISIBILITY: Duration = Duration::from_secs(120);
+const LONG_VISIBILITY: Duration = Duration::from_secs(1000);
+
+/// One queue's deliveries. Each queue has its own, so that a flood of low work cannot delay urgent work.
+pub struct Mapping {
+    /// What the function needs.
+    pub app: App,
+    /// Where messages come from.
+    pub queue: Arc<MemoryQueue>,
+    /// Which of its queues.
+    pub from: QueueName,
+    /// Batches at the same time.
+    pub concurrency: usize,
+}
+
+impl Mapping {
+    /// Delivers until `stop` completes; then returns the batches that still run.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> JoinSet<()> {
+        let mapping = Arc::new(self);
+        let slots = Arc::new(Semaphore::new(mapping.concurrency));
+        let mut running = JoinSet::new();
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => return running,
+                Some(ended) = running.join_next() => report(ended),
+                // The semaphore is never closed.
+                Ok(slot) = mapping.next_slot(&slots) => {
+                    let messages = mapping.receive();
+                    if !messages.is_empty() {
+                        let mapping = mapping.clone();
+                        running.spawn(async move {
+                            mapping.deliver(messages).await;
+                            drop(slot);
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    async fn next_slot(&self, slots: &Arc<Semaphore>) -> Result<tokio::sync::OwnedSemaphorePermit, ()> {
+        let slot = slots.clone().acquire_owned().await.map_err(drop)?;
+        self.queue.ready(&[self.from]).await;
+        Ok(slot)
+    }
+
+    fn receive(&self) -> Vec<Received> {
+        match self.from {
+            QueueName::Long => self.queue.receive(self.from, 1, LONG_VISIBILITY),
+            _ => self.queue.receive(self.from, BATCH, VISIBILITY),
+        }
+    }
+
+    async fn deliver(&self, messages: Vec<Received>) {
+        let receipts: Vec<(String, String)> =
+            messages.iter().map(|message| (message.id.clone(), message.receipt.clone())).collect();
+        let mut event = SqsEvent::default();
+        event.records = messages.into_iter().map(|message| sqs_message(self.from, message)).collect();
+        let response = process_task::handle(&self.app, event, None).await;
+        let again: Vec<&str> = response.batch_item_failures.iter().map(|item| item.item_identifier.as_str()).collect();
+        for (id, receipt) in &receipts {
+            if !again.contains(&id.as_str()) {
+                self.queue.delete(self.from, receipt);
+            }
+        }
+    }
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(failed) = ended {
+        // Its messages come again when their visibility timeout ends.
+        error!(error = %failed, "a batch was not processed to its end");
+    }
+}
+
+/// A message as SQS delivers it to Lambda.
+pub fn sqs_message(from: QueueName, message: Received) -> SqsMessage {
+    let mut sqs = SqsMessage::default();
+    sqs.message_id = Some(message.id);
+    sqs.receipt_handle = Some(message.receipt);
+    sqs.body = Some(message.body);
+    sqs.event_source = Some("aws:sqs".to_owned());
+    sqs.event_source_arn = Some(MemoryQueue::arn(from));
+    sqs.attributes.insert("ApproximateReceiveCount".to_owned(), message.receives.to_string());
+    for (name, value) in message.attributes {
+        let mut attribute = SqsMessageAttribute::default();
+        attribute.data_type = Some("String".to_owned());
+        attribute.string_value = Some(value);
+        sqs.message_attributes.insert(name.to_owned(), attribute);
+    }
+    sqs
+}

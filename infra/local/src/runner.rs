@@ -1,0 +1,182 @@
+//! The one-machine deployment: store, queues, functions and server in one process.
+
+use std::{
+    fs::{File, TryLockError},
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use shared::{
+    app::App,
+    clock::{Clock, SystemClock},
+    config::{Retention, Settings},
+    outbox::{Sink, Webhook},
+    queue::{MemoryQueue, QueueName},
+};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
+use tracing::{error, info, warn};
+
+use crate::{
+    mapping::Mapping,
+    options::Options,
+    server,
+    sqlite::{self, Pruned, SqliteStore},
+};
+
+/// How many ended tasks are removed in one transaction, and how long others may write in between.
+const PRUNE_BATCH: usize = 500;
+const PRUNE_PAUSE: Duration = Duration::from_millis(50);
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
+
+/// A running server.
+pub struct Runner {
+    /// What its functions work with.
+    pub app: App,
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+    upkeep: JoinSet<()>,
+    mappings: JoinSet<JoinSet<()>>,
+    grace: Duration,
+    // Held as long as the server runs.
+    _lock: File,
+}
+
+impl Runner {
+    /// Opens the data directory, recovers what the last process left, and serves.
+    pub async fn start(options: &Options) -> anyhow::Result<Self> {
+        if !options.host.is_loopback() && options.token.is_none() {
+            bail!("listening on {} lets others in: set a token (--token or ERRAND_TOKEN)", options.host);
+        }
+        std::fs::create_dir_all(&options.data)
+            .with_context(|| format!("the data directory {} could not be made", options.data.display()))?;
+        let lock = lock(&options.data)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let settings = sqlite::Settings { synchronous: options.synchronous.into() };
+        let store = Arc::new(SqliteStore::open(&options.data.join("errand.db"), settings)?);
+        let recovered = store.recover(clock.now()).await?;
+        let queue = Arc::new(MemoryQueue::new(clock.clone()));
+        let settings = Arc::new(settings_of(options)?);
+        let app = App { store: store.clone(), queue: queue.clone(), clock, settings };
+        let listener = bind(options.host, options.port).await?;
+        let address = listener.local_addr()?;
+        info!(%address, data = %options.data.display(), recovered, "errand serves");
+
+        let (stop, stopped) = watch::channel(false);
+        let mut mappings = JoinSet::new();
+        for from in QueueName::WORK {
+            let (app, queue) = (app.clone(), queue.clone());
+            let mapping = Mapping { app, queue, from, concurrency: options.workers.into() };
+            mappings.spawn(mapping.run(told(stopped.clone())));
+        }
+        let mut upkeep = JoinSet::new();
+        let interval = Duration::from_millis(options.poll_interval_ms);
+        upkeep.spawn(poll(app.clone(), interval, told(stopped.clone())));
+        upkeep.spawn(prune(app.clock.clone(), store, options.retention(), told(stopped.clone())));
+        let router = server::router(app.clone(), options.token.clone());
+        let server = tokio::spawn(async move {
+            if let Err(problem) = axum::serve(listener, router).with_graceful_shutdown(told(stopped)).await {
+                error!(error = %problem, "the server stopped");
+            }
+        });
+        let grace = Duration::from_secs(options.grace_s);
+        Ok(Self { app, address, stop, server, upkeep, mappings, grace, _lock: lock })
+    }
+
+    /// Takes no more requests and starts no more tasks; gives those that run the grace period to finish. What does
+    /// not is released: the next start runs it again at once.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        let finish = async {
+            while let Some(mapping) = self.mappings.join_next().await {
+                if let Ok(mut batches) = mapping {
+                    while batches.join_next().await.is_some() {}
+                }
+            }
+            while self.upkeep.join_next().await.is_some() {}
+            let _ = (&mut self.server).await; // it logs its own error
+        };
+        if tokio::time::timeout(self.grace, finish).await.is_err() {
+            warn!(
+                grace_s = self.grace.as_secs(),
+                "tasks still run after the grace period; the next start runs them again"
+            );
+            self.server.abort();
+        }
+    }
+}
+
+fn settings_of(options: &Options) -> anyhow::Result<Settings> {
+    let webhook = options.webhook_url.clone().map(Webhook::new).transpose()?;
+    Ok(Settings {
+        max_retries: options.max_retries,
+        max_losses: options.max_losses,
+        verifiers: options.verifiers.clone(),
+        sink: webhook.map_or(Sink::None, |webhook| Sink::Webhook(Arc::new(webhook))),
+        poll_page: usize::try_from(options.tasks_per_poll)?,
+    })
+}
+
+/// Two processes on one file would each believe the queue to be theirs.
+fn lock(data: &Path) -> anyhow::Result<File> {
+    let path = data.join("errand.lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.with_context(|| format!("{} could not be opened", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another errand runs on {}; stop it or name another --data", data.display())
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("{} could not be locked", path.display()))
+        }
+    }
+}
+
+async fn bind(host: IpAddr, port: u16) -> anyhow::Result<TcpListener> {
+    let bound = TcpListener::bind((host, port)).await;
+    bound.with_context(|| format!("{host}:{port} could not be listened on; name another --port"))
+}
+
+async fn told(mut stopped: watch::Receiver<bool>) {
+    // A sender that is gone means the same.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+async fn poll(app: App, interval: Duration, stop: impl Future<Output = ()>) {
+    tokio::pin!(stop);
+    loop {
+        poller::handle(&app, None).await;
+        tokio::select! {
+            () = &mut stop => return,
+            () = tokio::time::sleep(interval) => {}
+        }
+    }
+}
+
+async fn prune(clock: Arc<dyn Clock>, store: Arc<SqliteStore>, retention: Retention, stop: impl Future<Output = ()>) {
+    tokio::pin!(stop);
+    loop {
+        let now = clock.now();
+        let pause = match store.prune(now - retention.tasks, now - retention.log, PRUNE_BATCH).await {
+            Ok(pruned) if pruned != Pruned::default() => PRUNE_PAUSE,
+            Ok(_) => PRUNE_EVERY,
+            Err(problem) => {
+                warn!(error = %shared::notify::chain(&problem), "old tasks were not removed");
+                PRUNE_EVERY
+            }
+        };
+        tokio::select! {
+            () = &mut stop => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}

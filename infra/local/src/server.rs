@@ -1,0 +1,135 @@
+//! HTTP on this machine: each request becomes the event that API Gateway would make of it, for the same functions.
+
+use std::sync::Arc;
+
+use aws_lambda_events::{
+    apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse},
+    encodings::Body,
+};
+use axum::{
+    Router,
+    body::{Body as AxumBody, to_bytes},
+    extract::{FromRequestParts, Query, RawPathParams, Request},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{MethodFilter, on},
+};
+use shared::{
+    api::{Answer, ApiError, Function, ROUTES, RouteInfo},
+    app::App,
+    ids,
+};
+
+/// A body a little over what the API takes is read, so that its error names the limit.
+const READ_BYTES: usize = 6 * 1024 * 1024;
+
+/// What requests are answered from.
+#[derive(Clone)]
+struct Server {
+    app: App,
+    token: Option<Arc<str>>,
+}
+
+/// The routes of the API over `app`. With a token, every request must bear it.
+pub fn router(app: App, token: Option<String>) -> Router {
+    let server = Server { app, token: token.map(Arc::from) };
+    let mut router = Router::new();
+    for info in &ROUTES {
+        let server = server.clone();
+        let method = match info.method {
+            "GET" => MethodFilter::GET,
+            "PUT" => MethodFilter::PUT,
+            "PATCH" => MethodFilter::PATCH,
+            _ => MethodFilter::POST,
+        };
+        let serve = move |request: Request| {
+            let server = server.clone();
+            async move { server.serve(info, request).await }
+        };
+        router = router.route(info.path, on(method, serve));
+    }
+    let no_route = || async { refuse(&ApiError::not_found("no such route; see GET /v1/health")) };
+    let no_method = || async {
+        let error = ApiError::not_found("this route does not have that method");
+        refuse(&ApiError { status: 405, code: "method_not_allowed", ..error })
+    };
+    router.fallback(no_route).method_not_allowed_fallback(no_method)
+}
+
+impl Server {
+    async fn serve(&self, info: &RouteInfo, request: Request) -> Response {
+        if let Err(error) = self.authorize(&request) {
+            return refuse(&error);
+        }
+        let event = match event(info, request).await {
+            Ok(event) => event,
+            Err(error) => return refuse(&error),
+        };
+        let answer = match info.function {
+            Function::Enqueue => enqueue::http(&self.app, event).await,
+            Function::Status => status::http(&self.app, event).await,
+            Function::Control => control::http(&self.app, event).await,
+        };
+        response(answer)
+    }
+
+    fn authorize(&self, request: &Request) -> Result<(), ApiError> {
+        let Some(token) = &self.token else { return Ok(()) };
+        let borne = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let borne = borne.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+        if same(borne, token) {
+            return Ok(());
+        }
+        let error = ApiError::forbidden("this server demands its token: Authorization: Bearer …");
+        Err(ApiError { status: 401, code: "unauthorized", ..error })
+    }
+}
+
+/// Compares without telling by the time it takes how much of a guess was right.
+fn same(a: &str, b: &str) -> bool {
+    let hash = |text: &str| shared::json::Json::new(&text.into()).hash();
+    hash(a) == hash(b)
+}
+
+/// What API Gateway (payload format 2.0) would make of the request.
+async fn event(info: &RouteInfo, request: Request) -> Result<ApiGatewayV2httpRequest, ApiError> {
+    let (mut parts, body) = request.into_parts();
+    let mut event = ApiGatewayV2httpRequest::default();
+    event.version = Some("2.0".to_owned());
+    event.route_key = Some(info.key());
+    event.raw_path = Some(parts.uri.path().to_owned());
+    event.raw_query_string = parts.uri.query().map(str::to_owned);
+    let path = RawPathParams::from_request_parts(&mut parts, &()).await;
+    let path = path.map_err(|error| ApiError::invalid("", error.to_string()))?;
+    event.path_parameters = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+    let Query(query) = query.map_err(|error| ApiError::invalid("", error.to_string()))?;
+    let query: std::collections::HashMap<String, String> = query.into_iter().collect();
+    event.query_string_parameters = query.into();
+    event.headers = parts.headers;
+    event.request_context.route_key = event.route_key.clone();
+    event.request_context.request_id = Some(ids::fresh().to_string());
+    event.request_context.http.method = parts.method;
+    let too_large = |_| ApiError::too_large("", format!("a request may have at most {READ_BYTES} bytes"));
+    let bytes = to_bytes(body, READ_BYTES).await.map_err(too_large)?;
+    let text = String::from_utf8(bytes.into());
+    event.body = Some(text.map_err(|_| ApiError::invalid("", "the body is not UTF-8 text"))?);
+    Ok(event)
+}
+
+fn response(answer: ApiGatewayV2httpResponse) -> Response {
+    let body = match answer.body {
+        Some(Body::Text(text)) => AxumBody::from(text),
+        Some(Body::Binary(bytes)) => AxumBody::from(bytes),
+        _ => AxumBody::empty(),
+    };
+    let status = u16::try_from(answer.status_code).ok().and_then(|code| StatusCode::from_u16(code).ok());
+    (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), answer.headers, body).into_response()
+}
+
+fn refuse(error: &ApiError) -> Response {
+    let answer = Answer::error(error, &ids::fresh().to_string());
+    let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, json, answer.body).into_response()
+}

@@ -1,0 +1,221 @@
+//! Starts, asks and ends `errand` processes.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// How long anything here may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running server; killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) url: String,
+    data: Option<TempDir>,
+    http: reqwest::Client,
+}
+
+/// A request for a scripted task.
+pub(crate) fn scripted(payload: Value) -> Value {
+    json!({"task_type": "scripted", "payload": payload})
+}
+
+/// What a process says that refuses to start.
+pub(crate) fn refusal(args: &[&str]) -> String {
+    let output = errand(args).output().unwrap();
+    assert!(!output.status.success());
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// What a process prints that ends well.
+pub(crate) fn output(args: &[&str]) -> String {
+    let output = errand(args).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn errand(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_errand"));
+    command.args(args).env("RUST_LOG", "warn");
+    command
+}
+
+impl Server {
+    pub(crate) fn start(flags: &[&str]) -> Self {
+        Self::start_with(flags, &[])
+    }
+
+    pub(crate) fn start_with(flags: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::spawn(tempfile::tempdir().unwrap(), flags, variables)
+    }
+
+    pub(crate) fn start_on(data: TempDir, flags: &[&str]) -> Self {
+        Self::spawn(data, flags, &[])
+    }
+
+    fn spawn(data: TempDir, flags: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = errand(&["--port", "0", "--data", data.path().to_str().unwrap()]);
+        let mut child = command.args(flags).envs(variables.iter().copied()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut said = Vec::new();
+        let url = loop {
+            let line = lines.next().unwrap_or_else(|| panic!("it did not start: {said:?}")).unwrap();
+            if let Some((_, url)) = line.split_once("listens on ") {
+                break url.to_owned();
+            }
+            said.push(line);
+        };
+        // Its pipe must not fill, and what it says helps where a test fails.
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
+        let http = shared::http::client(PATIENCE).unwrap();
+        Self { child, url, data: Some(data), http }
+    }
+
+    pub(crate) fn data(&self) -> &Path {
+        self.data.as_ref().unwrap().path()
+    }
+
+    /// `kill -9`, and another process on the same data.
+    pub(crate) fn kill_and_restart(mut self, flags: &[&str]) -> Self {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let data = self.data.take().unwrap();
+        Self::start_on(data, flags)
+    }
+
+    /// SIGTERM; its exit code and data.
+    pub(crate) fn terminate(mut self) -> (Option<i32>, TempDir) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let status = self.child.wait().unwrap();
+        (status.code(), self.data.take().unwrap())
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> (u16, Value) {
+        let request = self.http.post(format!("{}{path}", self.url)).body(body.to_string());
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap())
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) {
+        let request = self.http.put(format!("{}{path}", self.url)).body(body.to_string());
+        assert_eq!(request.send().await.unwrap().status().as_u16(), 201);
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let answer = self.http.get(format!("{}{path}", self.url)).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 200, "{path}");
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+    }
+
+    pub(crate) async fn status_of(&self, path: &str, token: Option<&str>) -> u16 {
+        let request = self.http.get(format!("{}{path}", self.url));
+        let request = token.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth);
+        request.send().await.unwrap().status().as_u16()
+    }
+
+    /// How many a list has, over all its pages.
+    pub(crate) async fn count(&self, list: &str) -> u64 {
+        let (mut count, mut cursor) = (0, String::new());
+        loop {
+            let page = self.get(&format!("{list}&limit=100{cursor}")).await;
+            count += page["count"].as_u64().unwrap();
+            match page["cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={}", next.replace('#', "%23")),
+                None => return count,
+            }
+        }
+    }
+
+    pub(crate) async fn enqueue(&self, request: Value) -> Value {
+        let (status, task) = self.post("/v1/tasks", request).await;
+        assert_eq!(status, 201, "{task}");
+        task
+    }
+
+    /// Enqueues and waits for the end.
+    pub(crate) async fn run(&self, request: Value) -> Value {
+        let task = self.enqueue(request).await;
+        self.ended(&task).await
+    }
+
+    pub(crate) async fn task(&self, task: &Value) -> Value {
+        self.get(&format!("/v1/tasks/{}", task["id"].as_str().unwrap())).await
+    }
+
+    pub(crate) async fn ended(&self, task: &Value) -> Value {
+        self.until(|| async {
+            let task = self.task(task).await;
+            (!task["ended_at"].is_null()).then_some(task)
+        })
+        .await
+    }
+
+    pub(crate) async fn until_status(&self, task: &Value, status: &str) {
+        self.until(|| async { (self.task(task).await["status"] == status).then_some(()) }).await;
+    }
+
+    pub(crate) async fn first_event(&self) -> Option<Value> {
+        self.get("/v1/events").await["items"].as_array().unwrap().first().cloned()
+    }
+
+    /// Asks until there is an answer.
+    pub(crate) async fn until<T, F: Future<Output = Option<T>>>(&self, ask: impl Fn() -> F) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            assert!(Instant::now() < deadline, "nothing after {PATIENCE:?}");
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A listener that keeps what it is sent.
+pub(crate) struct Hook {
+    pub(crate) url: String,
+    received: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Hook {
+    /// Answers 503 to the first `refusals` posts, then 204.
+    pub(crate) async fn refusing_first(refusals: usize) -> Self {
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let keep = received.clone();
+        let serve = move |body: String| async move {
+            let mut received = keep.lock().unwrap();
+            received.push(serde_json::from_str(&body).unwrap());
+            if received.len() > refusals {
+                axum::http::StatusCode::NO_CONTENT
+            } else {
+                axum::http::StatusCode::SERVICE_UNAVAILABLE
+            }
+        };
+        let router = axum::Router::new().route("/", axum::routing::post(serve));
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, received }
+    }
+
+    pub(crate) fn received(&self) -> Vec<Value> {
+        self.received.lock().unwrap().clone()
+    }
+}

@@ -1,0 +1,230 @@
+//! The command `errand` as its users run it: a process, HTTP, a data directory.
+
+#[cfg(test)] // always so here; it tells clippy that helpers too are test code
+mod process;
+
+use std::time::{Duration, Instant};
+
+use process::{Hook, Server, scripted};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn the_readme_example_ends_with_a_message_one_log_row_and_an_event() {
+    let server = Server::start(&["--poll-interval-ms", "20"]);
+    server.put("/v1/records/user/ada", json!({"first_name": "Ada"})).await;
+    server.put("/v1/records/conversation/c1", json!({"user_id": "ada"})).await;
+    let payload = json!({"reason": "your question of Monday"});
+    let request = json!({"task_type": "schedule_followup", "user_id": "ada", "payload": payload});
+    let (status, task) = server.post("/v1/tasks", request).await;
+    assert_eq!((status, &task["deduplicated"]), (201, &json!(false)));
+    let task = server.ended(&task).await;
+    assert_eq!(task["status"], "completed", "{task}");
+
+    let log = server.get(&format!("/v1/tasks/{}/log", task["id"].as_str().unwrap())).await;
+    assert_eq!((&log["count"], &log["items"][0]["outcome"]), (&json!(1), &json!("completed")));
+    assert_eq!((&log["output"], &log["payload"]), (&task["output"], &payload));
+    let messages = server.get("/v1/records/message?parent=c1").await;
+    assert_eq!(messages["items"][0]["content"], "Hi Ada, following up: your question of Monday");
+    assert_eq!(messages["items"][0]["id"], task["output"]["message_id"]);
+    let event = server.until(|| server.first_event()).await;
+    assert_eq!((&event["type"], &event["subject"]), (&json!("message.pending"), &task["output"]["message_id"]));
+}
+
+#[tokio::test]
+async fn events_are_followed_by_their_cursor_without_a_gap() {
+    let server = Server::start(&["--poll-interval-ms", "20"]);
+    let (mut seen, mut after) = (Vec::new(), String::new());
+    for n in 0..5 {
+        server.run(scripted(json!({"publish": format!("e{n}")}))).await;
+        let page = server
+            .until(|| async {
+                let page = server.get(&format!("/v1/events?limit=2&after={}", after.replace('#', "%23"))).await;
+                (page["count"] != 0).then_some(page)
+            })
+            .await;
+        seen.extend(page["items"].as_array().unwrap().iter().map(|e| e["type"].as_str().unwrap().to_owned()));
+        after = page["cursor"].as_str().unwrap().to_owned();
+    }
+    assert_eq!(seen, ["e0", "e1", "e2", "e3", "e4"]);
+    assert_eq!(server.get(&format!("/v1/events?after={}", after.replace('#', "%23"))).await["count"], 0);
+}
+
+#[tokio::test]
+async fn killed_at_any_moment_it_loses_nothing_and_runs_nothing_twice() {
+    let mut server = Server::start(&[]);
+    server.put("/v1/records/user/u", json!({})).await;
+    let mut accepted = Vec::new();
+    for round in 0..5_u64 {
+        let deadline = Instant::now() + Duration::from_millis(40 + 37 * round);
+        while Instant::now() < deadline {
+            let key = format!("k{}", accepted.len());
+            let payload = json!({"credit": 1, "mark": "m", "then": {"mark": "then"}});
+            let request = json!({"task_type": "scripted", "user_id": "u", "payload": payload, "idempotency_key": key});
+            let (status, task) = server.post("/v1/tasks", request).await;
+            assert_eq!(status, 201);
+            accepted.push(task);
+        }
+        server = server.kill_and_restart(&[]);
+    }
+    for task in &accepted {
+        let ended = server.ended(task).await;
+        assert_eq!(ended["status"], "completed", "{ended}");
+    }
+    // The follow-ups too, each once; then what each left behind.
+    let count = u64::try_from(accepted.len()).unwrap();
+    let health = server
+        .until(|| async {
+            let health = server.get("/v1/health").await;
+            (health["tasks"]["open"] == 0).then_some(health)
+        })
+        .await;
+    assert_eq!(health["tasks"]["completed"], 2 * count, "{health}");
+    assert_eq!(server.get("/v1/records/user/u").await["credits"], count);
+    assert_eq!(server.count("/v1/records/scripted?parent=m").await, count);
+    assert_eq!(server.count("/v1/records/scripted?parent=then").await, count);
+}
+
+#[tokio::test]
+async fn told_to_stop_it_finishes_what_runs_and_takes_no_more() {
+    let server = Server::start(&[]);
+    let task = server.enqueue(scripted(json!({"acts": [{"sleep": 600}]}))).await;
+    server.until_status(&task, "running").await;
+    let (code, data) = server.terminate();
+    assert_eq!(code, Some(0));
+    let server = Server::start_on(data, &[]);
+    let task = server.task(&task).await;
+    assert_eq!((&task["status"], &task["executions"]), (&json!("completed"), &json!(1)));
+}
+
+#[tokio::test]
+async fn what_does_not_finish_in_the_grace_period_runs_again_at_the_next_start() {
+    let server = Server::start(&["--grace-s", "0"]);
+    let task = server.enqueue(scripted(json!({"acts": ["hang", "complete"]}))).await;
+    server.until_status(&task, "running").await;
+    let (_, data) = server.terminate();
+    let task = Server::start_on(data, &[]).ended(&task).await;
+    assert_eq!((&task["status"], &task["executions"], &task["losses"]), (&json!("completed"), &json!(2), &json!(1)));
+}
+
+#[tokio::test]
+async fn statistics_count_tasks_not_attempts_and_survive_a_restart() {
+    let server = Server::start(&[]);
+    server.run(scripted(json!({"acts": [{"snooze": 0}, {"snooze": 0}, "complete"]}))).await;
+    server.run(scripted(json!({"acts": [{"fail_for_good": "no"}]}))).await;
+    let (_, data) = server.terminate();
+    let tasks = Server::start_on(data, &[]).get("/v1/health").await["tasks"].clone();
+    assert_eq!((&tasks["processed"], &tasks["succeeded"], &tasks["failed"]), (&json!(2), &json!(1), &json!(1)));
+    assert_eq!(tasks["success_rate"], 0.5);
+}
+
+#[tokio::test]
+async fn a_second_process_on_the_same_directory_refuses_to_start() {
+    let server = Server::start(&[]);
+    let error = process::refusal(&["--data", server.data().to_str().unwrap(), "--port", "0"]);
+    assert!(error.contains("another errand runs on"), "{error}");
+}
+
+#[tokio::test]
+async fn beyond_this_machine_it_demands_a_token_and_then_checks_it() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path().to_str().unwrap();
+    let error = process::refusal(&["--host", "0.0.0.0", "--port", "0", "--data", data]);
+    assert!(error.contains("set a token"), "{error}");
+
+    let server = Server::start(&["--token", "open sesame"]);
+    assert_eq!(server.status_of("/v1/health", None).await, 401);
+    assert_eq!(server.status_of("/v1/health", Some("wrong")).await, 401);
+    assert_eq!(server.status_of("/v1/health", Some("open sesame")).await, 200);
+}
+
+#[tokio::test]
+async fn each_setting_is_honoured_as_flag_and_as_variable() {
+    let by_flag = Server::start(&["--max-retries", "0", "--max-losses", "1"]);
+    let by_variable = Server::start_with(&[], &[("ERRAND_MAX_RETRIES", "7")]);
+    let by_flag = by_flag.enqueue(scripted(json!({}))).await;
+    let by_variable = by_variable.enqueue(scripted(json!({}))).await;
+    assert_eq!((&by_flag["max_retries"], &by_variable["max_retries"]), (&json!(0), &json!(7)));
+}
+
+#[tokio::test]
+async fn workers_bound_how_many_batches_run_at_once() {
+    for (workers, together) in [("1", false), ("2", true)] {
+        let server = Server::start(&["--workers", workers]);
+        let first = server.enqueue(scripted(json!({"acts": [{"sleep": 500}]}))).await;
+        server.until_status(&first, "running").await;
+        let second = server.run(scripted(json!({}))).await;
+        let first = server.ended(&first).await;
+        let overlapped = second["last_attempted_at"].as_str() < first["ended_at"].as_str();
+        assert_eq!(overlapped, together, "{workers} workers: {first} {second}");
+    }
+}
+
+#[tokio::test]
+async fn the_poll_interval_decides_how_soon_an_event_is_out() {
+    let server = Server::start_with(&[], &[("ERRAND_POLL_INTERVAL_MS", "10"), ("ERRAND_TASKS_PER_POLL", "1")]);
+    let begin = Instant::now();
+    for n in 1..=10 {
+        server.run(scripted(json!({"publish": "e"}))).await;
+        server.until(|| async { (server.get("/v1/events").await["count"] == n).then_some(()) }).await;
+    }
+    // At the default of a second, ten in a row take five at the least.
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn ended_tasks_are_removed_past_their_retention_and_others_are_not() {
+    let server = Server::start(&[]);
+    let ended = server.run(scripted(json!({}))).await;
+    let waiting = server.enqueue(json!({"task_type": "scripted", "payload": {}, "delay_s": 3600})).await;
+    let (_, data) = server.terminate();
+    let server = Server::start_on(data, &["--task-retention-days", "0"]);
+    let path = format!("/v1/tasks/{}", ended["id"].as_str().unwrap());
+    server.until(|| async { (server.status_of(&path, None).await == 404).then_some(()) }).await;
+    assert_eq!(server.task(&waiting).await["status"], "pending");
+}
+
+#[tokio::test]
+async fn a_webhook_gets_each_event_and_again_what_it_did_not_take() {
+    let hook = Hook::refusing_first(1).await;
+    let server = Server::start(&["--poll-interval-ms", "20", "--webhook-url", &hook.url]);
+    server.run(scripted(json!({"publish": "told"}))).await;
+    let event = server.until(|| server.first_event()).await;
+    let received = hook.received();
+    assert_eq!(received.len(), 2, "refused once, then taken: {received:?}");
+    assert!(received.iter().all(|e| e["id"] == event["id"] && e["type"] == "told"), "{received:?}");
+}
+
+#[tokio::test]
+async fn only_a_configured_principal_may_verify_a_user() {
+    for (flags, status) in [(&["--verifier", "local"][..], "completed"), (&[], "failed")] {
+        let server = Server::start(flags);
+        server.put("/v1/records/user/u", json!({})).await;
+        let payload = json!({"field": "verified", "value": true});
+        let request = json!({"task_type": "update_user_profile", "user_id": "u", "payload": payload});
+        assert_eq!(server.run(request).await["status"], status);
+        let verified = server.get("/v1/records/user/u").await["verified"] == Value::Bool(true);
+        assert_eq!(verified, status == "completed");
+    }
+}
+
+#[tokio::test]
+async fn the_demo_shows_every_task_ending_well() {
+    let server = Server::start(&[]);
+    let shown = process::output(&["demo", "--url", &server.url]);
+    for task_type in
+        ["schedule_followup", "research_solution", "update_user_profile", "re_engagement_check", "scripted"]
+    {
+        let line = shown.lines().find(|line| line.starts_with(task_type));
+        assert!(line.is_some_and(|line| line.contains("completed")), "{task_type}: {shown}");
+    }
+}
+
+#[tokio::test]
+async fn bench_prints_one_line_of_json() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path().join("bench");
+    let line = process::output(&["bench", "--quick", "--json", "--tasks", "1000", "--data", data.to_str().unwrap()]);
+    let report: Value = serde_json::from_str(&line).unwrap();
+    assert!(report["batch_tasks_per_s"].as_f64().unwrap() > 0.0);
+    assert!(!data.exists());
+}
