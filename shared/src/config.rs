@@ -1,6 +1,10 @@
 //! What an installation decides. On AWS read from the environment, once, at start.
 
+mod environment;
+
 use std::time::Duration;
+
+pub use environment::{ConfigError, Deployment, queue_variable};
 
 use crate::{outbox::Sink, retry};
 

@@ -2,6 +2,8 @@
 
 pub mod api;
 pub mod app;
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod change;
 pub mod clock;
 pub mod config;

@@ -7,7 +7,18 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use shared::{
     api::{Answer, ApiError, Request, Route},
     app::App,
+    lifecycle::Priority,
+    queue::QueueName,
 };
+
+/// The queues this function uses. It sends hints.
+pub const QUEUES: &[QueueName] = &[
+    QueueName::Work(Priority::Urgent),
+    QueueName::Work(Priority::High),
+    QueueName::Work(Priority::Medium),
+    QueueName::Work(Priority::Low),
+    QueueName::Long,
+];
 
 /// Answers every `POST` to a task, and `PUT` and `PATCH` of records.
 pub async fn http(app: &App, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {

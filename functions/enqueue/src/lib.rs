@@ -1,6 +1,7 @@
 //! Takes tasks: over HTTP, from the intake queue, by direct invoke. Validate, insert, notify.
 
 mod accept;
+mod any;
 mod batch;
 mod intake;
 mod invoke;
@@ -9,11 +10,24 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use shared::{
     api::{Answer, ApiError, Request, Route, TaskRequest},
     app::App,
+    lifecycle::Priority,
+    queue::QueueName,
 };
 
 pub use accept::{Accepted, accept};
+pub use any::any;
 pub use intake::intake;
 pub use invoke::invoke;
+
+/// The queues this function uses. It sends hints, and puts refused requests aside.
+pub const QUEUES: &[QueueName] = &[
+    QueueName::Work(Priority::Urgent),
+    QueueName::Work(Priority::High),
+    QueueName::Work(Priority::Medium),
+    QueueName::Work(Priority::Low),
+    QueueName::Long,
+    QueueName::IntakeDeadLetter,
+];
 
 /// Answers `POST /v1/tasks` and `POST /v1/tasks/batch`.
 pub async fn http(app: &App, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {

@@ -1,1 +1,16 @@
-fn main() {}
+//! The Lambda function `enqueue`.
+
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use serde_json::value::RawValue;
+use shared::{aws, telemetry};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init(telemetry::Format::Json);
+    let app = aws::app(enqueue::QUEUES).await?;
+    run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
+        let answered = enqueue::any(&app, event.payload.get(), &event.context.request_id).await;
+        answered.map_err(Error::from)
+    }))
+    .await
+}

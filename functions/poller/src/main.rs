@@ -1,1 +1,16 @@
-fn main() {}
+//! The Lambda function `poller`.
+
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use serde::de::IgnoredAny;
+use shared::{aws, clock::Timestamp, telemetry};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init(telemetry::Format::Json);
+    let app = aws::app(poller::QUEUES).await?;
+    run(service_fn(async |event: LambdaEvent<IgnoredAny>| {
+        let deadline = i64::try_from(event.context.deadline).ok().map(Timestamp::from_millis);
+        Ok::<_, Error>(poller::handle(&app, deadline).await)
+    }))
+    .await
+}

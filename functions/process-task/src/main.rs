@@ -1,1 +1,16 @@
-fn main() {}
+//! The Lambda functions `process-task` and, for tasks that may run longer, `process-task-long`.
+
+use aws_lambda_events::sqs::SqsEvent;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use shared::{aws, clock::Timestamp, telemetry};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init(telemetry::Format::Json);
+    let app = aws::app(process_task::QUEUES).await?;
+    run(service_fn(async |event: LambdaEvent<SqsEvent>| {
+        let deadline = i64::try_from(event.context.deadline).ok().map(Timestamp::from_millis);
+        Ok::<_, Error>(process_task::handle(&app, event.payload, deadline).await)
+    }))
+    .await
+}

@@ -8,8 +8,21 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use shared::{
     api::{Answer, ApiError, RecordView, Request, Route},
     app::App,
+    lifecycle::Priority,
+    queue::QueueName,
     store::RecordKey,
 };
+
+/// The queues this function uses. It looks whether they answer.
+pub const QUEUES: &[QueueName] = &[
+    QueueName::Work(Priority::Urgent),
+    QueueName::Work(Priority::High),
+    QueueName::Work(Priority::Medium),
+    QueueName::Work(Priority::Low),
+    QueueName::Long,
+    QueueName::DeadLetter,
+    QueueName::IntakeDeadLetter,
+];
 
 /// Answers every `GET`.
 pub async fn http(app: &App, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {

@@ -1,0 +1,150 @@
+//! The environment of a Lambda function, read once at start. What is missing or malformed is named.
+
+use std::{collections::BTreeMap, fmt::Display, str::FromStr, sync::Arc, time::Duration};
+
+use super::{Retention, Settings};
+use crate::{
+    outbox::{Sink, Webhook},
+    queue::QueueName,
+};
+
+/// Why a function does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A variable that has no default is not set.
+    #[error("the environment variable {0} is not set")]
+    Missing(String),
+    /// A variable has no such value.
+    #[error("the environment variable {name} is {value:?}: {problem}")]
+    Malformed {
+        /// Which one.
+        name: String,
+        /// What it is.
+        value: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// What a function on AWS is told.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    /// The table of tasks and records.
+    pub tasks_table: String,
+    /// The table of the action log.
+    pub log_table: String,
+    /// How long both keep what has ended.
+    pub retention: Retention,
+    /// The URLs of the queues it uses.
+    pub queues: BTreeMap<QueueName, String>,
+    /// The rest.
+    pub settings: Settings,
+}
+
+impl Deployment {
+    /// Reads the process's environment; `queues` are those the function uses.
+    pub fn from_env(queues: &[QueueName]) -> Result<Self, ConfigError> {
+        #[allow(clippy::disallowed_methods)] // the one place that reads the environment
+        Self::read(|name| std::env::var(name).ok(), queues)
+    }
+
+    /// Reads what `get` answers, for which an empty value is none.
+    pub fn read(get: impl Fn(&str) -> Option<String>, queues: &[QueueName]) -> Result<Self, ConfigError> {
+        let get = |name: &str| get(name).filter(|value| !value.is_empty());
+        let required = |name: &str| get(name).ok_or_else(|| ConfigError::Missing(name.to_owned()));
+        let default = Settings::default();
+        let days = |name: &str, default: Duration| -> Result<Duration, ConfigError> {
+            Ok(parsed::<u32>(name, get(name))?.map_or(default, |n| Duration::from_secs(u64::from(n) * 24 * 3600)))
+        };
+        let retention = Retention::default();
+        let url = |queue: &QueueName| Ok((*queue, required(&queue_variable(*queue))?));
+        Ok(Self {
+            tasks_table: required("ERRAND_TASKS_TABLE")?,
+            log_table: required("ERRAND_LOG_TABLE")?,
+            retention: Retention {
+                tasks: days("ERRAND_TASK_RETENTION_DAYS", retention.tasks)?,
+                log: days("ERRAND_LOG_RETENTION_DAYS", retention.log)?,
+            },
+            queues: queues.iter().map(url).collect::<Result<_, _>>()?,
+            settings: Settings {
+                max_retries: parsed("ERRAND_MAX_RETRIES", get("ERRAND_MAX_RETRIES"))?.unwrap_or(default.max_retries),
+                max_losses: parsed("ERRAND_MAX_LOSSES", get("ERRAND_MAX_LOSSES"))?.unwrap_or(default.max_losses),
+                verifiers: get("ERRAND_VERIFIERS").iter().flat_map(|list| list.split(',')).map(str::to_owned).collect(),
+                sink: sink(get("ERRAND_WEBHOOK_URL"))?,
+                poll_page: default.poll_page,
+            },
+        })
+    }
+}
+
+/// The variable that names a queue's URL.
+pub fn queue_variable(queue: QueueName) -> String {
+    format!("ERRAND_QUEUE_{}", queue.as_str().to_uppercase().replace('-', "_"))
+}
+
+fn sink(url: Option<String>) -> Result<Sink, ConfigError> {
+    let name = "ERRAND_WEBHOOK_URL";
+    let Some(parsed) = parsed::<reqwest::Url>(name, url.clone())? else { return Ok(Sink::None) };
+    let webhook = Webhook::new(parsed).map_err(|error| malformed(name, url.unwrap_or_default(), error))?;
+    Ok(Sink::Webhook(Arc::new(webhook)))
+}
+
+fn parsed<T: FromStr<Err: Display>>(name: &str, value: Option<String>) -> Result<Option<T>, ConfigError> {
+    let parse = |value: String| value.parse().map_err(|error| malformed(name, value, error));
+    value.map(parse).transpose()
+}
+
+fn malformed(name: &str, value: String, problem: impl Display) -> ConfigError {
+    ConfigError::Malformed { name: name.to_owned(), value, problem: problem.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIVEN: [(&str, &str); 3] = [
+        ("ERRAND_TASKS_TABLE", "tasks"),
+        ("ERRAND_LOG_TABLE", "log"),
+        ("ERRAND_QUEUE_DEAD_LETTER", "https://sqs/dead-letter"),
+    ];
+
+    fn read(more: &[(&str, &str)], without: &str) -> Result<Deployment, ConfigError> {
+        let get = |name: &str| {
+            let given = more.iter().chain(&GIVEN).find(|(n, _)| *n == name && *n != without);
+            given.map(|(_, value)| (*value).to_owned())
+        };
+        Deployment::read(get, &[QueueName::DeadLetter])
+    }
+
+    #[test]
+    fn a_missing_variable_is_named() {
+        for (name, _) in GIVEN {
+            let error = read(&[], name).unwrap_err();
+            assert_eq!(error.to_string(), format!("the environment variable {name} is not set"));
+        }
+    }
+
+    #[test]
+    fn a_malformed_variable_is_named_with_its_value() {
+        for name in ["ERRAND_MAX_RETRIES", "ERRAND_MAX_LOSSES", "ERRAND_LOG_RETENTION_DAYS", "ERRAND_WEBHOOK_URL"] {
+            let error = read(&[(name, "many")], "").unwrap_err().to_string();
+            assert!(error.starts_with(&format!("the environment variable {name} is \"many\": ")), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_given_is_taken_and_the_rest_has_its_default() {
+        let given = [
+            ("ERRAND_MAX_RETRIES", "0"),
+            ("ERRAND_TASK_RETENTION_DAYS", "7"),
+            ("ERRAND_VERIFIERS", "arn:a,arn:b"),
+            ("ERRAND_WEBHOOK_URL", "http://127.0.0.1/hook"),
+        ];
+        let read = read(&given, "").unwrap();
+        assert_eq!((read.tasks_table.as_str(), read.log_table.as_str()), ("tasks", "log"));
+        assert_eq!((read.settings.max_retries, read.settings.max_losses), (0, 5));
+        assert_eq!(read.settings.verifiers, ["arn:a", "arn:b"]);
+        assert_eq!(read.retention, Retention { tasks: Duration::from_secs(7 * 86_400), ..Retention::default() });
+        assert!(matches!(read.settings.sink, Sink::Webhook(_)));
+    }
+}
