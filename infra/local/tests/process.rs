@@ -41,6 +41,12 @@ pub(crate) fn output(args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> String {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.local_addr().unwrap().port().to_string()
+}
+
 fn errand(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_errand"));
     command.args(args).env("RUST_LOG", "warn");
@@ -60,9 +66,18 @@ impl Server {
         Self::spawn(data, flags, &[])
     }
 
+    /// With nothing but these variables.
+    pub(crate) fn start_bare(variables: &[(&str, &str)]) -> Self {
+        Self::listening(errand(&[]).envs(variables.iter().copied()), None)
+    }
+
     fn spawn(data: TempDir, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = errand(&["--port", "0", "--data", data.path().to_str().unwrap()]);
-        let mut child = command.args(flags).envs(variables.iter().copied()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::listening(command.args(flags).envs(variables.iter().copied()), Some(data))
+    }
+
+    fn listening(command: &mut Command, data: Option<TempDir>) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut said = Vec::new();
         let url = loop {
@@ -75,7 +90,7 @@ impl Server {
         // Its pipe must not fill, and what it says helps where a test fails.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
         let http = shared::http::client(PATIENCE).unwrap();
-        Self { child, url, data: Some(data), http }
+        Self { child, url, data, http }
     }
 
     pub(crate) fn data(&self) -> &Path {

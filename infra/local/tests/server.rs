@@ -147,6 +147,28 @@ async fn each_setting_is_honoured_as_flag_and_as_variable() {
 }
 
 #[tokio::test]
+async fn port_and_data_directory_are_honoured_as_variables() {
+    let data = tempfile::tempdir().unwrap();
+    let port = process::free_port();
+    let given = [("ERRAND_PORT", port.as_str()), ("ERRAND_DATA", data.path().to_str().unwrap())];
+    let server = Server::start_bare(&given);
+    assert!(server.url.ends_with(&format!(":{port}")), "{}", server.url);
+    assert!(data.path().join("errand.db").exists());
+}
+
+#[tokio::test]
+async fn secrets_reach_neither_the_log_nor_an_error() {
+    let server = Server::start(&[]);
+    let secret = "sk-0123456789abcdef";
+    let task = server.run(scripted(json!({"acts": [{"fail_for_good": format!("key {secret} was refused")}]}))).await;
+    assert_eq!(task["failure"]["message"], "key sk-[redacted] was refused");
+    let log = server.get(&format!("/v1/tasks/{}/log", task["id"].as_str().unwrap())).await;
+    assert!(!log["items"].to_string().contains(secret), "{log}");
+    let blocked = server.run(scripted(json!({"acts": [{"block": format!("password: {secret}")}]}))).await;
+    assert_eq!(blocked["reason"], "password: [redacted]");
+}
+
+#[tokio::test]
 async fn workers_bound_how_many_batches_run_at_once() {
     for (workers, together) in [("1", false), ("2", true)] {
         let server = Server::start(&["--workers", workers]);
