@@ -2,11 +2,12 @@
 
 use errand::sqlite::Pruned;
 use integration_tests::conformance::fixtures::{
-    accepted, at, change, changed, claimed, complete, completed, failed, insert, log, new, now, task, tenant,
+    accepted, at, change, changed, claimed, complete, completed, failed, insert, log, name, new, now, task, tenant,
 };
 use serde_json::json;
 use shared::{
     clock::Timestamp,
+    ids::TaskKey,
     json::Json,
     lifecycle::{Event, NewTask, Task},
     store::{self, Scope, Stats, Store},
@@ -37,6 +38,8 @@ async fn ended_tasks_past_their_retention_go_in_small_batches() {
     for task in old {
         assert_eq!(store::task(store, &task.key).await.unwrap(), None);
         assert_eq!(log(store, &task.key).await.len(), 1, "the log outlives the task");
+        let elsewhere = TaskKey { tenant: name("elsewhere"), id: task.key.id };
+        assert_eq!(log(store, &elsewhere).await, [], "and keeps its tenant");
     }
     for task in [young, open] {
         assert_eq!(store::task(store, &task.key).await.unwrap(), Some(task));

@@ -135,11 +135,9 @@ impl<'c> Tables<'c> {
         let stored = before.task.as_ref();
         let holds = match &commit.task {
             Some(TaskWrite::Change { expected, .. }) => stored.is_some_and(|stored| stored.version == *expected),
-            Some(TaskWrite::Step { fence, .. }) => stored.is_some_and(|stored| {
-                stored.status == Status::Running
-                    && stored.worker == Some(fence.worker)
-                    && stored.executions == fence.executions
-            }),
+            // Only a running task has a worker.
+            Some(TaskWrite::Step { fence, .. }) => stored
+                .is_some_and(|stored| stored.worker == Some(fence.worker) && stored.executions == fence.executions),
             None => true,
         };
         parts.extend((!holds).then_some(Part::Task));

@@ -30,14 +30,16 @@ const WRITER_CACHE_KIB: i32 = 8 * 1024;
 /// A reader's page cache; behind it is the operating system's.
 const READER_CACHE_KIB: i32 = 1024;
 
-/// The connection that writes, the file brought to [`VERSION`].
+/// The connection that writes, the file brought to [`VERSION`]. A file that is refused is left as it was.
 pub(super) fn open_writer(file: &Path, settings: Settings) -> Result<Connection, OpenError> {
     let unusable = |source| OpenError::Unusable { file: file.to_owned(), source };
     let mut db = Connection::open(file).map_err(unusable)?;
-    let found = prepare(&db, settings).map_err(unusable)?;
+    db.busy_timeout(BUSY_TIMEOUT).map_err(unusable)?;
+    let found = version(&db).map_err(unusable)?;
     if found > VERSION {
         return Err(OpenError::Newer { file: file.to_owned(), found, known: VERSION });
     }
+    set_up(&db, settings).map_err(unusable)?;
     migrate(&mut db).map_err(unusable)?;
     Ok(db)
 }
@@ -59,13 +61,7 @@ pub(super) fn version(db: &Connection) -> rusqlite::Result<u32> {
     db.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// Sets the connection up without changing what is stored, and answers with the schema found.
-fn prepare(db: &Connection, settings: Settings) -> rusqlite::Result<u32> {
-    db.busy_timeout(BUSY_TIMEOUT)?;
-    let found = version(db)?;
-    if found > VERSION {
-        return Ok(found);
-    }
+fn set_up(db: &Connection, settings: Settings) -> rusqlite::Result<()> {
     db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     let synchronous = match settings.synchronous {
         Synchronous::Full => "full",
@@ -74,8 +70,7 @@ fn prepare(db: &Connection, settings: Settings) -> rusqlite::Result<u32> {
     db.pragma_update(None, "synchronous", synchronous)?;
     db.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     db.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))?;
-    db.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES, |_| Ok(()))?;
-    Ok(found)
+    db.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES, |_| Ok(()))
 }
 
 /// Runs what the file has not seen yet; each migration and its number in one transaction.

@@ -59,10 +59,10 @@ impl Writer {
         T: Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let ended = |_| StoreError::Unavailable(anyhow!("the thread that writes has ended"));
-        self.jobs.send(Box::new(Work { items, work, done: None, reply })).await.map_err(|_| ended(()))?;
+        let ended = || StoreError::Unavailable(anyhow!("the thread that writes has ended"));
+        self.jobs.send(Box::new(Work { items, work, done: None, reply })).await.map_err(|_| ended())?;
         // The work comes back to be dropped here: the writing thread has better things to do.
-        answer.await.map_err(|_| ended(()))?.0
+        answer.await.map_err(|_| ended())?.0
     }
 }
 
@@ -109,15 +109,7 @@ fn write(db: &Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
         }
     };
     while let Some(first) = jobs.blocking_recv() {
-        let mut group = group(first, &mut jobs);
-        let ended = transaction(&mut tables, &mut group).map_err(|why| {
-            tables.counts.forget();
-            tracing::error!(error = %why, jobs = group.len(), "a transaction was rolled back");
-            RolledBack(Arc::new(why))
-        });
-        for job in group {
-            job.answer(ended.clone());
-        }
+        ride(&mut tables, group(first, &mut jobs));
     }
 }
 
@@ -134,6 +126,18 @@ fn group(first: Box<dyn Job>, jobs: &mut mpsc::Receiver<Box<dyn Job>>) -> Vec<Bo
     group
 }
 
+/// Does the group's jobs in one transaction and answers them.
+fn ride(tables: &mut Tables<'_>, mut group: Vec<Box<dyn Job>>) {
+    let ended = transaction(tables, &mut group).map_err(|why| {
+        tables.counts.forget();
+        tracing::error!(error = %why, jobs = group.len(), "a transaction was rolled back");
+        RolledBack(Arc::new(why))
+    });
+    for job in group {
+        job.answer(ended.clone());
+    }
+}
+
 fn transaction(tables: &mut Tables<'_>, group: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
     let db = tables.db;
     db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
@@ -147,4 +151,65 @@ fn transaction(tables: &mut Tables<'_>, group: &mut [Box<dyn Job>]) -> rusqlite:
         let _ = db.execute_batch("ROLLBACK");
     }
     done
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::sqlite::{Settings, schema};
+
+    type Answer = oneshot::Receiver<(Result<usize, StoreError>, fn(&mut Tables<'_>) -> rusqlite::Result<usize>)>;
+
+    fn job(items: usize, work: fn(&mut Tables<'_>) -> rusqlite::Result<usize>) -> (Box<dyn Job>, Answer) {
+        let (reply, answer) = oneshot::channel();
+        (Box::new(Work { items, work, done: None, reply }), answer)
+    }
+
+    fn add_queue(tables: &mut Tables<'_>) -> rusqlite::Result<usize> {
+        tables.db.execute("INSERT INTO queues (tenant, project, queue) VALUES ('t', 'p', hex(randomblob(8)))", [])
+    }
+
+    /// What each job is answered, and how many queues there are afterwards.
+    fn answers(work: &[fn(&mut Tables<'_>) -> rusqlite::Result<usize>]) -> (Vec<Result<usize, StoreError>>, i64) {
+        let db = schema::open_writer(Path::new(":memory:"), Settings::default()).unwrap();
+        let mut tables = Tables::prepare(&db).unwrap();
+        let (jobs, answers): (Vec<_>, Vec<_>) = work.iter().map(|work| job(1, *work)).unzip();
+        ride(&mut tables, jobs);
+        let answers = answers.into_iter().map(|mut answer| answer.try_recv().unwrap().0).collect();
+        (answers, db.query_row("SELECT count(*) FROM queues", [], |row| row.get(0)).unwrap())
+    }
+
+    #[test]
+    fn jobs_of_a_group_are_each_answered() {
+        let (answers, queues) = answers(&[add_queue, |_| Ok(7), add_queue]);
+        assert!(matches!(answers.as_slice(), [Ok(1), Ok(7), Ok(1)]), "{answers:?}");
+        assert_eq!(queues, 2);
+    }
+
+    #[test]
+    fn no_job_of_a_group_is_done_when_one_meets_a_failing_file() {
+        let (answers, queues) = answers(&[add_queue, |_| Err(rusqlite::Error::InvalidQuery), add_queue]);
+        assert!(answers.iter().all(|answer| matches!(answer, Err(StoreError::Unavailable(_)))), "{answers:?}");
+        assert_eq!(queues, 0);
+    }
+
+    #[test]
+    fn a_file_that_another_process_holds_is_busy() {
+        let held = |_: &mut Tables<'_>| {
+            Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None))
+        };
+        assert!(matches!(answers(&[held]).0.as_slice(), [Err(StoreError::Busy)]));
+    }
+
+    #[test]
+    fn a_group_takes_what_waits_up_to_its_limit() {
+        let (sender, mut jobs) = mpsc::channel(9);
+        for items in [300, 600, 600, 1] {
+            assert!(sender.try_send(job(items, |_| Ok(0)).0).is_ok());
+        }
+        let mut next = || group(jobs.try_recv().unwrap(), &mut jobs).len();
+        assert_eq!((next(), next()), (3, 1));
+    }
 }
