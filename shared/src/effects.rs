@@ -32,7 +32,7 @@ pub enum OnConflict {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Action {
-    Put { kind: Name, id: Id, doc: Doc, parent: Option<Relation>, owner: Option<Relation>, expect: Expect },
+    Put { kind: Name, id: Id, doc: Doc, relations: Relations, expires_at: Option<Timestamp>, expect: Expect },
     Patch { kind: Name, id: Id, patch: Patch, expect: Expect },
     Publish(Event),
     Enqueue(Box<NewTask>),
@@ -56,8 +56,13 @@ pub struct Event {
 impl Effect {
     /// Writes a whole record.
     pub fn put(kind: Name, id: Id, doc: Doc, relations: Relations, expect: Expect) -> Self {
-        let Relations { parent, owner } = relations;
-        Self::of(Action::Put { kind, id, doc, parent, owner, expect })
+        Self::of(Action::Put { kind, id, doc, relations, expires_at: None, expect })
+    }
+
+    /// Marks that something was done, until `expires_at`; done before, it conflicts.
+    pub fn once(kind: Name, id: Id, expires_at: Timestamp) -> Self {
+        let (doc, relations) = (Doc::new(), Relations::default());
+        Self::of(Action::Put { kind, id, doc, relations, expires_at: Some(expires_at), expect: Expect::Absent })
     }
 
     /// Changes fields of a record that exists.

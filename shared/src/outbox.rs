@@ -30,6 +30,9 @@ pub struct Webhook {
     client: reqwest::Client,
 }
 
+/// How long a delivered event can still be listed.
+const KEEP_DELIVERED: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
+
 /// How long a listener may take to answer.
 const WEBHOOK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -114,12 +117,13 @@ pub(crate) async fn deliver(app: &App, tenant: &Name, events: Vec<Record>) -> Re
 
 async fn note(app: &App, event: Record, place: u64) -> Result<(), StoreError> {
     let owner = Some(Some(Relation { of: published_list(), sort: format!("{place:015}") }));
+    let now = app.clock.now();
     let noted = RecordWrite::Patch {
         key: event.key,
-        patch: Patch { owner, wake_at: Some(None), ..Patch::default() },
+        patch: Patch { owner, wake_at: Some(None), expires_at: Some(now + KEEP_DELIVERED), ..Patch::default() },
         expect: Expect::Version(event.version),
         version: ids::fresh(),
-        at: app.clock.now(),
+        at: now,
     };
     match store::commit(&*app.store, Commit { records: vec![noted], ..Commit::default() }).await {
         // Another poller has delivered it too.

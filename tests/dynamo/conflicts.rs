@@ -87,8 +87,17 @@ async fn more_than_dynamodb_takes_is_refused_before_it_is_sent() {
         };
         let doc = store::Doc::from_iter([("text".to_owned(), "x".repeat(250 * 1024).into())]);
         let (version, created_at, updated_at) = (uuid::Uuid::new_v4(), at(0), at(0));
-        let record =
-            store::Record { key, version, doc, parent: None, owner: None, wake_at: None, created_at, updated_at };
+        let record = store::Record {
+            key,
+            version,
+            doc,
+            parent: None,
+            owner: None,
+            wake_at: None,
+            expires_at: None,
+            created_at,
+            updated_at,
+        };
         store::RecordWrite::Put { record: Box::new(record), expect: store::Expect::Any }
     });
     let commit = store::Commit { records: records.collect(), ..store::Commit::default() };

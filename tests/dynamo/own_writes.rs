@@ -95,6 +95,7 @@ fn record() -> Record {
         parent: None,
         owner: None,
         wake_at: None,
+        expires_at: None,
         created_at: at(0),
         updated_at: at(0),
     }

@@ -24,6 +24,7 @@ fn record() -> Record {
         parent: relation("p-1"),
         owner: relation("o-1"),
         wake_at: Some(at(5)),
+        expires_at: None,
         created_at: at(0),
         updated_at: at(0),
     }

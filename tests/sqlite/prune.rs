@@ -2,7 +2,8 @@
 
 use errand::sqlite::Pruned;
 use integration_tests::conformance::fixtures::{
-    accepted, at, change, changed, claimed, complete, completed, failed, insert, log, name, new, now, task, tenant,
+    accepted, at, change, changed, claimed, complete, completed, failed, insert, log, name, new, now, record, stored,
+    task, tenant,
 };
 use serde_json::json;
 use shared::{
@@ -10,7 +11,7 @@ use shared::{
     ids::TaskKey,
     json::Json,
     lifecycle::{Event, NewTask, Task},
-    store::{self, Scope, Stats, Store},
+    store::{self, Record, Scope, Stats, Store},
 };
 use uuid::Uuid;
 
@@ -104,4 +105,21 @@ async fn a_task_with_the_id_of_a_removed_one_has_a_log_of_its_own() {
     assert_eq!(rows[0].seq, old[0].seq);
     change(&store, &running, transition).await;
     assert_eq!(log(&store, &again.key).await, rows);
+}
+
+#[tokio::test]
+async fn records_go_once_they_have_expired_in_small_batches_and_others_stay() {
+    let Fixture { store, dir: _dir } = Fixture::new();
+    let tenant = tenant();
+    let expiring = |expires_at| Record { expires_at, ..record(&tenant, &json!({})) };
+    let mut kept = Vec::new();
+    for expires_at in [Some(at(10)), Some(at(20)), Some(at(30)), Some(at(31)), None] {
+        let record = stored(&store, expiring(expires_at)).await;
+        kept.extend((expires_at.is_none_or(|at_| at_ > at(30))).then_some(record));
+    }
+    let prune = async || store.prune_records(at(30), 2).await.unwrap();
+    assert_eq!([prune().await, prune().await, prune().await], [2, 1, 0]);
+    for record in kept {
+        assert_eq!(store.record(&record.key).await.unwrap(), Some(record));
+    }
 }

@@ -1,17 +1,22 @@
 //! What an operator does to a task. Each is one event, logged with who did it.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use shared::{
     api::{Answer, ApiError, Request, TaskView},
     app::App,
     change::{ChangeError, With, change},
     clock::Timestamp,
-    effects::{Effect, Relations},
+    effects::Effect,
     ids::{self, Id, Name},
     lifecycle::{ERROR_BYTES, Event, Rejected, Status, Task},
     notify::notify,
-    store::{self, Doc, Expect, RecordKey},
+    store::{self, RecordKey},
 };
+
+/// How long a request under an `Idempotency-Key` is not carried out again.
+const KEEP_KEYS: Duration = Duration::from_secs(7 * 24 * 3600);
 
 #[derive(Deserialize)]
 struct Cancel {
@@ -84,13 +89,10 @@ async fn operate(app: &App, request: &Request, task: &Task, event: Event) -> Res
         return Ok(answer(&found(app, request).await?));
     }
     let with = match &once {
-        Some(key) => With::what_ends().once(Effect::put(
-            key.kind.clone(),
-            key.id.clone(),
-            Doc::new(),
-            Relations::default(),
-            Expect::Absent,
-        )),
+        Some(key) => {
+            let until = app.clock.now() + KEEP_KEYS;
+            With::what_ends().once(Effect::once(key.kind.clone(), key.id.clone(), until))
+        }
         None => With::what_ends(),
     };
     match change(app, task, event, with).await {

@@ -15,6 +15,7 @@ use shared::{
     config::{Retention, Settings},
     outbox::{Sink, Webhook},
     queue::{MemoryQueue, QueueName},
+    store::StoreError,
 };
 use tokio::{
     net::TcpListener,
@@ -166,11 +167,16 @@ async fn prune(clock: Arc<dyn Clock>, store: Arc<SqliteStore>, retention: Retent
     tokio::pin!(stop);
     loop {
         let now = clock.now();
-        let pause = match store.prune(now - retention.tasks, now - retention.log, PRUNE_BATCH).await {
-            Ok(pruned) if pruned != Pruned::default() => PRUNE_PAUSE,
-            Ok(_) => PRUNE_EVERY,
+        let pruned = async {
+            let records = store.prune_records(now, PRUNE_BATCH).await?;
+            let pruned = store.prune(now - retention.tasks, now - retention.log, PRUNE_BATCH).await?;
+            Ok::<_, StoreError>(records > 0 || pruned != Pruned::default())
+        };
+        let pause = match pruned.await {
+            Ok(true) => PRUNE_PAUSE,
+            Ok(false) => PRUNE_EVERY,
             Err(problem) => {
-                warn!(error = %shared::notify::chain(&problem), "old tasks were not removed");
+                warn!(error = %shared::notify::chain(&problem), "what is past its retention was not removed");
                 PRUNE_EVERY
             }
         };

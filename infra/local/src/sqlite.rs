@@ -115,6 +115,11 @@ impl SqliteStore {
         self.writer.write(1, move |tables| upkeep::recover(tables, now)).await
     }
 
+    /// Removes at most `limit` records that may be removed from `now` on; answers with how many.
+    pub async fn prune_records(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.writer.write(limit, move |tables| upkeep::prune_records(tables, now, limit)).await
+    }
+
     /// Removes at most `limit` tasks that ended before `ended_before` and owe nothing, and at most `limit` log rows
     /// older than `logged_before`. Small limits (some hundreds) keep others' writes from waiting; call again until
     /// nothing was removed.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, Effect, Event};
+use super::{Action, Effect, Event, Relations};
 use crate::{
     clock::Timestamp,
     ids::{self, Id, Name},
@@ -29,9 +29,10 @@ pub(crate) fn compile(effects: &[Effect], tenant: &Name, now: Timestamp) -> Comp
     for (source, effect) in effects.iter().enumerate() {
         for action in &effect.actions {
             match action.clone() {
-                Action::Put { kind, id, doc, parent, owner, expect } => {
+                Action::Put { kind, id, doc, relations, expires_at, expect } => {
                     let key = RecordKey { tenant: tenant.clone(), kind, id };
-                    let record = Box::new(Record { parent, owner, ..Record::new(key, doc, now) });
+                    let Relations { parent, owner } = relations;
+                    let record = Box::new(Record { parent, owner, expires_at, ..Record::new(key, doc, now) });
                     out.add(RecordWrite::Put { record, expect }, source);
                 }
                 Action::Patch { kind, id, patch, expect } => {
@@ -107,6 +108,7 @@ fn merge(patch: &mut Patch, newer: Patch) {
     }
     patch.owner = newer.owner.or(patch.owner.take());
     patch.wake_at = newer.wake_at.or(patch.wake_at.take());
+    patch.expires_at = newer.expires_at.or(patch.expires_at);
 }
 
 /// The outbox record of an event: the poller, finding it due, delivers it.

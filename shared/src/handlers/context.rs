@@ -24,6 +24,9 @@ pub struct TaskContext<'a> {
     task: &'a Task,
 }
 
+/// How long a step's result is kept: longer than any task waits for its next execution or its redrive.
+const KEEP_STEPS: Duration = Duration::from_secs(180 * 24 * 3600);
+
 /// How many related records a handler gets to see at most.
 const RELATED_LIMIT: usize = 100;
 
@@ -102,10 +105,11 @@ impl<'a> TaskContext<'a> {
         }
         let value = serde_json::to_value(work.await?)?;
         let fence = self.task.fence().ok_or_else(lease_lost)?;
+        let now = self.now();
         let doc = [("result".to_owned(), value.clone())].into_iter().collect();
         let commit = Commit {
             task: Some(TaskWrite::Step { key: self.task.key.clone(), fence }),
-            records: vec![RecordWrite::put(key.clone(), doc, Expect::Absent, self.now())],
+            records: vec![RecordWrite::put(key.clone(), doc, Expect::Absent, now).expiring(now + KEEP_STEPS)],
             tasks: Vec::new(),
         };
         match store::commit(&*self.app.store, commit).await {

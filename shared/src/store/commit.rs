@@ -90,6 +90,8 @@ pub struct Patch {
     pub owner: Option<Option<Relation>>,
     /// The new `wake_at`, or its end.
     pub wake_at: Option<Option<Timestamp>>,
+    /// From when it may be removed.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A part of a commit, for saying which one failed.
@@ -125,6 +127,15 @@ impl RecordWrite {
     /// Puts a record without relations.
     pub fn put(key: RecordKey, doc: Doc, expect: Expect, now: Timestamp) -> Self {
         RecordWrite::Put { record: Box::new(Record::new(key, doc, now)), expect }
+    }
+
+    /// The same; a record put by it may be removed at `at`.
+    pub fn expiring(mut self, at: Timestamp) -> Self {
+        match &mut self {
+            RecordWrite::Put { record, .. } => record.expires_at = Some(at),
+            RecordWrite::Patch { patch, .. } => patch.expires_at = Some(at),
+        }
+        self
     }
 
     /// Which record it writes.
@@ -187,6 +198,7 @@ impl Patch {
         if let Some(wake_at) = self.wake_at {
             record.wake_at = wake_at;
         }
+        record.expires_at = self.expires_at.or(record.expires_at);
         record
     }
 }

@@ -71,6 +71,8 @@ pub struct Record {
     pub owner: Option<Relation>,
     /// When the poller must look at it: an event not yet published.
     pub wake_at: Option<Timestamp>,
+    /// When it may be removed, to the second; `None` is never. For what only the machinery needs.
+    pub expires_at: Option<Timestamp>,
     /// When it was first written.
     pub created_at: Timestamp,
     /// When it was last written.
@@ -81,7 +83,17 @@ impl Record {
     /// A new record, of a fresh version, without relations.
     pub fn new(key: RecordKey, doc: Doc, now: Timestamp) -> Self {
         let version = ids::fresh();
-        Self { key, version, doc, parent: None, owner: None, wake_at: None, created_at: now, updated_at: now }
+        Self {
+            key,
+            version,
+            doc,
+            parent: None,
+            owner: None,
+            wake_at: None,
+            expires_at: None,
+            created_at: now,
+            updated_at: now,
+        }
     }
 
     /// Where it stands among what a relation leads to, `{sort}#{id}`: the order of [`super::Store::records`], and what

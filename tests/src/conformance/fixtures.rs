@@ -166,8 +166,7 @@ pub fn step(task: &Task) -> Commit {
 pub fn record(tenant: &Name, fields: &Value) -> Record {
     let key = RecordKey { tenant: tenant.clone(), kind: name("note"), id: fresh().into() };
     let doc: Doc = fields.as_object().expect("fields").clone();
-    let (created_at, updated_at) = (now(), now());
-    Record { key, version: Uuid::new_v4(), doc, parent: None, owner: None, wake_at: None, created_at, updated_at }
+    Record { version: Uuid::new_v4(), ..Record::new(key, doc, now()) }
 }
 
 /// The write that puts `record`.

@@ -15,6 +15,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "a_patch_adds_to_numbers_and_counts_an_absent_one_as_zero", check: |s| Box::pin(adds(s)) },
     Case { name: "a_patch_changes_and_ends_the_owner_and_keeps_the_parent", check: |s| Box::pin(owner(s)) },
     Case { name: "a_patch_changes_and_ends_wake_at", check: |s| Box::pin(wake_at(s)) },
+    Case { name: "a_patch_says_from_when_a_record_may_be_removed", check: |s| Box::pin(expires_at(s)) },
     Case { name: "a_patch_of_an_absent_record_conflicts", check: |s| Box::pin(absent(s)) },
     Case { name: "a_patch_that_expects_a_version_finds_it_or_conflicts", check: |s| Box::pin(version(s)) },
     Case { name: "an_addition_made_again_counts_once", check: |s| Box::pin(repeated(s)) },
@@ -37,6 +38,14 @@ async fn patched(store: &dyn Store, before: &Record, patch: Patch) -> Record {
     assert_eq!((after.created_at, after.updated_at), (before.created_at, at(50)));
     assert_eq!(after.parent, before.parent);
     after
+}
+
+async fn expires_at(store: &dyn Store) {
+    let before = stored(store, record(&tenant(), &json!({}))).await;
+    let expiring = patched(store, &before, Patch { expires_at: Some(at(70)), ..Patch::default() }).await;
+    assert_eq!(expiring.expires_at, Some(at(70)));
+    let still = patched(store, &expiring, setting(&json!({"n": 1}))).await;
+    assert_eq!(still.expires_at, Some(at(70)));
 }
 
 async fn sets(store: &dyn Store) {

@@ -41,6 +41,7 @@ async fn round_trip(store: &dyn Store) {
         parent: Some(Relation { of: id("p|1"), sort: "2026-01-01T00:00:00.000Z".to_owned() }),
         owner: Some(Relation { of: id("o@x"), sort: "ä 1".to_owned() }),
         wake_at: Some(at(3)),
+        expires_at: Some(at(4)),
         created_at: Timestamp::from_millis(1),
         updated_at: at(2),
         ..record(&tenant, &fields)

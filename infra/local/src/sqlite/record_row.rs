@@ -9,8 +9,8 @@ use shared::{
 use super::columns::{Columns, present, text};
 
 const INSERT: &str =
-    "INSERT OR REPLACE INTO records (tenant, kind, id, version, wake_at, created_at, updated_at, parent,
-    parent_sort, owner, owner_sort, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    "INSERT OR REPLACE INTO records (tenant, kind, id, version, wake_at, expires_at, created_at, updated_at, parent,
+    parent_sort, owner, owner_sort, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
 const SELECT: &str = "SELECT * FROM records WHERE tenant = ?1 AND kind = ?2 AND id = ?3";
 
@@ -23,6 +23,7 @@ pub(super) fn put(db: &Connection, record: &Record) -> rusqlite::Result<()> {
         record.key.id.as_str(),
         record.version.as_bytes(),
         record.wake_at.map(|at| at.as_millis()),
+        record.expires_at.map(|at| at.as_millis()),
         record.created_at.as_millis(),
         record.updated_at.as_millis(),
         parent.map(|relation| relation.of.as_str()),
@@ -56,6 +57,7 @@ fn columns(row: &Row<'_>) -> anyhow::Result<Record> {
         key: RecordKey { tenant: present(c.name())?, kind: present(c.name())?, id: present(c.id())? },
         version: present(c.uuid())?,
         wake_at: c.at()?,
+        expires_at: c.at()?,
         created_at: present(c.at())?,
         updated_at: present(c.at())?,
         parent: relation(c.id()?, c.get()?),

@@ -96,3 +96,13 @@ pub(super) fn prune(
         .execute(params![limit, logged_before.as_millis()])?;
     Ok(pruned)
 }
+
+/// Removes at most `limit` records whose `expires_at` has come.
+pub(super) fn prune_records(tables: &Tables<'_>, now: Timestamp, limit: usize) -> rusqlite::Result<usize> {
+    tables
+        .db
+        .prepare_cached(
+            "DELETE FROM records WHERE rowid IN (SELECT rowid FROM records WHERE expires_at <= ?1 LIMIT ?2)",
+        )?
+        .execute(params![now.as_millis(), int(limit as u64)])
+}

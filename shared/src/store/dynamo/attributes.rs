@@ -95,6 +95,13 @@ impl<'a> Fields<'a> {
         self.maybe(name, |value| value.as_n().ok()?.parse().ok().map(Timestamp::from_millis))
     }
 
+    pub(super) fn maybe_seconds(&self, name: &str) -> anyhow::Result<Option<Timestamp>> {
+        self.maybe(name, |value| {
+            let seconds: i64 = value.as_n().ok()?.parse().ok()?;
+            seconds.checked_mul(1000).map(Timestamp::from_millis)
+        })
+    }
+
     pub(super) fn millis(&self, name: &str) -> anyhow::Result<Timestamp> {
         self.maybe_millis(name)?.ok_or_else(|| missing(name))
     }

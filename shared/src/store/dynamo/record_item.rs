@@ -7,11 +7,12 @@
 //! | `doc` | the fields |
 //! | `p`, `ps` / `o`, `os` | indexes `parent` and `owner`: what it leads from, and `{sort}#{id}` |
 //! | `d`, `w` | index `due`: its part, and `wake_at` |
+//! | `ttl_s` | `expires_at` |
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
-    attributes::{Fields, Item, from_doc, from_json, millis, number, text, uuid},
+    attributes::{Fields, Item, from_doc, from_json, millis, number, text, ttl, uuid},
     expression::Expression,
     keys,
 };
@@ -35,6 +36,9 @@ pub(super) fn write(record: &Record) -> Item {
             put(sort, text(values.1));
         }
     }
+    if let Some(at) = record.expires_at {
+        put("ttl_s", ttl(at));
+    }
     if let Some(at) = record.wake_at {
         put("d", text(keys::due_of_record(&record.key)));
         put("w", millis(at));
@@ -53,6 +57,7 @@ pub(super) fn read(item: &Item) -> anyhow::Result<Record> {
         parent: relation(&fields, RelationKind::Parent)?,
         owner: relation(&fields, RelationKind::Owner)?,
         wake_at: fields.maybe_millis("w")?,
+        expires_at: fields.maybe_seconds("ttl_s")?,
         created_at: fields.millis("ca")?,
         updated_at: fields.millis("ua")?,
     })
@@ -80,6 +85,9 @@ pub(super) fn update(key: &RecordKey, patch: Patch, version: uuid::Uuid, at: Tim
     if let Some(wake_at) = patch.wake_at {
         update.put("d", wake_at.map(|_| text(keys::due_of_record(key))));
         update.put("w", wake_at.map(millis));
+    }
+    if let Some(at) = patch.expires_at {
+        update.set("ttl_s", ttl(at));
     }
     update.finish()
 }
@@ -158,11 +166,12 @@ mod tests {
             parent: to("c-1"),
             owner: to("u:2"),
             wake_at: Some(at(77)),
+            expires_at: Some(at(5000)),
             created_at: at(1),
             updated_at: at(2),
         };
         assert_eq!(read(&write(&record)).unwrap(), record);
-        let bare = Record { parent: None, owner: None, wake_at: None, doc: Doc::new(), ..record };
+        let bare = Record { parent: None, owner: None, wake_at: None, expires_at: None, doc: Doc::new(), ..record };
         assert_eq!(read(&write(&bare)).unwrap(), bare);
     }
 
@@ -173,11 +182,12 @@ mod tests {
             add: BTreeMap::from([("visits".to_owned(), 2)]),
             owner: Some(None),
             wake_at: Some(Some(Timestamp::from_millis(9))),
+            expires_at: Some(Timestamp::from_millis(5000)),
         };
         let update = update(&key(), patch, Uuid::from_u128(5), Timestamp::from_millis(8));
         assert_eq!(
             update.text,
-            "SET v = :0, ua = :1, doc.#0 = :2, doc.#2 = if_not_exists(doc.#2, :3) + :4, d = :5, w = :6 \
+            "SET v = :0, ua = :1, doc.#0 = :2, doc.#2 = if_not_exists(doc.#2, :3) + :4, d = :5, w = :6, ttl_s = :7 \
              REMOVE doc.#1, o, os"
         );
         assert_eq!(update.names.get("#2"), Some(&"visits".to_owned()));

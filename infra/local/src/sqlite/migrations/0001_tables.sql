@@ -124,6 +124,7 @@ CREATE TABLE records (
     id          TEXT NOT NULL,
     version     BLOB NOT NULL,
     wake_at     INTEGER,
+    expires_at  INTEGER,
     created_at  INTEGER NOT NULL,
     updated_at  INTEGER NOT NULL,
     parent      TEXT,
@@ -135,5 +136,6 @@ CREATE TABLE records (
 ) STRICT;
 
 CREATE INDEX records_due ON records (wake_at) WHERE wake_at IS NOT NULL;
+CREATE INDEX records_expiring ON records (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX records_parent ON records (tenant, kind, parent, parent_sort || '#' || id) WHERE parent IS NOT NULL;
 CREATE INDEX records_owner ON records (tenant, kind, owner, owner_sort || '#' || id) WHERE owner IS NOT NULL;
