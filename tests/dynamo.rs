@@ -83,6 +83,14 @@ impl Setup {
     }
 
     /// Changes a stored item behind the store's back.
+    /// Removes a task, as TTL does.
+    async fn delete(&self, key: &TaskKey) {
+        for item in self.items(key).await {
+            let key = ["pk", "sk"].map(|part| (part.to_owned(), item[part].clone())).into();
+            self.client.delete_item().table_name(&self.tables.tasks).set_key(Some(key)).send().await.unwrap();
+        }
+    }
+
     async fn put(&self, item: Item) {
         self.client.put_item().table_name(&self.tables.tasks).set_item(Some(item)).send().await.unwrap();
     }

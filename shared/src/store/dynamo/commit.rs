@@ -83,12 +83,14 @@ impl DynamoStore {
         match commit.task {
             Some(TaskWrite::Change { expected, transition }) => {
                 let (task, row) = (transition.task, transition.log);
+                let born = task.created_at;
                 let item = self.task_item(&task, payload::is_apart(&task))?;
                 let condition = Expression::new("v = :expected", [(":expected", uuid(expected))]);
                 let write = self.in_tasks(Action::Put(item), condition);
                 planned.push(Planned { part: Part::Task, version: Some(task.version), write });
                 if let Some(row) = row {
-                    let item = log_item::write(&row, self.config.log_retention).map_err(StoreError::Unavailable)?;
+                    let item =
+                        log_item::write(&row, born, self.config.log_retention).map_err(StoreError::Unavailable)?;
                     let write =
                         Write { table: self.config.log_table.clone(), action: Action::Put(item), condition: absent() };
                     planned.push(Planned { part: Part::Task, version: None, write });

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::attributes::{Item, bytes, number, text};
 use crate::{
+    clock::Timestamp,
     ids::{Id, Name, TaskKey},
     lifecycle::Task,
     store::{Bucket, DueItem, Listing, RecordKey, Related, Relation, RelationKind},
@@ -49,9 +50,26 @@ pub(super) fn record(key: &RecordKey) -> Item {
     item(format!("r#{}#{}#{}", key.tenant, key.kind, key.id), RECORD.to_owned())
 }
 
-/// The key of an action-log row.
-pub(super) fn log(key: &TaskKey, seq: u64) -> Item {
-    HashMap::from([("pk".to_owned(), text(log_pk(key))), ("seq".to_owned(), number(seq))])
+/// How many log rows one life of a task can have.
+const ROWS_PER_LIFE: u64 = 1_000_000;
+
+/// The key of an action-log row. The log outlives its task, and a task of the same idempotency key may follow it: so
+/// the number in the key begins with the second in which its task was made, or the second life's first row would find
+/// its place taken, for ever.
+pub(super) fn log(key: &TaskKey, born: Timestamp, seq: u64) -> Item {
+    let life = u64::try_from(born.as_millis() / 1000).unwrap_or(0);
+    HashMap::from([("pk".to_owned(), text(log_pk(key))), ("seq".to_owned(), number(life * ROWS_PER_LIFE + seq))])
+}
+
+/// A row's `seq`, from the number in its key.
+pub(super) fn log_seq(number: u64) -> u64 {
+    number % ROWS_PER_LIFE
+}
+
+/// The numbers of the rows after `after` in the life that the row of `number` belongs to.
+pub(super) fn log_range(number: u64, after: u64) -> (u64, u64) {
+    let life = number - log_seq(number);
+    (life + after.saturating_add(1).min(ROWS_PER_LIFE), life + ROWS_PER_LIFE - 1)
 }
 
 /// `pk` of a task's action log.

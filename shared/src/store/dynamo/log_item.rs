@@ -8,23 +8,23 @@ use super::{
     attributes::{Fields, Item, from_doc, to_doc, ttl},
     keys,
 };
-use crate::{ids::TaskKey, log::LogEntry};
+use crate::{clock::Timestamp, ids::TaskKey, log::LogEntry};
 
-/// The item of `row`. Tenant and task are in the key.
-pub(super) fn write(row: &LogEntry, retention: Duration) -> anyhow::Result<Item> {
+/// The item of `row` of a task that was made at `born`. Tenant and task are in the key.
+pub(super) fn write(row: &LogEntry, born: Timestamp, retention: Duration) -> anyhow::Result<Item> {
     let Value::Object(mut fields) = serde_json::to_value(row)? else { anyhow::bail!("a row is an object") };
     for in_key in ["tenant", "task", "seq"] {
         fields.remove(in_key);
     }
     let mut item = from_doc(fields);
-    item.extend(keys::log(&row.key, row.seq));
+    item.extend(keys::log(&row.key, born, row.seq));
     item.insert("ttl_s".to_owned(), ttl(row.ended_at + retention));
     Ok(item)
 }
 
 /// Reads what [`write`] wrote.
 pub(super) fn read(key: &TaskKey, mut item: Item) -> anyhow::Result<LogEntry> {
-    let seq: u64 = Fields(&item).integer("seq")?;
+    let seq = keys::log_seq(Fields(&item).integer("seq")?);
     for not_in_row in ["pk", "seq", "ttl_s"] {
         item.remove(not_in_row);
     }
