@@ -27,6 +27,9 @@ use crate::{
 /// The most bytes an item's payload or output may have.
 pub const BODY_BYTES: usize = 256 * 1024;
 
+/// The most bytes a record's document may have: DynamoDB's 400 KiB for an item, less room for keys.
+pub const RECORD_BYTES: usize = 384 * 1024;
+
 /// What one commit may carry: DynamoDB's limit for a transaction, so that every store refuses the same.
 pub const COMMIT_ITEMS: usize = 100;
 

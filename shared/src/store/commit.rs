@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Doc, Record, RecordKey, Relation};
+use super::{COMMIT_BYTES, COMMIT_ITEMS, Doc, RECORD_BYTES, Record, RecordKey, Relation, StoreError};
 use crate::{
     clock::Timestamp,
     ids::TaskKey,
@@ -111,8 +111,30 @@ impl Commit {
         Self { task: Some(TaskWrite::Change { expected, transition: Box::new(transition) }), ..Self::default() }
     }
 
-    /// How many items it touches, the log row included: what [`super::COMMIT_ITEMS`] limits.
-    pub fn items(&self) -> usize {
+    /// Whether it is within [`COMMIT_ITEMS`], [`RECORD_BYTES`] and [`COMMIT_BYTES`]: asked by every store first, so
+    /// that all refuse the same.
+    pub fn fits(&self) -> Result<(), StoreError> {
+        let items = self.items();
+        if items > COMMIT_ITEMS {
+            return Err(StoreError::TooLarge(format!("{items} items in one commit; at most {COMMIT_ITEMS} fit")));
+        }
+        let mut all: usize = self.tasks.iter().map(|task| task.payload.as_str().len()).sum();
+        for write in &self.records {
+            let bytes = write.bytes();
+            if bytes > RECORD_BYTES {
+                let id = &write.key().id;
+                return Err(StoreError::TooLarge(format!("record {id} has {bytes} bytes; at most {RECORD_BYTES} fit")));
+            }
+            all += bytes;
+        }
+        if all > COMMIT_BYTES {
+            return Err(StoreError::TooLarge(format!("{all} bytes in one commit; at most {COMMIT_BYTES} fit")));
+        }
+        Ok(())
+    }
+
+    /// How many items it touches, the log row included.
+    fn items(&self) -> usize {
         let task = match &self.task {
             Some(TaskWrite::Change { transition, .. }) => 1 + usize::from(transition.log.is_some()),
             Some(TaskWrite::Step { .. }) => 1,
@@ -136,6 +158,16 @@ impl RecordWrite {
             RecordWrite::Patch { patch, .. } => patch.expires_at = Some(at),
         }
         self
+    }
+
+    /// About how many bytes it writes.
+    fn bytes(&self) -> usize {
+        let doc = match self {
+            RecordWrite::Put { record, .. } => &record.doc,
+            RecordWrite::Patch { patch, .. } => &patch.set,
+        };
+        // A document's text and its attributes differ by some quotes and lengths.
+        serde_json::to_string(doc).map_or(0, |text| text.len())
     }
 
     /// Which record it writes.

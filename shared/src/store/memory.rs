@@ -72,9 +72,7 @@ impl Tables {
     }
 
     fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
-        if commit.items() > super::COMMIT_ITEMS {
-            return Err(StoreError::TooLarge(format!("{} items in one commit", commit.items())));
-        }
+        commit.fits()?;
         let parts = self.conflicts(&commit);
         if !parts.is_empty() {
             return if self.landed(&commit) { Ok(()) } else { Err(StoreError::Conflict { parts }) };

@@ -3,7 +3,7 @@
 use serde_json::json;
 use shared::{
     lifecycle::Task,
-    store::{self, COMMIT_ITEMS, Commit, Expect, Part, Store, StoreError},
+    store::{self, COMMIT_ITEMS, Commit, Expect, Part, RECORD_BYTES, Store, StoreError},
 };
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "state_log_row_records_and_new_tasks_are_written_together", check: |s| Box::pin(together(s)) },
     Case { name: "a_new_task_that_was_there_keeps_everything_from_being_written", check: |s| Box::pin(known(s)) },
     Case { name: "a_commit_of_a_hundred_items_is_made_and_a_larger_one_refused", check: |s| Box::pin(limit(s)) },
+    Case { name: "more_bytes_than_a_record_or_commit_may_have_are_refused", check: |s| Box::pin(bytes(s)) },
 ];
 
 async fn in_order(store: &dyn Store) {
@@ -69,6 +70,17 @@ async fn known(store: &dyn Store) {
     assert_eq!(log(store, &running.key).await, []);
     assert_eq!(store.record(&note.key).await.unwrap(), None);
     assert_eq!(store::task(store, &unknown.key).await.unwrap(), None);
+}
+
+async fn bytes(store: &dyn Store) {
+    let tenant = tenant();
+    let sized = |bytes: usize| put(&record(&tenant, &json!({"text": "x".repeat(bytes)})), Expect::Absent);
+    store::commit(store, writes(vec![sized(RECORD_BYTES - 100)])).await.unwrap();
+    let (large, many) = (vec![sized(RECORD_BYTES)], (0..12).map(|_| sized(RECORD_BYTES - 100)).collect());
+    for commit in [large, many] {
+        let answer = store::commit(store, writes(commit)).await;
+        assert!(matches!(answer, Err(StoreError::TooLarge(_))), "{answer:?}");
+    }
 }
 
 async fn limit(store: &dyn Store) {

@@ -8,7 +8,7 @@ use shared::{
     ids::TaskKey,
     lifecycle::{Status, Task, Transition},
     log::LogEntry,
-    store::{Bucket, COMMIT_ITEMS, Commit, Inserted, Part, Record, StoreError, TaskWrite},
+    store::{Bucket, Commit, Inserted, Part, Record, StoreError, TaskWrite},
 };
 use uuid::Uuid;
 
@@ -84,8 +84,8 @@ impl<'c> Tables<'c> {
 
     /// Makes one commit.
     pub(super) fn commit(&mut self, commit: &Commit) -> Answer<()> {
-        if commit.items() > COMMIT_ITEMS {
-            return Ok(Err(StoreError::TooLarge(format!("{} items in one commit", commit.items()))));
+        if let Err(too_large) = commit.fits() {
+            return Ok(Err(too_large));
         }
         let before = match self.before(commit)? {
             Ok(before) => before,

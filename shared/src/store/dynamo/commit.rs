@@ -13,7 +13,7 @@ use super::{
 use crate::{
     ids::TaskKey,
     lifecycle::Task,
-    store::{COMMIT_ITEMS, Commit, Expect, Inserted, Part, RecordWrite, StoreError, TaskWrite},
+    store::{Commit, Expect, Inserted, Part, RecordWrite, StoreError, TaskWrite},
 };
 
 /// A part of a commit as it is sent, and the version by which it knows itself again.
@@ -53,9 +53,7 @@ impl DynamoStore {
     }
 
     pub(super) async fn commit_one(&self, commit: Commit) -> Result<(), StoreError> {
-        if commit.items() > COMMIT_ITEMS {
-            return Err(StoreError::TooLarge(format!("{} items in one commit", commit.items())));
-        }
+        commit.fits()?;
         // Before the commit itself: a payload too many dies by its TTL, one too few would be a task lost.
         for task in &commit.tasks {
             if payload::is_apart(task) {
