@@ -5,5 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod conformance;
+pub mod faults;
 pub mod ministack;
 pub mod venv;
+pub mod world;

@@ -141,7 +141,8 @@ impl MemoryQueue {
         self.queues().get(&of).map_or(0, |queue| queue.by_time.len())
     }
 
-    fn next_visible(&self, among: &[QueueName]) -> Option<Timestamp> {
+    /// When the next message of `among` is, or becomes, visible.
+    pub fn next_visible(&self, among: &[QueueName]) -> Option<Timestamp> {
         let queues = self.queues();
         among.iter().filter_map(|name| queues.get(name)?.by_time.first_key_value()).map(|((at, _), _)| *at).min()
     }

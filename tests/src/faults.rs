@@ -1,0 +1,224 @@
+//! A store and a queue that fail on command: at the nth call of a process, counted over both.
+
+use std::{
+    collections::BTreeMap,
+    future::{self, Future},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use shared::{
+    app::App,
+    clock::Timestamp,
+    ids::TaskKey,
+    lifecycle::Task,
+    log::LogEntry,
+    queue::{OutMessage, Queue, QueueError, QueueName},
+    store::{
+        Commit, Due, Inserted, ListQuery, Page, Position, Record, RecordKey, Related, Scope, Stats, Store, StoreError,
+    },
+};
+
+/// What goes wrong at a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The process ends before it.
+    CrashBefore,
+    /// It happens, and the process ends before it hears of that.
+    CrashAfter,
+    /// It does not happen, and says so.
+    Unavailable,
+    /// It happens, and says it did not.
+    LostAnswer,
+    /// It does not happen: too much at once. (A queue is unavailable then.)
+    Busy,
+}
+
+impl Fault {
+    /// Every fault.
+    pub const ALL: [Fault; 5] =
+        [Fault::CrashBefore, Fault::CrashAfter, Fault::Unavailable, Fault::LostAnswer, Fault::Busy];
+}
+
+/// One process's faults, and what it has called.
+#[derive(Default)]
+pub struct Faults {
+    calls: AtomicUsize,
+    crashed: AtomicBool,
+    stepping: bool,
+    plan: Mutex<BTreeMap<usize, Fault>>,
+}
+
+impl Faults {
+    /// `fault` at the `nth` call, from 0.
+    pub fn at(nth: usize, fault: Fault) -> Arc<Self> {
+        Arc::new(Self { plan: Mutex::new([(nth, fault)].into()), ..Self::default() })
+    }
+
+    /// None; but every call waits to be polled once more before it happens, so that others may come in between.
+    pub fn stepping() -> Arc<Self> {
+        Arc::new(Self { stepping: true, ..Self::default() })
+    }
+
+    /// `fault` at the next call.
+    pub fn next(&self, fault: Fault) {
+        self.plan.lock().expect("the plan").insert(self.calls(), fault);
+    }
+
+    /// How many calls there were.
+    pub fn calls(&self) -> usize {
+        self.calls.load(SeqCst)
+    }
+
+    /// Whether the process has ended: whoever drives it must drop it.
+    pub fn crashed(&self) -> bool {
+        self.crashed.load(SeqCst)
+    }
+
+    /// A process like `app`'s with these faults.
+    pub fn around(self: &Arc<Self>, app: &App) -> App {
+        let store = Arc::new(FaultyStore { inner: app.store.clone(), faults: self.clone() });
+        let queue = Arc::new(FaultyQueue { inner: app.queue.clone(), faults: self.clone() });
+        App { store, queue, ..app.clone() }
+    }
+
+    async fn call<T>(&self, call: impl Future<Output = T>, refuse: impl FnOnce(Fault) -> T) -> T {
+        if self.stepping {
+            tokio::task::yield_now().await;
+        }
+        let nth = self.calls.fetch_add(1, SeqCst);
+        let fault = self.plan.lock().expect("the plan").remove(&nth);
+        match fault {
+            None => call.await,
+            Some(Fault::CrashBefore) => self.crash().await,
+            Some(Fault::CrashAfter) => {
+                call.await;
+                self.crash().await
+            }
+            Some(fault @ Fault::LostAnswer) => {
+                call.await;
+                refuse(fault)
+            }
+            Some(fault @ (Fault::Unavailable | Fault::Busy)) => refuse(fault),
+        }
+    }
+
+    async fn crash<T>(&self) -> T {
+        self.crashed.store(true, SeqCst);
+        future::pending().await
+    }
+}
+
+/// See the module.
+pub struct FaultyStore<S: ?Sized> {
+    inner: Arc<S>,
+    faults: Arc<Faults>,
+}
+
+/// See the module.
+pub struct FaultyQueue<Q: ?Sized> {
+    inner: Arc<Q>,
+    faults: Arc<Faults>,
+}
+
+fn store_error(fault: Fault) -> StoreError {
+    match fault {
+        Fault::Busy => StoreError::Busy,
+        _ => StoreError::Unavailable(std::io::Error::other("injected").into()),
+    }
+}
+
+fn queue_error() -> QueueError {
+    QueueError::Unavailable(std::io::Error::other("injected").into())
+}
+
+#[async_trait]
+impl<S: Store + ?Sized> Store for FaultyStore<S> {
+    async fn insert(&self, tasks: Vec<Task>) -> Vec<Result<Inserted, StoreError>> {
+        let count = tasks.len();
+        let refuse = |fault| (0..count).map(|_| Err(store_error(fault))).collect();
+        self.faults.call(self.inner.insert(tasks), refuse).await
+    }
+
+    async fn tasks(&self, keys: &[TaskKey]) -> Vec<Result<Option<Task>, StoreError>> {
+        let refuse = |fault| keys.iter().map(|_| Err(store_error(fault))).collect();
+        self.faults.call(self.inner.tasks(keys), refuse).await
+    }
+
+    async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), StoreError>> {
+        let count = commits.len();
+        let refuse = |fault| (0..count).map(|_| Err(store_error(fault))).collect();
+        self.faults.call(self.inner.commit(commits), refuse).await
+    }
+
+    fn shards(&self) -> u16 {
+        self.inner.shards()
+    }
+
+    async fn due(&self, shard: u16, until: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
+        self.faults.call(self.inner.due(shard, until, limit), |fault| Err(store_error(fault))).await
+    }
+
+    async fn set_aside(&self, due: &Due, until: Timestamp) -> Result<(), StoreError> {
+        self.faults.call(self.inner.set_aside(due, until), |fault| Err(store_error(fault))).await
+    }
+
+    async fn list(
+        &self,
+        query: &ListQuery,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Page<Task, Position>, StoreError> {
+        self.faults.call(self.inner.list(query, after, limit), |fault| Err(store_error(fault))).await
+    }
+
+    async fn log(&self, key: &TaskKey, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
+        self.faults.call(self.inner.log(key, after, limit), |fault| Err(store_error(fault))).await
+    }
+
+    async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
+        self.faults.call(self.inner.record(key), |fault| Err(store_error(fault))).await
+    }
+
+    async fn records(
+        &self,
+        related: &Related,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Record, String>, StoreError> {
+        self.faults.call(self.inner.records(related, after, limit), |fault| Err(store_error(fault))).await
+    }
+
+    async fn stats(&self, scope: &Scope) -> Result<Option<Stats>, StoreError> {
+        self.faults.call(self.inner.stats(scope), |fault| Err(store_error(fault))).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.faults.call(self.inner.check(), |fault| Err(store_error(fault))).await
+    }
+}
+
+#[async_trait]
+impl<Q: Queue + ?Sized> Queue for FaultyQueue<Q> {
+    async fn send(&self, to: QueueName, messages: Vec<OutMessage>) -> Vec<Result<(), QueueError>> {
+        let count = messages.len();
+        let refuse = |_| (0..count).map(|_| Err(queue_error())).collect();
+        self.faults.call(self.inner.send(to, messages), refuse).await
+    }
+
+    async fn hide(&self, on: QueueName, receipt: &str, wait: Duration) -> Result<(), QueueError> {
+        self.faults.call(self.inner.hide(on, receipt, wait), |_| Err(queue_error())).await
+    }
+
+    fn by_arn(&self, arn: &str) -> Option<QueueName> {
+        self.inner.by_arn(arn)
+    }
+
+    async fn check(&self) -> Result<(), QueueError> {
+        self.faults.call(self.inner.check(), |_| Err(queue_error())).await
+    }
+}

@@ -1,0 +1,256 @@
+//! All of Errand in one process under a clock that stands still: what drives it in tests, and what they look at.
+
+use std::{future::Future, pin::pin, sync::Arc, task::Poll, time::Duration};
+
+use aws_lambda_events::{
+    apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse},
+    encodings::Body,
+    sqs::{SqsEvent, SqsMessage},
+};
+use serde_json::{Value, json};
+use shared::{
+    app::App,
+    clock::{Clock, ManualClock, Timestamp},
+    config::Settings,
+    ids::{Id, Name, TaskKey},
+    lifecycle::Task,
+    log::LogEntry,
+    queue::{MemoryQueue, QueueName, Received, TaskMessage},
+    store::{self, Bucket, Filter, ListQuery, Listing, MemoryStore, Record, Related, RelationKind, Store},
+};
+use uuid::Uuid;
+
+/// How long a received message is hidden: as on AWS, far longer than anything here runs.
+pub const VISIBILITY: Duration = Duration::from_secs(5400);
+
+/// See the module.
+#[derive(Clone)]
+pub struct World {
+    /// What time it is.
+    pub clock: Arc<ManualClock>,
+    /// The queues.
+    pub queue: Arc<MemoryQueue>,
+    /// A process without faults.
+    pub app: App,
+}
+
+impl World {
+    /// Empty, on 2026-01-01.
+    pub fn new() -> Self {
+        Self::on(Arc::new(MemoryStore::default()))
+    }
+
+    /// The same on another store.
+    pub fn on(store: Arc<dyn Store>) -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_767_225_600_000)));
+        let queue = Arc::new(MemoryQueue::new(clock.clone()));
+        let settings = Arc::new(Settings::default());
+        Self { app: App { store, queue: queue.clone(), clock: clock.clone(), settings }, clock, queue }
+    }
+
+    /// The instant.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Moves the clock `s` seconds on.
+    pub fn advance(&self, s: u64) {
+        self.clock.advance(Duration::from_secs(s));
+    }
+
+    /// Drives `work` to its end, moving the clock on a second whenever it waits. `None` once `dead` says so.
+    pub async fn run_unless<T>(&self, dead: impl Fn() -> bool, work: impl Future<Output = T>) -> Option<T> {
+        // What waits here waits for the clock, and not for tokio's budget.
+        let mut work = pin!(tokio::task::unconstrained(work));
+        loop {
+            if let Poll::Ready(done) = futures::poll!(work.as_mut()) {
+                return Some(done);
+            }
+            if dead() {
+                return None;
+            }
+            self.advance(1);
+        }
+    }
+
+    /// Drives `work` to its end.
+    pub async fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        self.run_unless(|| false, work).await.unwrap_or_else(|| unreachable!("nothing dies here"))
+    }
+
+    /// Enqueues over HTTP; the task's id.
+    pub async fn enqueue(&self, body: &Value) -> Uuid {
+        let (status, answer) = self.request("POST /v1/tasks", None, body, None).await;
+        assert_eq!(status, 201, "{answer}");
+        id_of(&answer)
+    }
+
+    /// Enqueues a `scripted` task that is due now.
+    pub async fn scripted(&self, payload: &Value) -> Uuid {
+        self.enqueue(&json!({"task_type": "scripted", "payload": payload, "user_id": "u"})).await
+    }
+
+    /// Asks over HTTP: status and answer.
+    pub async fn request(&self, route: &str, id: Option<Uuid>, body: &Value, key: Option<&str>) -> (u16, Value) {
+        request(&self.app, route, id, body, key).await
+    }
+
+    /// Delivers one batch of `queue`, as an event source mapping does. Whether there was anything.
+    pub async fn deliver(&self, queue: QueueName) -> bool {
+        let batch = if queue == QueueName::Long { 1 } else { 10 };
+        let received = self.queue.receive(queue, batch, VISIBILITY);
+        let any = !received.is_empty();
+        self.run(process(&self.app, &self.queue, queue, received)).await;
+        any
+    }
+
+    /// Delivers until no work queue shows anything.
+    pub async fn deliver_all(&self) {
+        let mut any = true;
+        while any {
+            any = false;
+            for queue in QueueName::WORK {
+                any |= self.deliver(queue).await;
+            }
+        }
+    }
+
+    /// Polls once.
+    pub async fn poll(&self) {
+        self.run(poller::handle(&self.app, None)).await;
+    }
+
+    /// Delivers, polls and moves the clock to whatever comes next until nothing is left to come.
+    pub async fn drain(&self) {
+        for _ in 0..2_000 {
+            self.deliver_all().await;
+            self.poll().await;
+            let now = self.now();
+            match self.next().await {
+                None => return,
+                Some(at) if at > now => self.clock.set(at),
+                Some(_) => {}
+            }
+        }
+        panic!("never quiet: {:#?}", self.tasks().await);
+    }
+
+    /// When the next message or due item comes.
+    pub async fn next(&self) -> Option<Timestamp> {
+        let mut next = self.queue.next_visible(&QueueName::WORK);
+        for shard in 0..self.app.store.shards() {
+            let due = self.app.store.due(shard, Timestamp::from_millis(i64::MAX), 1).await.expect("due");
+            next = next.into_iter().chain(due.first().map(|due| due.wake_at)).min();
+        }
+        next
+    }
+
+    /// Every task of the default queue.
+    pub async fn tasks(&self) -> Vec<Task> {
+        let mut all = Vec::new();
+        for bucket in Bucket::ALL {
+            let listing = Listing::Queue { project: Name::default(), queue: Name::default(), bucket };
+            let query = ListQuery { tenant: Name::default(), listing, filter: Filter::default() };
+            all.extend(self.app.store.list(&query, None, 10_000).await.expect("list").items);
+        }
+        all
+    }
+
+    /// One task.
+    pub async fn task(&self, id: Uuid) -> Task {
+        store::task(&*self.app.store, &key(id)).await.expect("task").expect("it is there")
+    }
+
+    /// Its action log.
+    pub async fn log(&self, id: Uuid) -> Vec<LogEntry> {
+        self.app.store.log(&key(id), 0, 10_000).await.expect("log").items
+    }
+
+    /// The records of `kind` that belong to `of`.
+    pub async fn records(&self, kind: &'static str, by: RelationKind, of: &str) -> Vec<Record> {
+        let of = Id::new(of).expect("an id");
+        let related = Related { tenant: Name::default(), kind: Name::of(kind), by, of, newest_first: false };
+        self.app.store.records(&related, None, 10_000).await.expect("records").items
+    }
+
+    /// How often a scripted task with this `mark` left its effect behind.
+    pub async fn marks(&self, mark: &str) -> usize {
+        self.records("scripted", RelationKind::Parent, mark).await.len()
+    }
+
+    /// What was published, oldest first.
+    pub async fn events(&self) -> Vec<Value> {
+        let page = shared::outbox::published(&self.app, &Name::default(), None, 10_000).await.expect("events");
+        page.items.iter().map(|event| serde_json::to_value(event).expect("JSON")).collect()
+    }
+
+    /// Takes everything off the dead-letter queue.
+    pub fn take_letters(&self) -> Vec<TaskMessage> {
+        let letters = self.queue.receive(QueueName::DeadLetter, usize::MAX, VISIBILITY);
+        for letter in &letters {
+            self.queue.delete(QueueName::DeadLetter, &letter.receipt);
+        }
+        letters.iter().map(|letter| serde_json::from_str(&letter.body).expect("a dead letter")).collect()
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The default tenant's task `id`.
+pub fn key(id: Uuid) -> TaskKey {
+    TaskKey { tenant: Name::default(), id }
+}
+
+/// The `id` in an answer.
+pub fn id_of(answer: &Value) -> Uuid {
+    let id = answer["id"].as_str().and_then(|id| Uuid::try_parse(id).ok());
+    id.unwrap_or_else(|| panic!("no id in {answer}"))
+}
+
+/// Asks `app` over HTTP: status and answer.
+pub async fn request(app: &App, route: &str, id: Option<Uuid>, body: &Value, key: Option<&str>) -> (u16, Value) {
+    let mut event = ApiGatewayV2httpRequest::default();
+    event.route_key = Some(route.to_owned());
+    event.path_parameters = id.into_iter().map(|id| ("id".to_owned(), id.to_string())).collect();
+    event.headers = key
+        .into_iter()
+        .map(|key| (http::HeaderName::from_static("idempotency-key"), key.parse().expect("a header")))
+        .collect();
+    event.body = (!body.is_null()).then(|| body.to_string());
+    let response = match route {
+        "POST /v1/tasks" | "POST /v1/tasks/batch" => enqueue::http(app, event).await,
+        get if get.starts_with("GET ") => status::http(app, event).await,
+        _ => control::http(app, event).await,
+    };
+    read(&response)
+}
+
+fn read(response: &ApiGatewayV2httpResponse) -> (u16, Value) {
+    let Some(Body::Text(body)) = &response.body else { panic!("no body: {response:?}") };
+    (u16::try_from(response.status_code).expect("a status"), serde_json::from_str(body).expect("JSON"))
+}
+
+/// Has `app` process messages received from `from`, and deletes those it does not want again.
+pub async fn process(app: &App, queue: &MemoryQueue, from: QueueName, received: Vec<Received>) {
+    let mut event = SqsEvent::default();
+    event.records = received.iter().map(|message| sqs(from, message)).collect();
+    let failures = process_task::handle(app, event, None).await.batch_item_failures;
+    for message in received {
+        if !failures.iter().any(|failure| failure.item_identifier == message.id) {
+            queue.delete(from, &message.receipt);
+        }
+    }
+}
+
+fn sqs(from: QueueName, received: &Received) -> SqsMessage {
+    let mut message = SqsMessage::default();
+    message.message_id = Some(received.id.clone());
+    message.receipt_handle = Some(received.receipt.clone());
+    message.body = Some(received.body.clone());
+    message.event_source_arn = Some(MemoryQueue::arn(from));
+    message
+}
