@@ -3,6 +3,7 @@
 #![cfg(test)] // always so here; it tells clippy that helpers too are test code
 
 mod dynamo;
+mod endings;
 mod sqlite;
 mod sqs;
 mod stores;

@@ -5,7 +5,7 @@ use crate::{
     effects::{Compiled, Effect, OnConflict, compile},
     handlers::{TaskContext, TaskInput},
     ids,
-    lifecycle::{Event, Rejected, Task, Transition, apply},
+    lifecycle::{Event, Rejected, Task, apply},
     notify::notify,
     store::{self, Commit, Part, StoreError},
 };
@@ -53,20 +53,39 @@ impl With {
         self.effects.push(effect);
         self
     }
+
+    /// What goes with the change of `task` into `changed`.
+    async fn effects(&self, app: &App, task: &Task, changed: &Task) -> Vec<Effect> {
+        let mut effects = self.effects.clone();
+        let ends = !task.status().is_ended() && changed.status().is_ended();
+        if self.what_ends
+            && ends
+            && let Ok(input) = TaskInput::stored(&task.task_type, &task.payload)
+        {
+            // One of a type that nobody knows must be able to end, too.
+            let ended = input.handler().ended(&TaskContext::new(app, task)).await;
+            effects.extend(ended.into_iter().map(Effect::or_skip));
+        }
+        effects
+    }
 }
 
 /// Applies `event` to `task` and commits the result with its effects, on the version at hand. Where another version
 /// is in the way, reads and applies again, at most five times; so only `apply` ever says `LeaseLost`. Then sends
 /// the messages of follow-up tasks; their own `wake_at` covers a crash in between.
-pub async fn change(app: &App, task: &Task, event: Event, mut with: With) -> Result<Task, ChangeError> {
+pub async fn change(app: &App, task: &Task, event: Event, with: With) -> Result<Task, ChangeError> {
     let mut newer = None;
+    let mut left = None;
     let mut tries = 0;
     loop {
         let task = newer.as_ref().unwrap_or(task);
         let now = app.clock.now();
         let mut transition = apply(task, event.clone(), now)?;
         transition.task.version = ids::fresh();
-        let effects = effects(app, task, &transition, &with).await;
+        let effects = match left.take() {
+            Some(effects) => effects,
+            None => with.effects(app, task, &transition.task).await,
+        };
         let compiled = compile(&effects, &task.key.tenant, now);
         if let Some(row) = &mut transition.log {
             row.effects = effects.iter().map(Effect::describe).collect();
@@ -93,24 +112,10 @@ pub async fn change(app: &App, task: &Task, event: Event, mut with: With) -> Res
             newer = Some(store::task(&*app.store, &task.key).await?.ok_or(ChangeError::Gone)?);
         } else {
             let skip = resolve(app, &effects, &compiled, &parts).await?;
-            // What the handler says ends with the task, beyond these, it says anew on fresh data.
-            let mut nth = 0..;
-            with.effects.retain(|_| nth.next().is_none_or(|n| !skip.contains(&n)));
+            let kept = effects.into_iter().enumerate().filter(|(place, _)| !skip.contains(place));
+            left = Some(kept.map(|(_, effect)| effect).collect());
         }
     }
-}
-
-async fn effects(app: &App, task: &Task, transition: &Transition, with: &With) -> Vec<Effect> {
-    let mut effects = with.effects.clone();
-    if with.what_ends
-        && transition.task.status().is_ended()
-        && let Ok(input) = TaskInput::stored(&task.task_type, &task.payload)
-    {
-        // One of a type that nobody knows must be able to end, too.
-        let ended = input.handler().ended(&TaskContext::new(app, task)).await;
-        effects.extend(ended.into_iter().map(Effect::or_skip));
-    }
-    effects
 }
 
 /// The places of the effects to drop, if all that failed may be dropped.

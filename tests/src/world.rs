@@ -1,6 +1,12 @@
 //! All of Errand in one process under a clock that stands still: what drives it in tests, and what they look at.
 
-use std::{future::Future, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    future::Future,
+    pin::pin,
+    sync::{Arc, Mutex},
+    task::Poll,
+    time::Duration,
+};
 
 use aws_lambda_events::{
     apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse},
@@ -12,11 +18,16 @@ use shared::{
     app::App,
     clock::{Clock, ManualClock, Timestamp},
     config::Settings,
+    domain::{Entity, Stored},
+    effects::Relations,
     ids::{Id, Name, TaskKey},
     lifecycle::Task,
     log::LogEntry,
     queue::{MemoryQueue, QueueName, Received, TaskMessage},
-    store::{self, Bucket, Filter, ListQuery, Listing, MemoryStore, Record, Related, RelationKind, Store},
+    store::{
+        self, Bucket, Commit, Expect, Filter, ListQuery, Listing, MemoryStore, Record, RecordKey, RecordWrite, Related,
+        RelationKind, Store,
+    },
 };
 use uuid::Uuid;
 
@@ -32,6 +43,7 @@ pub struct World {
     pub queue: Arc<MemoryQueue>,
     /// A process without faults.
     pub app: App,
+    letters: Arc<Mutex<Vec<TaskMessage>>>,
 }
 
 impl World {
@@ -45,7 +57,12 @@ impl World {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_767_225_600_000)));
         let queue = Arc::new(MemoryQueue::new(clock.clone()));
         let settings = Arc::new(Settings::default());
-        Self { app: App { store, queue: queue.clone(), clock: clock.clone(), settings }, clock, queue }
+        Self {
+            app: App { store, queue: queue.clone(), clock: clock.clone(), settings },
+            clock,
+            queue,
+            letters: Arc::default(),
+        }
     }
 
     /// The instant.
@@ -184,13 +201,41 @@ impl World {
         page.items.iter().map(|event| serde_json::to_value(event).expect("JSON")).collect()
     }
 
-    /// Takes everything off the dead-letter queue.
-    pub fn take_letters(&self) -> Vec<TaskMessage> {
-        let letters = self.queue.receive(QueueName::DeadLetter, usize::MAX, VISIBILITY);
-        for letter in &letters {
+    /// Every dead letter so far.
+    pub fn letters(&self) -> Vec<TaskMessage> {
+        let mut letters = self.letters.lock().expect("the letters");
+        for letter in self.queue.receive(QueueName::DeadLetter, usize::MAX, VISIBILITY) {
             self.queue.delete(QueueName::DeadLetter, &letter.receipt);
+            letters.push(serde_json::from_str(&letter.body).expect("a dead letter"));
         }
-        letters.iter().map(|letter| serde_json::from_str(&letter.body).expect("a dead letter")).collect()
+        letters.clone()
+    }
+
+    /// Puts a record there.
+    pub async fn put<E: Entity>(&self, id: &str, entity: &E) {
+        let id = Id::new(id).expect("an id");
+        let Relations { parent, owner } = entity.relations(&self.now().to_string());
+        let key = RecordKey { tenant: Name::default(), kind: E::kind(), id };
+        let record = Box::new(Record { parent, owner, ..Record::new(key, entity.doc(), self.now()) });
+        let put = RecordWrite::Put { record, expect: Expect::Any };
+        let commit = Commit { records: vec![put], ..Commit::default() };
+        store::commit(&*self.app.store, commit).await.expect("a record");
+    }
+
+    /// A record, if it is there.
+    pub async fn get<E: Entity>(&self, id: &str) -> Option<E> {
+        let key = RecordKey { tenant: Name::default(), kind: E::kind(), id: Id::new(id).expect("an id") };
+        let record = self.app.store.record(&key).await.expect("a record");
+        record.map(|record| Stored::read(record).expect("fields of its kind").value)
+    }
+
+    /// Loses every message that is visible now.
+    pub fn lose_messages(&self) {
+        for queue in QueueName::WORK {
+            for message in self.queue.receive(queue, usize::MAX, VISIBILITY) {
+                self.queue.delete(queue, &message.receipt);
+            }
+        }
     }
 }
 
