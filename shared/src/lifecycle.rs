@@ -8,6 +8,9 @@ mod state;
 mod task;
 mod wake;
 
+#[cfg(test)]
+mod table_test;
+
 pub use accept::NewTask;
 pub use apply::{Transition, apply};
 pub use event::{Event, Fence, Rejected, Report, Settlement};

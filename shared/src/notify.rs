@@ -40,16 +40,15 @@ pub async fn notify(app: &App, tasks: &[Task]) -> Vec<bool> {
 /// Sends the dead letter that a failed task owes, then notes it. What does not work here is tried again by the
 /// poller, until it is noted: sent at least once.
 pub(crate) async fn dead_letter(app: &App, task: &Task) {
-    let (State::Failed { failure }, Some(ended_at), None) = (&task.state, task.ended_at, task.dead_lettered_at) else {
-        return;
-    };
+    let (State::Failed { failure }, None) = (&task.state, task.dead_lettered_at) else { return };
     let letter = OutMessage::dead_letter(task, &failure.message);
     let sent: Result<(), QueueError> = app.queue.send(QueueName::DeadLetter, vec![letter]).await.into_iter().collect();
     if let Err(error) = sent {
         warn!(task.id = %task.key.id, error = %chain(&error), "a dead letter was not sent; the poller will send it");
         return;
     }
-    if let Err(error) = change(app, task, Event::DeadLettered { ended_at }, With::what_ends()).await {
+    let noted = Event::DeadLettered { redrives: task.redrives };
+    if let Err(error) = change(app, task, noted, With::what_ends()).await {
         warn!(task.id = %task.key.id, error = %chain(&error), "a sent dead letter was not noted; it may be sent again");
     }
 }

@@ -56,7 +56,7 @@ async fn a_failed_task_stays_until_its_dead_letter_is_sent() {
     let running = change(&store, &pending, claimed(&pending, at(1))).await;
     let ended = change(&store, &running, failed(&running, at(2))).await;
     assert_eq!(store.prune(at(9), now(), 9).await.unwrap().tasks, 0);
-    change(&store, &ended, changed(&ended, Event::DeadLettered { ended_at: at(2) }, at(3))).await;
+    change(&store, &ended, changed(&ended, Event::DeadLettered { redrives: 0 }, at(3))).await;
     assert_eq!(store.prune(at(9), now(), 9).await.unwrap().tasks, 1);
     assert_eq!(store.stats(&Scope::All).await.unwrap(), Some(Stats::default()));
 }

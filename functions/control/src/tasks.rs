@@ -6,11 +6,11 @@ use serde::Deserialize;
 use shared::{
     api::{Answer, ApiError, Request, TaskView},
     app::App,
-    change::{ChangeError, With, change},
+    change::{With, change},
     clock::Timestamp,
     effects::Effect,
     ids::{self, Id, Name},
-    lifecycle::{ERROR_BYTES, Event, Rejected, Status, Task},
+    lifecycle::{ERROR_BYTES, Event, Status, Task},
     notify::notify,
     store::{self, RecordKey},
 };
@@ -68,17 +68,15 @@ pub(crate) async fn retry(app: &App, request: &Request) -> Result<Answer, ApiErr
 pub(crate) async fn process(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let body: Process = request.json()?;
     let task = found(app, request).await?;
-    let now = app.clock.now();
-    if let Some(run_at) = task.run_at().filter(|at| *at > now && !body.force) {
-        return Err(ChangeError::Rejected(Rejected::NotDue(run_at)).into());
-    }
-    operate(app, request, &task, Event::Reschedule { run_at: now, by: request.caller.principal.clone() }).await
+    let by = request.caller.principal.clone();
+    let event = Event::Reschedule { run_at: app.clock.now(), by, if_due: !body.force };
+    operate(app, request, &task, event).await
 }
 
 /// `POST /v1/tasks/{id}/reschedule {run_at}`.
 pub(crate) async fn reschedule(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let Reschedule { run_at } = request.json()?;
-    let event = Event::Reschedule { run_at, by: request.caller.principal.clone() };
+    let event = Event::Reschedule { run_at, by: request.caller.principal.clone(), if_due: false };
     operate(app, request, &found(app, request).await?, event).await
 }
 

@@ -32,8 +32,8 @@ pub fn apply(task: &Task, event: Event, now: Timestamp) -> Result<Transition, Re
         (State::Pending { run_at, .. }, Event::Claim { worker }) => change.claim(*run_at, worker),
         (State::Running { lease_expires_at, .. }, Event::Claim { .. }) => Err(Rejected::Held(*lease_expires_at)),
 
-        (State::Running { started_at, worker, .. }, Event::Renew { fence }) => {
-            change.renew(*worker, *started_at, fence)
+        (State::Running { started_at, worker, lease_expires_at }, Event::Renew { fence }) => {
+            change.renew(*worker, *started_at, *lease_expires_at, fence)
         }
         (State::Running { started_at, .. }, Event::Settle { fence, settlement, report }) => {
             change.settle(*started_at, fence, settlement, report)
@@ -56,7 +56,7 @@ pub fn apply(task: &Task, event: Event, now: Timestamp) -> Result<Transition, Re
         (State::Pending { run_at, .. }, Event::Notify) => change.notify(*run_at),
         (State::Running { lease_expires_at, .. }, Event::Notify) => Err(Rejected::Held(*lease_expires_at)),
 
-        (State::Failed { .. }, Event::DeadLettered { ended_at }) => change.dead_lettered(ended_at),
+        (State::Failed { .. }, Event::DeadLettered { redrives }) => change.dead_lettered(redrives),
         (
             State::Pending { .. }
             | State::Running { .. }
@@ -74,7 +74,10 @@ pub fn apply(task: &Task, event: Event, now: Timestamp) -> Result<Transition, Re
             change.cancel(Some(*started_at), reason, by)
         }
 
-        (State::Pending { .. }, Event::Reschedule { run_at, by }) => change.reschedule(run_at, by),
+        (State::Pending { run_at: at, .. }, Event::Reschedule { if_due: true, .. }) if *at > now => {
+            Err(Rejected::NotDue(*at))
+        }
+        (State::Pending { .. }, Event::Reschedule { run_at, by, .. }) => change.reschedule(run_at, by),
         (State::Running { lease_expires_at, .. }, Event::Reschedule { .. }) => Err(Rejected::Held(*lease_expires_at)),
 
         (
@@ -130,10 +133,10 @@ impl Change<'_> {
         self.done()
     }
 
-    fn renew(mut self, worker: Uuid, started_at: Timestamp, fence: Fence) -> Applied {
+    fn renew(mut self, worker: Uuid, started_at: Timestamp, promised: Timestamp, fence: Fence) -> Applied {
         self.check(fence)?;
-        // Not `now` alone: a clock set back must not shorten a lease that was promised.
-        let lease_expires_at = self.now.max(started_at) + super::lease(self.task.timeout_s);
+        // A clock set back must not shorten a lease that was promised.
+        let lease_expires_at = promised.max(self.now + super::lease(self.task.timeout_s));
         self.task.state = State::Running { lease_expires_at, worker, started_at };
         self.task.wake_at = Some(lease_expires_at);
         self.done()
@@ -220,8 +223,8 @@ impl Change<'_> {
         self.done()
     }
 
-    fn dead_lettered(mut self, ended_at: Timestamp) -> Applied {
-        if self.task.ended_at != Some(ended_at) || self.task.dead_lettered_at.is_some() {
+    fn dead_lettered(mut self, redrives: u32) -> Applied {
+        if self.task.redrives != redrives || self.task.dead_lettered_at.is_some() {
             return Err(Rejected::Ended(Status::Failed));
         }
         self.task.dead_lettered_at = Some(self.now);

@@ -96,10 +96,10 @@ pub enum Event {
     },
     /// The poller has sent a message for it.
     Notify,
-    /// The dead letter of its failure at `ended_at` was sent.
+    /// The dead letter of its failure was sent.
     DeadLettered {
-        /// `ended_at` of the failure it speaks of.
-        ended_at: Timestamp,
+        /// `redrives` of the failure it speaks of: each drive fails at most once. (Two failures may have one time.)
+        redrives: u32,
     },
     /// It waited too long.
     Expire {
@@ -119,6 +119,8 @@ pub enum Event {
         run_at: Timestamp,
         /// Who.
         by: String,
+        /// Only if its time has come.
+        if_due: bool,
     },
     /// Somebody sets an ended task going again.
     Redrive {

@@ -32,7 +32,7 @@ async fn rescheduled(store: &dyn Store, n: u64) -> (Task, Vec<LogEntry>) {
     let mut task = insert(store, task(&tenant())).await;
     let mut rows = Vec::new();
     for s in 1..=n {
-        let event = Event::Reschedule { run_at: at(s), by: "me".to_owned() };
+        let event = Event::Reschedule { run_at: at(s), by: "me".to_owned(), if_due: false };
         let transition = changed(&task, event, at(s));
         task = logged(store, &task, transition, &mut rows).await;
     }

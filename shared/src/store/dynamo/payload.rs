@@ -153,7 +153,7 @@ mod tests {
         assert!(must_be_put_again(&late, retention));
         assert!(kept_until(&late, retention) >= at(20) + retention + TTL_LAG);
 
-        let moved = after(&task(at(0)), Event::Reschedule { run_at: at(300), by: "me".into() }, at(1));
+        let moved = after(&task(at(0)), Event::Reschedule { run_at: at(300), by: "me".into(), if_due: false }, at(1));
         assert!(must_be_put_again(&moved, retention));
         assert_eq!(kept_until(&moved, retention), at(337));
         let redriven = after(&late, Event::Redrive { note: None, by: "me".into(), failed_at: None }, at(49));
