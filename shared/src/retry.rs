@@ -68,7 +68,9 @@ pub fn after_failure(
     jitter: f64,
     now: Timestamp,
 ) -> Next {
-    let same_before = task.last_errors.iter().rev().take_while(|e| e.message == failure.message).count();
+    // Errors of an earlier drive are remembered too, but do not count: somebody wanted another try.
+    let in_this_drive = task.last_errors.iter().rev().take(task.failures as usize);
+    let same_before = in_this_drive.take_while(|e| e.message == failure.message).count();
     let stuck = policy.stop_on_same_failure && same_before + 1 >= SAME_FAILURES;
     if !task.may_retry() || stuck {
         return Next::GiveUp;
@@ -88,7 +90,14 @@ pub fn after_loss(losses: u32, jitter: f64) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
+    use crate::{
+        ids::{Name, TaskKey},
+        json::Json,
+        lifecycle::{FailureKind, NewTask},
+    };
 
     #[test]
     fn the_default_waits_are_one_two_and_four_minutes() {
@@ -104,6 +113,52 @@ mod tests {
         assert_eq!(policy.backoff(1, -1.0), Duration::from_secs(54));
         assert_eq!(policy.backoff(40, 1.0), policy.cap);
         assert_eq!(policy.backoff(9, 0.0), Duration::from_secs(256 * 60));
+    }
+
+    fn task(failures: u32, last_errors: &[&str]) -> Task {
+        let key = TaskKey { tenant: Name::default(), id: Uuid::nil() };
+        let new = NewTask::of_type(key, Name::of("scripted"), Json::default(), "me".into(), Timestamp::default());
+        let last_errors = last_errors.iter().map(|text| failure(text)).collect();
+        Task { failures, last_errors, ..Task::accept(new, Uuid::nil(), Timestamp::default()) }
+    }
+
+    fn failure(message: &str) -> Failure {
+        Failure::new(FailureKind::Handler, message, Timestamp::default(), 1)
+    }
+
+    /// The wait in seconds after a failure that says `no`, if there is another try.
+    fn wait(task: &Task, policy: &RetryPolicy, after_s: Option<u64>) -> Option<u64> {
+        let now = Timestamp::from_millis(5_000);
+        match after_failure(task, &failure("no"), policy, after_s.map(Duration::from_secs), 0.0, now) {
+            Next::RetryAt(at) => Some(at.since(now).as_secs()),
+            Next::GiveUp => None,
+        }
+    }
+
+    #[test]
+    fn a_task_is_tried_again_while_retries_are_left() {
+        let policy = RetryPolicy::default();
+        let waits: Vec<_> = (0..=4).map(|failures| wait(&task(failures, &[]), &policy, None)).collect();
+        assert_eq!(waits, [Some(60), Some(120), Some(240), None, None]);
+        assert_eq!(wait(&Task { max_retries: 0, ..task(0, &[]) }, &policy, None), None, "0 is 0");
+        assert_eq!(wait(&Task { max_retries: 0, ..task(0, &[]) }, &policy, Some(5)), None);
+    }
+
+    #[test]
+    fn what_a_failure_asks_for_overrides_the_policy_up_to_its_cap() {
+        let policy = RetryPolicy::default();
+        assert_eq!(wait(&task(2, &[]), &policy, Some(5)), Some(5));
+        assert_eq!(wait(&task(0, &[]), &policy, Some(7 * 3600)), Some(6 * 3600));
+    }
+
+    #[test]
+    fn the_same_failure_three_times_in_a_row_ends_a_task_whose_type_says_so() {
+        let stops = RetryPolicy { stop_on_same_failure: true, ..RetryPolicy::default() };
+        assert_eq!(wait(&task(2, &["no", "no"]), &stops, None), None);
+        assert_eq!(wait(&task(2, &["no", "no"]), &RetryPolicy::default(), None), Some(240));
+        assert_eq!(wait(&task(2, &["no", "other"]), &stops, None), Some(240), "not in a row");
+        assert_eq!(wait(&task(1, &["no"]), &stops, None), Some(120), "only twice");
+        assert_eq!(wait(&task(0, &["no", "no", "no"]), &stops, None), Some(60), "in an earlier drive");
     }
 
     #[test]
