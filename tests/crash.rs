@@ -1,8 +1,9 @@
 //! A process may end before or after any one of its calls: nothing is lost, nothing happens twice.
 
-use std::{cell::Cell, collections::BTreeSet, future::Future};
+use std::{cell::Cell, future::Future};
 
 use integration_tests::{
+    accounts::everything_is_accounted_for,
     faults::{Fault, Faults},
     world::{VISIBILITY, World, process, request},
 };
@@ -11,11 +12,9 @@ use shared::{
     app::App,
     domain::User,
     lifecycle::{Priority, Status, Task},
-    log::{LogKind, Outcome},
+    log::LogKind,
     queue::QueueName,
-    store::RelationKind,
 };
-use uuid::Uuid;
 
 /// A run with more calls than this has no end.
 const MOST_CALLS: usize = 60;
@@ -46,59 +45,6 @@ async fn at_every_call<P: Future<Output = World>>(
             }
             assert!(nth + 1 < MOST_CALLS, "it never came to its end");
         }
-    }
-}
-
-/// What must hold of every quiet world, whatever happened in it.
-async fn everything_is_accounted_for(world: &World) {
-    let letters: BTreeSet<(Uuid, u32)> =
-        world.letters().into_iter().map(|letter| (letter.key.id, letter.executions.unwrap_or_default())).collect();
-    let tasks = world.tasks().await;
-    for task in &tasks {
-        assert!(task.status().is_ended(), "not ended: {task:#?}");
-        assert_eq!(task.wake_at, None, "something is still owed: {task:#?}");
-        if task.status() == Status::Failed {
-            assert!(letters.contains(&(task.key.id, task.executions)), "no dead letter: {task:#?}");
-        }
-        the_log_is_complete(world, task).await;
-        effects_are_exactly_once(world, task, &tasks).await;
-    }
-}
-
-async fn the_log_is_complete(world: &World, task: &Task) {
-    let log = world.log(task.key.id).await;
-    let seqs: Vec<u64> = log.iter().map(|row| row.seq).collect();
-    assert_eq!(seqs, (1..=task.log_seq).collect::<Vec<_>>(), "{log:#?}");
-    let executions: Vec<u32> =
-        log.iter().filter(|row| row.kind == LogKind::Execution).map(|row| row.execution).collect();
-    assert_eq!(executions, (1..=task.executions).collect::<Vec<_>>(), "one row for each execution: {log:#?}");
-    let ends = log.iter().filter(|row| ends_a_task(row.outcome)).count();
-    assert_eq!(ends, 1 + task.redrives as usize, "one end for each drive: {log:#?}");
-}
-
-fn ends_a_task(outcome: Outcome) -> bool {
-    matches!(outcome, Outcome::Completed | Outcome::Failed | Outcome::Cancelled | Outcome::Blocked)
-}
-
-/// A completed task's effects are there once, any other's not at all.
-async fn effects_are_exactly_once(world: &World, task: &Task, all: &[Task]) {
-    let payload: Value = task.payload.parse().expect("JSON");
-    let expected = usize::from(task.status() == Status::Completed);
-    let once = |what: &str, found: usize| assert_eq!(found, expected, "{what} of {task:#?}");
-    if let Some(mark) = payload["mark"].as_str() {
-        let marks = world.records("scripted", RelationKind::Parent, mark).await;
-        once("marks", marks.iter().filter(|mark| mark.doc["task"] == json!(task.key.id)).count());
-    }
-    if payload["credit"].is_i64() {
-        let credits = world.records("credit_event", RelationKind::Parent, "u").await;
-        once("credits", credits.iter().filter(|credit| credit.key.id.as_str() == task.key.id.to_string()).count());
-    }
-    if payload["publish"].is_string() {
-        let events = world.events().await;
-        once("events", events.iter().filter(|event| event["subject"] == json!(task.key.id)).count());
-    }
-    if payload["then"].is_object() {
-        once("follow-ups", all.iter().filter(|other| other.parent_id == Some(task.key.id)).count());
     }
 }
 

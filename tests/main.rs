@@ -5,6 +5,7 @@
 mod crash;
 mod dynamo;
 mod endings;
+mod interleavings;
 mod sqlite;
 mod sqs;
 mod stores;

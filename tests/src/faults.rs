@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
+    task::{Poll, Waker},
     time::Duration,
 };
 
@@ -50,6 +51,7 @@ pub struct Faults {
     calls: AtomicUsize,
     crashed: AtomicBool,
     stepping: bool,
+    waiting: Mutex<Vec<Waker>>,
     plan: Mutex<BTreeMap<usize, Fault>>,
 }
 
@@ -59,9 +61,14 @@ impl Faults {
         Arc::new(Self { plan: Mutex::new([(nth, fault)].into()), ..Self::default() })
     }
 
-    /// None; but every call waits to be polled once more before it happens, so that others may come in between.
+    /// None; but every call waits for [`Faults::go`] before it happens, so that others may come in between.
     pub fn stepping() -> Arc<Self> {
         Arc::new(Self { stepping: true, ..Self::default() })
+    }
+
+    /// Lets the calls that wait now happen when the process is polled next.
+    pub fn go(&self) {
+        self.waiting.lock().expect("the waiting").drain(..).for_each(Waker::wake);
     }
 
     /// `fault` at the next call.
@@ -88,7 +95,15 @@ impl Faults {
 
     async fn call<T>(&self, call: impl Future<Output = T>, refuse: impl FnOnce(Fault) -> T) -> T {
         if self.stepping {
-            tokio::task::yield_now().await;
+            let mut waited = false;
+            future::poll_fn(|context| {
+                if std::mem::replace(&mut waited, true) {
+                    return Poll::Ready(());
+                }
+                self.waiting.lock().expect("the waiting").push(context.waker().clone());
+                Poll::Pending
+            })
+            .await;
         }
         let nth = self.calls.fetch_add(1, SeqCst);
         let fault = self.plan.lock().expect("the plan").remove(&nth);

@@ -4,6 +4,7 @@
 // All of this is test code, though Clippy knows only functions marked `#[test]` as such.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub mod accounts;
 pub mod conformance;
 pub mod faults;
 pub mod ministack;
