@@ -6,6 +6,7 @@ mod crash;
 mod dynamo;
 mod endings;
 mod interleavings;
+mod polling;
 mod sqlite;
 mod sqs;
 mod stores;

@@ -12,7 +12,7 @@ mod wake;
 mod table_test;
 
 pub use accept::NewTask;
-pub use apply::{Transition, apply};
+pub use apply::{Transition, apply, unknown_type_ends};
 pub use event::{Event, Fence, Rejected, Report, Settlement};
 pub use failure::{ERROR_BYTES, Failure, FailureKind};
 pub use state::{State, Status};

@@ -1,6 +1,9 @@
 //! Looks after what is due: notifies tasks, reaps dead workers, sends owed dead letters, publishes events.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    time::Duration,
+};
 
 use futures::{StreamExt, future::join_all, stream};
 use serde::{Deserialize, Serialize};
@@ -12,7 +15,7 @@ use crate::{
     clock::Timestamp,
     handlers::{InputError, TaskInput},
     ids::{self, Id, Name},
-    lifecycle::{Event, FailureKind, State, Task},
+    lifecycle::{Event, FailureKind, State, Task, unknown_type_ends},
     notify::{chain, dead_letter, notify},
     outbox,
     store::{self, Commit, Due, DueItem, Expect, Record, RecordKey, RecordWrite, StoreError},
@@ -65,7 +68,10 @@ fn duty(task: &Task, now: Timestamp) -> Duty {
     }
     match &task.state {
         State::Pending { .. } if task.expires_at.is_some_and(|at| at <= now) => Duty::Expire(FailureKind::Expired),
-        State::Pending { .. } if is_unknown(task) => Duty::Expire(FailureKind::UnknownType),
+        // Before that somebody is told of it as of any other: the deployment that knows its type may be there.
+        State::Pending { run_at, .. } if unknown_type_ends(*run_at) <= now && is_unknown(task) => {
+            Duty::Expire(FailureKind::UnknownType)
+        }
         State::Pending { .. } => Duty::Notify,
         State::Running { lease_expires_at, .. } if *lease_expires_at <= now => Duty::Reap,
         State::Failed { .. } if task.dead_lettered_at.is_none() => Duty::DeadLetter,
@@ -91,12 +97,15 @@ pub async fn poll(app: &App, deadline: Option<Timestamp>) -> PollReport {
 
 async fn poll_shard(app: &App, shard: u16, deadline: Option<Timestamp>) -> PollReport {
     let mut report = PollReport::default();
-    let limit = app.settings.poll_page;
+    // What was looked at and is due still: read over again, or what cannot be helped would hide what is behind it.
+    let mut left: HashSet<Due> = HashSet::new();
+    let mut silent = BTreeSet::new();
     loop {
         let now = app.clock.now();
         if deadline.is_some_and(|at| now >= at) {
             return report;
         }
+        let limit = app.settings.poll_page + left.len();
         let page = match app.store.due(shard, now, limit).await {
             Ok(page) => page,
             Err(problem) => {
@@ -105,17 +114,18 @@ async fn poll_shard(app: &App, shard: u16, deadline: Option<Timestamp>) -> PollR
             }
         };
         let last = page.len() < limit;
-        let done = poll_page(app, page).await;
-        // A page that nothing could be done about would be read for ever.
-        let stuck = done.acted() == 0;
-        report = report.plus(done);
-        if last || stuck {
+        let (seen, fresh): (Vec<Due>, Vec<Due>) = page.into_iter().partition(|due| left.contains(due));
+        let nothing_new = fresh.is_empty();
+        left = seen.into_iter().chain(fresh.iter().cloned()).collect();
+        report = report.plus(poll_page(app, fresh, &mut silent).await);
+        if last || nothing_new {
             return PollReport { complete: true, ..report };
         }
     }
 }
 
-async fn poll_page(app: &App, page: Vec<Due>) -> PollReport {
+/// `silent`: tenants whose events could not be delivered in this poll; it is not tried again and again.
+async fn poll_page(app: &App, page: Vec<Due>, silent: &mut BTreeSet<Name>) -> PollReport {
     let (mut tasks, mut records) = (Vec::new(), Vec::new());
     for due in page {
         match &due.item {
@@ -128,8 +138,11 @@ async fn poll_page(app: &App, page: Vec<Due>) -> PollReport {
     let (readable, rest) = sort_out(app, read.into_iter().zip(tasks.into_iter().map(|(_, due)| due)).collect()).await;
     let looked_after = look_after(app, readable).await;
     let read = join_all(records.into_iter().map(async |(key, due)| (app.store.record(&key).await, due))).await;
-    let (events, also) = sort_out(app, read).await;
-    looked_after.plus(rest).plus(also).plus(publish(app, events).await)
+    let (mut events, also) = sort_out(app, read).await;
+    let now = app.clock.now();
+    // Another poller may have delivered what the index still showed; again, it would move in the list.
+    events.retain(|event| event.wake_at.is_some_and(|at| at <= now));
+    looked_after.plus(rest).plus(also).plus(publish(app, events, silent).await)
 }
 
 /// What could be read; what cannot be is pushed an hour on.
@@ -208,7 +221,7 @@ async fn fulfil(app: &App, task: &Task, duty: Duty) -> PollReport {
     report
 }
 
-async fn publish(app: &App, events: Vec<Record>) -> PollReport {
+async fn publish(app: &App, events: Vec<Record>, silent: &mut BTreeSet<Name>) -> PollReport {
     let mut by_tenant: BTreeMap<Name, Vec<Record>> = BTreeMap::new();
     for event in events {
         by_tenant.entry(event.key.tenant.clone()).or_default().push(event);
@@ -216,11 +229,15 @@ async fn publish(app: &App, events: Vec<Record>) -> PollReport {
     let mut report = PollReport::default();
     for (tenant, events) in by_tenant {
         let owed = events.len();
+        if silent.contains(&tenant) {
+            continue;
+        }
         match outbox::deliver(app, &tenant, events).await {
             Ok(delivered) => report.published += delivered,
             Err(problem) => {
                 warn!(%tenant, owed, error = %chain(&problem), "events were not delivered; the next poll tries again");
                 report.failed += 1;
+                silent.insert(tenant);
             }
         }
     }

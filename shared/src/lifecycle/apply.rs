@@ -16,6 +16,11 @@ use crate::{
 /// How long after its time a task of a type that no deployed version knows is given up.
 const UNKNOWN_TYPE_PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
+/// When a task of a type that no deployed version knows is given up, if it was to run at `run_at`.
+pub fn unknown_type_ends(run_at: Timestamp) -> Timestamp {
+    run_at + UNKNOWN_TYPE_PATIENCE
+}
+
 /// A task as an event leaves it, and the action-log row of that event if it has one. Committed together or not at all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transition {
@@ -234,7 +239,7 @@ impl Change<'_> {
 
     fn expire(mut self, run_at: Timestamp, kind: FailureKind) -> Applied {
         let expired = self.task.expires_at.filter(|at| *at <= self.now);
-        let unknown = (kind == FailureKind::UnknownType).then(|| run_at + UNKNOWN_TYPE_PATIENCE);
+        let unknown = (kind == FailureKind::UnknownType).then(|| unknown_type_ends(run_at));
         let message = match (expired, unknown) {
             (Some(at), _) => format!("expired at {at}, before it could start"),
             (None, Some(patience_ends)) if patience_ends <= self.now => {

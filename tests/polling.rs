@@ -1,0 +1,169 @@
+//! What the poller cannot help with must not keep it from the rest.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use integration_tests::{
+    faults::{Fault, Faults},
+    world::{VISIBILITY, World, key, process},
+};
+use serde_json::json;
+use shared::{
+    app::App,
+    config::Settings,
+    ids::{self, Name},
+    json::Json,
+    lifecycle::{FailureKind, NewTask, Priority, State, Status, Task},
+    queue::{OutMessage, Queue, QueueError, QueueName},
+    store::{self, RelationKind},
+};
+use uuid::Uuid;
+
+/// A queue that takes nothing of low priority.
+struct LowIsDown(Arc<dyn Queue>);
+
+#[async_trait]
+impl Queue for LowIsDown {
+    async fn send(&self, to: QueueName, messages: Vec<OutMessage>) -> Vec<Result<(), QueueError>> {
+        if to == QueueName::Work(Priority::Low) {
+            return messages.iter().map(|_| Err(QueueError::Stale)).collect();
+        }
+        self.0.send(to, messages).await
+    }
+
+    async fn hide(&self, on: QueueName, receipt: &str, wait: Duration) -> Result<(), QueueError> {
+        self.0.hide(on, receipt, wait).await
+    }
+
+    fn by_arn(&self, arn: &str) -> Option<QueueName> {
+        self.0.by_arn(arn)
+    }
+
+    async fn check(&self) -> Result<(), QueueError> {
+        self.0.check().await
+    }
+}
+
+#[tokio::test]
+async fn a_page_full_of_what_cannot_be_helped_hides_nothing_behind_it() {
+    let world = World::new();
+    for _ in 0..5 {
+        world.enqueue(&json!({"task_type": "scripted", "payload": {}, "priority": "low"})).await;
+    }
+    world.lose_messages();
+    world.advance(1);
+    let late = world.scripted(&json!({})).await;
+    world.lose_messages();
+    world.advance(130);
+    let settings = Arc::new(Settings { poll_page: 2, ..Settings::default() });
+    let app = App { queue: Arc::new(LowIsDown(world.queue.clone())), settings, ..world.app.clone() };
+    let report = poller::handle(&app, None).await;
+    assert_eq!((report.notified, report.failed, report.complete), (1, 5, true), "{report:?}");
+    world.deliver_all().await;
+    assert_eq!(world.task(late).await.status(), Status::Completed);
+}
+
+async fn unknown(world: &World) -> Uuid {
+    let id = ids::fresh();
+    let new = NewTask::of_type(key(id), Name::of("make_tea"), Json::new(&json!({})), "me".into(), world.now());
+    store::insert(&*world.app.store, Task::accept(new, ids::fresh(), world.now())).await.unwrap();
+    id
+}
+
+#[tokio::test]
+async fn a_task_of_a_type_nobody_knows_yet_is_looked_at_less_and_less_often() {
+    let world = World::new();
+    let id = unknown(&world).await;
+    let mut looks = 0;
+    while world.task(id).await.status() == Status::Pending {
+        let at = world.next().await.unwrap();
+        world.clock.set(at.max(world.now() + Duration::from_secs(1)));
+        world.poll().await;
+        world.deliver_all().await;
+        looks += 1;
+    }
+    let task = world.task(id).await;
+    let State::Failed { failure } = &task.state else { panic!("{task:#?}") };
+    assert_eq!((failure.kind, task.executions), (FailureKind::UnknownType, 0));
+    assert!((20..80).contains(&looks), "{looks} looks");
+    let waited = task.ended_at.unwrap().since(task.created_at).as_secs() / 3600;
+    assert!((24..=25).contains(&waited), "{waited} h");
+    assert_eq!(world.letters().len(), 1);
+}
+
+#[tokio::test]
+async fn a_published_event_keeps_its_place_though_another_poller_saw_it_due() {
+    let world = World::new();
+    for kind in ["first", "second"] {
+        world.scripted(&json!({"publish": kind})).await;
+        world.deliver_all().await;
+        world.advance(1);
+    }
+    let faults = Faults::stepping();
+    let app = faults.around(&world.app);
+    let mut slow = Box::pin(poller::handle(&app, None));
+    for _ in 0..2 {
+        faults.go();
+        assert!(futures::poll!(slow.as_mut()).is_pending()); // it has read what is due
+    }
+    world.poll().await;
+    let published = ids::derived(&["published"]).to_string();
+    let places = async || -> Vec<_> {
+        let events = world.records("event", RelationKind::Owner, &published).await;
+        events.into_iter().map(|event| (event.owner.unwrap().sort, event.doc["type"].clone())).collect()
+    };
+    let before = places().await;
+    assert_eq!(before.len(), 2);
+    for _ in 0..50 {
+        faults.go();
+        if futures::poll!(slow.as_mut()).is_ready() {
+            break;
+        }
+    }
+    assert_eq!(places().await, before, "a reader would see them again");
+}
+
+#[tokio::test]
+async fn a_task_moved_while_it_is_asked_to_run_if_due_is_not_run_early() {
+    let world = World::new();
+    let id = world.scripted(&json!({})).await;
+    world.lose_messages();
+    let faults = Faults::stepping();
+    let app = faults.around(&world.app);
+    let body = json!({});
+    let mut ask =
+        Box::pin(integration_tests::world::request(&app, "POST /v1/tasks/{id}/process", Some(id), &body, None));
+    for _ in 0..2 {
+        faults.go();
+        assert!(futures::poll!(ask.as_mut()).is_pending()); // it has read the task
+    }
+    let tomorrow = json!({"run_at": world.now() + Duration::from_secs(86_400)});
+    world.request("POST /v1/tasks/{id}/reschedule", Some(id), &tomorrow, None).await;
+    let (status, answer) = loop {
+        faults.go();
+        if let std::task::Poll::Ready(answered) = futures::poll!(ask.as_mut()) {
+            break answered;
+        }
+    };
+    assert_eq!((status, &answer["error"]["code"]), (409, &json!("not_due")));
+    assert!(world.task(id).await.run_at() > Some(world.now()));
+}
+
+#[tokio::test]
+async fn a_dead_worker_is_noticed_within_three_minutes_whatever_its_message_does() {
+    let world = World::new();
+    let id = world.scripted(&json!({"mark": "m"})).await;
+    let from = QueueName::Work(Priority::Medium);
+    let received = world.queue.receive(from, 1, VISIBILITY);
+    let faults = Faults::at(2, Fault::CrashBefore);
+    let app = faults.around(&world.app);
+    world.run_unless(|| faults.crashed(), process(&app, &world.queue, from, received)).await;
+    let claimed_at = world.now();
+    while world.task(id).await.status() == Status::Running {
+        world.advance(60);
+        world.poll().await;
+    }
+    assert!(world.now().since(claimed_at).as_secs() <= 180);
+    world.deliver_all().await;
+    assert_eq!((world.task(id).await.status(), world.marks("m").await), (Status::Completed, 1));
+}
