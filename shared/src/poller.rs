@@ -1,24 +1,29 @@
 //! Looks after what is due: notifies tasks, reaps dead workers, sends owed dead letters, publishes events.
 
+mod last;
+mod report;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     time::Duration,
 };
 
 use futures::{StreamExt, future::join_all, stream};
-use serde::{Deserialize, Serialize};
 use tracing::{error, warn};
+
+pub use last::{LastPoll, last_poll, mark};
+pub use report::PollReport;
 
 use crate::{
     app::App,
     change::{ChangeError, With, change},
     clock::Timestamp,
     handlers::{InputError, TaskInput},
-    ids::{self, Id, Name},
+    ids::Name,
     lifecycle::{Event, FailureKind, State, Task, unknown_type_ends},
     notify::{chain, dead_letter, notify},
     outbox,
-    store::{self, Commit, Due, DueItem, Expect, Record, RecordKey, RecordWrite, StoreError},
+    store::{Due, DueItem, Record, StoreError},
 };
 
 /// How many shards are looked after at the same time.
@@ -26,30 +31,6 @@ const PARALLEL_SHARDS: usize = 16;
 
 /// How long an unreadable item is left alone.
 const SET_ASIDE: Duration = Duration::from_secs(3600);
-
-/// How often polls that did nothing leave word.
-const QUIET: Duration = Duration::from_secs(60);
-
-/// How far a poll came.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PollReport {
-    /// Messages sent.
-    pub notified: usize,
-    /// Executions whose worker was given up.
-    pub reaped: usize,
-    /// Tasks that waited too long.
-    pub expired: usize,
-    /// Dead letters that were owed.
-    pub dead_letters: usize,
-    /// Events delivered.
-    pub published: usize,
-    /// Items that cannot be read, left alone for an hour.
-    pub set_aside: usize,
-    /// Items that nothing could be done about; the next poll tries again.
-    pub failed: usize,
-    /// Whether everything due was looked at; false if the deadline came first.
-    pub complete: bool,
-}
 
 /// What a due task needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,64 +223,4 @@ async fn publish(app: &App, events: Vec<Record>, silent: &mut BTreeSet<Name>) ->
         }
     }
     report
-}
-
-impl PollReport {
-    fn acted(&self) -> usize {
-        self.notified + self.reaped + self.expired + self.dead_letters + self.published + self.set_aside
-    }
-
-    fn fail(&mut self, task: &Task, problem: &ChangeError) {
-        warn!(task.id = %task.key.id, error = %chain(problem), "a due task could not be looked after");
-        self.failed += 1;
-    }
-
-    fn plus(self, other: Self) -> Self {
-        Self {
-            notified: self.notified + other.notified,
-            reaped: self.reaped + other.reaped,
-            expired: self.expired + other.expired,
-            dead_letters: self.dead_letters + other.dead_letters,
-            published: self.published + other.published,
-            set_aside: self.set_aside + other.set_aside,
-            failed: self.failed + other.failed,
-            complete: self.complete || other.complete,
-        }
-    }
-}
-
-/// When and how the newest poll ended, for `GET /v1/health`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LastPoll {
-    /// When it ended.
-    pub at: Timestamp,
-    /// How far it came.
-    #[serde(flatten)]
-    pub report: PollReport,
-}
-
-/// Nobody's and everybody's: what is the installation's own.
-fn mark_key() -> RecordKey {
-    RecordKey { tenant: Name::of("_errand"), kind: Name::of("poll"), id: Id::from(ids::derived(&["last poll"])) }
-}
-
-/// Leaves word that a poll has ended so. A poll that did nothing says so once a minute: on one machine there is
-/// one every second.
-pub async fn mark(app: &App, report: &PollReport) {
-    let now = app.clock.now();
-    if report.acted() == 0 && last_poll(app).await.is_ok_and(|last| last.is_some_and(|l| now < l.at + QUIET)) {
-        return;
-    }
-    let last = LastPoll { at: now, report: report.clone() };
-    let doc = serde_json::to_value(&last).ok().and_then(|doc| doc.as_object().cloned()).unwrap_or_default();
-    let put = RecordWrite::put(mark_key(), doc, Expect::Any, now);
-    if let Err(problem) = store::commit(&*app.store, Commit { records: vec![put], ..Commit::default() }).await {
-        warn!(error = %chain(&problem), "the end of a poll was not noted");
-    }
-}
-
-/// The newest poll, if there was one.
-pub async fn last_poll(app: &App) -> Result<Option<LastPoll>, StoreError> {
-    let record = app.store.record(&mark_key()).await?;
-    Ok(record.and_then(|record| serde_json::from_value(record.doc.into()).ok()))
 }
