@@ -5,7 +5,9 @@
 mod crash;
 mod dynamo;
 mod endings;
+mod handlers;
 mod interleavings;
+mod original_faults;
 mod polling;
 mod sqlite;
 mod sqs;
