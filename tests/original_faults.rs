@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use integration_tests::{
+    events::process,
     faults::{Fault, Faults},
-    world::{VISIBILITY, World, key, process},
+    world::{VISIBILITY, World, key},
 };
 use serde_json::{Value, json};
 use shared::{

@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod conformance;
+pub mod events;
 pub mod faults;
 pub mod ministack;
 pub mod venv;

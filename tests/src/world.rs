@@ -8,11 +8,6 @@ use std::{
     time::Duration,
 };
 
-use aws_lambda_events::{
-    apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse},
-    encodings::Body,
-    sqs::{SqsEvent, SqsMessage},
-};
 use serde_json::{Value, json};
 use shared::{
     app::App,
@@ -23,13 +18,15 @@ use shared::{
     ids::{Id, Name, TaskKey},
     lifecycle::Task,
     log::LogEntry,
-    queue::{MemoryQueue, QueueName, Received, TaskMessage},
+    queue::{MemoryQueue, QueueName, TaskMessage},
     store::{
         self, Bucket, Commit, Expect, Filter, ListQuery, Listing, MemoryStore, Record, RecordKey, RecordWrite, Related,
         RelationKind, Store,
     },
 };
 use uuid::Uuid;
+
+use crate::events::{process, request};
 
 /// How long a received message is hidden: as on AWS, far longer than anything here runs.
 pub const VISIBILITY: Duration = Duration::from_secs(5400);
@@ -268,48 +265,4 @@ pub fn key(id: Uuid) -> TaskKey {
 pub fn id_of(answer: &Value) -> Uuid {
     let id = answer["id"].as_str().and_then(|id| Uuid::try_parse(id).ok());
     id.unwrap_or_else(|| panic!("no id in {answer}"))
-}
-
-/// Asks `app` over HTTP: status and answer.
-pub async fn request(app: &App, route: &str, id: Option<Uuid>, body: &Value, key: Option<&str>) -> (u16, Value) {
-    let mut event = ApiGatewayV2httpRequest::default();
-    event.route_key = Some(route.to_owned());
-    event.path_parameters = id.into_iter().map(|id| ("id".to_owned(), id.to_string())).collect();
-    event.headers = key
-        .into_iter()
-        .map(|key| (http::HeaderName::from_static("idempotency-key"), key.parse().expect("a header")))
-        .collect();
-    event.body = (!body.is_null()).then(|| body.to_string());
-    let response = match route {
-        "POST /v1/tasks" | "POST /v1/tasks/batch" => enqueue::http(app, event).await,
-        get if get.starts_with("GET ") => status::http(app, event).await,
-        _ => control::http(app, event).await,
-    };
-    read(&response)
-}
-
-fn read(response: &ApiGatewayV2httpResponse) -> (u16, Value) {
-    let Some(Body::Text(body)) = &response.body else { panic!("no body: {response:?}") };
-    (u16::try_from(response.status_code).expect("a status"), serde_json::from_str(body).expect("JSON"))
-}
-
-/// Has `app` process messages received from `from`, and deletes those it does not want again.
-pub async fn process(app: &App, queue: &MemoryQueue, from: QueueName, received: Vec<Received>) {
-    let mut event = SqsEvent::default();
-    event.records = received.iter().map(|message| sqs(from, message)).collect();
-    let failures = process_task::handle(app, event, None).await.batch_item_failures;
-    for message in received {
-        if !failures.iter().any(|failure| failure.item_identifier == message.id) {
-            queue.delete(from, &message.receipt);
-        }
-    }
-}
-
-fn sqs(from: QueueName, received: &Received) -> SqsMessage {
-    let mut message = SqsMessage::default();
-    message.message_id = Some(received.id.clone());
-    message.receipt_handle = Some(received.receipt.clone());
-    message.body = Some(received.body.clone());
-    message.event_source_arn = Some(MemoryQueue::arn(from));
-    message
 }
