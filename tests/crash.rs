@@ -4,8 +4,8 @@ use std::{cell::Cell, future::Future};
 
 use integration_tests::{
     accounts::everything_is_accounted_for,
-    events::{process, request},
     faults::{Fault, Faults},
+    in_memory::{process, request},
     world::{VISIBILITY, World},
 };
 use serde_json::{Value, json};

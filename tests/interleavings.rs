@@ -6,8 +6,8 @@ use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc, time::Durat
 use async_trait::async_trait;
 use integration_tests::{
     accounts::{effects_are_exactly_once, everything_is_accounted_for, the_log_is_complete},
-    events::{process, request},
     faults::{Fault, Faults},
+    in_memory::{process, request},
     world::{VISIBILITY, World},
 };
 use proptest::{

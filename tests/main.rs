@@ -2,6 +2,7 @@
 
 #![cfg(test)] // always so here; it tells clippy that helpers too are test code
 
+mod aws;
 mod crash;
 mod dynamo;
 mod endings;

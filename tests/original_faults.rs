@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use integration_tests::{
-    events::process,
     faults::{Fault, Faults},
+    in_memory::process,
     world::{VISIBILITY, World, key},
 };
 use serde_json::{Value, json};

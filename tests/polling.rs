@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use integration_tests::{
-    events::process,
     faults::{Fault, Faults},
+    in_memory::process,
     world::{VISIBILITY, World, key},
 };
 use serde_json::json;
@@ -133,7 +133,7 @@ async fn a_task_moved_while_it_is_asked_to_run_if_due_is_not_run_early() {
     let app = faults.around(&world.app);
     let body = json!({});
     let mut ask =
-        Box::pin(integration_tests::events::request(&app, "POST /v1/tasks/{id}/process", Some(id), &body, None));
+        Box::pin(integration_tests::in_memory::request(&app, "POST /v1/tasks/{id}/process", Some(id), &body, None));
     for _ in 0..2 {
         faults.go();
         assert!(futures::poll!(ask.as_mut()).is_pending()); // it has read the task

@@ -1,57 +1,217 @@
-//! Calls the functions by the events that Lambda calls them with.
+//! Events as Lambda hands them to the functions: HTTP requests (payload format 2.0) and SQS batches, made as JSON and
+//! read as the functions read them.
 
 use aws_lambda_events::{
     apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse},
     encodings::Body,
-    sqs::{SqsEvent, SqsMessage},
+    sqs::SqsEvent,
 };
-use serde_json::Value;
+use aws_sdk_sqs::types::Message;
+use serde_json::{Map, Value, json};
 use shared::{
+    api::{Function, ROUTES, RouteInfo},
     app::App,
-    queue::{MemoryQueue, QueueName, Received},
 };
-use uuid::Uuid;
 
-/// Asks `app` over HTTP: status and answer.
-pub async fn request(app: &App, route: &str, id: Option<Uuid>, body: &Value, key: Option<&str>) -> (u16, Value) {
-    let mut event = ApiGatewayV2httpRequest::default();
-    event.route_key = Some(route.to_owned());
-    event.path_parameters = id.into_iter().map(|id| ("id".to_owned(), id.to_string())).collect();
-    event.headers = key
-        .into_iter()
-        .map(|key| (http::HeaderName::from_static("idempotency-key"), key.parse().expect("a header")))
-        .collect();
-    event.body = (!body.is_null()).then(|| body.to_string());
-    let response = match route {
-        "POST /v1/tasks" | "POST /v1/tasks/batch" => enqueue::http(app, event).await,
-        get if get.starts_with("GET ") => status::http(app, event).await,
-        _ => control::http(app, event).await,
-    };
-    read(&response)
+/// The request id of every event.
+pub const REQUEST_ID: &str = "request-1";
+
+/// An HTTP request, before API Gateway makes it an event.
+#[derive(Clone, Debug)]
+pub struct Call {
+    method: &'static str,
+    path: String,
+    query: Map<String, Value>,
+    headers: Map<String, Value>,
+    authorizer: Value,
+    body: Option<String>,
+    is_base64: bool,
 }
 
-fn read(response: &ApiGatewayV2httpResponse) -> (u16, Value) {
-    let Some(Body::Text(body)) = &response.body else { panic!("no body: {response:?}") };
-    (u16::try_from(response.status_code).expect("a status"), serde_json::from_str(body).expect("JSON"))
+/// What a function answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answered {
+    /// The HTTP status.
+    pub status: u16,
+    /// The JSON in the body.
+    pub body: Value,
 }
 
-/// Has `app` process messages received from `from`, and deletes those it does not want again.
-pub async fn process(app: &App, queue: &MemoryQueue, from: QueueName, received: Vec<Received>) {
-    let mut event = SqsEvent::default();
-    event.records = received.iter().map(|message| sqs(from, message)).collect();
-    let failures = process_task::handle(app, event, None).await.batch_item_failures;
-    for message in received {
-        if !failures.iter().any(|failure| failure.item_identifier == message.id) {
-            queue.delete(from, &message.receipt);
-        }
+impl Call {
+    fn new(method: &'static str, path: &str, body: Option<String>) -> Self {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let query = pairs.map(|(name, value)| (name.to_owned(), value.into())).collect();
+        let headers = Map::from_iter([("host".to_owned(), json!("api.example"))]);
+        Self { method, path: path.to_owned(), query, headers, authorizer: Value::Null, body, is_base64: false }
+    }
+
+    /// `GET path?query`; nothing in it is percent-encoded.
+    pub fn get(path: &str) -> Self {
+        Self::new("GET", path, None)
+    }
+
+    /// `POST path` with a JSON body.
+    pub fn post(path: &str, body: &Value) -> Self {
+        Self::new("POST", path, Some(body.to_string()))
+    }
+
+    /// `PUT path` with a JSON body.
+    pub fn put(path: &str, body: &Value) -> Self {
+        Self::new("PUT", path, Some(body.to_string()))
+    }
+
+    /// `PATCH path` with a JSON body.
+    pub fn patch(path: &str, body: &Value) -> Self {
+        Self::new("PATCH", path, Some(body.to_string()))
+    }
+
+    /// The same with this text for a body.
+    pub fn text(self, body: &str) -> Self {
+        Self { body: Some(body.to_owned()), ..self }
+    }
+
+    /// The same with this body, said to be base64.
+    pub fn base64(self, body: &str) -> Self {
+        Self { is_base64: true, ..self.text(body) }
+    }
+
+    /// The same with a header.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The same, signed for AWS by `user_arn`.
+    pub fn signed_by(self, user_arn: &str) -> Self {
+        Self { authorizer: json!({"iam": {"userArn": user_arn, "accountId": "123456789012"}}), ..self }
+    }
+
+    /// The same under a token with these claims.
+    pub fn token(self, claims: &Value) -> Self {
+        Self { authorizer: json!({"jwt": {"claims": claims, "scopes": null}}), ..self }
+    }
+
+    /// The route that API Gateway finds for it.
+    pub fn route(&self) -> &'static RouteInfo {
+        let found =
+            ROUTES.iter().find(|info| info.method == self.method && parameters(info.path, &self.path).is_some());
+        found.unwrap_or_else(|| panic!("no route {} {}", self.method, self.path))
+    }
+
+    /// The event.
+    pub fn event(&self) -> ApiGatewayV2httpRequest {
+        let info = self.route();
+        let event = json!({
+            "version": "2.0",
+            "routeKey": info.key(),
+            "rawPath": self.path,
+            "rawQueryString": "",
+            "headers": self.headers,
+            "queryStringParameters": self.query,
+            "pathParameters": parameters(info.path, &self.path),
+            "requestContext": {
+                "accountId": "123456789012",
+                "apiId": "api",
+                "authorizer": self.authorizer,
+                "domainName": "api.example",
+                "domainPrefix": "api",
+                "http": {
+                    "method": self.method, "path": self.path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1",
+                    "userAgent": "tests",
+                },
+                "requestId": REQUEST_ID,
+                "routeKey": info.key(),
+                "stage": "$default",
+                "time": "20/Nov/2026:09:00:00 +0000",
+                "timeEpoch": 1_795_165_200_000_u64,
+            },
+            "body": self.body,
+            "isBase64Encoded": self.is_base64,
+        });
+        serde_json::from_value(event).unwrap()
+    }
+
+    /// What the function that serves the route answers, working with `app`.
+    pub async fn answer(&self, app: &App) -> Answered {
+        let event = self.event();
+        let answer = match self.route().function {
+            Function::Enqueue => enqueue::http(app, event).await,
+            Function::Status => status::http(app, event).await,
+            Function::Control => control::http(app, event).await,
+        };
+        Answered::from(answer)
     }
 }
 
-fn sqs(from: QueueName, received: &Received) -> SqsMessage {
-    let mut message = SqsMessage::default();
-    message.message_id = Some(received.id.clone());
-    message.receipt_handle = Some(received.receipt.clone());
-    message.body = Some(received.body.clone());
-    message.event_source_arn = Some(MemoryQueue::arn(from));
-    message
+/// What `path` gives for the parameters of `pattern`, if it fits.
+fn parameters(pattern: &str, path: &str) -> Option<Map<String, Value>> {
+    let (pattern, path): (Vec<_>, Vec<_>) = (pattern.split('/').collect(), path.split('/').collect());
+    let mut found = Map::new();
+    if pattern.len() != path.len() {
+        return None;
+    }
+    for (pattern, part) in pattern.into_iter().zip(path) {
+        match pattern.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+            Some(name) => _ = found.insert(name.to_owned(), part.into()),
+            None if pattern == part => {}
+            None => return None,
+        }
+    }
+    Some(found)
+}
+
+impl From<ApiGatewayV2httpResponse> for Answered {
+    fn from(response: ApiGatewayV2httpResponse) -> Self {
+        assert_eq!(response.headers["content-type"], "application/json");
+        let Some(Body::Text(text)) = response.body else { panic!("{response:?} has no text") };
+        let status = u16::try_from(response.status_code).unwrap();
+        Self { status, body: serde_json::from_str(&text).unwrap() }
+    }
+}
+
+impl Answered {
+    /// The body of an answer that must have this status.
+    pub fn body(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{:#}", self.body);
+        self.body
+    }
+
+    /// Status, code, field and sentence of an error; the field is empty if none is to blame.
+    pub fn error(&self) -> (u16, String, String, String) {
+        let error = &self.body["error"];
+        assert_eq!(error["request_id"], REQUEST_ID, "{error}");
+        let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
+        (self.status, text("code"), text("field"), text("message"))
+    }
+}
+
+/// The batch that a mapping makes of what it received from the queue with this ARN.
+pub fn sqs_event(arn: &str, messages: &[Message]) -> SqsEvent {
+    let records: Vec<Value> = messages.iter().map(|message| record(arn, message)).collect();
+    serde_json::from_value(json!({ "Records": records })).unwrap()
+}
+
+fn record(arn: &str, message: &Message) -> Value {
+    let system = message.attributes().into_iter().flatten();
+    let system: Map<_, _> = system.map(|(name, value)| (name.as_str().to_owned(), value.as_str().into())).collect();
+    let own = message.message_attributes().into_iter().flatten();
+    let own = own.map(|(name, value)| {
+        let value = json!({
+            "stringValue": value.string_value(), "stringListValues": [], "binaryListValues": [],
+            "dataType": value.data_type(),
+        });
+        (name.clone(), value)
+    });
+    json!({
+        "messageId": message.message_id(),
+        "receiptHandle": message.receipt_handle(),
+        "body": message.body(),
+        "attributes": system,
+        "messageAttributes": own.collect::<Map<_, _>>(),
+        "md5OfBody": message.md5_of_body(),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": arn,
+        "awsRegion": "us-east-1",
+    })
 }

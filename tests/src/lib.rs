@@ -5,9 +5,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod accounts;
+pub mod aws;
 pub mod conformance;
 pub mod events;
 pub mod faults;
+pub mod in_memory;
 pub mod ministack;
 pub mod venv;
 pub mod world;

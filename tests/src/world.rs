@@ -26,7 +26,7 @@ use shared::{
 };
 use uuid::Uuid;
 
-use crate::events::{process, request};
+use crate::in_memory::{process, request};
 
 /// How long a received message is hidden: as on AWS, far longer than anything here runs.
 pub const VISIBILITY: Duration = Duration::from_secs(5400);

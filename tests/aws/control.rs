@@ -1,0 +1,110 @@
+//! What operators do: cancel, process now, reschedule, retry; and records.
+
+use integration_tests::{
+    aws::{Depth, Stack},
+    events::Call,
+};
+use serde_json::{Value, json};
+use shared::queue::QueueName;
+
+use super::{MEDIUM, enqueued, log, on_every_queue, rows, scripted, task, with};
+
+async fn act(stack: &Stack, id: &str, what: &str, body: Value) -> Value {
+    stack.call(&Call::post(&format!("/v1/tasks/{id}/{what}"), &body)).await.body(200)
+}
+
+#[tokio::test]
+async fn a_cancelled_task_does_not_run() {
+    cancel(&Stack::start().await).await;
+}
+
+pub(super) async fn cancel(stack: &Stack) {
+    let id = enqueued(stack, &scripted(json!({"mark": "m"}))).await;
+    let cancelled = act(stack, &id, "cancel", json!({"reason": "not needed"})).await;
+    assert_eq!((&cancelled["status"], &cancelled["reason"]), (&json!("cancelled"), &json!("not needed")));
+    assert_eq!(act(stack, &id, "cancel", json!({})).await["revision"], cancelled["revision"]);
+    assert!(stack.deliver(MEDIUM).await.again.is_empty());
+    assert_eq!(log(stack, &id).await, rows(&[("cancel", "cancelled")]));
+    let marks = |mark: &str| Call::get(&format!("/v1/records/scripted?parent={mark}"));
+    assert_eq!(stack.call(&marks("m.ended")).await.body(200)["count"], 1);
+    assert_eq!(stack.call(&marks("m")).await.body(200)["count"], 0);
+}
+
+#[tokio::test]
+async fn a_deferred_task_runs_now_only_by_force() {
+    process_now(&Stack::start().await).await;
+}
+
+pub(super) async fn process_now(stack: &Stack) {
+    for (queue, request) in on_every_queue(&with(scripted(json!({})), json!({"delay_s": 7200}))) {
+        let id = enqueued(stack, &request).await;
+        let now = Call::post(&format!("/v1/tasks/{id}/process"), &json!({}));
+        let (status, code, ..) = stack.call(&now).await.error();
+        assert_eq!((status, code.as_str()), (409, "not_due"));
+        assert_eq!(stack.depth(queue).await, Depth::default());
+        act(stack, &id, "process", json!({"force": true})).await;
+        stack.deliver(queue).await;
+        assert_eq!(log(stack, &id).await, rows(&[("reschedule", "pending"), ("execution", "completed")]), "{queue:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_rescheduled_task_runs_at_its_new_time() {
+    reschedule(&Stack::start().await).await;
+}
+
+pub(super) async fn reschedule(stack: &Stack) {
+    let id = enqueued(stack, &scripted(json!({}))).await;
+    let later = stack.now() + std::time::Duration::from_secs(7200);
+    assert_eq!(act(stack, &id, "reschedule", json!({"run_at": later})).await["run_at"], json!(later));
+    // Its first message speaks of a time that no longer counts, too far off to hide it until the new one.
+    let delivered = stack.deliver(MEDIUM).await;
+    assert_eq!((delivered.messages.len(), delivered.again.len()), (1, 0));
+    assert_eq!(task(stack, &id).await["executions"], 0);
+    stack.clock.set(later);
+    assert_eq!(stack.poll().await.notified, 1);
+    stack.deliver(MEDIUM).await;
+    assert_eq!(task(stack, &id).await["status"], "completed");
+}
+
+#[tokio::test]
+async fn a_retry_by_an_operator_happens_once_for_each_key() {
+    retry(&Stack::start().await).await;
+}
+
+pub(super) async fn retry(stack: &Stack) {
+    let acts = json!({"acts": [{"fail_for_good": "no"}, {"fail_for_good": "still no"}]});
+    let id = enqueued(stack, &scripted(acts)).await;
+    stack.deliver(MEDIUM).await;
+    let again = Call::post(&format!("/v1/tasks/{id}/retry"), &json!({"note": "mended"}));
+    let again = again.header("idempotency-key", "once").signed_by("arn:aws:iam::1:user/ada");
+    let redriven = stack.call(&again).await.body(200);
+    assert_eq!((&redriven["status"], &redriven["redrive_note"]), (&json!("pending"), &json!("mended")));
+    stack.deliver(MEDIUM).await;
+    // The same request, its answer lost, comes again when the task has failed once more.
+    let same = stack.call(&again).await.body(200);
+    assert_eq!((&same["status"], &same["redrives"]), (&json!("failed"), &json!(1)));
+    assert_eq!(
+        log(stack, &id).await,
+        rows(&[("execution", "failed"), ("redrive", "pending"), ("execution", "failed")])
+    );
+    assert_eq!(stack.depth(QueueName::DeadLetter).await.visible, 2);
+}
+
+#[tokio::test]
+async fn a_record_is_changed_only_from_the_version_that_is_named() {
+    records(&Stack::start().await).await;
+}
+
+pub(super) async fn records(stack: &Stack) {
+    let path = "/v1/records/user/ada";
+    let new = stack.call(&Call::put(path, &json!({"first_name": "Ada"}))).await.body(201);
+    let patch = Call::patch(path, &json!({"company": "Analytical"}));
+    let version = new["version"].as_str().unwrap();
+    let patched = stack.call(&patch.clone().header("if-match", &format!("\"{version}\""))).await.body(200);
+    assert_eq!((&patched["first_name"], &patched["company"]), (&json!("Ada"), &json!("Analytical")));
+    stack.call(&patch.clone().header("if-match", version)).await.body(409);
+    stack.call(&Call::put(path, &json!({"first_name": "Augusta"}))).await.body(200);
+    let read = stack.call(&Call::get(path)).await.body(200);
+    assert_eq!((&read["first_name"], &read["company"]), (&json!("Augusta"), &Value::Null));
+}

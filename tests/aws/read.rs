@@ -1,0 +1,82 @@
+//! Every read: lists, counts, health, and that no tenant sees another's.
+
+use integration_tests::{aws::Stack, events::Call};
+use serde_json::{Value, json};
+
+use super::{MEDIUM, enqueued, scripted, with};
+
+async fn read(stack: &Stack, path: &str) -> Value {
+    stack.call(&Call::get(path)).await.body(200)
+}
+
+#[tokio::test]
+async fn lists_and_counts_tell_what_is_there() {
+    lists(&Stack::start().await).await;
+}
+
+pub(super) async fn lists(stack: &Stack) {
+    let request = with(scripted(json!({})), json!({"user_id": "ada"}));
+    let done = enqueued(stack, &request).await;
+    stack.deliver(MEDIUM).await;
+    let mut waiting = Vec::new();
+    for priority in ["low", "urgent", "high"] {
+        waiting.push(enqueued(stack, &with(request.clone(), json!({"priority": priority, "delay_s": 60}))).await);
+    }
+    let ids = |list: &Value| -> Vec<String> {
+        list["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let open = read(stack, "/v1/tasks?queue=default&limit=2").await;
+    assert_eq!(ids(&open), [waiting[1].clone(), waiting[2].clone()]);
+    let rest = read(stack, &format!("/v1/tasks?limit=2&cursor={}", open["cursor"].as_str().unwrap())).await;
+    assert_eq!((ids(&rest), &rest["cursor"]), (vec![waiting[0].clone()], &Value::Null));
+    assert_eq!(ids(&read(stack, "/v1/tasks?status=completed").await), [done]);
+    assert_eq!(read(stack, "/v1/tasks?user_id=ada").await["count"], 4);
+    let stats = read(stack, "/v1/queues/default/stats").await;
+    assert_eq!((&stats["open"], &stats["completed"]), (&json!(3), &json!(1)), "{stats:#}");
+}
+
+#[tokio::test]
+async fn records_are_listed_by_what_they_belong_to() {
+    records(&Stack::start().await).await;
+}
+
+pub(super) async fn records(stack: &Stack) {
+    stack.call(&Call::put("/v1/records/conversation/c1", &json!({"user_id": "ada"}))).await.body(201);
+    let expert = json!({"expert_connector": true});
+    stack.call(&Call::put("/v1/records/user/eve", &expert)).await.body(201);
+    assert_eq!(read(stack, "/v1/records/conversation?parent=ada").await["count"], 1);
+    let experts = format!("/v1/records/user?owner={}", shared::domain::User::experts().as_str());
+    assert_eq!(read(stack, &experts).await["items"][0]["id"], "eve");
+    assert_eq!(stack.call(&Call::get("/v1/records/user/bob")).await.status, 404);
+}
+
+#[tokio::test]
+async fn health_tells_of_the_store_the_queues_and_the_last_poll() {
+    health(&Stack::start().await).await;
+}
+
+pub(super) async fn health(stack: &Stack) {
+    assert!(read(stack, "/v1/health").await["last_poll"].is_null());
+    stack.poll().await;
+    let health = read(stack, "/v1/health").await;
+    assert_eq!(health["status"], "ok");
+    assert_eq!((&health["store"], &health["queue"]), (&json!({"reachable": true}), &json!({"reachable": true})));
+    assert_eq!(health["last_poll"]["at"], json!(stack.now()));
+}
+
+#[tokio::test]
+async fn another_tenants_task_is_not_there() {
+    let stack = Stack::start().await;
+    let id = enqueued(&stack, &scripted(json!({}))).await;
+    for call in [
+        Call::get(&format!("/v1/tasks/{id}")),
+        Call::get(&format!("/v1/tasks/{id}/log")),
+        Call::post(&format!("/v1/tasks/{id}/cancel"), &json!({})),
+        Call::post(&format!("/v1/tasks/{id}/retry"), &json!({})),
+    ] {
+        let call = call.token(&json!({"sub": "eve", "tenant": "acme"}));
+        // What a token does not say, a header cannot.
+        let answer = stack.call(&call.header("x-errand-tenant", "default")).await;
+        assert_eq!(answer.error().0, 404, "{answer:?}");
+    }
+}

@@ -1,0 +1,217 @@
+//! Errand's functions on MiniStack: each with clients of its own, all on the same tables and queues, at a time that
+//! stands still until a test moves it.
+
+mod uses;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use aws_lambda_events::sqs::SqsBatchResponse;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
+use shared::{
+    app::App,
+    clock::{Clock, ManualClock, Timestamp},
+    config::Settings,
+    poller::PollReport,
+    queue::{QueueName, sqs::SqsQueue},
+    store::dynamo::{Config, DynamoStore},
+};
+
+use crate::{
+    events::{Answered, Call, sqs_event},
+    ministack::{self, Tables},
+};
+pub use uses::{Use, Uses, queue_id};
+
+/// A function as it is deployed (`process-task` twice, from one library and with one role).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)] // the names say it
+pub enum Lambda {
+    Enqueue,
+    ProcessTask,
+    Poller,
+    Status,
+    Control,
+}
+
+impl Lambda {
+    /// All of them.
+    pub const ALL: [Lambda; 5] =
+        [Lambda::Enqueue, Lambda::ProcessTask, Lambda::Poller, Lambda::Status, Lambda::Control];
+
+    /// The queues that its library names.
+    pub fn queues(self) -> &'static [QueueName] {
+        match self {
+            Lambda::Enqueue => enqueue::QUEUES,
+            Lambda::ProcessTask => process_task::QUEUES,
+            Lambda::Poller => poller::QUEUES,
+            Lambda::Status => status::QUEUES,
+            Lambda::Control => control::QUEUES,
+        }
+    }
+}
+
+/// See the module.
+pub struct Stack {
+    /// What time the functions believe it is.
+    pub clock: Arc<ManualClock>,
+    /// Its tables.
+    pub tables: Tables,
+    /// Its queues.
+    pub urls: BTreeMap<QueueName, String>,
+    /// A client that looks at the tables from outside.
+    pub dynamo: aws_sdk_dynamodb::Client,
+    apps: BTreeMap<Lambda, App>,
+    uses: BTreeMap<Lambda, Uses>,
+    sqs: aws_sdk_sqs::Client,
+}
+
+/// How many messages a queue has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Depth {
+    /// That a receive would get.
+    pub visible: u32,
+    /// In somebody's hands, or hidden by whom they were.
+    pub hidden: u32,
+    /// Sent with a delay that has not passed.
+    pub delayed: u32,
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub struct Delivered {
+    /// What was delivered.
+    pub messages: Vec<Message>,
+    /// The ids of those that the function wants again.
+    pub again: Vec<String>,
+}
+
+impl Stack {
+    /// Empty tables and queues.
+    pub async fn start() -> Self {
+        let endpoint = ministack::endpoint().unwrap_or_else(|error| panic!("{error}"));
+        let config = ministack::config(endpoint);
+        let (dynamo, sqs) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_sqs::Client::new(&config));
+        let tables = ministack::create_tables(&dynamo).await.unwrap_or_else(|error| panic!("{error}"));
+        let urls = ministack::create_queues(&sqs).await.unwrap_or_else(|error| panic!("{error}"));
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_000)));
+        let uses: BTreeMap<Lambda, Uses> = Lambda::ALL.into_iter().map(|of| (of, Uses::default())).collect();
+        let mut stack = Self { clock, tables, urls, dynamo, apps: BTreeMap::new(), uses, sqs };
+        stack.apps = Lambda::ALL.into_iter().map(|of| (of, stack.new_app(of))).collect();
+        stack
+    }
+
+    /// One more process of a function.
+    pub fn new_app(&self, of: Lambda) -> App {
+        let config = ministack::config(ministack::endpoint().unwrap_or_else(|error| panic!("{error}")));
+        // Repeats as the default does, but does not dawdle.
+        let at_once = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
+        let watch = &self.uses[&of];
+        let dynamo = aws_sdk_dynamodb::config::Builder::from(&config).retry_config(at_once.clone());
+        let dynamo = aws_sdk_dynamodb::Client::from_conf(dynamo.interceptor(watch.clone()).build());
+        let sqs = aws_sdk_sqs::config::Builder::from(&config).retry_config(at_once).interceptor(watch.clone());
+        let urls = of.queues().iter().map(|queue| (*queue, self.urls[queue].clone())).collect();
+        App {
+            store: Arc::new(DynamoStore::new(dynamo, Config::new(&self.tables.tasks, &self.tables.log))),
+            queue: Arc::new(SqsQueue::new(aws_sdk_sqs::Client::from_conf(sqs.build()), urls)),
+            clock: self.clock.clone(),
+            settings: Arc::new(Settings::default()),
+        }
+    }
+
+    /// What a function works with.
+    pub fn app(&self, of: Lambda) -> &App {
+        &self.apps[&of]
+    }
+
+    /// What a function has asked of AWS so far.
+    pub fn uses(&self, of: Lambda) -> std::collections::BTreeSet<Use> {
+        self.uses[&of].all()
+    }
+
+    /// What the function answers that serves the route.
+    pub async fn call(&self, call: &Call) -> Answered {
+        let of = match call.route().function {
+            shared::api::Function::Enqueue => Lambda::Enqueue,
+            shared::api::Function::Status => Lambda::Status,
+            shared::api::Function::Control => Lambda::Control,
+        };
+        call.answer(self.app(of)).await
+    }
+
+    /// Polls once.
+    pub async fn poll(&self) -> PollReport {
+        poller::handle(self.app(Lambda::Poller), None).await
+    }
+
+    /// Up to ten messages, as a mapping receives them.
+    pub async fn receive(&self, from: QueueName) -> Vec<Message> {
+        let receive = self.sqs.receive_message().queue_url(&self.urls[&from]).max_number_of_messages(10);
+        let receive = receive.message_attribute_names("All").visibility_timeout(600);
+        let receive = receive.message_system_attribute_names(MessageSystemAttributeName::All);
+        receive.send().await.unwrap().messages.unwrap_or_default()
+    }
+
+    /// What Lambda does with a queue's messages: hands a batch to the function, deletes what it does not want again.
+    pub async fn deliver(&self, from: QueueName) -> Delivered {
+        let messages = self.receive(from).await;
+        self.deliver_these(from, messages).await
+    }
+
+    /// The same with messages in hand.
+    pub async fn deliver_these(&self, from: QueueName, messages: Vec<Message>) -> Delivered {
+        let event = sqs_event(&self.arn(from), &messages);
+        let response: SqsBatchResponse = match from {
+            QueueName::Intake => enqueue::intake(self.app(Lambda::Enqueue), event).await,
+            _ => process_task::handle(self.app(Lambda::ProcessTask), event, None).await,
+        };
+        let again: Vec<String> = response.batch_item_failures.into_iter().map(|item| item.item_identifier).collect();
+        let known = |id: &String| messages.iter().any(|message| message.message_id() == Some(id));
+        assert!(again.iter().all(known), "Lambda would have the whole batch again: {again:?}");
+        for message in messages.iter().filter(|message| !again.contains(&message.message_id().unwrap().to_owned())) {
+            let delete = self.sqs.delete_message().queue_url(&self.urls[&from]);
+            // MiniStack refuses a second delete, which SQS does not mind.
+            let _ = delete.receipt_handle(message.receipt_handle().unwrap()).send().await;
+        }
+        Delivered { messages, again }
+    }
+
+    /// Makes a message in hand visible, as the end of its visibility timeout does.
+    pub async fn let_go(&self, on: QueueName, message: &Message) {
+        let change = self.sqs.change_message_visibility().queue_url(&self.urls[&on]).visibility_timeout(0);
+        change.receipt_handle(message.receipt_handle().unwrap()).send().await.unwrap();
+    }
+
+    /// Sends a message with attributes, as another system does: its id.
+    pub async fn send(&self, to: QueueName, body: &str, attributes: &[(&str, &str)]) -> String {
+        let mut send = self.sqs.send_message().queue_url(&self.urls[&to]).message_body(body);
+        for (name, value) in attributes {
+            let value = MessageAttributeValue::builder().data_type("String").string_value(*value).build().unwrap();
+            send = send.message_attributes(*name, value);
+        }
+        send.send().await.unwrap().message_id.unwrap()
+    }
+
+    /// How many messages a queue has.
+    pub async fn depth(&self, of: QueueName) -> Depth {
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+        ];
+        let get = self.sqs.get_queue_attributes().queue_url(&self.urls[&of]).set_attribute_names(Some(names.to_vec()));
+        let found = get.send().await.unwrap().attributes.unwrap_or_default();
+        let [visible, hidden, delayed] = names.map(|name| found[&name].parse().unwrap());
+        Depth { visible, hidden, delayed }
+    }
+
+    /// The ARN of a queue.
+    pub fn arn(&self, of: QueueName) -> String {
+        format!("arn:aws:sqs:us-east-1:000000000000:{}", self.urls[&of].rsplit('/').next().unwrap())
+    }
+
+    /// Now, as the functions see it.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}

@@ -1,0 +1,49 @@
+//! Calls the functions over a store and queues in memory, as the one-machine deployment does.
+
+use aws_lambda_events::{
+    apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse},
+    encodings::Body,
+    sqs::SqsEvent,
+};
+use errand::mapping::sqs_message;
+use serde_json::Value;
+use shared::{
+    app::App,
+    queue::{MemoryQueue, QueueName, Received},
+};
+use uuid::Uuid;
+
+/// Asks `app` over HTTP: status and answer.
+pub async fn request(app: &App, route: &str, id: Option<Uuid>, body: &Value, key: Option<&str>) -> (u16, Value) {
+    let mut event = ApiGatewayV2httpRequest::default();
+    event.route_key = Some(route.to_owned());
+    event.path_parameters = id.into_iter().map(|id| ("id".to_owned(), id.to_string())).collect();
+    event.headers = key
+        .into_iter()
+        .map(|key| (http::HeaderName::from_static("idempotency-key"), key.parse().expect("a header")))
+        .collect();
+    event.body = (!body.is_null()).then(|| body.to_string());
+    let response = match route {
+        "POST /v1/tasks" | "POST /v1/tasks/batch" => enqueue::http(app, event).await,
+        get if get.starts_with("GET ") => status::http(app, event).await,
+        _ => control::http(app, event).await,
+    };
+    read(&response)
+}
+
+fn read(response: &ApiGatewayV2httpResponse) -> (u16, Value) {
+    let Some(Body::Text(body)) = &response.body else { panic!("no body: {response:?}") };
+    (u16::try_from(response.status_code).expect("a status"), serde_json::from_str(body).expect("JSON"))
+}
+
+/// Has `app` process messages received from `from`, and deletes those it does not want again.
+pub async fn process(app: &App, queue: &MemoryQueue, from: QueueName, received: Vec<Received>) {
+    let mut event = SqsEvent::default();
+    event.records = received.iter().map(|message| sqs_message(from, message.clone())).collect();
+    let failures = process_task::handle(app, event, None).await.batch_item_failures;
+    for message in received {
+        if !failures.iter().any(|failure| failure.item_identifier == message.id) {
+            queue.delete(from, &message.receipt);
+        }
+    }
+}
