@@ -9,7 +9,7 @@ use aws_sdk_sqs::{
     operation::send_message_batch::SendMessageBatchOutput,
     types::{MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry},
 };
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{OutMessage, Queue, QueueError, QueueName};
 
@@ -44,6 +44,12 @@ impl SqsQueue {
     fn url(&self, of: QueueName) -> anyhow::Result<&str> {
         let url = self.urls.get(&of).map(String::as_str);
         url.ok_or_else(|| anyhow::anyhow!("no url is configured for queue {}", of.as_str()))
+    }
+
+    async fn check_one(&self, queue: QueueName, url: &str) -> Result<(), QueueError> {
+        let request = self.client.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::QueueArn);
+        let answer = request.send().await.map_err(anyhow::Error::new);
+        answer.map(drop).map_err(|error| QueueError::Unavailable(error.context(format!("queue {}", queue.as_str()))))
     }
 
     async fn send_batch(&self, url: &str, batch: Vec<OutMessage>) -> Vec<Result<(), QueueError>> {
@@ -98,11 +104,11 @@ impl Queue for SqsQueue {
     }
 
     async fn check(&self) -> Result<(), QueueError> {
-        let Some(url) = self.urls.values().next() else {
+        if self.urls.is_empty() {
             return Err(QueueError::Unavailable(anyhow::anyhow!("no queue is configured")));
-        };
-        let request = self.client.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::QueueArn);
-        request.send().await.map(drop).map_err(|error| QueueError::Unavailable(error.into()))
+        }
+        let checks: Vec<_> = self.urls.iter().map(|(queue, url)| self.check_one(*queue, url)).collect();
+        stream::iter(checks).buffer_unordered(WIDTH).try_collect().await
     }
 }
 
