@@ -5,6 +5,7 @@
 mod control;
 mod defer;
 mod enqueue;
+mod permissions;
 mod process;
 mod read;
 

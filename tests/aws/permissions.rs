@@ -1,0 +1,80 @@
+//! What each role of the template allows is what its function asks of AWS: nothing is refused, nothing left over.
+
+use std::collections::BTreeSet;
+
+use futures::FutureExt;
+use integration_tests::aws::{Lambda, Stack, Use};
+use serde_json::Value;
+
+use super::{control, defer, enqueue, process, read};
+use crate::template::{allowed, resource, resources, target};
+
+/// Every journey, each on a stack of its own: what every function asked for.
+async fn asked_for() -> Vec<(Lambda, BTreeSet<Use>)> {
+    let mut asked: Vec<(Lambda, BTreeSet<Use>)> = Lambda::ALL.map(|of| (of, BTreeSet::new())).to_vec();
+    for journey in 0.. {
+        let stack = Stack::start().await;
+        let journey = match journey {
+            0 => enqueue::by_http(&stack).boxed(),
+            1 => enqueue::large_payloads(&stack).boxed(),
+            2 => enqueue::batch(&stack).boxed(),
+            3 => enqueue::by_intake(&stack).boxed(),
+            4 => enqueue::by_invoke(&stack).boxed(),
+            5 => process::once(&stack).boxed(),
+            6 => process::retries(&stack).boxed(),
+            7 => process::short_waits(&stack).boxed(),
+            8 => process::dead_letters(&stack).boxed(),
+            9 => process::effects(&stack).boxed(),
+            10 => defer::for_days(&stack).boxed(),
+            11 => defer::lost_workers(&stack).boxed(),
+            12 => defer::expiry(&stack).boxed(),
+            13 => defer::unreadable(&stack).boxed(),
+            14 => defer::events(&stack).boxed(),
+            15 => control::cancel(&stack).boxed(),
+            16 => control::process_now(&stack).boxed(),
+            17 => control::reschedule(&stack).boxed(),
+            18 => control::retry(&stack).boxed(),
+            19 => control::records(&stack).boxed(),
+            20 => read::lists(&stack).boxed(),
+            21 => read::records(&stack).boxed(),
+            22 => read::health(&stack).boxed(),
+            _ => break,
+        };
+        journey.await;
+        asked.iter_mut().for_each(|(of, uses)| uses.extend(stack.uses(*of)));
+    }
+    asked
+}
+
+/// What the function's role allows besides its log lines and what its mappings do in its name.
+fn may(of: Lambda) -> BTreeSet<Use> {
+    let id = format!("{of:?}Function");
+    let function = resource("AWS::Lambda::Function", &id);
+    let fed: Vec<String> = resources("AWS::Lambda::EventSourceMapping")
+        .iter()
+        .filter(|(_, mapping)| target(&mapping["FunctionName"]).starts_with(&format!("{of:?}")))
+        .map(|(_, mapping)| target(&mapping["EventSourceArn"]).to_owned())
+        .collect();
+    let by_mapping = |action: &str, on: &str| {
+        let actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
+        actions.contains(&action) && fed.iter().any(|queue| queue == on)
+    };
+    let role = resource("AWS::IAM::Role", target(&function["Role"]));
+    let all = allowed(&role).into_iter().map(|(action, on)| (action, name(&on)));
+    all.filter(|(action, on)| !action.starts_with("logs:") && !by_mapping(action, on)).collect()
+}
+
+/// `TasksTable/index/due` for `${TasksTable.Arn}/index/due`.
+fn name(on: &Value) -> String {
+    let index = on["Fn::Sub"].as_str().and_then(|text| text.split_once('}')).map_or("", |(_, rest)| rest);
+    format!("{}{index}", target(on))
+}
+
+#[tokio::test]
+async fn a_function_may_do_what_it_does_and_no_more() {
+    for (of, uses) in asked_for().await {
+        let may = may(of);
+        let (refused, idle): (Vec<_>, Vec<_>) = (uses.difference(&may).collect(), may.difference(&uses).collect());
+        assert!(refused.is_empty() && idle.is_empty(), "{of:?} would be refused {refused:?} and never uses {idle:?}");
+    }
+}
