@@ -8,6 +8,7 @@ mod enqueue;
 mod permissions;
 mod process;
 mod read;
+mod volume;
 
 use integration_tests::{aws::Stack, events::Call};
 use serde_json::{Value, json};
