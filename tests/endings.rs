@@ -1,8 +1,13 @@
 //! What a handler says ends with its task goes with whatever ends it, once for each end.
 
+use std::time::Duration;
+
 use integration_tests::world::World;
 use serde_json::{Value, json};
-use shared::lifecycle::Status;
+use shared::{
+    lifecycle::{Priority, Status},
+    queue::{OutMessage, Queue, QueueName},
+};
 
 #[tokio::test]
 async fn what_ends_with_a_failed_task_is_said_once_and_its_dead_letter_sent_once() {
@@ -26,4 +31,34 @@ async fn a_task_can_end_twice_though_what_ends_with_it_is_there_already() {
     }
     assert_eq!(world.task(id).await.status(), Status::Cancelled);
     assert_eq!(world.marks("m.ended").await, 1);
+}
+
+#[tokio::test]
+async fn a_dead_letter_moved_back_sets_its_task_going_once() {
+    let world = World::new();
+    let id = world.scripted(&json!({"acts": [{"fail_for_good": "no"}]})).await;
+    world.deliver_all().await;
+    let letter = serde_json::to_string(&world.letters()[0]).unwrap();
+    for _ in 0..2 {
+        let message = OutMessage { body: letter.clone(), delay: Duration::ZERO, group: None, attributes: vec![] };
+        drop(world.queue.send(QueueName::Work(Priority::Medium), vec![message]).await);
+        world.drain().await;
+    }
+    let task = world.task(id).await;
+    assert_eq!((task.status(), task.redrives, task.executions), (Status::Failed, 1, 2));
+    assert_eq!(world.letters().len(), 2, "one for each failure");
+}
+
+#[tokio::test]
+async fn an_expired_task_that_is_redriven_runs() {
+    let world = World::new();
+    let expires_at = world.now() + Duration::from_secs(60);
+    let id = world.enqueue(&json!({"task_type": "scripted", "payload": {}, "expires_at": expires_at})).await;
+    world.advance(60);
+    world.deliver_all().await;
+    let expired = world.task(id).await;
+    assert_eq!((expired.status(), expired.executions), (Status::Failed, 0));
+    world.request("POST /v1/tasks/{id}/retry", Some(id), &Value::Null, None).await;
+    world.drain().await;
+    assert_eq!(world.task(id).await.status(), Status::Completed);
 }

@@ -56,6 +56,8 @@ enum Step {
     DelayMessage(u64),
     /// The newest dead letter is moved back to a work queue.
     MoveBack,
+    /// A lease's time passes, and a poller comes to its end.
+    Reap,
     /// Time passes; or the clock is set back.
     Clock { s: i64 },
 }
@@ -128,6 +130,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::DoubleMessage),
         1 => select(&[10, 600][..]).prop_map(Step::DelayMessage),
         1 => Just(Step::MoveBack),
+        4 => Just(Step::Reap),
         12 => select(&[1, 10, 30, 40, 70, 130, 400, 1000, -1, -5, -200][..]).prop_map(|s| Step::Clock { s }),
     ]
 }
@@ -210,6 +213,13 @@ impl Stage {
             }
             Step::LoseMessage | Step::DoubleMessage | Step::DelayMessage(_) => self.meddle(&step).await,
             Step::MoveBack => self.move_back().await,
+            Step::Reap if may_start => {
+                self.world.advance(100);
+                self.start(0, async |app, _| {
+                    poller::handle(&app, None).await;
+                });
+                while !self.go(self.actors.len() - 1).await {}
+            }
             Step::Clock { s } => {
                 let to = self.world.now().as_millis() + s * 1000;
                 self.world.clock.set(Timestamp::from_millis(to));
@@ -401,7 +411,13 @@ fn follows(before: &Task, after: &Task, row: Option<&LogEntry>) {
 fn the_promises_hold_in_every_order_of_events() {
     #[allow(clippy::disallowed_methods)] // how long to try is whoever runs the tests' to say
     let cases = std::env::var("ERRAND_PROPTEST_CASES").map_or(CASES, |text| text.parse().expect("a number"));
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 20_000,
+        max_shrink_time: 30_000,
+        ..Config::default()
+    };
     let schedules = (prop::collection::vec(step(), 10..120), any::<bool>());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let result = TestRunner::new(config).run(&schedules, |(steps, all_are_lost)| {

@@ -6,6 +6,7 @@ mod aws;
 mod crash;
 mod dynamo;
 mod endings;
+mod fencing;
 mod handlers;
 mod interleavings;
 mod original_faults;

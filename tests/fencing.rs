@@ -1,0 +1,144 @@
+//! A worker that was given up on writes nothing any more, whoever holds the task since.
+
+use std::{future::Future, pin::Pin, sync::Arc, task::Poll};
+
+use integration_tests::{
+    in_memory::process,
+    faults::Faults,
+    world::{VISIBILITY, World},
+};
+use serde_json::{Value, json};
+use shared::{
+    lifecycle::{Priority, Status},
+    log::Outcome,
+    queue::QueueName,
+};
+use uuid::Uuid;
+
+const MEDIUM: QueueName = QueueName::Work(Priority::Medium);
+
+/// A worker that goes on call by call.
+struct Worker {
+    faults: Arc<Faults>,
+    work: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+impl Worker {
+    /// One that has taken the next message and made no call yet.
+    async fn start(world: &World) -> Self {
+        let faults = Faults::stepping();
+        let (app, queue) = (faults.around(&world.app), world.queue.clone());
+        let received = world.queue.receive(MEDIUM, 1, VISIBILITY);
+        assert_eq!(received.len(), 1);
+        let work = async move { process(&app, &queue, MEDIUM, received).await };
+        let mut worker = Self { faults, work: Box::pin(tokio::task::unconstrained(work)) };
+        assert!(!worker.go(1).await); // to just before its first call
+        worker
+    }
+
+    /// Makes so many calls, and comes to just before the next. Whether it has come to its end.
+    async fn go(&mut self, calls: usize) -> bool {
+        for _ in 0..calls {
+            self.faults.go();
+            if let Poll::Ready(()) = futures::poll!(self.work.as_mut()) {
+                return true;
+            }
+        }
+        false
+    }
+
+    async fn end(mut self) {
+        assert!(self.go(100).await);
+    }
+}
+
+async fn outcomes(world: &World, id: Uuid) -> Vec<Outcome> {
+    world.log(id).await.iter().map(|row| row.outcome).collect()
+}
+
+/// A task whose first worker has claimed it, is about to make its next call, and was given up on.
+async fn with_stale_worker(payload: Value) -> (World, Uuid, Worker) {
+    let world = World::new();
+    let id = world.scripted(&payload).await;
+    let mut stale = Worker::start(&world).await;
+    stale.go(2).await; // the read and the claim
+    assert_eq!(world.task(id).await.status(), Status::Running);
+    world.advance(120);
+    world.poll().await;
+    assert_eq!(world.task(id).await.status(), Status::Pending);
+    (world, id, stale)
+}
+
+fn everything() -> Value {
+    json!({"mark": "m", "publish": "done", "then": {"mark": "then"}})
+}
+
+#[tokio::test]
+async fn a_stale_worker_cannot_complete_a_task_that_waits_again() {
+    let (world, id, stale) = with_stale_worker(everything()).await;
+    stale.end().await;
+    assert_eq!(
+        (world.task(id).await.status(), world.marks("m").await, world.tasks().await.len()),
+        (Status::Pending, 0, 1)
+    );
+    world.drain().await;
+    assert_eq!((world.marks("m").await, world.marks("then").await, world.events().await.len()), (1, 1, 1));
+    assert_eq!(outcomes(&world, id).await, [Outcome::Lost, Outcome::Completed]);
+}
+
+#[tokio::test]
+async fn a_stale_worker_cannot_complete_a_task_that_another_holds() {
+    let (world, id, stale) = with_stale_worker(everything()).await;
+    let mut other = Worker::start(&world).await;
+    other.go(2).await;
+    let held = world.task(id).await;
+    assert_eq!((held.status(), held.executions), (Status::Running, 2));
+    stale.end().await;
+    assert_eq!(world.task(id).await, held);
+    assert_eq!(world.marks("m").await, 0);
+    other.end().await;
+    world.drain().await;
+    assert_eq!((world.marks("m").await, world.marks("then").await, world.events().await.len()), (1, 1, 1));
+    assert_eq!(outcomes(&world, id).await, [Outcome::Lost, Outcome::Completed]);
+}
+
+#[tokio::test]
+async fn a_stale_worker_cannot_fail_or_put_off_what_another_holds() {
+    for act in [json!({"fail": "no"}), json!({"fail_for_good": "no"}), json!({"snooze": 5}), json!({"cancel": "off"})] {
+        let (world, id, stale) = with_stale_worker(json!({"acts": [act, "complete"], "mark": "m"})).await;
+        let mut other = Worker::start(&world).await;
+        other.go(2).await;
+        let held = world.task(id).await;
+        stale.end().await;
+        assert_eq!(world.task(id).await, held);
+        other.end().await;
+        world.drain().await;
+        assert_eq!((world.task(id).await.status(), world.marks("m").await), (Status::Completed, 1));
+        assert_eq!((world.marks("m.ended").await, world.letters().len()), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_stale_worker_cannot_store_a_step() {
+    let (world, id, stale) = with_stale_worker(json!({"acts": ["step"]})).await;
+    let mut other = Worker::start(&world).await;
+    other.go(2).await;
+    stale.end().await;
+    other.end().await;
+    world.drain().await;
+    let output = world.request("GET /v1/tasks/{id}", Some(id), &Value::Null, None).await.1["output"].clone();
+    assert_eq!(output, json!({"step_by": 2}), "the step is the second worker's");
+}
+
+#[tokio::test]
+async fn a_cancelled_execution_applies_nothing() {
+    let world = World::new();
+    let id = world.scripted(&everything()).await;
+    let mut worker = Worker::start(&world).await;
+    worker.go(2).await;
+    let (status, _) = world.request("POST /v1/tasks/{id}/cancel", Some(id), &json!({}), None).await;
+    worker.end().await;
+    world.drain().await;
+    assert_eq!((status, world.task(id).await.status(), world.marks("m").await), (200, Status::Cancelled, 0));
+    assert_eq!(outcomes(&world, id).await, [Outcome::Cancelled]);
+}
