@@ -1,4 +1,4 @@
-//! What a handler says ends with its task goes with whatever ends it, once for each end.
+//! What comes of a task's end: what ends with it, its dead letter, its follow-ups, and how it is set going again.
 
 use std::time::Duration;
 
@@ -61,4 +61,12 @@ async fn an_expired_task_that_is_redriven_runs() {
     world.request("POST /v1/tasks/{id}/retry", Some(id), &Value::Null, None).await;
     world.drain().await;
     assert_eq!(world.task(id).await.status(), Status::Completed);
+}
+
+#[tokio::test]
+async fn a_follow_up_is_told_of_at_once() {
+    let world = World::new();
+    world.scripted(&json!({"then": {"mark": "then"}})).await;
+    world.deliver_all().await;
+    assert_eq!(world.marks("then").await, 1, "without a poll");
 }

@@ -9,9 +9,12 @@ use integration_tests::{
 };
 use serde_json::{Value, json};
 use shared::{
-    lifecycle::{Priority, Status},
+    domain::{Channel, Conversation, ConversationStatus, Delivery, Direction, Message, User},
+    ids::{self, Id, Name},
+    lifecycle::{Event, FailureKind, Priority, State, Status, Task, apply},
     log::Outcome,
     queue::QueueName,
+    store::{self, Commit, Inserted, Part, RelationKind, StoreError},
 };
 use uuid::Uuid;
 
@@ -141,4 +144,91 @@ async fn a_cancelled_execution_applies_nothing() {
     world.drain().await;
     assert_eq!((status, world.task(id).await.status(), world.marks("m").await), (200, Status::Cancelled, 0));
     assert_eq!(outcomes(&world, id).await, [Outcome::Cancelled]);
+}
+
+/// A bouncer's check on a user who has a conversation, its worker about to make its first call.
+async fn with_check() -> (World, Uuid, Worker) {
+    let world = World::new();
+    world.put("u", &User::default()).await;
+    world.put("c", &conversation()).await;
+    let payload = json!({"attempt_count": 0});
+    let body = json!({"task_type": "re_engagement_check", "user_id": "u", "agent_type": "bouncer", "payload": payload});
+    let id = world.enqueue(&body).await;
+    world.advance(1);
+    let worker = Worker::start(&world).await;
+    (world, id, worker)
+}
+
+fn conversation() -> Conversation {
+    let user_id = Id::new("u").unwrap();
+    Conversation { user_id, status: ConversationStatus::Active, last_message_at: None, messages_since_summary: 0 }
+}
+
+#[tokio::test]
+async fn what_a_handler_decided_on_old_data_is_decided_anew() {
+    let (world, id, mut worker) = with_check().await;
+    worker.go(5).await; // two to claim, three to read
+    let said = Message {
+        conversation_id: Id::new("c").unwrap(),
+        role: Name::of("user"),
+        direction: Direction::Inbound,
+        channel: Channel::Sms,
+        status: Delivery::Sent,
+        content: "here I am".into(),
+    };
+    world.put("theirs", &said).await;
+    world.put("c", &conversation()).await;
+    worker.end().await;
+    let task = world.task(id).await;
+    let State::Completed { output } = &task.state else { panic!("{task:#?}") };
+    assert!(output.as_str().contains("has written since"), "{}", output.as_str());
+    assert_eq!((task.executions, world.records("message", RelationKind::Parent, "c").await.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn what_changes_at_every_handling_is_tried_again_later() {
+    let (world, id, mut worker) = with_check().await;
+    let mut handlings = 0;
+    while !worker.go(1).await {
+        world.put("c", &conversation()).await;
+        handlings += 1;
+        assert!(handlings < 30);
+    }
+    let task = world.task(id).await;
+    assert_eq!((task.status(), task.executions, task.failures), (Status::Pending, 1, 1));
+    assert_eq!(task.last_errors[0].kind, FailureKind::EffectConflict);
+    // Read and claim; three handlings of three reads and a commit; hide and commit.
+    assert_eq!(worker.faults.calls(), 2 + 3 * 4 + 2);
+    world.drain().await;
+    assert_eq!(world.task(id).await.status(), Status::Completed);
+}
+
+#[tokio::test]
+async fn a_write_that_is_made_again_after_its_answer_was_lost_is_no_conflict() {
+    let world = World::new();
+    let id = world.scripted(&json!({})).await;
+    let task = world.task(id).await;
+    let again = store::insert(&*world.app.store, task.clone()).await.unwrap();
+    assert_eq!(again, Inserted::New);
+    let mut transition = apply(&task, Event::Claim { worker: ids::fresh() }, world.now()).unwrap();
+    transition.task.version = ids::fresh();
+    for _ in 0..2 {
+        let commit = Commit::change(task.version, transition.clone());
+        store::commit(&*world.app.store, commit).await.unwrap();
+    }
+    assert_eq!(world.task(id).await.executions, 1);
+}
+
+#[tokio::test]
+async fn a_task_that_is_there_is_not_put_there_again() {
+    let world = World::new();
+    let (there, other) = (world.scripted(&json!({})).await, world.scripted(&json!({})).await);
+    let (there, other) = (world.task(there).await, world.task(other).await);
+    let mut transition = apply(&other, Event::Claim { worker: ids::fresh() }, world.now()).unwrap();
+    transition.task.version = ids::fresh();
+    let again = Task { version: ids::fresh(), ..there.clone() };
+    let commit = Commit { tasks: vec![again], ..Commit::change(other.version, transition) };
+    let refused = store::commit(&*world.app.store, commit).await;
+    assert!(matches!(&refused, Err(StoreError::Conflict { parts }) if *parts == [Part::NewTask(0)]), "{refused:?}");
+    assert_eq!((world.task(there.key.id).await, world.task(other.key.id).await), (there, other));
 }

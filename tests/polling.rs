@@ -168,3 +168,21 @@ async fn a_dead_worker_is_noticed_within_three_minutes_whatever_its_message_does
     world.deliver_all().await;
     assert_eq!((world.task(id).await.status(), world.marks("m").await), (Status::Completed, 1));
 }
+
+#[tokio::test]
+async fn a_retry_whose_message_could_not_be_hidden_starts_on_time() {
+    let world = World::new();
+    let id = world.scripted(&json!({"acts": [{"fail": "once"}, "complete"]})).await;
+    let from = QueueName::Work(Priority::Medium);
+    let received = world.queue.receive(from, 1, VISIBILITY);
+    let faults = Faults::at(2, Fault::Unavailable); // the read, the claim, the hiding
+    let app = faults.around(&world.app);
+    world.run(process(&app, &world.queue, from, received)).await;
+    let run_at = world.task(id).await.run_at().unwrap();
+    while world.task(id).await.status() == Status::Pending {
+        world.poll().await;
+        world.advance(1);
+        world.deliver_all().await;
+    }
+    assert!(world.now() >= run_at && world.now().since(run_at).as_secs() <= 2);
+}

@@ -308,7 +308,8 @@ fn reasons_and_notes_are_redacted_and_cut_wherever_they_come_from() {
             _ => task.redrive_note.unwrap(),
         };
         assert_eq!(Some(&in_task), log.unwrap().reason.as_ref());
-        assert!(in_task.starts_with("password=[redacted]") && in_task.len() <= ERROR_BYTES, "{in_task}");
+        assert!(in_task.starts_with("password=[redacted]"), "{in_task}");
+        assert_eq!(in_task.len(), 4096);
     }
 }
 
@@ -346,4 +347,22 @@ fn the_log_says_how_long_an_execution_took_and_keeps_the_start_of_its_output() {
         (row.model.as_deref(), row.tokens_in, row.tokens_out, row.cost_usd),
         (Some("m"), Some(1), Some(2), Some(0.5))
     );
+}
+
+#[test]
+fn priorities_rank_from_urgent_to_low_under_their_wire_names() {
+    for (rank, priority) in (0_u8..).zip(Priority::ALL) {
+        assert_eq!(priority.rank(), rank);
+        assert_eq!(json!(priority), json!(priority.as_str()));
+    }
+    assert!(Priority::Urgent < Priority::Low);
+}
+
+#[test]
+fn only_a_waiting_task_has_a_time_to_run_and_only_a_running_one_a_fence() {
+    for (name, task) in states() {
+        let (waits, runs) = (task.status() == Status::Pending, task.status() == Status::Running);
+        assert_eq!((task.run_at().is_some(), task.fence().is_some()), (waits, runs), "{name}");
+    }
+    assert_eq!(pending(after(7), after(9)).run_at(), Some(after(7)));
 }
