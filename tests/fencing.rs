@@ -11,14 +11,12 @@ use serde_json::{Value, json};
 use shared::{
     domain::{Channel, Conversation, ConversationStatus, Delivery, Direction, Message, User},
     ids::{self, Id, Name},
-    lifecycle::{Event, FailureKind, Priority, State, Status, Task, apply},
+    lifecycle::{Event, FailureKind, State, Status, Task, apply},
     log::Outcome,
     queue::QueueName,
     store::{self, Commit, Inserted, Part, RelationKind, StoreError},
 };
 use uuid::Uuid;
-
-const MEDIUM: QueueName = QueueName::Work(Priority::Medium);
 
 /// A worker that goes on call by call.
 struct Worker {
@@ -31,9 +29,11 @@ impl Worker {
     async fn start(world: &World) -> Self {
         let faults = Faults::stepping();
         let (app, queue) = (faults.around(&world.app), world.queue.clone());
-        let received = world.queue.receive(MEDIUM, 1, VISIBILITY);
-        assert_eq!(received.len(), 1);
-        let work = async move { process(&app, &queue, MEDIUM, received).await };
+        let visible = |from: &QueueName| world.queue.next_visible(&[*from]).is_some_and(|at| at <= world.now());
+        let next = QueueName::WORK.into_iter().find(visible);
+        let from = next.expect("a message");
+        let received = world.queue.receive(from, 1, VISIBILITY);
+        let work = async move { process(&app, &queue, from, received).await };
         let mut worker = Self { faults, work: Box::pin(tokio::task::unconstrained(work)) };
         assert!(!worker.go(1).await); // to just before its first call
         worker
@@ -62,7 +62,9 @@ async fn outcomes(world: &World, id: Uuid) -> Vec<Outcome> {
 /// A task whose first worker has claimed it, is about to make its next call, and was given up on.
 async fn with_stale_worker(payload: Value) -> (World, Uuid, Worker) {
     let world = World::new();
-    let id = world.scripted(&payload).await;
+    // Longer than its lease: a stale worker's handler may still be at it.
+    let body = json!({"task_type": "scripted", "user_id": "u", "timeout_s": 300, "payload": payload});
+    let id = world.enqueue(&body).await;
     let mut stale = Worker::start(&world).await;
     stale.go(2).await; // the read and the claim
     assert_eq!(world.task(id).await.status(), Status::Running);
