@@ -234,3 +234,36 @@ async fn a_task_that_is_there_is_not_put_there_again() {
     assert!(matches!(&refused, Err(StoreError::Conflict { parts }) if *parts == [Part::NewTask(0)]), "{refused:?}");
     assert_eq!((world.task(there.key.id).await, world.task(other.key.id).await), (there, other));
 }
+
+/// A task that may take five minutes, and its worker at work on it.
+async fn with_long_task(act: Value) -> (World, Uuid, Worker) {
+    let world = World::new();
+    let body = json!({"task_type": "scripted", "timeout_s": 300, "payload": {"acts": [act]}});
+    let id = world.enqueue(&body).await;
+    let mut worker = Worker::start(&world).await;
+    worker.go(2).await;
+    (world, id, worker)
+}
+
+#[tokio::test]
+async fn a_worker_that_renews_its_lease_is_not_given_up_on() {
+    let (world, id, mut worker) = with_long_task(json!({"sleep": 250_000})).await;
+    while !worker.go(5).await {
+        world.advance(10);
+        world.poll().await;
+    }
+    let task = world.task(id).await;
+    assert_eq!((task.status(), task.executions, task.losses), (Status::Completed, 1, 0));
+}
+
+#[tokio::test]
+async fn a_handler_whose_task_was_cancelled_is_stopped_at_the_next_renewal() {
+    let (world, id, mut worker) = with_long_task(json!("hang")).await;
+    world.request("POST /v1/tasks/{id}/cancel", Some(id), &json!({}), None).await;
+    let cancelled_at = world.now();
+    while !worker.go(5).await {
+        world.advance(10);
+    }
+    assert_eq!(world.now().since(cancelled_at).as_secs(), 30);
+    assert_eq!(outcomes(&world, id).await, [Outcome::Cancelled]);
+}

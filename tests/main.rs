@@ -11,6 +11,7 @@ mod handlers;
 mod interleavings;
 mod original_faults;
 mod polling;
+mod processing;
 mod sqlite;
 mod sqs;
 mod stores;

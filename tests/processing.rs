@@ -1,0 +1,198 @@
+//! What becomes of a message that comes early, late, twice, or says nothing.
+
+use std::{sync::Arc, time::Duration};
+
+use integration_tests::{
+    faults::Faults,
+    world::{VISIBILITY, World, key},
+};
+use serde_json::{Value, json};
+use shared::{
+    app::App,
+    clock::{ManualClock, Timestamp},
+    lifecycle::{Priority, Status},
+    processor::{Delivery, Verdict, process},
+    queue::{OutMessage, QueueName, TaskMessage},
+};
+use uuid::Uuid;
+
+const MEDIUM: QueueName = QueueName::Work(Priority::Medium);
+
+async fn deferred(world: &World, delay_s: u64) -> Uuid {
+    let id = world.enqueue(&json!({"task_type": "scripted", "payload": {}, "delay_s": delay_s})).await;
+    for message in world.queue.receive(MEDIUM, 10, VISIBILITY) {
+        world.queue.delete(MEDIUM, &message.receipt);
+    }
+    id
+}
+
+/// A message about `id` in hand, whatever it is good for.
+async fn in_hand(world: &World, id: Uuid) -> Delivery {
+    let message = TaskMessage { key: key(id), executions: None };
+    let body = serde_json::to_string(&message).unwrap();
+    let out = OutMessage { body, delay: Duration::ZERO, group: None, attributes: vec![] };
+    drop(world.app.queue.send(QueueName::Long, vec![out]).await);
+    let receipt = world.queue.receive(QueueName::Long, 1, VISIBILITY).remove(0).receipt;
+    Delivery { message, queue: QueueName::Long, receipt }
+}
+
+async fn verdict(world: &World, id: Uuid) -> Verdict {
+    let delivery = in_hand(world, id).await;
+    world.run(process(&world.app, vec![delivery], None)).await.remove(0)
+}
+
+fn visible_at(world: &World) -> Option<Timestamp> {
+    world.queue.next_visible(&[QueueName::Long])
+}
+
+#[tokio::test]
+async fn a_message_less_than_two_seconds_early_is_waited_out() {
+    let world = World::new();
+    let id = deferred(&world, 1).await;
+    let run_at = world.task(id).await.run_at().unwrap();
+    assert_eq!(verdict(&world, id).await, Verdict::Done);
+    let task = world.task(id).await;
+    assert_eq!((task.status(), task.last_attempted_at), (Status::Completed, Some(run_at)));
+}
+
+#[tokio::test]
+async fn a_message_earlier_than_that_is_hidden_until_its_time() {
+    for early_s in [2, 600, 900] {
+        let world = World::new();
+        let id = deferred(&world, early_s).await;
+        let run_at = world.task(id).await.run_at();
+        assert_eq!((verdict(&world, id).await, visible_at(&world)), (Verdict::Again, run_at));
+        assert_eq!(world.task(id).await.executions, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_message_too_early_to_be_hidden_is_left_to_the_poller() {
+    let world = World::new();
+    let id = deferred(&world, 901).await;
+    assert_eq!(verdict(&world, id).await, Verdict::Done);
+    world.drain().await;
+    assert_eq!(world.task(id).await.status(), Status::Completed);
+}
+
+#[tokio::test]
+async fn a_message_about_what_has_ended_or_is_nowhere_is_dropped() {
+    let world = World::new();
+    let id = world.scripted(&json!({})).await;
+    world.deliver_all().await;
+    let before = world.task(id).await;
+    assert_eq!(verdict(&world, id).await, Verdict::Done);
+    assert_eq!(world.task(id).await, before);
+    assert_eq!(verdict(&world, Uuid::from_u128(5)).await, Verdict::Done);
+}
+
+#[tokio::test]
+async fn a_task_that_would_not_end_before_the_deadline_is_not_begun() {
+    let world = World::new();
+    let id = deferred(&world, 0).await;
+    let in_s = |s| Some(world.now() + Duration::from_secs(s));
+    let delivery = in_hand(&world, id).await;
+    let verdicts = process(&world.app, vec![delivery], in_s(30)).await; // 30 s and a second to settle in
+    assert_eq!((verdicts[0], world.task(id).await.executions), (Verdict::Again, 0));
+    assert_eq!(visible_at(&world), Some(world.now()), "another may begin it at once");
+    let delivery = in_hand(&world, id).await;
+    assert_eq!(process(&world.app, vec![delivery], in_s(31)).await, [Verdict::Done]);
+    assert_eq!(world.task(id).await.status(), Status::Completed);
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_comes_again_and_harms_no_other() {
+    let world = World::new();
+    let id = world.scripted(&json!({})).await;
+    let out = OutMessage { body: "?".into(), delay: Duration::ZERO, group: None, attributes: vec![] };
+    drop(world.app.queue.send(MEDIUM, vec![out]).await);
+    world.deliver_all().await;
+    assert_eq!((world.task(id).await.status(), world.queue.depth(MEDIUM)), (Status::Completed, 1));
+}
+
+#[tokio::test]
+async fn a_task_in_a_batch_twice_runs_once_and_one_that_panics_harms_no_other() {
+    let world = World::new();
+    let good = world.scripted(&json!({"mark": "m"})).await;
+    let bad = world.scripted(&json!({"acts": ["panic"]})).await;
+    let mut deliveries = Vec::new();
+    for id in [good, bad, good] {
+        deliveries.push(in_hand(&world, id).await);
+    }
+    let verdicts = world.run(process(&world.app, deliveries, None)).await;
+    assert_eq!(verdicts, [Verdict::Done, Verdict::Again, Verdict::Done]);
+    let (good, bad) = (world.task(good).await, world.task(bad).await);
+    assert_eq!((good.executions, world.marks("m").await), (1, 1));
+    assert_eq!((bad.status(), bad.failures), (Status::Pending, 1));
+}
+
+#[tokio::test]
+async fn a_task_snoozes_a_hundred_times_and_then_fails() {
+    let world = World::new();
+    let id = world.scripted(&json!({"acts": [{"snooze": 1}]})).await;
+    world.drain().await;
+    let task = world.task(id).await;
+    assert_eq!((task.status(), task.snoozes, task.executions), (Status::Failed, 100, 101));
+    assert_eq!(task.failures, 1);
+}
+
+#[tokio::test]
+async fn an_output_larger_than_is_kept_fails_for_good() {
+    let world = World::new();
+    let fits = world.scripted(&json!({"acts": [{"output": 256 * 1024 - 2}]})).await;
+    let more = world.scripted(&json!({"acts": [{"output": 256 * 1024 - 1}]})).await;
+    world.drain().await;
+    let (fits, more) = (world.task(fits).await, world.task(more).await);
+    assert_eq!((fits.status(), more.status(), more.executions), (Status::Completed, Status::Failed, 1));
+}
+
+#[tokio::test]
+async fn secrets_in_a_failure_are_not_stored() {
+    let world = World::new();
+    let id = world.scripted(&json!({"acts": [{"fail": "password=hunter2"}, "complete"]})).await;
+    world.drain().await;
+    let log = serde_json::to_string(&world.log(id).await).unwrap();
+    let (_, view) = world.request("GET /v1/tasks/{id}", Some(id), &Value::Null, None).await;
+    for stored in [log, view["last_errors"].to_string()] {
+        assert!(stored.contains("password=[redacted]") && !stored.contains("hunter2"), "{stored}");
+    }
+}
+
+#[tokio::test]
+async fn a_poller_that_read_the_index_before_another_sends_no_second_message() {
+    let world = World::new();
+    deferred(&world, 0).await;
+    world.advance(130);
+    let faults = Faults::stepping();
+    let app: App = faults.around(&world.app);
+    let mut slow = Box::pin(poller::handle(&app, None));
+    for _ in 0..2 {
+        faults.go();
+        assert!(futures::poll!(slow.as_mut()).is_pending()); // it has read what is due
+    }
+    world.poll().await;
+    assert_eq!(world.queue.depth(MEDIUM), 1);
+    for _ in 0..50 {
+        faults.go();
+        if futures::poll!(slow.as_mut()).is_ready() {
+            break;
+        }
+    }
+    assert_eq!(world.queue.depth(MEDIUM), 1);
+}
+
+#[tokio::test]
+async fn a_worker_whose_clock_is_behind_does_not_start_a_task_early_by_its_own() {
+    let world = World::new();
+    let id = world.scripted(&json!({})).await;
+    let run_at = world.task(id).await.run_at().unwrap();
+    let behind = Arc::new(ManualClock::at(world.now() - Duration::from_millis(1500)));
+    let app = App { clock: behind.clone(), ..world.app.clone() };
+    let delivery = in_hand(&world, id).await;
+    let mut work = Box::pin(process(&app, vec![delivery], None));
+    assert!(futures::poll!(work.as_mut()).is_pending());
+    assert_eq!(world.task(id).await.executions, 0);
+    behind.advance(Duration::from_millis(1500));
+    assert_eq!(work.await, [Verdict::Done]);
+    assert_eq!(world.task(id).await.last_attempted_at, Some(run_at));
+}
