@@ -1,10 +1,10 @@
 //! A worker that was given up on writes nothing any more, whoever holds the task since.
 
-use std::{future::Future, pin::Pin, sync::Arc, task::Poll};
+use std::{future::Future, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
 use integration_tests::{
-    in_memory::process,
-    faults::Faults,
+    in_memory::{process, request},
+    faults::{Fault, Faults},
     world::{VISIBILITY, World},
 };
 use serde_json::{Value, json};
@@ -266,4 +266,44 @@ async fn a_handler_whose_task_was_cancelled_is_stopped_at_the_next_renewal() {
     }
     assert_eq!(world.now().since(cancelled_at).as_secs(), 30);
     assert_eq!(outcomes(&world, id).await, [Outcome::Cancelled]);
+}
+
+#[tokio::test]
+async fn a_change_that_always_meets_another_gives_up_for_now() {
+    let world = World::new();
+    let id = world.enqueue(&json!({"task_type": "scripted", "payload": {}, "delay_s": 3600})).await;
+    let faults = Faults::stepping();
+    let (app, body) = (faults.around(&world.app), json!({}));
+    let mut ask = Box::pin(request(&app, "POST /v1/tasks/{id}/cancel", Some(id), &body, None));
+    for _ in 0..30 {
+        faults.go();
+        if let Poll::Ready((status, answer)) = futures::poll!(ask.as_mut()) {
+            assert_eq!((status, &answer["error"]["code"]), (429, &json!("busy")));
+            assert_eq!(world.task(id).await.status(), Status::Pending);
+            return;
+        }
+        let run_at = json!({"run_at": world.now() + Duration::from_secs(3600)});
+        world.request("POST /v1/tasks/{id}/reschedule", Some(id), &run_at, None).await;
+    }
+    panic!("it never gives up");
+}
+
+#[tokio::test]
+async fn a_renewal_whose_answer_was_lost_costs_no_execution() {
+    let payload = json!({"acts": [{"sleep": 50_000}], "mark": "m", "credit": 1, "publish": "done", "then": {}});
+    let world = World::new();
+    world.put("u", &User::default()).await;
+    let body = json!({"task_type": "scripted", "timeout_s": 300, "payload": payload, "user_id": "u"});
+    let id = world.enqueue(&body).await;
+    let mut worker = Worker::start(&world).await;
+    worker.go(2).await;
+    let claimed = world.task(id).await;
+    world.advance(30);
+    worker.go(1).await; // to just before the renewal
+    worker.faults.next(Fault::LostAnswer);
+    worker.go(1).await;
+    assert_ne!(world.task(id).await.version, claimed.version, "it was renewed");
+    world.advance(20);
+    worker.end().await;
+    assert_eq!((world.task(id).await.status(), world.task(id).await.executions), (Status::Completed, 1));
 }

@@ -15,7 +15,7 @@ use crate::{
 /// The payload.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct UpdateUserProfile {
-    /// Which field; see [`ProfileField`].
+    /// Which field; see `ProfileField`.
     pub field: String,
     /// Its new value; `null` removes one that may be absent.
     pub value: Value,
