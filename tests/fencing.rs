@@ -5,13 +5,14 @@ use std::{future::Future, pin::Pin, sync::Arc, task::Poll, time::Duration};
 use integration_tests::{
     in_memory::{process, request},
     faults::{Fault, Faults},
-    world::{VISIBILITY, World},
+    world::{VISIBILITY, World, key},
 };
 use serde_json::{Value, json};
 use shared::{
     domain::{Channel, Conversation, ConversationStatus, Delivery, Direction, Message, User},
     ids::{self, Id, Name},
-    lifecycle::{Event, FailureKind, State, Status, Task, apply},
+    json::Json,
+    lifecycle::{Event, FailureKind, NewTask, State, Status, Task, apply},
     log::Outcome,
     queue::QueueName,
     store::{self, Commit, Inserted, Part, RelationKind, StoreError},
@@ -306,4 +307,23 @@ async fn a_renewal_whose_answer_was_lost_costs_no_execution() {
     world.advance(20);
     worker.end().await;
     assert_eq!((world.task(id).await.status(), world.task(id).await.executions), (Status::Completed, 1));
+}
+
+#[tokio::test]
+async fn a_follow_up_that_is_there_is_done_if_it_is_the_same_and_a_conflict_if_not() {
+    for (payload, status) in [(json!({"mark": "then"}), Status::Completed), (json!({"mark": "x"}), Status::Pending)] {
+        let world = World::new();
+        let id = world.scripted(&json!({"then": {"mark": "then"}})).await;
+        let derived = ids::derived(&[&id.to_string(), "1", "scripted", r#"{"mark":"then"}"#]);
+        let payload = Json::new(&payload);
+        let new = NewTask::of_type(key(derived), Name::of("scripted"), payload, "me".into(), world.now());
+        store::insert(&*world.app.store, Task::accept(new, ids::fresh(), world.now())).await.unwrap();
+        let there = world.task(derived).await;
+        world.deliver_all().await;
+        let task = world.task(id).await;
+        assert_eq!((task.status(), task.executions), (status, 1), "{task:#?}");
+        assert_eq!(world.task(derived).await, there, "untouched");
+        let conflict = task.last_errors.first().map(|error| error.kind);
+        assert_eq!(conflict, (status == Status::Pending).then_some(FailureKind::EffectConflict));
+    }
 }
