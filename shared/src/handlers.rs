@@ -25,7 +25,7 @@ pub use scripted::{Act, Scripted};
 pub use update_user_profile::UpdateUserProfile;
 
 use crate::{
-    api::read::{FieldError, read_lenient, read_strict},
+    api::read::{FieldError, not_a_list, read_lenient, read_strict},
     effects::Effect,
     ids::Name,
     json::Json,
@@ -135,6 +135,7 @@ impl TaskInput {
 
     /// Reads a new request's payload: unknown fields are refused.
     pub fn accept(task_type: &Name, payload: &Json) -> Result<Self, InputError> {
+        not_a_list(payload.as_str()).map_err(|error| InputError::Payload(error.within("payload")))?;
         read(task_type, payload, read_strict)
     }
 
@@ -211,7 +212,9 @@ mod tests {
         let unknown = refusal("research_solution", json!({"description": "d", "x": 1}));
         assert_eq!(unknown, ("payload.x".into(), "unknown field `x`".into()));
         let not_object = refusal("research_solution", json!([1]));
-        assert_eq!(not_object.0, "payload[0]");
+        assert_eq!(not_object, ("payload".into(), "expected an object, found a list".into()));
+        // Every field of this one has a default, so serde would take it.
+        assert_eq!(refusal("scripted", json!([])).0, "payload");
     }
 
     #[test]

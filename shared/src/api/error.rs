@@ -28,9 +28,14 @@ impl ApiError {
         Self { status, code, message: message.into(), field: None }
     }
 
+    /// The same at `field`; an empty one is the whole request, which needs no saying.
+    fn at(self, field: &str) -> Self {
+        Self { field: Some(field.to_owned()).filter(|field| !field.is_empty()), ..self }
+    }
+
     /// 400: the request is wrong at `field`.
     pub fn invalid(field: &str, message: impl Into<String>) -> Self {
-        Self { field: Some(field.to_owned()), ..Self::new(400, "invalid", message) }
+        Self::new(400, "invalid", message).at(field)
     }
 
     /// 403: the caller may not.
@@ -50,14 +55,13 @@ impl ApiError {
 
     /// 413: more than Errand takes.
     pub fn too_large(field: &str, message: impl Into<String>) -> Self {
-        Self { field: Some(field.to_owned()), ..Self::new(413, "too_large", message) }
+        Self::new(413, "too_large", message).at(field)
     }
 }
 
 impl From<FieldError> for ApiError {
     fn from(error: FieldError) -> Self {
-        let field = Some(error.field).filter(|field| !field.is_empty());
-        Self { field, ..Self::new(400, "invalid", error.message) }
+        Self::invalid(&error.field, error.message)
     }
 }
 

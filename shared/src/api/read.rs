@@ -31,18 +31,36 @@ impl FieldError {
 
 /// Reads a `T`, refusing fields it does not have and null characters (which no store or terminal takes well).
 pub fn read_strict<T: DeserializeOwned>(text: &str) -> Result<T, FieldError> {
-    let mut unknown = None;
-    let value = read(text, |path| {
-        unknown.get_or_insert(path);
-    })?;
-    if let Some(field) = unknown {
-        let message = format!("unknown field `{}`", field.rsplit('.').next().unwrap_or(&field));
-        return Err(FieldError { field, message });
-    }
+    let value = read_outside(text)?;
     if has_null(text) {
         return Err(FieldError::at("", "a text contains a null character (\\u0000)"));
     }
     Ok(value)
+}
+
+/// Reads a `T` that carries texts to be read strictly for themselves: null characters in it are their matter.
+pub fn read_outside<T: DeserializeOwned>(text: &str) -> Result<T, FieldError> {
+    not_a_list(text)?;
+    let mut unknown = None;
+    let value = read(text, |path| {
+        unknown.get_or_insert(path);
+    })?;
+    match unknown {
+        None => Ok(value),
+        Some(field) => {
+            let message = format!("unknown field `{}`", field.rsplit('.').next().unwrap_or(&field));
+            Err(FieldError { field, message })
+        }
+    }
+}
+
+/// Refuses a list, which serde would take for a struct: its elements for the fields, in the order of the code.
+pub fn not_a_list(text: &str) -> Result<(), FieldError> {
+    if text.trim_start().starts_with('[') {
+        Err(FieldError::at("", "expected an object, found a list"))
+    } else {
+        Ok(())
+    }
 }
 
 /// Reads a `T`, passing over fields it does not have: for what is stored, maybe by another version.
@@ -127,6 +145,11 @@ mod tests {
     fn what_is_not_json_is_said_to_be_none() {
         assert!(error("{").1.starts_with("not JSON: EOF"));
         assert!(error(r#"{"inner":[]} x"#).1.starts_with("not JSON: trailing characters"));
+    }
+
+    #[test]
+    fn a_list_is_no_object() {
+        assert_eq!(error(" [[]]"), (String::new(), "expected an object, found a list".into()));
     }
 
     #[test]

@@ -54,11 +54,16 @@ pub struct Answer {
 impl Request {
     /// Reads the body, strictly.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        Ok(read_strict(self.text()?)?)
+    }
+
+    /// The body, if it is not too large; none is an empty object.
+    pub fn text(&self) -> Result<&str, ApiError> {
         if self.body.len() > REQUEST_BYTES {
             let message = format!("the request has {} bytes; at most {REQUEST_BYTES} are taken", self.body.len());
             return Err(ApiError::too_large("", message));
         }
-        Ok(read_strict(if self.body.is_empty() { "{}" } else { &self.body })?)
+        Ok(if self.body.is_empty() { "{}" } else { &self.body })
     }
 
     /// The task that the path names.
