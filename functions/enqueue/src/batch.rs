@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::{
-    api::{Answer, ApiError, Request, TaskView, read::read_strict},
+    api::{
+        Answer, ApiError, Request, TaskView,
+        read::{read_outside, read_strict},
+    },
     app::App,
 };
 
@@ -33,7 +36,7 @@ struct Items<'a> {
 }
 
 pub(crate) async fn answer(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let batch: Batch = request.json()?;
+    let batch: Batch = read_outside(request.text()?)?;
     if batch.tasks.is_empty() || batch.tasks.len() > MAX_TASKS {
         let message = format!("expected 1 to {MAX_TASKS} tasks, found {}", batch.tasks.len());
         return Err(ApiError::invalid("tasks", message));
