@@ -3,6 +3,7 @@
 #![cfg(test)] // always so here; it tells clippy that helpers too are test code
 
 mod aws;
+mod bad_input;
 mod crash;
 mod dynamo;
 mod endings;
