@@ -250,3 +250,17 @@ async fn bench_prints_one_line_of_json() {
     assert!(report["batch_tasks_per_s"].as_f64().unwrap() > 0.0);
     assert!(!data.exists());
 }
+
+#[test]
+fn the_commands_and_flags_that_the_readme_names_exist() {
+    let readme = include_str!("../../../README.md");
+    let code = readme.split('`').skip(1).step_by(2);
+    let named: Vec<&str> = code.filter_map(|code| code.split_once("errand ")?.1.split_whitespace().next()).collect();
+    for word in &named {
+        match word.strip_prefix("--") {
+            Some(_) => assert!(process::output(&["--help"]).contains(word), "errand {word}"),
+            None => drop(process::output(&[word, "--help"])),
+        }
+    }
+    assert!(named.len() >= 3, "{named:?}");
+}
