@@ -19,12 +19,12 @@ use shared::{
 };
 
 /// Everything in memory; the queue twice, to be looked at.
-struct Setup {
-    app: App,
+pub(crate) struct Setup {
+    pub(crate) app: App,
     queue: Arc<MemoryQueue>,
 }
 
-fn setup() -> Setup {
+pub(crate) fn setup() -> Setup {
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_000)));
     let queue = Arc::new(MemoryQueue::new(clock.clone()));
     let (store, settings) = (Arc::new(MemoryStore::default()), Arc::new(Settings::default()));

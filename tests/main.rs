@@ -5,6 +5,7 @@
 mod aws;
 mod bad_input;
 mod crash;
+mod drift;
 mod dynamo;
 mod endings;
 mod fencing;

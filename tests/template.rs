@@ -10,9 +10,9 @@ use std::{
 
 use integration_tests::venv::{program, venv};
 use serde_json::Value;
-use shared::queue::QueueName;
+use shared::{config::queue_variable, queue::QueueName};
 
-pub(crate) fn source() -> PathBuf {
+fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/template.yaml")
 }
 
@@ -35,6 +35,11 @@ fn output(command: &mut Command) -> String {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{command:?}\n{out}{err}");
     out.into_owned()
+}
+
+/// The template as it is written, without CloudFormation's tags.
+pub(crate) fn written() -> serde_yaml_ng::Value {
+    serde_yaml_ng::from_str(&fs::read_to_string(source()).unwrap()).unwrap()
 }
 
 /// The text of the template as CloudFormation gets it: what SAM adds counts too.
@@ -92,11 +97,6 @@ fn queue_id(queue: QueueName) -> String {
     queue.as_str().split('-').map(capital).collect::<String>() + "Queue"
 }
 
-/// The environment variable that carries its URL.
-fn queue_variable(queue: QueueName) -> String {
-    format!("ERRAND_QUEUE_{}", queue.as_str().replace('-', "_").to_uppercase())
-}
-
 #[test]
 fn the_template_is_clean_as_it_is_written() {
     output(tool("sam").args(["validate", "--lint", "--template-file", "infra/template.yaml"]));
@@ -112,7 +112,7 @@ fn the_template_is_clean_as_it_is_deployed() {
 
 #[test]
 fn every_function_is_built_from_the_package_of_its_binary() {
-    let template: serde_yaml_ng::Value = serde_yaml_ng::from_str(&fs::read_to_string(source()).unwrap()).unwrap();
+    let template = written();
     let mut built = BTreeSet::new();
     for (id, resource) in template["Resources"].as_mapping().unwrap() {
         if resource["Type"].as_str() == Some("AWS::Serverless::Function") {

@@ -177,6 +177,11 @@ impl Answered {
         self.body
     }
 
+    /// The sentence of an error, if it is one.
+    pub fn sentence(&self) -> Option<&str> {
+        self.body["error"]["message"].as_str()
+    }
+
     /// Status, code, field and sentence of an error; the field is empty if none is to blame.
     pub fn error(&self) -> (u16, String, String, String) {
         let error = &self.body["error"];

@@ -1,0 +1,146 @@
+//! What is said twice, in code and in the template or the README, is said alike.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use integration_tests::{aws::Lambda, events::Call};
+use serde_json::{Map, Value, json};
+use shared::{
+    api::ROUTES,
+    config::{Deployment, Settings, queue_variable},
+    handlers::TaskInput,
+    store::dynamo,
+};
+
+use crate::template::{resource, resources, target, written};
+
+const README: &str = include_str!("../README.md");
+
+/// The functions as they are deployed, with what their libraries are called here.
+const DEPLOYED: [(&str, Lambda); 6] = [
+    ("EnqueueFunction", Lambda::Enqueue),
+    ("ProcessTaskFunction", Lambda::ProcessTask),
+    ("ProcessTaskLongFunction", Lambda::ProcessTask),
+    ("PollerFunction", Lambda::Poller),
+    ("StatusFunction", Lambda::Status),
+    ("ControlFunction", Lambda::Control),
+];
+
+/// The variables of ours that the template gives a function, with values that might be theirs.
+pub(crate) fn variables(function: &str) -> BTreeMap<String, String> {
+    let given = resource("AWS::Lambda::Function", function)["Environment"]["Variables"].take();
+    let given: Map<String, Value> = serde_json::from_value(given).unwrap();
+    let value = |name: &str| match name {
+        "ERRAND_WEBHOOK_URL" => "http://127.0.0.1:9/hook",
+        _ if name.ends_with("_DAYS") || name.starts_with("ERRAND_MAX_") => "7",
+        _ => "something",
+    };
+    let ours = given.into_iter().map(|(name, _)| name).filter(|name| name.starts_with("ERRAND_"));
+    ours.map(|name| (name.clone(), value(&name).to_owned())).collect()
+}
+
+#[test]
+fn the_functions_deployed_are_the_functions_there_are() {
+    let deployed: BTreeSet<String> = resources("AWS::Lambda::Function").into_iter().map(|(id, _)| id).collect();
+    assert_eq!(deployed, DEPLOYED.map(|(id, _)| id.to_owned()).into());
+}
+
+#[test]
+fn the_templates_routes_are_the_apis_each_with_its_function() {
+    let deployed: BTreeSet<(String, String)> = resources("AWS::ApiGatewayV2::Route")
+        .into_iter()
+        .map(|(_, route)| {
+            let integration = resource("AWS::ApiGatewayV2::Integration", target(&route["Target"]));
+            (route["RouteKey"].as_str().unwrap().to_owned(), target(&integration["IntegrationUri"]).to_owned())
+        })
+        .collect();
+    let served = ROUTES.iter().map(|info| (info.key(), format!("{:?}Function", info.function)));
+    assert_eq!(deployed, served.collect());
+}
+
+#[test]
+fn a_function_starts_with_what_the_template_gives_it_and_reads_all_of_it() {
+    let mut read_by_some: BTreeSet<String> = BTreeSet::new();
+    let mut given_to_some: BTreeSet<String> = BTreeSet::new();
+    for (id, of) in DEPLOYED {
+        let given = variables(id);
+        let read = RefCell::new(BTreeSet::new());
+        let get = |name: &str| {
+            read.borrow_mut().insert(name.to_owned());
+            given.get(name).cloned()
+        };
+        Deployment::read(get, of.queues()).unwrap_or_else(|error| panic!("{id}: {error}"));
+        let read = read.into_inner();
+        let unread: Vec<_> = given.keys().filter(|name| !read.contains(*name)).collect();
+        assert!(unread.is_empty(), "nobody reads {unread:?} of {id}");
+        let queues: BTreeSet<_> = given.keys().filter(|name| name.starts_with("ERRAND_QUEUE_")).cloned().collect();
+        assert_eq!(queues, of.queues().iter().map(|queue| queue_variable(*queue)).collect(), "{id}");
+        read_by_some.extend(read);
+        given_to_some.extend(given.into_keys());
+    }
+    assert_eq!(read_by_some, given_to_some, "the template sets not all that can be set");
+}
+
+#[test]
+fn what_the_template_leaves_open_has_the_codes_default() {
+    let template = written();
+    let default = |name: &str| template["Parameters"][name]["Default"].as_u64().unwrap();
+    let (tables, settings) = (dynamo::Config::new("", ""), Settings::default());
+    let days = |of: std::time::Duration| of.as_secs() / 86_400;
+    assert_eq!(default("TaskRetentionDays"), days(tables.retention));
+    assert_eq!(default("ActionLogRetentionDays"), days(tables.log_retention));
+    assert_eq!(default("MaxRetries"), u64::from(settings.max_retries));
+    assert_eq!(default("MaxLosses"), u64::from(settings.max_losses));
+}
+
+/// The README's lines between `from` and the next heading.
+fn section(from: &str) -> Vec<&'static str> {
+    let lines = README.lines().skip_while(|line| *line != from).skip(1);
+    lines.take_while(|line| !line.starts_with("## ")).collect()
+}
+
+/// The names in the first column of the table that is headed so.
+fn first_column(lines: &[&'static str], head: &str) -> BTreeSet<String> {
+    let rows = lines.iter().skip_while(|line| !line.starts_with(head)).skip(2).take_while(|line| line.starts_with('|'));
+    rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2)).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_readmes_task_types_are_those_there_are() {
+    let described = first_column(&section("## Task types"), "| type |");
+    assert_eq!(described, TaskInput::known().into_iter().collect());
+}
+
+#[tokio::test]
+async fn the_readmes_fields_of_a_request_are_fields_of_a_request() {
+    let app = crate::bad_input::setup().app;
+    let fields = first_column(&section("## Use"), "| field |");
+    assert!(fields.len() > 15, "{fields:?}");
+    for field in fields.iter().filter(|field| *field != "Idempotency-Key") {
+        let mut request = json!({"task_type": "scripted", "payload": {}});
+        request[field.as_str()] = Value::Null;
+        let answer = Call::post("/v1/tasks", &request).answer(&app).await;
+        assert!(!answer.sentence().is_some_and(|said| said.starts_with("unknown field")), "{field}");
+    }
+}
+
+#[test]
+fn the_readmes_routes_are_routes() {
+    let (mut named, mut method) = (0, "");
+    let table = section("## Use").into_iter().filter(|line| line.starts_with('|'));
+    for word in table.flat_map(|row| row.split([' ', '`', '?', ',', '|'])) {
+        if ["GET", "POST", "PUT", "PATCH"].contains(&word) {
+            method = word;
+        } else if word.starts_with("/v1/") {
+            named += 1;
+            assert!(ROUTES.iter().any(|info| info.method == method && info.path == word), "{method} {word}");
+        } else if word.starts_with('/') {
+            named += 1;
+            let path = format!("/v1/tasks/{{id}}{word}");
+            assert!(ROUTES.iter().any(|info| info.method == method && info.path == path), "{method} {path}");
+        }
+    }
+    assert!(named >= 14, "{named}");
+}
