@@ -138,7 +138,10 @@ impl Sink {
         let body = serde_json::to_string(&Published::from(event.clone())).unwrap_or_default();
         let request = webhook.client.post(webhook.url.clone()).header("content-type", "application/json").body(body);
         let answer = request.send().await.and_then(reqwest::Response::error_for_status);
-        answer.map(drop).map_err(|source| DeliveryError::Webhook { id: event.key.id.clone(), source })
+        // The URL may carry a secret, and the error goes to the log.
+        let failed =
+            |source: reqwest::Error| DeliveryError::Webhook { id: event.key.id.clone(), source: source.without_url() };
+        answer.map(drop).map_err(failed)
     }
 }
 
@@ -160,4 +163,20 @@ pub async fn published(
     let last = page.items.last().and_then(|event| event.place(RelationKind::Owner));
     let next = last.or(after.map(str::to_owned));
     Ok(Page { items: page.items.into_iter().map(Published::from).collect(), next })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{clock::Timestamp, notify::chain, store::RecordKey};
+
+    #[tokio::test]
+    async fn an_event_that_is_not_taken_does_not_tell_the_webhooks_url() {
+        // Nobody listens there.
+        let webhook = Webhook::new("http://127.0.0.1:9/s3cret".parse().unwrap()).unwrap();
+        let key = RecordKey { tenant: Name::default(), kind: kind(), id: Id::new("e").unwrap() };
+        let event = Record::new(key, Doc::new(), Timestamp::default());
+        let error = Sink::Webhook(Arc::new(webhook)).send(&event).await.unwrap_err();
+        assert!(!chain(&error).contains("s3cret"), "{}", chain(&error));
+    }
 }

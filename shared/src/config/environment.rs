@@ -1,6 +1,12 @@
 //! The environment of a Lambda function, read once at start. What is missing or malformed is named.
 
-use std::{collections::BTreeMap, fmt::Display, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Display},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{Retention, Settings};
 use crate::{
@@ -9,7 +15,7 @@ use crate::{
 };
 
 /// Why a function does not start.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum ConfigError {
     /// A variable that has no default is not set.
     #[error("the environment variable {0} is not set")]
@@ -24,6 +30,13 @@ pub enum ConfigError {
         /// What is wrong with it.
         problem: String,
     },
+}
+
+/// As it is displayed: it is what a process prints whose `main` returns it.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// What a function on AWS is told.
@@ -69,7 +82,7 @@ impl Deployment {
             settings: Settings {
                 max_retries: parsed("ERRAND_MAX_RETRIES", get("ERRAND_MAX_RETRIES"))?.unwrap_or(default.max_retries),
                 max_losses: parsed("ERRAND_MAX_LOSSES", get("ERRAND_MAX_LOSSES"))?.unwrap_or(default.max_losses),
-                verifiers: get("ERRAND_VERIFIERS").iter().flat_map(|list| list.split(',')).map(str::to_owned).collect(),
+                verifiers: get("ERRAND_VERIFIERS").map(|list| verifiers(&list)).unwrap_or_default(),
                 sink: sink(get("ERRAND_WEBHOOK_URL"))?,
                 poll_page: default.poll_page,
             },
@@ -82,10 +95,17 @@ pub fn queue_variable(queue: QueueName) -> String {
     format!("ERRAND_QUEUE_{}", queue.as_str().to_uppercase().replace('-', "_"))
 }
 
+/// A comma with a space after it separates, too; and nobody without a name may verify.
+fn verifiers(list: &str) -> Vec<String> {
+    list.split(',').map(str::trim).filter(|principal| !principal.is_empty()).map(str::to_owned).collect()
+}
+
 fn sink(url: Option<String>) -> Result<Sink, ConfigError> {
-    let name = "ERRAND_WEBHOOK_URL";
-    let Some(parsed) = parsed::<reqwest::Url>(name, url.clone())? else { return Ok(Sink::None) };
-    let webhook = Webhook::new(parsed).map_err(|error| malformed(name, url.unwrap_or_default(), error))?;
+    let Some(url) = url else { return Ok(Sink::None) };
+    // It may carry a secret, which a log line must not.
+    let malformed = |error: &dyn Display| malformed("ERRAND_WEBHOOK_URL", "…".to_owned(), error);
+    let parsed = url.parse().map_err(|error: <reqwest::Url as FromStr>::Err| malformed(&error))?;
+    let webhook = Webhook::new(parsed).map_err(|error| malformed(&error))?;
     Ok(Sink::Webhook(Arc::new(webhook)))
 }
 
@@ -126,10 +146,14 @@ mod tests {
 
     #[test]
     fn a_malformed_variable_is_named_with_its_value() {
-        for name in ["ERRAND_MAX_RETRIES", "ERRAND_MAX_LOSSES", "ERRAND_LOG_RETENTION_DAYS", "ERRAND_WEBHOOK_URL"] {
+        for name in ["ERRAND_MAX_RETRIES", "ERRAND_MAX_LOSSES", "ERRAND_LOG_RETENTION_DAYS"] {
             let error = read(&[(name, "many")], "").unwrap_err().to_string();
             assert!(error.starts_with(&format!("the environment variable {name} is \"many\": ")), "{error}");
         }
+        // But for the one that may carry a secret.
+        let error = read(&[("ERRAND_WEBHOOK_URL", "hooks.example/s3cret")], "").unwrap_err();
+        let said = "the environment variable ERRAND_WEBHOOK_URL is \"…\": relative URL without a base";
+        assert_eq!((error.to_string(), format!("{error:?}")), (said.to_owned(), said.to_owned()));
     }
 
     #[test]
@@ -137,7 +161,7 @@ mod tests {
         let given = [
             ("ERRAND_MAX_RETRIES", "0"),
             ("ERRAND_TASK_RETENTION_DAYS", "7"),
-            ("ERRAND_VERIFIERS", "arn:a,arn:b"),
+            ("ERRAND_VERIFIERS", "arn:a, arn:b,"),
             ("ERRAND_WEBHOOK_URL", "http://127.0.0.1/hook"),
         ];
         let read = read(&given, "").unwrap();
