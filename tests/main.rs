@@ -13,6 +13,7 @@ mod handlers;
 mod interleavings;
 mod original_faults;
 mod polling;
+mod processes;
 mod processing;
 mod sqlite;
 mod sqs;

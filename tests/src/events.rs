@@ -101,8 +101,13 @@ impl Call {
 
     /// The event.
     pub fn event(&self) -> ApiGatewayV2httpRequest {
+        serde_json::from_value(self.json()).unwrap()
+    }
+
+    /// The event as API Gateway sends it.
+    pub fn json(&self) -> Value {
         let info = self.route();
-        let event = json!({
+        json!({
             "version": "2.0",
             "routeKey": info.key(),
             "rawPath": self.path,
@@ -128,8 +133,7 @@ impl Call {
             },
             "body": self.body,
             "isBase64Encoded": self.is_base64,
-        });
-        serde_json::from_value(event).unwrap()
+        })
     }
 
     /// What the function that serves the route answers, working with `app`.
@@ -193,8 +197,13 @@ impl Answered {
 
 /// The batch that a mapping makes of what it received from the queue with this ARN.
 pub fn sqs_event(arn: &str, messages: &[Message]) -> SqsEvent {
+    serde_json::from_value(sqs_json(arn, messages)).unwrap()
+}
+
+/// The same as Lambda sends it.
+pub fn sqs_json(arn: &str, messages: &[Message]) -> Value {
     let records: Vec<Value> = messages.iter().map(|message| record(arn, message)).collect();
-    serde_json::from_value(json!({ "Records": records })).unwrap()
+    json!({ "Records": records })
 }
 
 fn record(arn: &str, message: &Message) -> Value {

@@ -11,5 +11,6 @@ pub mod events;
 pub mod faults;
 pub mod in_memory;
 pub mod ministack;
+pub mod runtime_api;
 pub mod venv;
 pub mod world;

@@ -1,0 +1,97 @@
+//! The functions as Lambda runs them: their binaries, with the template's variables, fed by the Runtime API.
+
+use std::{collections::BTreeMap, path::Path};
+
+use integration_tests::{
+    aws::{Lambda, Stack},
+    events::{Call, sqs_json},
+    ministack,
+    runtime_api::{Function, refusal},
+};
+use serde_json::{Value, json};
+use shared::{config::queue_variable, lifecycle::Priority, queue::QueueName};
+
+use crate::drift::variables;
+
+const MEDIUM: QueueName = QueueName::Work(Priority::Medium);
+
+fn binary(of: Lambda) -> &'static Path {
+    Path::new(match of {
+        Lambda::Enqueue => env!("CARGO_BIN_EXE_lambda-enqueue"),
+        Lambda::ProcessTask => env!("CARGO_BIN_EXE_lambda-process-task"),
+        Lambda::Poller => env!("CARGO_BIN_EXE_lambda-poller"),
+        Lambda::Status => env!("CARGO_BIN_EXE_lambda-status"),
+        Lambda::Control => env!("CARGO_BIN_EXE_lambda-control"),
+    })
+}
+
+/// The variables that the template gives the function, leading to `stack`.
+fn environment(stack: &Stack, of: Lambda) -> BTreeMap<String, String> {
+    let mut given = variables(&format!("{of:?}Function"));
+    let mut set = |name: &str, value: &str| {
+        assert!(given.contains_key(name), "the template gives {of:?} no {name}");
+        given.insert(name.to_owned(), value.to_owned());
+    };
+    set("ERRAND_TASKS_TABLE", &stack.tables.tasks);
+    set("ERRAND_LOG_TABLE", &stack.tables.log);
+    of.queues().iter().for_each(|queue| set(&queue_variable(*queue), &stack.urls[queue]));
+    let endpoint = ministack::endpoint().unwrap_or_else(|error| panic!("{error}"));
+    given.remove("ERRAND_WEBHOOK_URL"); // given only to those who have one
+    given.insert("AWS_ENDPOINT_URL".to_owned(), endpoint.to_owned());
+    given
+}
+
+async fn start(stack: &Stack, of: Lambda) -> Function {
+    Function::start(binary(of), &environment(stack, of)).await
+}
+
+/// The JSON in the body of an HTTP answer with this status.
+fn body(answer: &Result<Value, Value>, status: u16) -> Value {
+    let answer = answer.as_ref().unwrap();
+    assert_eq!(answer["statusCode"], status, "{answer:#}");
+    serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn every_function_starts_and_does_its_part_of_a_tasks_life() {
+    let stack = Stack::start().await;
+    let mut enqueue = start(&stack, Lambda::Enqueue).await;
+    let mut process_task = start(&stack, Lambda::ProcessTask).await;
+    let (mut poller, mut status) = (start(&stack, Lambda::Poller).await, start(&stack, Lambda::Status).await);
+    let mut control = start(&stack, Lambda::Control).await;
+
+    let request = json!({"task_type": "scripted", "payload": {"publish": "thing.happened"}, "delay_s": 3600});
+    let task = body(&enqueue.invoke(&Call::post("/v1/tasks", &request).json()).await, 201);
+    let id = task["id"].as_str().unwrap();
+    let now = Call::post(&format!("/v1/tasks/{id}/process"), &json!({"force": true}));
+    assert_eq!(body(&control.invoke(&now.json()).await, 200)["status"], "pending");
+    let event = sqs_json(&stack.arn(MEDIUM), &stack.receive(MEDIUM).await);
+    assert_eq!(process_task.invoke(&event).await, Ok(json!({"batchItemFailures": []})));
+    let report = poller.invoke(&json!({"source": "aws.scheduler"})).await.unwrap();
+    assert_eq!((&report["published"], &report["complete"]), (&json!(1), &json!(true)));
+    let done = body(&status.invoke(&Call::get(&format!("/v1/tasks/{id}")).json()).await, 200);
+    assert_eq!((&done["status"], &done["executions"]), (&json!("completed"), &json!(1)));
+
+    // The other ways in, and what is wrong with an invoke is its answer.
+    stack.send(QueueName::Intake, &request.to_string(), &[]).await;
+    let event = sqs_json(&stack.arn(QueueName::Intake), &stack.receive(QueueName::Intake).await);
+    assert_eq!(enqueue.invoke(&event).await, Ok(json!({"batchItemFailures": []})));
+    assert_eq!(enqueue.invoke(&request).await.unwrap()["status"], "pending");
+    assert_eq!(enqueue.invoke(&json!({})).await.unwrap()["error"]["code"], "invalid");
+}
+
+#[test]
+fn a_function_that_misses_a_variable_refuses_to_start_and_names_it() {
+    for of in Lambda::ALL {
+        let given = variables(&format!("{of:?}Function"));
+        let tables = ["ERRAND_TASKS_TABLE".to_owned(), "ERRAND_LOG_TABLE".to_owned()];
+        for name in tables.into_iter().chain(of.queues().iter().map(|queue| queue_variable(*queue))) {
+            let mut given = given.clone();
+            given.remove(&name).unwrap();
+            let output = refusal(binary(of), &given);
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(!output.status.success());
+            assert_eq!(said, format!("Error: the environment variable {name} is not set\n"), "{of:?}");
+        }
+    }
+}
