@@ -3,8 +3,8 @@
 use std::{future::Future, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
 use integration_tests::{
-    in_memory::{process, request},
     faults::{Fault, Faults},
+    in_memory::{process, request},
     world::{VISIBILITY, World, key},
 };
 use serde_json::{Value, json};
