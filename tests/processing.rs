@@ -89,15 +89,29 @@ async fn a_message_about_what_has_ended_or_is_nowhere_is_dropped() {
 #[tokio::test]
 async fn a_task_that_would_not_end_before_the_deadline_is_not_begun() {
     let world = World::new();
-    let id = deferred(&world, 0).await;
+    let id = world.enqueue(&json!({"task_type": "scripted", "payload": {}, "timeout_s": 100})).await;
+    world
+        .queue
+        .receive(QueueName::Long, 1, VISIBILITY)
+        .iter()
+        .for_each(|m| world.queue.delete(QueueName::Long, &m.receipt));
     let in_s = |s| Some(world.now() + Duration::from_secs(s));
     let delivery = in_hand(&world, id).await;
-    let verdicts = process(&world.app, vec![delivery], in_s(30)).await; // 30 s and a second to settle in
+    let verdicts = process(&world.app, vec![delivery], in_s(100)).await; // 100 s and a second to settle in
     assert_eq!((verdicts[0], world.task(id).await.executions), (Verdict::Again, 0));
     assert_eq!(visible_at(&world), Some(world.now()), "another may begin it at once");
     let delivery = in_hand(&world, id).await;
-    assert_eq!(process(&world.app, vec![delivery], in_s(31)).await, [Verdict::Done]);
+    assert_eq!(process(&world.app, vec![delivery], in_s(101)).await, [Verdict::Done]);
     assert_eq!(world.task(id).await.status(), Status::Completed);
+}
+
+#[tokio::test]
+async fn a_message_on_a_queue_that_has_not_the_time_goes_over_to_the_tasks_own() {
+    let world = World::new();
+    let id = deferred(&world, 0).await;
+    let delivery = in_hand(&world, id).await;
+    let verdicts = process(&world.app, vec![delivery], Some(world.now() + Duration::from_secs(5))).await;
+    assert_eq!((verdicts[0], world.queue.depth(MEDIUM)), (Verdict::Done, 1));
 }
 
 #[tokio::test]

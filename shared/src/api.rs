@@ -9,8 +9,8 @@ mod task_request;
 mod task_view;
 
 pub use error::ApiError;
-pub use page::{Listed, limit};
+pub use page::{Listed, fitting, limit};
 pub use request::{Answer, Caller, Request};
 pub use routes::{Function, ROUTES, Route, RouteInfo};
-pub use task_request::TaskRequest;
+pub use task_request::{MAX_RETRIES, TaskRequest};
 pub use task_view::{RecordView, TaskView};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{clock::Clock, config::Settings, queue::Queue, store::Store};
+use crate::{clock::Clock, config::Settings, queue::Queue, release::Release, store::Store};
 
 /// Made once at start, shared by everything that runs.
 #[derive(Clone)]
@@ -15,4 +15,6 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// What this installation decides.
     pub settings: Arc<Settings>,
+    /// Tells handlers that the process is about to end.
+    pub release: Release,
 }

@@ -7,6 +7,7 @@ use crate::{
     clock::SystemClock,
     config::{ConfigError, Deployment},
     queue::{QueueName, sqs::SqsQueue},
+    release::Release,
     store::dynamo::{self, DynamoStore},
 };
 
@@ -25,5 +26,6 @@ pub async fn app(queues: &[QueueName]) -> Result<App, ConfigError> {
         queue: Arc::new(SqsQueue::new(aws_sdk_sqs::Client::new(&sdk), deployment.queues)),
         clock: Arc::new(SystemClock),
         settings: Arc::new(deployment.settings),
+        release: Release::default(),
     })
 }

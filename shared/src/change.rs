@@ -146,7 +146,7 @@ async fn resolve(
 async fn same_task(app: &App, task: Option<&Task>) -> Result<(), ChangeError> {
     let Some(task) = task else { return Ok(()) };
     match store::task(&*app.store, &task.key).await? {
-        Some(there) if there.payload_hash == task.payload_hash => Ok(()),
+        Some(there) if there.is_same_request(task) => Ok(()),
         _ => Err(ChangeError::Effect(format!("enqueue {} {}", task.task_type, task.key.id))),
     }
 }

@@ -60,8 +60,8 @@ impl Effect {
     }
 
     /// Marks that something was done, until `expires_at`; done before, it conflicts.
-    pub fn once(kind: Name, id: Id, expires_at: Timestamp) -> Self {
-        let (doc, relations) = (Doc::new(), Relations::default());
+    pub fn once(kind: Name, id: Id, doc: Doc, expires_at: Timestamp) -> Self {
+        let relations = Relations::default();
         Self::of(Action::Put { kind, id, doc, relations, expires_at: Some(expires_at), expect: Expect::Absent })
     }
 

@@ -21,6 +21,7 @@ pub mod poller;
 pub mod processor;
 pub mod queue;
 pub mod redact;
+pub mod release;
 pub mod retry;
 pub mod store;
 pub mod telemetry;

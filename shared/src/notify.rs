@@ -9,6 +9,7 @@ use crate::{
     change::{With, change},
     lifecycle::{Event, Hint, State, Task, hint},
     queue::{OutMessage, QueueError, QueueName},
+    redact,
 };
 
 /// Sends the message of every one of `tasks` that is pending and due soon; the rest is the poller's. Answers for
@@ -53,7 +54,7 @@ pub(crate) async fn dead_letter(app: &App, task: &Task) {
     }
 }
 
-/// An error and its causes in one line.
+/// An error and its causes in one line, without secrets.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -61,5 +62,5 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
-    text
+    redact::text(&text).into_owned()
 }

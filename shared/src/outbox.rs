@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::App,
+    clock::Timestamp,
     effects::Event,
     http,
     ids::{self, Id, Name},
@@ -34,7 +35,7 @@ pub struct Webhook {
 const KEEP_DELIVERED: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
 
 /// How long a listener may take to answer.
-const WEBHOOK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+const WEBHOOK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Why an event was not delivered; it stays owed.
 #[derive(Debug, thiserror::Error)]
@@ -96,30 +97,42 @@ pub(crate) fn doc(event: Event) -> Doc {
     }
 }
 
-/// Delivers `tenant`'s due events in order and notes each; stops at the first that cannot be delivered. A crash in
-/// between delivers one again, with the same id. Answers how many were delivered.
+/// Delivers `tenant`'s due events in order and notes each; stops at `until`, or at the first that cannot be delivered.
+/// A crash in between delivers one again, with the same id. Answers how many were delivered, and what stopped it.
 ///
 /// Events get their place in the list when they are delivered, not when they were made: with one deliverer (one
 /// machine has one poller) a reader that pages through the list misses none.
-pub(crate) async fn deliver(app: &App, tenant: &Name, events: Vec<Record>) -> Result<usize, DeliveryError> {
-    let newest = app.store.records(&published_by(tenant, true), None, 1).await?;
-    let newest = newest.items.first().and_then(|r| r.owner.as_ref()?.sort.parse::<u64>().ok());
-    let mut place = newest.unwrap_or(0);
-    let mut delivered = 0;
-    for event in events {
-        place += 1;
-        app.settings.sink.send(&event).await?;
-        note(app, event, place).await?;
-        delivered += 1;
+pub(crate) async fn deliver(
+    app: &App,
+    tenant: &Name,
+    events: &[Record],
+    until: Timestamp,
+) -> (usize, Option<DeliveryError>) {
+    let newest = match app.store.records(&published_by(tenant, true), None, 1).await {
+        Ok(newest) => newest.items.first().and_then(|r| r.owner.as_ref()?.sort.parse::<u64>().ok()).unwrap_or(0),
+        Err(problem) => return (0, Some(problem.into())),
+    };
+    for (delivered, (event, place)) in events.iter().zip(newest + 1..).enumerate() {
+        if app.clock.now() >= until {
+            return (delivered, None);
+        }
+        if let Err(problem) = deliver_one(app, event, place).await {
+            return (delivered, Some(problem));
+        }
     }
-    Ok(delivered)
+    (events.len(), None)
 }
 
-async fn note(app: &App, event: Record, place: u64) -> Result<(), StoreError> {
+async fn deliver_one(app: &App, event: &Record, place: u64) -> Result<(), DeliveryError> {
+    app.settings.sink.send(event).await?;
+    Ok(note(app, event, place).await?)
+}
+
+async fn note(app: &App, event: &Record, place: u64) -> Result<(), StoreError> {
     let owner = Some(Some(Relation { of: published_list(), sort: format!("{place:015}") }));
     let now = app.clock.now();
     let noted = RecordWrite::Patch {
-        key: event.key,
+        key: event.key.clone(),
         patch: Patch { owner, wake_at: Some(None), expires_at: Some(now + KEEP_DELIVERED), ..Patch::default() },
         expect: Expect::Version(event.version),
         version: ids::fresh(),

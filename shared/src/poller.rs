@@ -1,17 +1,16 @@
 //! Looks after what is due: notifies tasks, reaps dead workers, sends owed dead letters, publishes events.
 
 mod last;
+mod outlet;
 mod report;
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
 use futures::{StreamExt, future::join_all, stream};
 use tracing::{error, warn};
 
 pub use last::{LastPoll, last_poll, mark};
+use outlet::Outlet;
 pub use report::PollReport;
 
 use crate::{
@@ -19,11 +18,9 @@ use crate::{
     change::{ChangeError, With, change},
     clock::Timestamp,
     handlers::{InputError, TaskInput},
-    ids::Name,
     lifecycle::{Event, FailureKind, State, Task, unknown_type_ends},
     notify::{chain, dead_letter, notify},
-    outbox,
-    store::{Due, DueItem, Record, StoreError},
+    store::{Due, DueItem, StoreError},
 };
 
 /// How many shards are looked after at the same time.
@@ -70,17 +67,17 @@ fn is_unknown(task: &Task) -> bool {
 
 /// Looks after everything that is due now, shard by shard, until it is done or `deadline` comes.
 pub async fn poll(app: &App, deadline: Option<Timestamp>) -> PollReport {
-    let shards = stream::iter(0..app.store.shards()).map(|shard| poll_shard(app, shard, deadline));
+    let outlet = Outlet::open(app, deadline);
+    let shards = stream::iter(0..app.store.shards()).map(|shard| poll_shard(app, shard, deadline, &outlet));
     let reports: Vec<PollReport> = shards.buffer_unordered(PARALLEL_SHARDS).collect().await;
     let complete = reports.iter().all(|report| report.complete);
     PollReport { complete, ..reports.into_iter().fold(PollReport::default(), PollReport::plus) }
 }
 
-async fn poll_shard(app: &App, shard: u16, deadline: Option<Timestamp>) -> PollReport {
+async fn poll_shard(app: &App, shard: u16, deadline: Option<Timestamp>, outlet: &Outlet) -> PollReport {
     let mut report = PollReport::default();
     // What was looked at and is due still: read over again, or what cannot be helped would hide what is behind it.
     let mut left: HashSet<Due> = HashSet::new();
-    let mut silent = BTreeSet::new();
     loop {
         let now = app.clock.now();
         if deadline.is_some_and(|at| now >= at) {
@@ -98,15 +95,14 @@ async fn poll_shard(app: &App, shard: u16, deadline: Option<Timestamp>) -> PollR
         let (seen, fresh): (Vec<Due>, Vec<Due>) = page.into_iter().partition(|due| left.contains(due));
         let nothing_new = fresh.is_empty();
         left = seen.into_iter().chain(fresh.iter().cloned()).collect();
-        report = report.plus(poll_page(app, fresh, &mut silent).await);
+        report = report.plus(poll_page(app, fresh, outlet).await);
         if last || nothing_new {
             return PollReport { complete: true, ..report };
         }
     }
 }
 
-/// `silent`: tenants whose events could not be delivered in this poll; it is not tried again and again.
-async fn poll_page(app: &App, page: Vec<Due>, silent: &mut BTreeSet<Name>) -> PollReport {
+async fn poll_page(app: &App, page: Vec<Due>, outlet: &Outlet) -> PollReport {
     let (mut tasks, mut records) = (Vec::new(), Vec::new());
     for due in page {
         match &due.item {
@@ -123,7 +119,7 @@ async fn poll_page(app: &App, page: Vec<Due>, silent: &mut BTreeSet<Name>) -> Po
     let now = app.clock.now();
     // Another poller may have delivered what the index still showed; again, it would move in the list.
     events.retain(|event| event.wake_at.is_some_and(|at| at <= now));
-    looked_after.plus(rest).plus(also).plus(publish(app, events, silent).await)
+    looked_after.plus(rest).plus(also).plus(outlet.publish(app, events).await)
 }
 
 /// What could be read; what cannot be is pushed an hour on.
@@ -198,29 +194,6 @@ async fn fulfil(app: &App, task: &Task, duty: Duty) -> PollReport {
         }
         Err(ChangeError::Rejected(_) | ChangeError::Gone) => {}
         Err(problem) => report.fail(task, &problem),
-    }
-    report
-}
-
-async fn publish(app: &App, events: Vec<Record>, silent: &mut BTreeSet<Name>) -> PollReport {
-    let mut by_tenant: BTreeMap<Name, Vec<Record>> = BTreeMap::new();
-    for event in events {
-        by_tenant.entry(event.key.tenant.clone()).or_default().push(event);
-    }
-    let mut report = PollReport::default();
-    for (tenant, events) in by_tenant {
-        let owed = events.len();
-        if silent.contains(&tenant) {
-            continue;
-        }
-        match outbox::deliver(app, &tenant, events).await {
-            Ok(delivered) => report.published += delivered,
-            Err(problem) => {
-                warn!(%tenant, owed, error = %chain(&problem), "events were not delivered; the next poll tries again");
-                report.failed += 1;
-                silent.insert(tenant);
-            }
-        }
     }
     report
 }

@@ -15,7 +15,7 @@ use crate::{
     handlers::{InputError, TaskInput},
     ids,
     lifecycle::{Event, FailureKind, MAX_HINT_DELAY, Rejected, Task},
-    notify::{chain, dead_letter},
+    notify::{chain, dead_letter, notify},
     queue::{QueueName, TaskMessage},
     store::StoreError,
 };
@@ -115,6 +115,11 @@ async fn start(
     }
     let needs = Duration::from_secs(task.timeout_s.into()) + MARGIN;
     if deadline.is_some_and(|at| app.clock.now() + needs > at) {
+        if QueueName::of(&task) != delivery.queue {
+            // A long task's dead letter, moved back to another queue: nobody there will ever have the time.
+            notify(app, std::slice::from_ref(&task)).await;
+            return Ok(Start::Not(Verdict::Done));
+        }
         hide(app, delivery, Duration::ZERO).await;
         return Ok(Start::Not(Verdict::Again));
     }

@@ -14,6 +14,7 @@ use shared::{
     config::Settings,
     poller::PollReport,
     queue::{QueueName, sqs::SqsQueue},
+    release::Release,
     store::dynamo::{Config, DynamoStore},
 };
 
@@ -116,6 +117,7 @@ impl Stack {
             queue: Arc::new(SqsQueue::new(aws_sdk_sqs::Client::from_conf(sqs.build()), urls)),
             clock: self.clock.clone(),
             settings: Arc::new(Settings::default()),
+            release: Release::default(),
         }
     }
 

@@ -19,6 +19,7 @@ use shared::{
     lifecycle::Task,
     log::LogEntry,
     queue::{MemoryQueue, QueueName, TaskMessage},
+    release::Release,
     store::{
         self, Bucket, Commit, Expect, Filter, ListQuery, Listing, MemoryStore, Record, RecordKey, RecordWrite, Related,
         RelationKind, Store,
@@ -56,7 +57,7 @@ impl World {
         let queue = Arc::new(MemoryQueue::new(clock.clone()));
         let settings = Arc::new(Settings::default());
         Self {
-            app: App { store, queue: queue.clone(), clock: clock.clone(), settings },
+            app: App { store, queue: queue.clone(), clock: clock.clone(), settings, release: Release::default() },
             clock,
             queue,
             letters: Arc::default(),

@@ -1,9 +1,10 @@
 //! Records, as other services and people write them: whole (`PUT`) or in part (`PATCH`), guarded by `If-Match`.
 
+use serde_json::Value;
 use shared::{
     api::{Answer, ApiError, RecordView, Request, read::FieldError},
     app::App,
-    domain::{self, KINDS},
+    domain::{self, Entity, KINDS, User},
     effects::Relations,
     store::{self, Commit, Doc, Expect, Record, RecordKey, RecordWrite, StoreError},
 };
@@ -47,6 +48,7 @@ async fn write(
         }
         let now = app.clock.now();
         let doc = change(there.as_ref())?;
+        may_write(app, request, &key, there.as_ref(), &doc)?;
         let created_at = there.as_ref().map_or(now, |there| there.created_at);
         let relations = domain::check(&key.kind, &doc, created_at).ok_or_else(|| unknown_kind(&key))?;
         let Relations { parent, owner } = relations.map_err(|error: FieldError| ApiError::from(error))?;
@@ -63,6 +65,19 @@ async fn write(
         }
     }
     Err(StoreError::Busy.into())
+}
+
+/// Whoever may not verify users by a task may not do it this way either.
+fn may_write(app: &App, request: &Request, key: &RecordKey, there: Option<&Record>, doc: &Doc) -> Result<(), ApiError> {
+    let verified = |doc: &Doc| doc.get("verified").and_then(Value::as_bool).unwrap_or(false);
+    let by = &request.caller.principal;
+    if key.kind == User::kind()
+        && verified(doc) != there.is_some_and(|there| verified(&there.doc))
+        && !app.settings.verifiers.contains(by)
+    {
+        return Err(ApiError::forbidden(format!("{by} may not change `verified`; see the setting `verifier`")));
+    }
+    Ok(())
 }
 
 fn if_match(request: &Request) -> Result<Option<Uuid>, ApiError> {

@@ -10,9 +10,10 @@ use shared::{
     clock::Timestamp,
     effects::Effect,
     ids::{self, Id, Name},
+    json::Json,
     lifecycle::{ERROR_BYTES, Event, Status, Task},
     notify::notify,
-    store::{self, RecordKey},
+    store::{self, Doc, RecordKey},
 };
 
 /// How long a request under an `Idempotency-Key` is not carried out again.
@@ -83,13 +84,13 @@ pub(crate) async fn reschedule(app: &App, request: &Request) -> Result<Answer, A
 /// Makes the event true, once for each `Idempotency-Key`, and sends the message that the task may now need.
 async fn operate(app: &App, request: &Request, task: &Task, event: Event) -> Result<Answer, ApiError> {
     let once = request.idempotency_key.as_ref().map(|key| once_key(request, task, key));
-    if done_before(app, once.as_ref()).await? {
+    if done_before(app, request, once.as_ref()).await? {
         return Ok(answer(&found(app, request).await?));
     }
     let with = match &once {
         Some(key) => {
             let until = app.clock.now() + KEEP_KEYS;
-            With::what_ends().once(Effect::once(key.kind.clone(), key.id.clone(), until))
+            With::what_ends().once(Effect::once(key.kind.clone(), key.id.clone(), body_of(request), until))
         }
         None => With::what_ends(),
     };
@@ -99,7 +100,7 @@ async fn operate(app: &App, request: &Request, task: &Task, event: Event) -> Res
             Ok(answer(&changed))
         }
         // The same request, twice at once: the answer is the task as the other left it.
-        Err(_) if done_before(app, once.as_ref()).await? => Ok(answer(&found(app, request).await?)),
+        Err(_) if done_before(app, request, once.as_ref()).await? => Ok(answer(&found(app, request).await?)),
         Err(error) => Err(error.into()),
     }
 }
@@ -111,11 +112,20 @@ fn once_key(request: &Request, task: &Task, key: &str) -> RecordKey {
     RecordKey { tenant, kind: Name::of("idempotency"), id: Id::from(ids::derived(&parts)) }
 }
 
-async fn done_before(app: &App, once: Option<&RecordKey>) -> Result<bool, ApiError> {
-    match once {
-        Some(key) => Ok(app.store.record(key).await?.is_some()),
+/// Whether this request was carried out before; another one under its key is refused.
+async fn done_before(app: &App, request: &Request, once: Option<&RecordKey>) -> Result<bool, ApiError> {
+    let Some(key) = once else { return Ok(false) };
+    match app.store.record(key).await? {
         None => Ok(false),
+        Some(done) if done.doc == body_of(request) => Ok(true),
+        Some(_) => Err(ApiError::conflict("this Idempotency-Key was used with another body")),
     }
+}
+
+/// What tells one request from another under the same key.
+fn body_of(request: &Request) -> Doc {
+    let body: serde_json::Value = serde_json::from_str(&request.body).unwrap_or_default();
+    [("body".to_owned(), Json::new(&body).hash().into())].into_iter().collect()
 }
 
 async fn found(app: &App, request: &Request) -> Result<Task, ApiError> {

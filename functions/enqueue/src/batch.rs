@@ -49,7 +49,11 @@ pub(crate) async fn answer(app: &App, request: &Request) -> Result<Answer, ApiEr
     let items: Vec<Item<'_>> = accepted
         .iter()
         .map(|answer| match answer {
-            Ok(accepted) => Item { status: accepted.status(), task: Some(accepted.view()), error: None },
+            Ok(accepted) => {
+                // Without the payloads, which the caller has: a hundred of them would be more than Lambda answers.
+                let task = TaskView { payload: None, ..accepted.view() };
+                Item { status: accepted.status(), task: Some(task), error: None }
+            }
             Err(error) => Item { status: error.status, task: None, error: Some(error) },
         })
         .collect();

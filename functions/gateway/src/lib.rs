@@ -1,6 +1,8 @@
 //! Between API Gateway's HTTP events (payload format 2.0) and the API's requests and answers: what the three HTTP
 //! functions and the one-machine server share.
 
+use std::collections::BTreeMap;
+
 use aws_lambda_events::{
     apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse},
     encodings::Body,
@@ -30,8 +32,8 @@ pub fn request(mut event: ApiGatewayV2httpRequest) -> Result<Request, ApiError> 
         idempotency_key: header("idempotency-key"),
         if_match: header(header::IF_MATCH.as_str()).map(|etag| etag.trim_matches('"').to_owned()),
         request_id: event.request_context.request_id.clone().unwrap_or_default(),
+        query: query(&event),
         path: event.path_parameters.into_iter().collect(),
-        query: event.query_string_parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         body,
     })
 }
@@ -44,6 +46,13 @@ pub fn response(answered: Result<Answer, ApiError>, request_id: &str) -> ApiGate
     response.headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
     response.body = Some(Body::Text(answer.body));
     response
+}
+
+/// The parameters after `?`. The event type has taken values apart at their commas; a value may have commas of its own.
+fn query(event: &ApiGatewayV2httpRequest) -> BTreeMap<String, String> {
+    let names = event.query_string_parameters.iter().map(|(name, _)| name);
+    let whole = |name: &str| event.query_string_parameters.all(name).unwrap_or_default().join(",");
+    names.map(|name| (name.to_owned(), whole(name))).collect()
 }
 
 fn caller(event: &ApiGatewayV2httpRequest) -> Result<Caller, ApiError> {

@@ -1,5 +1,7 @@
 //! `GET /v1/health`: whether Errand can do its work, and that it does.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use shared::{
     api::{Answer, ApiError},
@@ -8,6 +10,9 @@ use shared::{
     poller::{LastPoll, last_poll},
     store::{Scope, Stats},
 };
+
+/// A poller that left no word for so long does not poll: it does every minute.
+const POLLER_SILENT: Duration = Duration::from_secs(180);
 
 #[derive(Serialize)]
 struct Health {
@@ -37,17 +42,21 @@ struct Tasks {
     success_rate: Option<f64>,
 }
 
-/// 200 if the store and the queues answer, else 503; never a credential.
+/// 200 if the store and the queues answer and the poller polls, else 503; never a credential.
 pub(crate) async fn answer(app: &App) -> Result<Answer, ApiError> {
     let store = Part::of(app.store.check().await);
     let queue = Part::of(app.queue.check().await);
-    let healthy = store.reachable && queue.reachable;
+    let last_poll = last_poll(app).await.ok().flatten();
+    let now = app.clock.now();
+    // None at all is a new installation's.
+    let polled = last_poll.as_ref().is_none_or(|last| now.since(last.at) < POLLER_SILENT);
+    let healthy = store.reachable && queue.reachable && polled;
     let health = Health {
         status: if healthy { "ok" } else { "unavailable" },
         version: env!("CARGO_PKG_VERSION"),
         store,
         queue,
-        last_poll: last_poll(app).await.ok().flatten(),
+        last_poll,
         tasks: app.store.stats(&Scope::All).await.ok().flatten().map(Tasks::of),
     };
     Ok(Answer::json(if healthy { 200 } else { 503 }, &health))

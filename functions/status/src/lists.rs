@@ -1,7 +1,7 @@
 //! Lists: of tasks, of records, of events.
 
 use shared::{
-    api::{Answer, ApiError, Listed, RecordView, Request, TaskView, limit},
+    api::{Answer, ApiError, Listed, RecordView, Request, TaskView, fitting, limit},
     app::App,
     ids::Id,
     lifecycle::Status,
@@ -16,8 +16,11 @@ pub(crate) async fn tasks(app: &App, request: &Request) -> Result<Answer, ApiErr
     let query = query(request)?;
     let cursor = request.query.get("cursor").map(|text| Position::from_cursor(text).ok_or_else(bad_cursor));
     let page = app.store.list(&query, cursor.transpose()?, limit(request)?).await?;
-    let items: Vec<TaskView<'_>> = page.items.iter().map(TaskView::from).collect();
-    Ok(Answer::json(200, &Listed::new(items, page.next.map(Position::to_cursor))))
+    let items = page.items.iter().filter_map(|task| {
+        // A task that has left the list since its index was read has no place to go on from.
+        Some((TaskView::from(task), query.listing.position(task)?.to_cursor()))
+    });
+    Ok(Answer::json(200, &fitting(items, page.next.map(Position::to_cursor))))
 }
 
 fn query(request: &Request) -> Result<ListQuery, ApiError> {
@@ -57,8 +60,11 @@ pub(crate) async fn records(app: &App, request: &Request) -> Result<Answer, ApiE
     let related = Related { tenant, kind, by, of, newest_first: true };
     let cursor = request.query.get("cursor").map(String::as_str);
     let page = app.store.records(&related, cursor, limit(request)?).await?;
-    let items: Vec<RecordView> = page.items.into_iter().map(RecordView::from).collect();
-    Ok(Answer::json(200, &Listed::new(items, page.next)))
+    let items = page.items.into_iter().filter_map(|record| {
+        let place = record.place(by)?;
+        Some((RecordView::from(record), place))
+    });
+    Ok(Answer::json(200, &fitting(items, page.next)))
 }
 
 /// `GET /v1/events?after=`: what was published, oldest first. The cursor of the last page goes on with what comes.

@@ -45,9 +45,12 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(options: &Options) -> anyhow::Result<()> {
-    let runner = Runner::start(options).await?;
+    let mut runner = Runner::start(options).await?;
     eprintln!("errand listens on http://{}", runner.address);
-    signals::stop().await;
+    tokio::select! {
+        () = signals::stop() => {}
+        broken = runner.broken() => return Err(broken),
+    }
     runner.stop().await;
     Ok(())
 }

@@ -7,7 +7,10 @@ use shared::{
     app::App,
     queue::{MemoryQueue, QueueName, Received},
 };
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+};
 use tracing::error;
 
 /// Messages in one batch at the most. More than SQS's ten: a group here is one transaction.
@@ -25,47 +28,51 @@ pub struct Mapping {
     pub queue: Arc<MemoryQueue>,
     /// Which of its queues.
     pub from: QueueName,
-    /// Batches at the same time.
-    pub concurrency: usize,
+    /// Tasks at the same time.
+    pub concurrency: u16,
 }
 
 impl Mapping {
     /// Delivers until `stop` completes; then returns the batches that still run.
     pub async fn run(self, stop: impl Future<Output = ()>) -> JoinSet<()> {
         let mapping = Arc::new(self);
-        let slots = Arc::new(Semaphore::new(mapping.concurrency));
+        let slots = Arc::new(Semaphore::new(mapping.concurrency.into()));
         let mut running = JoinSet::new();
         tokio::pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => return running,
                 Some(ended) = running.join_next() => report(ended),
-                // The semaphore is never closed.
-                Ok(slot) = mapping.next_slot(&slots) => {
-                    let messages = mapping.receive();
-                    if !messages.is_empty() {
-                        let mapping = mapping.clone();
-                        running.spawn(async move {
-                            mapping.deliver(messages).await;
-                            drop(slot);
-                        });
-                    }
+                Some((messages, slots)) = mapping.next(&slots) => {
+                    let mapping = mapping.clone();
+                    running.spawn(async move {
+                        mapping.deliver(messages).await;
+                        drop(slots);
+                    });
                 }
             }
         }
     }
 
-    async fn next_slot(&self, slots: &Arc<Semaphore>) -> Result<tokio::sync::OwnedSemaphorePermit, ()> {
-        let slot = slots.clone().acquire_owned().await.map_err(drop)?;
-        self.queue.ready(&[self.from]).await;
-        Ok(slot)
-    }
-
-    fn receive(&self) -> Vec<Received> {
-        match self.from {
-            QueueName::Long => self.queue.receive(self.from, 1, LONG_VISIBILITY),
-            _ => self.queue.receive(self.from, BATCH, VISIBILITY),
-        }
+    /// The next batch, with a slot for each of its messages. (The semaphore is never closed: there is always one.)
+    async fn next(&self, slots: &Arc<Semaphore>) -> Option<(Vec<Received>, OwnedSemaphorePermit)> {
+        let mut held = slots.clone().acquire_owned().await.ok()?;
+        let (batch, visibility) = match self.from {
+            QueueName::Long => (1, LONG_VISIBILITY),
+            _ => (BATCH, VISIBILITY),
+        };
+        let messages = loop {
+            self.queue.ready(&[self.from]).await;
+            let free = 1 + slots.available_permits();
+            let messages = self.queue.receive(self.from, free.min(batch), visibility);
+            if !messages.is_empty() {
+                break messages;
+            }
+        };
+        // Nobody else takes slots: those that were free still are.
+        let more = u32::try_from(messages.len() - 1).ok()?;
+        held.merge(slots.clone().try_acquire_many_owned(more).ok()?);
+        Some((messages, held))
     }
 
     async fn deliver(&self, messages: Vec<Received>) {

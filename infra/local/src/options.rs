@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
 use shared::config::Retention;
 
 use crate::sqlite::Synchronous;
@@ -22,8 +22,8 @@ pub struct Options {
     #[arg(long, env = "ERRAND_DATA", default_value = "./errand-data", value_name = "DIR")]
     pub data: PathBuf,
 
-    /// Batches that each queue works on at the same time
-    #[arg(long, env = "ERRAND_WORKERS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    /// Tasks that each queue runs at the same time
+    #[arg(long, env = "ERRAND_WORKERS", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..))]
     pub workers: u16,
 
     /// Milliseconds between two looks at what is due
@@ -63,7 +63,7 @@ pub struct Options {
     pub synchronous: Durability,
 
     /// Token that every request must bear (`Authorization: Bearer …`)
-    #[arg(long, env = "ERRAND_TOKEN", hide_env_values = true)]
+    #[arg(long, env = "ERRAND_TOKEN", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
     pub token: Option<String>,
 
     /// Seconds that running tasks get to finish when the server is told to stop
@@ -103,7 +103,7 @@ pub fn measured(data: PathBuf, synchronous: Durability) -> Options {
         host: IpAddr::from([127, 0, 0, 1]),
         port: 0,
         data,
-        workers: 4,
+        workers: 1000,
         poll_interval_ms: 1000,
         tasks_per_poll: 1000,
         max_retries: 3,

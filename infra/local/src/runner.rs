@@ -9,12 +9,15 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use reqwest::Url;
 use shared::{
     app::App,
     clock::{Clock, SystemClock},
     config::{Retention, Settings},
     outbox::{Sink, Webhook},
     queue::{MemoryQueue, QueueName},
+    redact,
+    release::Release,
     store::StoreError,
 };
 use tokio::{
@@ -36,6 +39,12 @@ const PRUNE_BATCH: usize = 500;
 const PRUNE_PAUSE: Duration = Duration::from_millis(50);
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
+/// How long what runs gets to be released, after the grace period.
+const RELEASE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Dead letters taken at a time.
+const LETTERS: usize = 100;
+
 /// A running server.
 pub struct Runner {
     /// What its functions work with.
@@ -46,6 +55,7 @@ pub struct Runner {
     server: JoinHandle<()>,
     upkeep: JoinSet<()>,
     mappings: JoinSet<JoinSet<()>>,
+    batches: Vec<JoinSet<()>>,
     grace: Duration,
     // Held as long as the server runs.
     _lock: File,
@@ -60,13 +70,15 @@ impl Runner {
         std::fs::create_dir_all(&options.data)
             .with_context(|| format!("the data directory {} could not be made", options.data.display()))?;
         let lock = lock(&options.data)?;
+        redact::know_secrets(options.token.clone().into_iter().chain(options.webhook_url.iter().map(Url::to_string)));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let settings = sqlite::Settings { synchronous: options.synchronous.into() };
         let store = Arc::new(SqliteStore::open(&options.data.join("errand.db"), settings)?);
         let recovered = store.recover(clock.now()).await?;
         let queue = Arc::new(MemoryQueue::new(clock.clone()));
         let settings = Arc::new(settings_of(options)?);
-        let app = App { store: store.clone(), queue: queue.clone(), clock, settings };
+        let release = Release::default();
+        let app = App { store: store.clone(), queue: queue.clone(), clock, settings, release };
         let listener = bind(options.host, options.port).await?;
         let address = listener.local_addr()?;
         info!(%address, data = %options.data.display(), recovered, "errand serves");
@@ -75,10 +87,11 @@ impl Runner {
         let mut mappings = JoinSet::new();
         for from in QueueName::WORK {
             let (app, queue) = (app.clone(), queue.clone());
-            let mapping = Mapping { app, queue, from, concurrency: options.workers.into() };
+            let mapping = Mapping { app, queue, from, concurrency: options.workers };
             mappings.spawn(mapping.run(told(stopped.clone())));
         }
         let mut upkeep = JoinSet::new();
+        upkeep.spawn(letters(queue, told(stopped.clone())));
         let interval = Duration::from_millis(options.poll_interval_ms);
         upkeep.spawn(poll(app.clone(), interval, told(stopped.clone())));
         upkeep.spawn(prune(app.clock.clone(), store, options.retention(), told(stopped.clone())));
@@ -89,30 +102,60 @@ impl Runner {
             }
         });
         let grace = Duration::from_secs(options.grace_s);
-        Ok(Self { app, address, stop, server, upkeep, mappings, grace, _lock: lock })
+        Ok(Self { app, address, stop, server, upkeep, mappings, batches: Vec::new(), grace, _lock: lock })
+    }
+
+    /// Returns, with an error, if a part of the server has ended that must not: without it tasks would wait for ever.
+    pub async fn broken(&mut self) -> anyhow::Error {
+        let (part, ended) = tokio::select! {
+            Some(ended) = self.mappings.join_next() => ("a queue's deliveries", ended.map(drop)),
+            Some(ended) = self.upkeep.join_next() => ("the poller, or what looks after old tasks", ended),
+            ended = &mut self.server => ("the HTTP server", ended),
+        };
+        let why = ended.err().map_or_else(|| "it returned".to_owned(), |error| error.to_string());
+        anyhow::anyhow!("{part} has ended: {why}")
     }
 
     /// Takes no more requests and starts no more tasks; gives those that run the grace period to finish. What does
     /// not is released: the next start runs it again at once.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
-        let finish = async {
-            while let Some(mapping) = self.mappings.join_next().await {
-                if let Ok(mut batches) = mapping {
-                    while batches.join_next().await.is_some() {}
-                }
+        if tokio::time::timeout(self.grace, self.finish()).await.is_err() {
+            let grace_s = self.grace.as_secs();
+            warn!(grace_s, "tasks still run after the grace period; they are released");
+            self.app.release.tell();
+            if tokio::time::timeout(RELEASE_WITHIN, self.finish()).await.is_err() {
+                warn!("some could not be released; the next start runs them again");
             }
-            while self.upkeep.join_next().await.is_some() {}
+        }
+        self.server.abort();
+    }
+
+    /// Waits for everything that runs.
+    async fn finish(&mut self) {
+        loop {
+            tokio::select! {
+                Some(mapping) = self.mappings.join_next() => self.batches.extend(mapping),
+                Some(_) = next_of(&mut self.batches) => {}
+                Some(_) = self.upkeep.join_next() => {}
+                else => break,
+            }
+        }
+        if !self.server.is_finished() {
             let _ = (&mut self.server).await; // it logs its own error
-        };
-        if tokio::time::timeout(self.grace, finish).await.is_err() {
-            warn!(
-                grace_s = self.grace.as_secs(),
-                "tasks still run after the grace period; the next start runs them again"
-            );
-            self.server.abort();
         }
     }
+}
+
+/// The next of these batches that ends, if any is left.
+async fn next_of(batches: &mut Vec<JoinSet<()>>) -> Option<()> {
+    while let Some(last) = batches.last_mut() {
+        if last.join_next().await.is_some() {
+            return Some(());
+        }
+        batches.pop();
+    }
+    None
 }
 
 fn settings_of(options: &Options) -> anyhow::Result<Settings> {
@@ -159,6 +202,22 @@ async fn poll(app: App, interval: Duration, stop: impl Future<Output = ()>) {
         tokio::select! {
             () = &mut stop => return,
             () = tokio::time::sleep(interval) => {}
+        }
+    }
+}
+
+/// On AWS dead letters wait in their queue for an operator. Here they are told, and found by `?status=failed`: in
+/// memory they would only pile up.
+async fn letters(queue: Arc<MemoryQueue>, stop: impl Future<Output = ()>) {
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => return,
+            () = queue.ready(&[QueueName::DeadLetter]) => {}
+        }
+        for letter in queue.receive(QueueName::DeadLetter, LETTERS, Duration::from_secs(60)) {
+            error!(message = letter.body, "dead letter");
+            queue.delete(QueueName::DeadLetter, &letter.receipt);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! HTTP on this machine: each request becomes the event that API Gateway would make of it, for the same functions.
 
-use std::sync::Arc;
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use aws_lambda_events::{
     apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse},
@@ -10,7 +10,7 @@ use axum::{
     Router,
     body::{Body as AxumBody, to_bytes},
     extract::{FromRequestParts, Query, RawPathParams, Request},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header, uri::Authority},
     response::{IntoResponse, Response},
     routing::{MethodFilter, on},
 };
@@ -74,7 +74,7 @@ impl Server {
     }
 
     fn authorize(&self, request: &Request) -> Result<(), ApiError> {
-        let Some(token) = &self.token else { return Ok(()) };
+        let Some(token) = &self.token else { return from_this_machine(request) };
         let borne = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let borne = borne.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
         if same(borne, token) {
@@ -83,6 +83,19 @@ impl Server {
         let error = ApiError::forbidden("this server demands its token: Authorization: Bearer …");
         Err(ApiError { status: 401, code: "unauthorized", ..error })
     }
+}
+
+/// Without a token, whoever reaches the port is trusted; but a page in somebody's browser reaches it too. It names its
+/// origin, or (its name made to point here) a host that is not ours.
+fn from_this_machine(request: &Request) -> Result<(), ApiError> {
+    let named = |name: header::HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let host = named(header::HOST).unwrap_or("localhost");
+    let host = host.parse::<Authority>().map(|authority| authority.host().trim_matches(['[', ']']).to_owned());
+    let ours = host.is_ok_and(|host| host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()));
+    if ours && named(header::ORIGIN).is_none() {
+        return Ok(());
+    }
+    Err(ApiError::forbidden("without a token this server answers only programs on this machine"))
 }
 
 /// Compares without telling by the time it takes how much of a guess was right.
@@ -104,14 +117,17 @@ async fn event(info: &RouteInfo, request: Request) -> Result<ApiGatewayV2httpReq
     event.path_parameters = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
     let Query(query) = query.map_err(|error| ApiError::invalid("", error.to_string()))?;
-    let query: std::collections::HashMap<String, String> = query.into_iter().collect();
-    event.query_string_parameters = query.into();
+    let mut by_name: HashMap<String, Vec<String>> = HashMap::new();
+    for (name, value) in query {
+        by_name.entry(name).or_default().push(value);
+    }
+    event.query_string_parameters = by_name.into();
     event.headers = parts.headers;
     event.request_context.route_key = event.route_key.clone();
     event.request_context.request_id = Some(ids::fresh().to_string());
     event.request_context.http.method = parts.method;
-    let too_large = |_| ApiError::too_large("", format!("a request may have at most {READ_BYTES} bytes"));
-    let bytes = to_bytes(body, READ_BYTES).await.map_err(too_large)?;
+    let unread = |_| ApiError::too_large("", "the body is larger than a request may be, or broke off");
+    let bytes = to_bytes(body, READ_BYTES).await.map_err(unread)?;
     let text = String::from_utf8(bytes.into());
     event.body = Some(text.map_err(|_| ApiError::invalid("", "the body is not UTF-8 text"))?);
     Ok(event)

@@ -121,8 +121,17 @@ impl Server {
     }
 
     pub(crate) async fn put(&self, path: &str, body: Value) {
+        assert_eq!(self.put_status(path, body).await, 201);
+    }
+
+    pub(crate) async fn put_status(&self, path: &str, body: Value) -> u16 {
         let request = self.http.put(format!("{}{path}", self.url)).body(body.to_string());
-        assert_eq!(request.send().await.unwrap().status().as_u16(), 201);
+        request.send().await.unwrap().status().as_u16()
+    }
+
+    pub(crate) async fn status_with_header(&self, path: &str, name: &str, value: &str) -> u16 {
+        let request = self.http.get(format!("{}{path}", self.url)).header(name, value);
+        request.send().await.unwrap().status().as_u16()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {

@@ -103,7 +103,8 @@ async fn what_does_not_finish_in_the_grace_period_runs_again_at_the_next_start()
     server.until_status(&task, "running").await;
     let (_, data) = server.terminate();
     let task = Server::start_on(data, &[]).ended(&task).await;
-    assert_eq!((&task["status"], &task["executions"], &task["losses"]), (&json!("completed"), &json!(2), &json!(1)));
+    // Released, not lost: however often a server is deployed anew, its tasks do not fail of it.
+    assert_eq!((&task["status"], &task["executions"], &task["losses"]), (&json!("completed"), &json!(2), &json!(0)));
 }
 
 #[tokio::test]
@@ -135,6 +136,64 @@ async fn beyond_this_machine_it_demands_a_token_and_then_checks_it() {
     assert_eq!(server.status_of("/v1/health", None).await, 401);
     assert_eq!(server.status_of("/v1/health", Some("wrong")).await, 401);
     assert_eq!(server.status_of("/v1/health", Some("open sesame")).await, 200);
+
+    let error = process::refusal(&["--host", "0.0.0.0", "--port", "0", "--data", data, "--token", ""]);
+    assert!(error.contains("a value is required for '--token"), "{error}");
+}
+
+#[tokio::test]
+async fn without_a_token_a_page_in_a_browser_is_refused() {
+    let server = Server::start(&[]);
+    for (name, value) in [("origin", "https://evil.example"), ("host", "evil.example"), ("host", "10.0.0.1:8787")] {
+        assert_eq!(server.status_with_header("/v1/health", name, value).await, 403, "{name}: {value}");
+    }
+    for host in ["localhost", "127.0.0.1:1", "[::1]:8787"] {
+        assert_eq!(server.status_with_header("/v1/health", "host", host).await, 200, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn slow_tasks_do_not_keep_others_waiting() {
+    let server = Server::start(&[]);
+    for _ in 0..20 {
+        server.enqueue(scripted(json!({"acts": ["hang"]}))).await;
+    }
+    assert_eq!(server.run(scripted(json!({}))).await["status"], "completed");
+}
+
+#[tokio::test]
+async fn a_value_with_commas_is_one_value() {
+    let server = Server::start(&[]);
+    let request = |user: &str| json!({"task_type": "scripted", "payload": {}, "user_id": user});
+    let task = server.enqueue(request("a,b")).await;
+    server.enqueue(request("b")).await;
+    let list = server.get("/v1/tasks?user_id=a,b").await;
+    assert_eq!((&list["count"], &list["items"][0]["id"]), (&json!(1), &task["id"]));
+}
+
+#[tokio::test]
+async fn a_page_of_large_tasks_is_cut_and_goes_on() {
+    let server = Server::start(&[]);
+    let payload = json!({"ballast": "x".repeat(200_000)});
+    for _ in 0..3 {
+        let tasks = vec![json!({"task_type": "scripted", "payload": payload, "delay_s": 3600}); 20];
+        let (status, answer) = server.post("/v1/tasks/batch", json!({"tasks": tasks})).await;
+        assert_eq!((status, &answer["count"]), (200, &json!(20)));
+        assert!(answer["items"][0]["task"].get("payload").is_none());
+    }
+    let first = server.get("/v1/tasks?limit=100").await;
+    assert_eq!(first["count"], 20, "4 MiB of them");
+    assert_eq!(server.count("/v1/tasks?queue=default").await, 60);
+}
+
+#[tokio::test]
+async fn who_may_not_verify_users_may_not_do_it_by_their_record() {
+    let server = Server::start(&[]);
+    assert_eq!(server.put_status("/v1/records/user/u", json!({"verified": true})).await, 403);
+    server.put("/v1/records/user/u", json!({"verified": false})).await;
+    let server = Server::start(&["--verifier", "local"]);
+    server.put("/v1/records/user/u", json!({"verified": true})).await;
+    assert_eq!(server.put_status("/v1/records/user/u", json!({"verified": true, "title": "x"})).await, 200);
 }
 
 #[tokio::test]
@@ -169,7 +228,7 @@ async fn secrets_reach_neither_the_log_nor_an_error() {
 }
 
 #[tokio::test]
-async fn workers_bound_how_many_batches_run_at_once() {
+async fn workers_bound_how_many_tasks_run_at_once() {
     for (workers, together) in [("1", false), ("2", true)] {
         let server = Server::start(&["--workers", workers]);
         let first = server.enqueue(scripted(json!({"acts": [{"sleep": 500}]}))).await;

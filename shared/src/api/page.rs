@@ -1,6 +1,7 @@
 //! Lists as the API answers them.
 
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{ApiError, Request};
 
@@ -20,6 +21,29 @@ impl<T> Listed<T> {
     pub fn new(items: Vec<T>, cursor: Option<String>) -> Self {
         Self { count: items.len(), items, cursor }
     }
+}
+
+/// The most bytes of items in one answer: a Lambda function can answer with 6 MB, and JSON within JSON grows.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// As many of `items` as one answer takes, at least one; each with the cursor of the page that begins after it.
+/// `next` is the cursor after all of them.
+pub fn fitting<T: Serialize>(
+    items: impl IntoIterator<Item = (T, String)>,
+    next: Option<String>,
+) -> Listed<Box<RawValue>> {
+    let (mut shown, mut bytes, mut after) = (Vec::new(), 0, None);
+    for (item, cursor) in items {
+        // Views are structs of strings, numbers and times; they always have a JSON text.
+        let item = to_raw_value(&item).unwrap_or_default();
+        bytes += item.get().len();
+        if bytes > PAGE_BYTES && !shown.is_empty() {
+            return Listed::new(shown, after);
+        }
+        shown.push(item);
+        after = Some(cursor);
+    }
+    Listed::new(shown, next)
 }
 
 /// `?limit=`: 1 to 100, 50 if absent.

@@ -2,6 +2,8 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::json::cut;
+
 /// What is wrong with a request, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{message}")]
@@ -28,6 +30,9 @@ impl FieldError {
         Self { field, message: self.message }
     }
 }
+
+/// The longest sentence, in bytes.
+const SENTENCE_BYTES: usize = 500;
 
 /// Reads a `T`, refusing fields it does not have and null characters (which no store or terminal takes well).
 pub fn read_strict<T: DeserializeOwned>(text: &str) -> Result<T, FieldError> {
@@ -87,6 +92,7 @@ fn read<T: DeserializeOwned>(text: &str, mut ignored: impl FnMut(String)) -> Res
 /// what is not JSON at all.
 fn sentence(error: &serde_json::Error) -> String {
     let text = error.to_string();
+    let text = cut(&text, SENTENCE_BYTES).to_owned(); // it may repeat what was sent
     if error.is_data() {
         text.rsplit_once(" at line ").map_or(text.clone(), |(start, _)| start.to_owned())
     } else {

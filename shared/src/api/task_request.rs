@@ -55,7 +55,7 @@ pub struct TaskRequest {
 }
 
 /// The most retries a request may ask for.
-const MAX_RETRIES: u32 = 100;
+pub const MAX_RETRIES: u32 = 100;
 
 /// The longest timeout: a Lambda function has 900 s, some of them to settle in.
 const MAX_TIMEOUT_S: u32 = 840;

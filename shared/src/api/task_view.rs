@@ -33,7 +33,8 @@ pub struct TaskView<'t> {
     pub context_type: Option<&'t Name>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<Uuid>,
-    pub payload: &'t Json,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload: Option<&'t Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<&'t Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,7 +104,7 @@ impl<'t> From<&'t Task> for TaskView<'t> {
             context_id: task.context_id.as_ref(),
             context_type: task.context_type.as_ref(),
             parent_id: task.parent_id,
-            payload: &task.payload,
+            payload: Some(&task.payload),
             output,
             failure,
             reason,

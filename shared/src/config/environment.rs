@@ -10,6 +10,7 @@ use std::{
 
 use super::{Retention, Settings};
 use crate::{
+    api::MAX_RETRIES,
     outbox::{Sink, Webhook},
     queue::QueueName,
 };
@@ -80,13 +81,21 @@ impl Deployment {
             },
             queues: queues.iter().map(url).collect::<Result<_, _>>()?,
             settings: Settings {
-                max_retries: parsed("ERRAND_MAX_RETRIES", get("ERRAND_MAX_RETRIES"))?.unwrap_or(default.max_retries),
+                max_retries: max_retries(get("ERRAND_MAX_RETRIES"))?.unwrap_or(default.max_retries),
                 max_losses: parsed("ERRAND_MAX_LOSSES", get("ERRAND_MAX_LOSSES"))?.unwrap_or(default.max_losses),
                 verifiers: get("ERRAND_VERIFIERS").map(|list| verifiers(&list)).unwrap_or_default(),
                 sink: sink(get("ERRAND_WEBHOOK_URL"))?,
                 poll_page: default.poll_page,
             },
         })
+    }
+}
+
+fn max_retries(value: Option<String>) -> Result<Option<u32>, ConfigError> {
+    let name = "ERRAND_MAX_RETRIES";
+    match parsed::<u32>(name, value.clone())? {
+        Some(n) if n > MAX_RETRIES => Err(malformed(name, value.unwrap_or_default(), format!("at most {MAX_RETRIES}"))),
+        n => Ok(n),
     }
 }
 

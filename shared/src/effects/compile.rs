@@ -40,6 +40,8 @@ pub(crate) fn compile(effects: &[Effect], tenant: &Name, now: Timestamp) -> Comp
                     out.add(RecordWrite::Patch { key, patch, expect, version: ids::fresh(), at: now }, source);
                 }
                 Action::Publish(event) => out.add(publish(event, tenant, now), source),
+                // The same follow-up twice is one.
+                Action::Enqueue(task) if out.tasks.iter().any(|there| there.is_request(&task)) => {}
                 Action::Enqueue(task) => {
                     out.tasks.push(Task::accept(*task, ids::fresh(), now));
                     out.task_sources.push(source);

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::Failure;
+use super::{Failure, TaskInput};
 use crate::{
     app::App,
     clock::Timestamp,
@@ -139,7 +139,10 @@ impl<'a> TaskContext<'a> {
             [&*task.key.id.to_string(), &*task.executions.to_string(), task_type.as_str(), &payload.to_string()];
         let key = TaskKey { tenant: task.key.tenant.clone(), id: ids::derived(&parts) };
         let now = self.now();
+        let payload = Json::new(payload);
+        let settings = TaskInput::stored(&task_type, &payload).map(|input| input.handler().settings());
         NewTask {
+            timeout_s: settings.unwrap_or_default().timeout_s,
             project: task.project.clone(),
             queue: task.queue.clone(),
             lane: task.lane.clone(),
@@ -150,7 +153,7 @@ impl<'a> TaskContext<'a> {
             parent_id: Some(task.key.id),
             max_retries: self.app.settings.max_retries,
             scheduled_for: now + wait,
-            ..NewTask::of_type(key, task_type, Json::new(payload), task.created_by.clone(), now)
+            ..NewTask::of_type(key, task_type, payload, task.created_by.clone(), now)
         }
     }
 

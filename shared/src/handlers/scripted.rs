@@ -11,7 +11,7 @@ use crate::{
     domain::CreditEvent,
     effects::{Effect, Relations},
     ids::{Id, Name},
-    store::{Expect, Relation},
+    store::{BODY_BYTES, Expect, Relation},
 };
 
 /// The payload: what to do in which execution, and what to leave behind.
@@ -67,13 +67,16 @@ pub enum Act {
     Step,
 }
 
+/// Enough to be too large; more would only be memory that anybody could ask for.
+const MOST_OUTPUT: usize = 2 * BODY_BYTES;
+
 #[async_trait]
 impl TaskHandler for Scripted {
     async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
         let nth = usize::try_from(task.task().executions.saturating_sub(1)).unwrap_or(usize::MAX);
         match self.acts.get(nth).or(self.acts.last()).unwrap_or(&Act::Complete) {
             Act::Complete => self.complete(task, json!({"execution": task.task().executions})),
-            Act::Output(chars) => self.complete(task, json!("x".repeat(*chars))),
+            Act::Output(chars) => self.complete(task, json!("x".repeat((*chars).min(MOST_OUTPUT)))),
             Act::Sleep(ms) => {
                 task.sleep(Duration::from_millis(*ms)).await;
                 self.complete(task, Value::Null)

@@ -18,7 +18,7 @@ pub(super) struct Said {
     pub(super) effect: Effect,
 }
 
-/// The conversation to speak to a user in: the named one if it is theirs and active, else their newest active one.
+/// The conversation to speak to a user in: the named one, or without a name their newest, if it is theirs and active.
 pub(super) async fn active_conversation(
     task: &TaskContext<'_>,
     user: &Id,

@@ -268,6 +268,9 @@ impl Change<'_> {
     }
 
     fn reschedule(mut self, run_at: Timestamp, by: String) -> Applied {
+        if let Some(at) = self.task.expires_at.filter(|at| *at <= run_at) {
+            return Err(Rejected::Expired(at));
+        }
         let row = LogEntry::next(self.before, LogKind::Reschedule, Outcome::Pending, self.now, self.now);
         let hinted = matches!(hint(run_at, self.now), Hint::Message(_));
         self.wait(run_at, hinted);

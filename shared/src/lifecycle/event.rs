@@ -151,7 +151,7 @@ pub enum Rejected {
     /// It has not ended, or not in the way the event speaks of.
     #[error("still {}", .0.as_str())]
     NotEnded(Status),
-    /// Its `expires_at` has passed; only `Expire` applies.
-    #[error("expired at {0}")]
+    /// Its `expires_at` has come, or would have come.
+    #[error("not to be started after {0}")]
     Expired(Timestamp),
 }

@@ -154,6 +154,16 @@ impl Task {
         self.state.status()
     }
 
+    /// Whether this is the task that `new` asks for: the same id, type and payload.
+    pub fn is_request(&self, new: &super::NewTask) -> bool {
+        self.key == new.key && self.task_type == new.task_type && self.payload_hash == new.payload.hash()
+    }
+
+    /// Whether this and `other` come of the same request.
+    pub fn is_same_request(&self, other: &Task) -> bool {
+        self.key == other.key && self.task_type == other.task_type && self.payload_hash == other.payload_hash
+    }
+
     /// Whether a failure now would be followed by another try.
     pub fn may_retry(&self) -> bool {
         self.failures < self.max_retries

@@ -49,6 +49,7 @@ pub(super) async fn handle(app: &App, task: Task, input: &Result<TaskInput, Inpu
             let message = format!("timed out after {} s", task.timeout_s);
             Err(Failure::of_kind(FailureKind::Timeout, message, Retry::Backoff))
         }
+        () = app.release.told() => Ok(Outcome::Snooze(Duration::ZERO)),
         () = renew_until_lost(app, &held), if outlives_its_lease(&task) => return None,
     };
     Some(Handled { task: held.into_inner().unwrap_or_else(PoisonError::into_inner), result })

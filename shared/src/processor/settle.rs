@@ -33,7 +33,9 @@ pub(super) async fn handle_and_settle(
     input: &Result<TaskInput, InputError>,
 ) -> Verdict {
     let settings = input.as_ref().map(|input| input.handler().settings()).unwrap_or_default();
-    for handling in 1.. {
+    let mut handling = 0;
+    loop {
+        handling += 1;
         let Some(handled) = handle(app, task, input).await else { return Verdict::Done };
         task = handled.task;
         match settle(app, delivery, &task, handled.result, &settings).await {
@@ -49,7 +51,6 @@ pub(super) async fn handle_and_settle(
             settled => return verdict(settled),
         }
     }
-    Verdict::Again // not reached: the loop above returns
 }
 
 fn verdict(settled: Result<Verdict, ChangeError>) -> Verdict {

@@ -14,7 +14,7 @@ use crate::clock::{Clock, Timestamp};
 
 /// Receives after which a message that keeps coming back is moved to its dead-letter queue. Far above any
 /// retry count: a backstop for what nothing can read.
-const MAX_RECEIVES: u32 = 50;
+const MAX_RECEIVES: u32 = 250;
 
 /// A message as its receiver gets it.
 #[derive(Clone, Debug)]

@@ -34,12 +34,10 @@ use super::{
     Commit, Due, DueItem, Inserted, ListQuery, Page, Position, Record, RecordKey, Related, Scope, Stats, Store,
     StoreError,
 };
-use crate::{clock::Timestamp, ids::TaskKey, lifecycle::Task, log::LogEntry};
+use crate::{clock::Timestamp, config::Retention, ids::TaskKey, lifecycle::Task, log::LogEntry};
 
 /// How many requests one call has under way at a time.
 const WIDTH: usize = 32;
-
-const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Which tables, and how long they keep what has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,14 +53,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// These tables with the usual retention: 30 days for tasks, 90 for the log.
+    /// These tables with the usual [`Retention`].
     pub fn new(tasks_table: impl Into<String>, log_table: impl Into<String>) -> Self {
-        Self {
-            tasks_table: tasks_table.into(),
-            log_table: log_table.into(),
-            retention: DAY * 30,
-            log_retention: DAY * 90,
-        }
+        let Retention { tasks, log } = Retention::default();
+        Self { tasks_table: tasks_table.into(), log_table: log_table.into(), retention: tasks, log_retention: log }
     }
 }
 

@@ -45,7 +45,7 @@ impl Bench {
         let since = self.runner.app.clock.now();
         let bar = bar(tasks, what);
         let batches = tasks.div_ceil(BATCH);
-        let producers = (0..PRODUCERS).map(|nth| self.produce((nth..batches).step_by(4), tasks));
+        let producers = (0..PRODUCERS).map(|nth| self.produce((nth..batches).step_by(PRODUCERS as usize), tasks));
         let (produced, done) = tokio::join!(try_join_all(producers), self.wait(before + tasks, before, &bar));
         produced?;
         done?;

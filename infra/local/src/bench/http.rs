@@ -66,8 +66,8 @@ async fn paced(client: &Client, report: &mut Report) -> anyhow::Result<()> {
     for _ in 0..PACED_TASKS {
         ticks.tick().await;
         let (client, body, bar) = (client.clone(), body.clone(), bar.clone());
+        let at = SystemClock.now();
         sent.push(tokio::spawn(async move {
-            let at = SystemClock.now();
             let task = client.post("/v1/tasks", body).await?;
             bar.inc(1);
             let id = task.get("id").and_then(Value::as_str).context("a task without id")?.to_owned();

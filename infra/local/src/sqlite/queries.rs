@@ -28,8 +28,11 @@ pub(super) fn due(db: &Connection, until: Timestamp, limit: usize) -> Result<Vec
         let found = query.query_map(range, |row| Ok((row.get(0)?, item(row)))).map_err(failed)?;
         for row in found {
             let (wake_at, item) = row.map_err(failed)?;
-            let item = item.map_err(|source| StoreError::Corrupt { id: "a due item's key".to_owned(), source })?;
-            due.push(Due { item, wake_at: Timestamp::from_millis(wake_at) });
+            match item {
+                Ok(item) => due.push(Due { item, wake_at: Timestamp::from_millis(wake_at) }),
+                // One such row must not hide the others.
+                Err(problem) => tracing::error!(error = %problem, "the key of something due cannot be read"),
+            }
         }
     }
     due.sort_by_key(|due| due.wake_at);
