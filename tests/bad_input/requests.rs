@@ -139,6 +139,16 @@ async fn a_tenant_that_is_none_is_refused_wherever_it_is_named() {
 }
 
 #[tokio::test]
+async fn a_header_that_is_no_text_is_not_taken_for_none() {
+    let setup = setup();
+    let visible = "expected visible ASCII characters";
+    let keyed = enqueue(&scripted()).header("idempotency-key", "schlüssel");
+    setup.refuses(keyed, 400, "invalid", "idempotency-key", visible).await;
+    let guarded = Call::put("/v1/records/user/ada", &json!({})).header("if-match", "é");
+    setup.refuses(guarded, 400, "invalid", "if-match", visible).await;
+}
+
+#[tokio::test]
 async fn reads_refuse_what_they_do_not_know() {
     let setup = setup();
     let refused = [

@@ -25,12 +25,12 @@ pub fn request(mut event: ApiGatewayV2httpRequest) -> Result<Request, ApiError> 
     let key = event.route_key.as_deref().unwrap_or_default();
     let info = RouteInfo::find(key).ok_or_else(|| ApiError::not_found(format!("no such route: {key}")))?;
     let body = text_body(&mut event)?;
-    let header = |name: &str| event.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let header = |name: &str| text_header(&event.headers, name);
     Ok(Request {
         route: info.route,
         caller: caller(&event)?,
-        idempotency_key: header("idempotency-key"),
-        if_match: header(header::IF_MATCH.as_str()).map(|etag| etag.trim_matches('"').to_owned()),
+        idempotency_key: header("idempotency-key")?,
+        if_match: header(header::IF_MATCH.as_str())?.map(|etag| etag.trim_matches('"').to_owned()),
         request_id: event.request_context.request_id.clone().unwrap_or_default(),
         query: query(&event),
         path: event.path_parameters.into_iter().collect(),
@@ -69,6 +69,12 @@ fn caller(event: &ApiGatewayV2httpRequest) -> Result<Caller, ApiError> {
     let tenant = tenant.map(Name::new).transpose().map_err(|error| ApiError::name(TENANT_HEADER, error))?;
     let iam = authorizer.and_then(|authorizer| authorizer.iam.as_ref()).and_then(|iam| iam.user_arn.clone());
     Ok(Caller { tenant: tenant.unwrap_or_default(), principal: iam.unwrap_or_else(|| "local".to_owned()) })
+}
+
+/// A header that is there and not text is not taken for none: a key or version would silently guard nothing.
+fn text_header(headers: &HeaderMap, name: &str) -> Result<Option<String>, ApiError> {
+    let text = headers.get(name).map(|value| value.to_str().map(str::to_owned)).transpose();
+    text.map_err(|_| ApiError::invalid(name, "expected visible ASCII characters"))
 }
 
 fn text_body(event: &mut ApiGatewayV2httpRequest) -> Result<String, ApiError> {
