@@ -89,6 +89,8 @@ pub(super) async fn by_intake(stack: &Stack) {
     }
     let delivered = stack.deliver(QueueName::Intake).await;
     assert_eq!((delivered.messages.len(), delivered.again.len()), (10, 0));
+    let sends = |to: &str| stack.uses(Lambda::Enqueue)[&("sqs:SendMessage".to_owned(), to.to_owned())];
+    assert_eq!((sends("MediumQueue"), sends("IntakeDeadLetterQueue")), (1, 1), "a batch is sent as batches");
 
     let mut letters: Vec<[String; 3]> = Vec::new();
     for letter in stack.receive(QueueName::IntakeDeadLetter).await {

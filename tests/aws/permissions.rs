@@ -41,7 +41,7 @@ async fn asked_for() -> Vec<(Lambda, BTreeSet<Use>)> {
             _ => break,
         };
         journey.await;
-        asked.iter_mut().for_each(|(of, uses)| uses.extend(stack.uses(*of)));
+        asked.iter_mut().for_each(|(of, uses)| uses.extend(stack.uses(*of).into_keys()));
     }
     asked
 }

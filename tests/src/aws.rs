@@ -126,8 +126,8 @@ impl Stack {
         &self.apps[&of]
     }
 
-    /// What a function has asked of AWS so far.
-    pub fn uses(&self, of: Lambda) -> std::collections::BTreeSet<Use> {
+    /// What a function has asked of AWS so far, and how often.
+    pub fn uses(&self, of: Lambda) -> BTreeMap<Use, usize> {
         self.uses[&of].all()
     }
 

@@ -30,16 +30,22 @@ impl Accepted {
     }
 }
 
+/// Takes one request, as [`accept`] does.
+pub async fn accept_one(app: &App, caller: Caller, request: TaskRequest) -> Result<Accepted, ApiError> {
+    let accepted = accept(app, vec![Ok((caller, request))]).await.pop();
+    accepted.unwrap_or_else(|| Err(ApiError::conflict("nothing was asked for")))
+}
+
 /// Takes each request for itself, in order; what is wrong with one harms no other. Inserted first, notified after:
 /// a crash in between costs the poller's two minutes.
 pub async fn accept(
     app: &App,
-    caller: &Caller,
-    requests: Vec<Result<TaskRequest, ApiError>>,
+    requests: Vec<Result<(Caller, TaskRequest), ApiError>>,
 ) -> Vec<Result<Accepted, ApiError>> {
     let now = app.clock.now();
     let checked = requests.into_iter().map(|request| {
-        let task = request?.accept(caller, &app.settings, now)?;
+        let (caller, request) = request?;
+        let task = request.accept(&caller, &app.settings, now)?;
         Ok(Task::accept(task, ids::fresh(), now))
     });
     let checked: Vec<Result<Task, ApiError>> = checked.collect();

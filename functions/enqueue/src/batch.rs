@@ -43,9 +43,9 @@ pub(crate) async fn answer(app: &App, request: &Request) -> Result<Answer, ApiEr
     }
     let requests = batch.tasks.iter().enumerate().map(|(nth, raw)| {
         let key = request.idempotency_key.as_ref().map(|key| format!("{key}.{nth}"));
-        with_key(read_strict(raw.get())?, key)
+        Ok((request.caller.clone(), with_key(read_strict(raw.get())?, key)?))
     });
-    let accepted = accept(app, &request.caller, requests.collect()).await;
+    let accepted = accept(app, requests.collect()).await;
     let items: Vec<Item<'_>> = accepted
         .iter()
         .map(|answer| match answer {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use futures::future::join_all;
 use shared::{
     api::{ApiError, Caller, TaskRequest, read::read_strict},
     app::App,
@@ -15,42 +14,37 @@ use tracing::error;
 
 use crate::accept;
 
-/// Takes each message for itself. What cannot be accepted goes to the intake's dead-letter queue with the reason;
-/// what the store or that queue did not take comes again.
+/// Takes each message for itself, all with as few requests as that takes. What cannot be accepted goes to the
+/// intake's dead-letter queue with the reason; what the store or that queue did not take comes again.
 pub async fn intake(app: &App, event: SqsEvent) -> SqsBatchResponse {
-    let taken = join_all(event.records.iter().map(|message| take(app, message))).await;
-    let mut response = SqsBatchResponse::default();
-    for (message, taken) in event.records.into_iter().zip(taken) {
-        // Without an id Lambda could not tell which message is meant, and would have the whole batch again.
-        if let (false, Some(id)) = (taken, message.message_id) {
-            response.add_failure(id);
+    let accepted = accept(app, event.records.iter().map(read).collect()).await;
+    let (mut again, mut refused, mut letters) = (Vec::new(), Vec::new(), Vec::new());
+    for (message, accepted) in event.records.into_iter().zip(accepted) {
+        match accepted {
+            Ok(_) => {}
+            Err(error) if matches!(error.status, 429 | 500..) => again.push(message.message_id),
+            Err(error) => {
+                letters.push(letter(message.body.unwrap_or_default(), &error));
+                refused.push(message.message_id);
+            }
         }
     }
+    let put_aside = app.queue.send(QueueName::IntakeDeadLetter, letters).await;
+    for (id, sent) in refused.into_iter().zip(put_aside) {
+        if let Err(error) = sent {
+            error!(message_id = id, error = %chain(&error), "a refused message was not put aside; it will come again");
+            again.push(id);
+        }
+    }
+    let mut response = SqsBatchResponse::default();
+    // Without an id Lambda could not tell which message is meant, and would have the whole batch again.
+    again.into_iter().flatten().for_each(|id| response.add_failure(id));
     response
 }
 
-async fn take(app: &App, message: &SqsMessage) -> bool {
-    let refused = match read(message) {
-        Ok((caller, task)) => match accept(app, &caller, vec![Ok(task)]).await.pop() {
-            Some(Ok(_)) | None => return true,
-            Some(Err(error)) => error,
-        },
-        Err(error) => error,
-    };
-    if matches!(refused.status, 429 | 500..) {
-        return false;
-    }
-    let letter = OutMessage {
-        body: message.body.clone().unwrap_or_default(),
-        delay: Duration::ZERO,
-        group: None,
-        attributes: vec![("error_code", refused.code.to_owned()), ("error_message", explain(&refused))],
-    };
-    let sent: Result<(), _> = app.queue.send(QueueName::IntakeDeadLetter, vec![letter]).await.into_iter().collect();
-    if let Err(error) = &sent {
-        error!(error = %chain(error), "a refused message was not put aside; it will come again");
-    }
-    sent.is_ok()
+fn letter(body: String, error: &ApiError) -> OutMessage {
+    let attributes = vec![("error_code", error.code.to_owned()), ("error_message", explain(error))];
+    OutMessage { body, delay: Duration::ZERO, group: None, attributes }
 }
 
 /// The request in a message. Its own id is the key if it names none, so a redelivery cannot make a second task.

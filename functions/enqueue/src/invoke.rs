@@ -7,7 +7,7 @@ use shared::{
     ids::Name,
 };
 
-use crate::accept;
+use crate::accept_one;
 
 /// Takes one request. `invocation_id` is the key if the request names none, since asynchronous invokes are retried.
 /// What is wrong with the request is an answer; only what another try may mend is an error.
@@ -26,7 +26,6 @@ async fn take(app: &App, mut event: Value, invocation_id: &str) -> Result<Answer
     let mut task: TaskRequest = read_strict(&event.to_string())?;
     task.idempotency_key.get_or_insert_with(|| format!("invoke:{invocation_id}"));
     let caller = Caller { tenant, principal: "invoke".to_owned() };
-    let accepted = accept(app, &caller, vec![Ok(task)]).await.pop();
-    let accepted = accepted.unwrap_or_else(|| Err(ApiError::conflict("nothing was asked for")))?;
+    let accepted = accept_one(app, caller, task).await?;
     Ok(Answer::json(accepted.status(), &accepted.view()))
 }

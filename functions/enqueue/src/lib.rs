@@ -14,7 +14,7 @@ use shared::{
     queue::QueueName,
 };
 
-pub use accept::{Accepted, accept};
+pub use accept::{Accepted, accept, accept_one};
 pub use any::any;
 pub use intake::intake;
 pub use invoke::invoke;
@@ -49,8 +49,7 @@ async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
 
 async fn one(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let task = with_key(request.json()?, request.idempotency_key.clone())?;
-    let accepted = accept(app, &request.caller, vec![Ok(task)]).await.pop();
-    let accepted = accepted.unwrap_or_else(|| Err(ApiError::conflict("nothing was asked for")))?;
+    let accepted = accept_one(app, request.caller.clone(), task).await?;
     Ok(Answer::json(accepted.status(), &accepted.view()))
 }
 

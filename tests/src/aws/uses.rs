@@ -1,7 +1,7 @@
 //! Writes down what a client asks of AWS, in the words of IAM: the action, and the resource as the template names it.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     sync::{Arc, Mutex},
 };
 
@@ -24,11 +24,11 @@ pub type Use = (String, String);
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
-pub struct Uses(Arc<Mutex<BTreeSet<Use>>>);
+pub struct Uses(Arc<Mutex<BTreeMap<Use, usize>>>);
 
 impl Uses {
-    /// Everything so far.
-    pub fn all(&self) -> BTreeSet<Use> {
+    /// Everything so far, and how often.
+    pub fn all(&self) -> BTreeMap<Use, usize> {
         self.0.lock().unwrap().clone()
     }
 }
@@ -81,7 +81,8 @@ impl Intercept for Uses {
         } else {
             panic!("{input:?} is not known here")
         };
-        self.0.lock().unwrap().extend(uses);
+        let mut all = self.0.lock().unwrap();
+        uses.into_iter().for_each(|used| *all.entry(used).or_default() += 1);
         Ok(())
     }
 }
