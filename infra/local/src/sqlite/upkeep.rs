@@ -9,7 +9,7 @@ use shared::{
 
 use super::{changes::Tables, columns::int};
 
-/// How much one call of [`prune`] removed; call again until it is nothing.
+/// How much one call of `prune` removed; call again until it is nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pruned {
     /// Tasks.
