@@ -1,21 +1,35 @@
 //! The things tasks act on: users, conversations and what belongs to them, as typed documents.
 
+mod community;
 mod conversation;
+mod credit;
+mod introduction;
+mod priority;
 mod user;
+mod values;
+mod verification;
+mod workflow;
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-pub use conversation::{Channel, Conversation, ConversationStatus, Delivery, Direction, Message};
-pub use user::{CreditEvent, Introduction, IntroductionStatus, Priority, PriorityStatus, User};
+pub use community::{CommunityRequest, CommunityResponse, RequestStatus, ResponseStatus};
+pub use conversation::{Channel, Conversation, ConversationStatus, Delivery, Direction, Message, Summary};
+pub use credit::CreditEvent;
+pub use introduction::{Introduction, IntroductionStatus};
+pub use priority::{Priority, PriorityStatus};
+pub use user::User;
+pub use values::{Email, FormError, LinkedinUrl, TimeOfDay, WebUrl, Zone};
+pub use verification::{LinkedinConnection, Verification, VerificationKind, VerificationStatus};
+pub use workflow::{Insight, Workflow, WorkflowStatus};
 
 use crate::{
     api::read::{FieldError, read_strict},
     clock::Timestamp,
-    effects::Relations,
+    effects::{Effect, Relations},
     ids::{Id, Name},
-    store::{Doc, Record, Relation},
+    store::{Doc, Expect, Record, RecordKey, Relation},
 };
 
 /// A kind of record.
@@ -23,8 +37,13 @@ pub trait Entity: Serialize + DeserializeOwned + Send + Sync {
     /// Its name in keys and URLs.
     const KIND: &'static str;
 
-    /// What a record with these fields belongs to.
+    /// What a record with these fields belongs to; `place` is its place in their order.
     fn relations(&self, place: &str) -> Relations;
+
+    /// The id that a record with these fields must have, where there may be only one of them.
+    fn only_id(&self) -> Option<Id> {
+        None
+    }
 
     /// The name, typed.
     fn kind() -> Name {
@@ -37,6 +56,11 @@ pub trait Entity: Serialize + DeserializeOwned + Send + Sync {
             Ok(Value::Object(doc)) => doc,
             _ => Map::new(), // entities are structs with string keys; a test writes each kind
         }
+    }
+
+    /// Writes it as a new record, in the order of `now`.
+    fn put(&self, id: &Id, now: Timestamp, expect: Expect) -> Effect {
+        Effect::put(Self::kind(), id.clone(), self.doc(), self.relations(&now.to_string()), expect)
     }
 }
 
@@ -59,29 +83,53 @@ impl<E: Entity> Stored<E> {
         let Record { key, version, doc, created_at, .. } = record;
         Ok(Self { id: key.id, version, created_at, value: serde_json::from_value(Value::Object(doc))? })
     }
-}
 
-/// The kinds that may be written over HTTP, for error messages.
-pub const KINDS: [&str; 6] =
-    [User::KIND, Conversation::KIND, Message::KIND, Priority::KIND, Introduction::KIND, CreditEvent::KIND];
-
-/// Checks a document of a kind, field by field, and tells what it belongs to. `None`: no such kind.
-pub fn check(kind: &Name, doc: &Doc, created_at: Timestamp) -> Option<Result<Relations, FieldError>> {
-    let text = Value::Object(doc.clone()).to_string();
-    let place = created_at.to_string();
-    match kind.as_str() {
-        User::KIND => Some(relations_of::<User>(&text, &place)),
-        Conversation::KIND => Some(relations_of::<Conversation>(&text, &place)),
-        Message::KIND => Some(relations_of::<Message>(&text, &place)),
-        Priority::KIND => Some(relations_of::<Priority>(&text, &place)),
-        Introduction::KIND => Some(relations_of::<Introduction>(&text, &place)),
-        CreditEvent::KIND => Some(relations_of::<CreditEvent>(&text, &place)),
-        _ => None,
+    /// Sets fields, if it is still as it was read; else the handler decides anew.
+    pub fn set<const N: usize>(&self, fields: [(&str, Value); N]) -> Effect {
+        let set = fields.into_iter().map(|(field, value)| (field.to_owned(), value)).collect();
+        let patch = crate::store::Patch { set, ..Default::default() };
+        Effect::patch(E::kind(), self.id.clone(), patch, Expect::Version(self.version))
     }
 }
 
-fn relations_of<E: Entity>(text: &str, place: &str) -> Result<Relations, FieldError> {
-    Ok(read_strict::<E>(text)?.relations(place))
+type Check = fn(&RecordKey, &str, &str) -> Result<Relations, FieldError>;
+
+/// The kinds that may be written over HTTP.
+const CHECKS: [(&str, Check); 12] = [
+    (User::KIND, relations_of::<User>),
+    (Conversation::KIND, relations_of::<Conversation>),
+    (Message::KIND, relations_of::<Message>),
+    (Summary::KIND, relations_of::<Summary>),
+    (Priority::KIND, relations_of::<Priority>),
+    (CommunityRequest::KIND, relations_of::<CommunityRequest>),
+    (CommunityResponse::KIND, relations_of::<CommunityResponse>),
+    (Introduction::KIND, relations_of::<Introduction>),
+    (Workflow::KIND, relations_of::<Workflow>),
+    (Verification::KIND, relations_of::<Verification>),
+    (LinkedinConnection::KIND, relations_of::<LinkedinConnection>),
+    (CreditEvent::KIND, relations_of::<CreditEvent>),
+];
+
+/// The kinds that may be written over HTTP, for error messages.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    CHECKS.iter().map(|(kind, _)| *kind)
+}
+
+/// Checks the document of the record at `key`, field by field, and tells what it belongs to. `None`: no such kind.
+pub fn check(key: &RecordKey, doc: &Doc, created_at: Timestamp) -> Option<Result<Relations, FieldError>> {
+    let (_, check) = CHECKS.iter().find(|(kind, _)| *kind == key.kind.as_str())?;
+    Some(check(key, &Value::Object(doc.clone()).to_string(), &created_at.to_string()))
+}
+
+fn relations_of<E: Entity>(key: &RecordKey, text: &str, place: &str) -> Result<Relations, FieldError> {
+    let entity = read_strict::<E>(text)?;
+    match entity.only_id() {
+        Some(only) if only != key.id => {
+            let message = format!("there is one {} with these fields, and its id is {only}", key.kind);
+            Err(FieldError::at("id", message))
+        }
+        _ => Ok(entity.relations(place)),
+    }
 }
 
 fn parent(of: &Id, place: &str) -> Relations {

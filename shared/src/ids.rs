@@ -64,6 +64,12 @@ impl Id {
         if fits { Ok(Self(text.into())) } else { Err(NameError::Id) }
     }
 
+    /// An id that stands in the code.
+    pub fn of(literal: &'static str) -> Self {
+        debug_assert!(Self::new(literal).is_ok(), "{literal:?} is not an id");
+        Self(literal.into())
+    }
+
     /// The text itself.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -4,7 +4,7 @@ use serde_json::Value;
 use shared::{
     api::{Answer, ApiError, RecordView, Request, read::FieldError},
     app::App,
-    domain::{self, Entity, KINDS, User},
+    domain::{self, Entity, User},
     effects::Relations,
     store::{self, Commit, Doc, Expect, Record, RecordKey, RecordWrite, StoreError},
 };
@@ -50,7 +50,7 @@ async fn write(
         let doc = change(there.as_ref())?;
         may_write(app, request, &key, there.as_ref(), &doc)?;
         let created_at = there.as_ref().map_or(now, |there| there.created_at);
-        let relations = domain::check(&key.kind, &doc, created_at).ok_or_else(|| unknown_kind(&key))?;
+        let relations = domain::check(&key, &doc, created_at).ok_or_else(|| unknown_kind(&key))?;
         let Relations { parent, owner } = relations.map_err(|error: FieldError| ApiError::from(error))?;
         let record = Record { parent, owner, created_at, ..Record::new(key.clone(), doc, now) };
         let expect = there.as_ref().map_or(Expect::Absent, |there| Expect::Version(there.version));
@@ -86,5 +86,6 @@ fn if_match(request: &Request) -> Result<Option<Uuid>, ApiError> {
 }
 
 fn unknown_kind(key: &RecordKey) -> ApiError {
-    ApiError::invalid("kind", format!("unknown kind `{}`; known are {}", key.kind, KINDS.join(", ")))
+    let known: Vec<&str> = domain::kinds().collect();
+    ApiError::invalid("kind", format!("unknown kind `{}`; known are {}", key.kind, known.join(", ")))
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entity, parent};
+use super::{Email, Entity, parent};
 use crate::{
     clock::Timestamp,
     effects::Relations,
@@ -92,12 +92,38 @@ pub struct Message {
     /// Whether it has left.
     #[serde(default)]
     pub status: Delivery,
+    /// To whom, by e-mail; empty: to the conversation's user.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<Email>,
     /// What is said.
     pub content: String,
 }
 
 impl Entity for Message {
     const KIND: &'static str = "message";
+
+    fn relations(&self, place: &str) -> Relations {
+        parent(&self.conversation_id, place)
+    }
+}
+
+/// What was said in a conversation, in short.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// In which.
+    pub conversation_id: Id,
+    /// The short of it.
+    pub content: String,
+    /// How many messages it sums up.
+    pub messages: u32,
+    /// When the newest of them was said; the next summary begins after it.
+    pub until: Timestamp,
+    /// What wrote it.
+    pub model: String,
+}
+
+impl Entity for Summary {
+    const KIND: &'static str = "summary";
 
     fn relations(&self, place: &str) -> Relations {
         parent(&self.conversation_id, place)

@@ -50,6 +50,7 @@ pub(super) fn outbound(
             direction: Direction::Outbound,
             channel,
             status: Delivery::Pending,
+            to: Vec::new(),
             content,
         },
     );
@@ -74,6 +75,7 @@ pub(super) fn guidance(
             direction: Direction::Inbound,
             channel: Channel::default(),
             status: Delivery::Sent,
+            to: Vec::new(),
             content: guidance.to_string(),
         },
     )

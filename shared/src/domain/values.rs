@@ -1,0 +1,212 @@
+//! Texts of a form: addresses, URLs, times of day, time zones. Read once, where they come in; then they are right.
+
+use std::fmt;
+
+use jiff::{civil::Time, tz::TimeZone};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Why a text is not of its form; says which form was expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected {0}")]
+pub struct FormError(&'static str);
+
+/// An e-mail address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String", extend("format" = "email"), inline)]
+pub struct Email(String);
+
+/// An http(s) URL.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String", extend("format" = "uri"), inline)]
+pub struct WebUrl {
+    text: String,
+    url: reqwest::Url,
+}
+
+/// The URL of a person's LinkedIn profile, such as `https://www.linkedin.com/in/ada`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String", extend("format" = "uri"), inline)]
+pub struct LinkedinUrl {
+    url: String,
+    person: String,
+}
+
+/// A time of day, `HH:MM`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TimeOfDay(Time);
+
+/// An IANA time zone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Zone(TimeZone);
+
+impl WebUrl {
+    /// The URL, taken apart.
+    pub fn url(&self) -> &reqwest::Url {
+        &self.url
+    }
+}
+
+impl LinkedinUrl {
+    /// Who it is, however the URL is written: what stands after `/in/`, in lower case.
+    pub fn person(&self) -> &str {
+        &self.person
+    }
+}
+
+impl TimeOfDay {
+    /// The time.
+    pub fn time(self) -> Time {
+        self.0
+    }
+}
+
+impl Zone {
+    /// The zone.
+    pub fn rules(&self) -> &TimeZone {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Email {
+    type Error = FormError;
+    fn try_from(text: String) -> Result<Self, FormError> {
+        let fits = email_address::EmailAddress::is_valid(&text);
+        if fits { Ok(Self(text)) } else { Err(FormError("an e-mail address")) }
+    }
+}
+
+impl TryFrom<String> for WebUrl {
+    type Error = FormError;
+    fn try_from(text: String) -> Result<Self, FormError> {
+        let url = web_url(&text).ok_or(FormError("an http(s) URL"))?;
+        Ok(Self { text, url })
+    }
+}
+
+impl TryFrom<String> for LinkedinUrl {
+    type Error = FormError;
+    fn try_from(url: String) -> Result<Self, FormError> {
+        let person = person_of(&url).ok_or(FormError("a LinkedIn profile such as https://www.linkedin.com/in/ada"))?;
+        Ok(Self { url, person })
+    }
+}
+
+impl TryFrom<String> for TimeOfDay {
+    type Error = FormError;
+    fn try_from(text: String) -> Result<Self, FormError> {
+        let time = Time::strptime("%H:%M", &text).ok().filter(|_| text.len() == 5);
+        time.map(Self).ok_or(FormError("a time such as 21:30"))
+    }
+}
+
+impl TryFrom<String> for Zone {
+    type Error = FormError;
+    fn try_from(text: String) -> Result<Self, FormError> {
+        let zone = TimeZone::get(&text).map_err(|_| FormError("an IANA time zone such as Europe/Berlin"));
+        zone.map(Self)
+    }
+}
+
+fn web_url(text: &str) -> Option<reqwest::Url> {
+    let url = reqwest::Url::parse(text).ok()?;
+    (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
+}
+
+fn person_of(url: &str) -> Option<String> {
+    let url = web_url(url)?;
+    let host = url.host_str()?;
+    let linkedin = host == "linkedin.com" || host.ends_with(".linkedin.com");
+    let mut path = url.path_segments()?.filter(|segment| !segment.is_empty());
+    let (section, person, rest) = (path.next()?, path.next()?, path.next());
+    (linkedin && section == "in" && rest.is_none()).then(|| person.to_lowercase())
+}
+
+impl From<Email> for String {
+    fn from(email: Email) -> Self {
+        email.0
+    }
+}
+
+impl From<WebUrl> for String {
+    fn from(url: WebUrl) -> Self {
+        url.text
+    }
+}
+
+impl From<LinkedinUrl> for String {
+    fn from(url: LinkedinUrl) -> Self {
+        url.url
+    }
+}
+
+impl From<TimeOfDay> for String {
+    fn from(time: TimeOfDay) -> Self {
+        time.0.strftime("%H:%M").to_string()
+    }
+}
+
+impl From<Zone> for String {
+    fn from(zone: Zone) -> Self {
+        // One that was read by its name has it.
+        zone.0.iana_name().unwrap_or("UTC").to_owned()
+    }
+}
+
+impl fmt::Display for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for LinkedinUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn person(url: &str) -> Option<String> {
+        LinkedinUrl::try_from(url.to_owned()).ok().map(|url| url.person)
+    }
+
+    #[test]
+    fn a_linkedin_profile_is_the_same_however_it_is_written() {
+        for url in [
+            "https://www.linkedin.com/in/Ada-L/",
+            "http://linkedin.com/in/ada-l?x=1",
+            "https://uk.linkedin.com/in/ada-l",
+        ] {
+            assert_eq!(person(url).as_deref(), Some("ada-l"), "{url}");
+        }
+        for url in [
+            "https://www.linkedin.com/company/ada",
+            "https://www.linkedin.com/in/",
+            "https://www.linkedin.com/in/ada/details",
+            "https://linkedin.com.example.org/in/ada",
+            "https://notlinkedin.com/in/ada",
+            "ada",
+        ] {
+            assert_eq!(person(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_was_read_is_written_as_it_was() {
+        let texts = ["\"21:30\"", "\"00:00\""];
+        for text in texts {
+            let time: TimeOfDay = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&time).unwrap(), text);
+        }
+        let zone: Zone = serde_json::from_str("\"Europe/Berlin\"").unwrap();
+        assert_eq!(serde_json::to_string(&zone).unwrap(), "\"Europe/Berlin\"");
+    }
+}
