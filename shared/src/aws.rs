@@ -7,6 +7,7 @@ use crate::{
     clock::SystemClock,
     config::{ConfigError, Deployment},
     queue::{QueueName, sqs::SqsQueue},
+    redact,
     release::Release,
     store::dynamo::{self, DynamoStore},
 };
@@ -14,6 +15,7 @@ use crate::{
 /// What a function works with, from its environment; `queues` are those it uses.
 pub async fn app(queues: &[QueueName]) -> Result<App, ConfigError> {
     let deployment = Deployment::from_env(queues)?;
+    redact::know_secrets(deployment.secrets);
     let sdk = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
     let tables = dynamo::Config {
         tasks_table: deployment.tasks_table,

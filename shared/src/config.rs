@@ -4,9 +4,9 @@ mod environment;
 
 use std::time::Duration;
 
-pub use environment::{ConfigError, Deployment, queue_variable};
+pub use environment::{ConfigError, Deployment, queue_variable, variable};
 
-use crate::{outbox::Sink, retry};
+use crate::{chat::Profiles, domain::LinkedinUrl, outbox::Sink, retry};
 
 /// Settings that the code below the functions needs.
 #[derive(Clone, Debug)]
@@ -17,6 +17,10 @@ pub struct Settings {
     pub max_losses: u32,
     /// Principals that may set a user's `verified`.
     pub verifiers: Vec<String>,
+    /// The model backends, by name.
+    pub chat: Profiles,
+    /// Whose LinkedIn connections are known to be who they say.
+    pub founder_linkedin_url: Option<LinkedinUrl>,
     /// Where events go.
     pub sink: Sink,
     /// How many due items the poller takes up at a time, in each shard.
@@ -29,6 +33,8 @@ impl Default for Settings {
             max_retries: crate::lifecycle::Task::MAX_RETRIES,
             max_losses: retry::MAX_LOSSES,
             verifiers: Vec::new(),
+            chat: Profiles::default(),
+            founder_linkedin_url: None,
             sink: Sink::None,
             poll_page: 100,
         }

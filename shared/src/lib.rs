@@ -5,6 +5,7 @@ pub mod app;
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod change;
+pub mod chat;
 pub mod clock;
 pub mod config;
 pub mod domain;
@@ -23,5 +24,6 @@ pub mod queue;
 pub mod redact;
 pub mod release;
 pub mod retry;
+mod schema;
 pub mod store;
 pub mod telemetry;

@@ -3,7 +3,10 @@
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
-use shared::config::Retention;
+use shared::{
+    config::Retention,
+    domain::{FormError, LinkedinUrl},
+};
 
 use crate::sqlite::Synchronous;
 
@@ -58,6 +61,14 @@ pub struct Options {
     #[arg(long = "verifier", env = "ERRAND_VERIFIERS", value_delimiter = ',', value_name = "PRINCIPAL")]
     pub verifiers: Vec<String>,
 
+    /// JSON file of the model backends, by name; see the README. Without one no model is asked
+    #[arg(long, env = "ERRAND_PROFILES", value_name = "FILE")]
+    pub profiles: Option<PathBuf>,
+
+    /// LinkedIn profile whose connections are known to be who they say
+    #[arg(long, env = "ERRAND_FOUNDER_LINKEDIN_URL", value_name = "URL", value_parser = linkedin_url)]
+    pub founder_linkedin_url: Option<LinkedinUrl>,
+
     /// When a write counts as done: on the disk (full), or with the operating system (normal)
     #[arg(long, env = "ERRAND_SYNCHRONOUS", value_enum, default_value_t = Durability::Full)]
     pub synchronous: Durability,
@@ -89,6 +100,10 @@ impl From<Durability> for Synchronous {
     }
 }
 
+fn linkedin_url(text: &str) -> Result<LinkedinUrl, FormError> {
+    LinkedinUrl::try_from(text.to_owned())
+}
+
 impl Options {
     /// How long ended things are kept.
     pub fn retention(&self) -> Retention {
@@ -112,6 +127,8 @@ pub fn measured(data: PathBuf, synchronous: Durability) -> Options {
         log_retention_days: 90,
         webhook_url: None,
         verifiers: Vec::new(),
+        profiles: None,
+        founder_linkedin_url: None,
         synchronous,
         token: None,
         grace_s: 25,

@@ -12,8 +12,9 @@ use anyhow::{Context, bail};
 use reqwest::Url;
 use shared::{
     app::App,
+    chat::Profiles,
     clock::{Clock, SystemClock},
-    config::{Retention, Settings},
+    config::{Retention, Settings, variable},
     outbox::{Sink, Webhook},
     queue::{MemoryQueue, QueueName},
     redact,
@@ -70,7 +71,6 @@ impl Runner {
         std::fs::create_dir_all(&options.data)
             .with_context(|| format!("the data directory {} could not be made", options.data.display()))?;
         let lock = lock(&options.data)?;
-        redact::know_secrets(options.token.clone().into_iter().chain(options.webhook_url.iter().map(Url::to_string)));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let settings = sqlite::Settings { synchronous: options.synchronous.into() };
         let store = Arc::new(SqliteStore::open(&options.data.join("errand.db"), settings)?);
@@ -160,13 +160,25 @@ async fn next_of(batches: &mut Vec<JoinSet<()>>) -> Option<()> {
 
 fn settings_of(options: &Options) -> anyhow::Result<Settings> {
     let webhook = options.webhook_url.clone().map(Webhook::new).transpose()?;
+    let (chat, keys) = options.profiles.as_deref().map(profiles).transpose()?.unwrap_or_default();
+    let webhook_url = options.webhook_url.iter().map(Url::to_string);
+    redact::know_secrets(keys.into_iter().chain(options.token.clone()).chain(webhook_url));
     Ok(Settings {
         max_retries: options.max_retries,
         max_losses: options.max_losses,
         verifiers: options.verifiers.clone(),
+        chat,
+        founder_linkedin_url: options.founder_linkedin_url.clone(),
         sink: webhook.map_or(Sink::None, |webhook| Sink::Webhook(Arc::new(webhook))),
         poll_page: usize::try_from(options.tasks_per_poll)?,
     })
+}
+
+/// The model backends of a file, and their keys.
+fn profiles(path: &Path) -> anyhow::Result<(Profiles, Vec<String>)> {
+    let text = std::fs::read_to_string(path);
+    let text = text.with_context(|| format!("the profiles {} could not be read", path.display()))?;
+    Profiles::read(&text, variable).with_context(|| format!("the profiles {} cannot be used", path.display()))
 }
 
 /// Two processes on one file would each believe the queue to be theirs.

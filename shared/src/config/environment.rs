@@ -11,6 +11,7 @@ use std::{
 use super::{Retention, Settings};
 use crate::{
     api::MAX_RETRIES,
+    chat::Profiles,
     outbox::{Sink, Webhook},
     queue::QueueName,
 };
@@ -53,13 +54,14 @@ pub struct Deployment {
     pub queues: BTreeMap<QueueName, String>,
     /// The rest.
     pub settings: Settings,
+    /// Values that no log or answer may show.
+    pub secrets: Vec<String>,
 }
 
 impl Deployment {
     /// Reads the process's environment; `queues` are those the function uses.
     pub fn from_env(queues: &[QueueName]) -> Result<Self, ConfigError> {
-        #[allow(clippy::disallowed_methods)] // the one place that reads the environment
-        Self::read(|name| std::env::var(name).ok(), queues)
+        Self::read(variable, queues)
     }
 
     /// Reads what `get` answers, for which an empty value is none.
@@ -71,6 +73,11 @@ impl Deployment {
             Ok(parsed::<u32>(name, get(name))?.map_or(default, |n| Duration::from_secs(u64::from(n) * 24 * 3600)))
         };
         let retention = Retention::default();
+        let (chat, secrets) = match get("ERRAND_PROFILES") {
+            None => Default::default(),
+            // The value is not shown: it may be long, and somebody may have put a key into it.
+            Some(text) => Profiles::read(&text, get).map_err(|e| malformed("ERRAND_PROFILES", "{…}".to_owned(), e))?,
+        };
         let url = |queue: &QueueName| Ok((*queue, required(&queue_variable(*queue))?));
         Ok(Self {
             tasks_table: required("ERRAND_TASKS_TABLE")?,
@@ -84,9 +91,12 @@ impl Deployment {
                 max_retries: max_retries(get("ERRAND_MAX_RETRIES"))?.unwrap_or(default.max_retries),
                 max_losses: parsed("ERRAND_MAX_LOSSES", get("ERRAND_MAX_LOSSES"))?.unwrap_or(default.max_losses),
                 verifiers: get("ERRAND_VERIFIERS").map(|list| verifiers(&list)).unwrap_or_default(),
+                chat,
+                founder_linkedin_url: read_as("ERRAND_FOUNDER_LINKEDIN_URL", get("ERRAND_FOUNDER_LINKEDIN_URL"))?,
                 sink: sink(get("ERRAND_WEBHOOK_URL"))?,
                 poll_page: default.poll_page,
             },
+            secrets: secrets.into_iter().chain(get("ERRAND_WEBHOOK_URL")).collect(),
         })
     }
 }
@@ -97,6 +107,12 @@ fn max_retries(value: Option<String>) -> Result<Option<u32>, ConfigError> {
         Some(n) if n > MAX_RETRIES => Err(malformed(name, value.unwrap_or_default(), format!("at most {MAX_RETRIES}"))),
         n => Ok(n),
     }
+}
+
+/// What an environment variable of this process holds.
+pub fn variable(name: &str) -> Option<String> {
+    #[allow(clippy::disallowed_methods)] // the one place that reads the environment
+    std::env::var(name).ok()
 }
 
 /// The variable that names a queue's URL.
@@ -123,6 +139,12 @@ fn parsed<T: FromStr<Err: Display>>(name: &str, value: Option<String>) -> Result
     value.map(parse).transpose()
 }
 
+/// The same, for texts of a form.
+fn read_as<T: TryFrom<String, Error: Display>>(name: &str, value: Option<String>) -> Result<Option<T>, ConfigError> {
+    let read = |value: String| T::try_from(value.clone()).map_err(|error| malformed(name, value, error));
+    value.map(read).transpose()
+}
+
 fn malformed(name: &str, value: String, problem: impl Display) -> ConfigError {
     ConfigError::Malformed { name: name.to_owned(), value, problem: problem.to_string() }
 }
@@ -136,6 +158,20 @@ mod tests {
         ("ERRAND_LOG_TABLE", "log"),
         ("ERRAND_QUEUE_DEAD_LETTER", "https://sqs/dead-letter"),
     ];
+
+    const PROFILES: &str = r#"{"default": {"kind": "extractive"}, "fast": {"kind": "openai", "model": "m",
+        "endpoint": "http://127.0.0.1/v1", "api_key_env": "MODEL_KEY"}}"#;
+
+    #[test]
+    fn profiles_that_cannot_be_used_are_said_without_their_text() {
+        let error = read(&[("ERRAND_PROFILES", PROFILES)], "").unwrap_err().to_string();
+        let expected = "profile `fast` takes its key from the environment variable MODEL_KEY, which is not set";
+        assert!(
+            error.starts_with("the environment variable ERRAND_PROFILES is ") && error.ends_with(expected),
+            "{error}"
+        );
+        assert!(!error.contains("127.0.0.1"), "{error}");
+    }
 
     fn read(more: &[(&str, &str)], without: &str) -> Result<Deployment, ConfigError> {
         let get = |name: &str| {
@@ -155,7 +191,9 @@ mod tests {
 
     #[test]
     fn a_malformed_variable_is_named_with_its_value() {
-        for name in ["ERRAND_MAX_RETRIES", "ERRAND_MAX_LOSSES", "ERRAND_LOG_RETENTION_DAYS"] {
+        for name in
+            ["ERRAND_MAX_RETRIES", "ERRAND_MAX_LOSSES", "ERRAND_LOG_RETENTION_DAYS", "ERRAND_FOUNDER_LINKEDIN_URL"]
+        {
             let error = read(&[(name, "many")], "").unwrap_err().to_string();
             assert!(error.starts_with(&format!("the environment variable {name} is \"many\": ")), "{error}");
         }
@@ -172,6 +210,9 @@ mod tests {
             ("ERRAND_TASK_RETENTION_DAYS", "7"),
             ("ERRAND_VERIFIERS", "arn:a, arn:b,"),
             ("ERRAND_WEBHOOK_URL", "http://127.0.0.1/hook"),
+            ("ERRAND_FOUNDER_LINKEDIN_URL", "https://www.linkedin.com/in/founder"),
+            ("ERRAND_PROFILES", PROFILES),
+            ("MODEL_KEY", "k-12345678"),
         ];
         let read = read(&given, "").unwrap();
         assert_eq!((read.tasks_table.as_str(), read.log_table.as_str()), ("tasks", "log"));
@@ -179,5 +220,8 @@ mod tests {
         assert_eq!(read.settings.verifiers, ["arn:a", "arn:b"]);
         assert_eq!(read.retention, Retention { tasks: Duration::from_secs(7 * 86_400), ..Retention::default() });
         assert!(matches!(read.settings.sink, Sink::Webhook(_)));
+        assert_eq!(read.settings.founder_linkedin_url.unwrap().person(), "founder");
+        assert!(read.settings.chat.get("fast").is_ok());
+        assert_eq!(read.secrets, ["k-12345678", "http://127.0.0.1/hook"]);
     }
 }

@@ -27,6 +27,21 @@ pub struct Report {
     pub cost_usd: Option<f64>,
 }
 
+impl Report {
+    /// Both together; the model is the one called last.
+    pub fn plus(self, later: Report) -> Self {
+        fn sum<T: std::ops::Add<Output = T> + Copy>(a: Option<T>, b: Option<T>) -> Option<T> {
+            a.zip(b).map(|(a, b)| a + b).or(a).or(b)
+        }
+        Self {
+            model: later.model.or(self.model),
+            tokens_in: sum(self.tokens_in, later.tokens_in),
+            tokens_out: sum(self.tokens_out, later.tokens_out),
+            cost_usd: sum(self.cost_usd, later.cost_usd),
+        }
+    }
+}
+
 /// How a worker ends an execution.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Settlement {

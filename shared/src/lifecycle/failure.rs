@@ -29,8 +29,16 @@ pub enum FailureKind {
     EffectConflict,
     /// Output or effects were larger than a commit can hold.
     TooLarge,
-    /// A service that the handler calls did not answer as it should.
+    /// A service that the handler calls does not take the call.
     Backend,
+    /// A model backend refuses our credentials.
+    ProviderAuth,
+    /// A model backend asks to wait.
+    RateLimit,
+    /// A model backend was not reached, broke off, or failed.
+    ProviderTransport,
+    /// A model backend's answer cannot be used.
+    InvalidAnswer,
 }
 
 /// One failed execution, as the task and the action log keep it.
