@@ -1,28 +1,45 @@
 //! The task types: what each is given, how it is run, and the closed list of them all.
 
+mod catalog;
+mod community_request_available;
+mod community_response_available;
 mod context;
+mod create_conversation_summary;
+mod deliver_solution_findings;
 mod failure;
+mod intro_followup_check;
+mod notify_expert_of_impact;
+mod notify_user_of_priorities;
+mod priorities;
+mod process_community_request;
+mod process_community_response;
+mod quiet;
+mod rating;
 mod re_engagement_check;
 mod research_solution;
 mod schedule_followup;
+mod scoring;
 mod scripted;
+mod send_introduction;
+mod solution_workflow_timeout;
 mod talk;
 mod update_user_profile;
+mod verify_linkedin_connection;
+mod verify_user;
+#[cfg(test)]
+mod world;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use catalog::{TaskType, task_types};
 pub use context::TaskContext;
 pub use failure::Failure;
 pub(crate) use failure::Retry;
-pub use re_engagement_check::ReEngagementCheck;
-pub use research_solution::ResearchSolution;
-pub use schedule_followup::ScheduleFollowup;
-pub use scripted::{Act, Scripted};
-pub use update_user_profile::UpdateUserProfile;
 
 use crate::{
     api::read::{FieldError, not_a_list, read_lenient, read_strict},
@@ -47,6 +64,13 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self { timeout_s: Task::TIMEOUT_S, retry: RetryPolicy::default(), max_snoozes: MAX_SNOOZES }
+    }
+}
+
+impl Settings {
+    /// Of a type that waits for a model.
+    fn asking_a_model() -> Self {
+        Self { timeout_s: 60, ..Self::default() }
     }
 }
 
@@ -95,19 +119,28 @@ pub trait TaskHandler: Send + Sync {
 }
 
 /// Every task type with its payload. To add one: its file, its `mod` line, a variant here, an arm below.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[allow(missing_docs)] // each type says what it is, at its payload
 pub enum TaskInput {
-    /// See [`ReEngagementCheck`].
-    ReEngagementCheck(ReEngagementCheck),
-    /// See [`ResearchSolution`].
-    ResearchSolution(ResearchSolution),
-    /// See [`ScheduleFollowup`].
-    ScheduleFollowup(ScheduleFollowup),
-    /// See [`Scripted`].
-    Scripted(Scripted),
-    /// See [`UpdateUserProfile`].
-    UpdateUserProfile(UpdateUserProfile),
+    CommunityRequestAvailable(community_request_available::CommunityRequestAvailable),
+    CommunityResponseAvailable(community_response_available::CommunityResponseAvailable),
+    CreateConversationSummary(create_conversation_summary::CreateConversationSummary),
+    DeliverSolutionFindings(deliver_solution_findings::DeliverSolutionFindings),
+    IntroFollowupCheck(intro_followup_check::IntroFollowupCheck),
+    NotifyExpertOfImpact(notify_expert_of_impact::NotifyExpertOfImpact),
+    NotifyUserOfPriorities(notify_user_of_priorities::NotifyUserOfPriorities),
+    ProcessCommunityRequest(process_community_request::ProcessCommunityRequest),
+    ProcessCommunityResponse(process_community_response::ProcessCommunityResponse),
+    ReEngagementCheck(re_engagement_check::ReEngagementCheck),
+    ResearchSolution(research_solution::ResearchSolution),
+    ScheduleFollowup(schedule_followup::ScheduleFollowup),
+    Scripted(scripted::Scripted),
+    SendIntroduction(send_introduction::SendIntroduction),
+    SolutionWorkflowTimeout(solution_workflow_timeout::SolutionWorkflowTimeout),
+    UpdateUserProfile(update_user_profile::UpdateUserProfile),
+    VerifyLinkedinConnection(verify_linkedin_connection::VerifyLinkedinConnection),
+    VerifyUser(verify_user::VerifyUser),
 }
 
 /// Why a task type and payload are no [`TaskInput`].
@@ -125,12 +158,33 @@ impl TaskInput {
     /// The handler of this input.
     pub fn handler(&self) -> &dyn TaskHandler {
         match self {
+            TaskInput::CommunityRequestAvailable(handler) => handler,
+            TaskInput::CommunityResponseAvailable(handler) => handler,
+            TaskInput::CreateConversationSummary(handler) => handler,
+            TaskInput::DeliverSolutionFindings(handler) => handler,
+            TaskInput::IntroFollowupCheck(handler) => handler,
+            TaskInput::NotifyExpertOfImpact(handler) => handler,
+            TaskInput::NotifyUserOfPriorities(handler) => handler,
+            TaskInput::ProcessCommunityRequest(handler) => handler,
+            TaskInput::ProcessCommunityResponse(handler) => handler,
             TaskInput::ReEngagementCheck(handler) => handler,
             TaskInput::ResearchSolution(handler) => handler,
             TaskInput::ScheduleFollowup(handler) => handler,
             TaskInput::Scripted(handler) => handler,
+            TaskInput::SendIntroduction(handler) => handler,
+            TaskInput::SolutionWorkflowTimeout(handler) => handler,
             TaskInput::UpdateUserProfile(handler) => handler,
+            TaskInput::VerifyLinkedinConnection(handler) => handler,
+            TaskInput::VerifyUser(handler) => handler,
         }
+    }
+
+    /// The type's name and the payload, as a task carries them.
+    pub fn parts(&self) -> Result<(Name, Json), serde_json::Error> {
+        let tagged = serde_json::to_value(self)?;
+        let part = tagged.as_object().and_then(|tagged| tagged.iter().next());
+        let part = part.and_then(|(name, payload)| Some((Name::new(name).ok()?, Json::new(payload))));
+        part.ok_or_else(|| serde::ser::Error::custom("a task type is no name")) // not reached: a test makes each
     }
 
     /// Reads a new request's payload: unknown fields are refused.

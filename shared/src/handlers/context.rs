@@ -1,6 +1,10 @@
 //! What a handler sees of the world: its task, the clock, records, and its own earlier steps.
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use serde::{Serialize, de::DeserializeOwned};
@@ -9,12 +13,12 @@ use serde_json::Value;
 use super::{Failure, TaskInput};
 use crate::{
     app::App,
+    chat::{ChatAnswer, ChatRequest},
     clock::Timestamp,
-    domain::{Entity, Stored},
+    domain::{Entity, LinkedinUrl, Stored},
     effects::Event,
     ids::{self, Id, Name, TaskKey},
-    json::Json,
-    lifecycle::{NewTask, Task},
+    lifecycle::{NewTask, Report, Task},
     store::{self, Commit, Expect, Part, Record, RecordKey, RecordWrite, Related, RelationKind, StoreError, TaskWrite},
 };
 
@@ -22,17 +26,19 @@ use crate::{
 pub struct TaskContext<'a> {
     app: &'a App,
     task: &'a Task,
+    used: Mutex<Report>,
 }
 
 /// How long a step's result is kept: longer than any task waits for its next execution or its redrive.
 const KEEP_STEPS: Duration = Duration::from_secs(180 * 24 * 3600);
 
-/// How many related records a handler gets to see at most.
-const RELATED_LIMIT: usize = 100;
+/// How many related records a handler gets to see at most, and in one read.
+const RELATED_LIMIT: usize = 1000;
+const RELATED_PAGE: usize = 100;
 
 impl<'a> TaskContext<'a> {
     pub(crate) fn new(app: &'a App, task: &'a Task) -> Self {
-        Self { app, task }
+        Self { app, task, used: Mutex::default() }
     }
 
     /// The task, as it was claimed.
@@ -53,6 +59,31 @@ impl<'a> TaskContext<'a> {
     /// Principals that may set a user's `verified`.
     pub fn verifiers(&self) -> &[String] {
         &self.app.settings.verifiers
+    }
+
+    /// The founder's profile, if the installation names one.
+    pub fn founder_linkedin_url(&self) -> Option<&LinkedinUrl> {
+        self.app.settings.founder_linkedin_url.as_ref()
+    }
+
+    /// Asks the model backend of a profile. What it used goes into the action log, whatever becomes of the execution.
+    pub async fn chat(&self, profile: &str, request: &ChatRequest) -> Result<ChatAnswer, Failure> {
+        let profile = self.app.settings.chat.get(profile).map_err(Failure::of_profile)?;
+        let answer = profile.backend.chat(request).await.map_err(|error| Failure::of_chat(error, self.now()))?;
+        let report = Report {
+            model: Some(answer.model.clone()),
+            tokens_in: answer.usage.map(|usage| usage.tokens_in),
+            tokens_out: answer.usage.map(|usage| usage.tokens_out),
+            cost_usd: answer.usage.and_then(|usage| profile.cost(usage)),
+        };
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        *used = std::mem::take(&mut *used).plus(report);
+        Ok(answer)
+    }
+
+    /// What was used so far.
+    pub(crate) fn used(&self) -> Report {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The same for every execution of this task: for calls to services that remove repetitions by a key.
@@ -81,12 +112,18 @@ impl<'a> TaskContext<'a> {
         Ok(record.map(read).transpose()?)
     }
 
-    /// The newest records, at most `limit` (up to 100), whose parent is `of`.
+    /// A record that should be there: if it is not, it may come yet.
+    pub async fn need<E: Entity>(&self, id: &Id) -> Result<Stored<E>, Failure> {
+        let missing = || Failure::transient(format!("{} {id} does not exist (yet)", E::KIND.replace('_', " ")));
+        self.get(id).await?.ok_or_else(missing)
+    }
+
+    /// The newest records, at most `limit` (up to 1,000), whose parent is `of`.
     pub async fn children<E: Entity>(&self, of: &Id, limit: usize) -> Result<Vec<Stored<E>>, Failure> {
         self.related(RelationKind::Parent, of, limit).await
     }
 
-    /// The newest records, at most `limit` (up to 100), whose owner is `of`.
+    /// The newest records, at most `limit` (up to 1,000), whose owner is `of`.
     pub async fn owned<E: Entity>(&self, of: &Id, limit: usize) -> Result<Vec<Stored<E>>, Failure> {
         self.related(RelationKind::Owner, of, limit).await
     }
@@ -133,35 +170,47 @@ impl<'a> TaskContext<'a> {
 
     /// A follow-up of this task: of its tenant, project, queue, lane, user and principal, due after `wait`, with
     /// an id that this execution always gives it.
-    pub fn follow_up(&self, task_type: Name, payload: &Value, wait: Duration) -> NewTask {
+    pub fn follow_up(&self, input: &TaskInput, wait: Duration) -> Result<NewTask, Failure> {
+        self.follow_up_about(self.task.user_id.as_ref(), input, wait)
+    }
+
+    /// The same, about another user.
+    pub fn follow_up_about(&self, user: Option<&Id>, input: &TaskInput, wait: Duration) -> Result<NewTask, Failure> {
         let task = self.task;
-        let parts =
-            [&*task.key.id.to_string(), &*task.executions.to_string(), task_type.as_str(), &payload.to_string()];
+        let (task_type, payload) = input.parts()?;
+        let (id, nth) = (task.key.id.to_string(), task.executions.to_string());
+        let parts = [&*id, &*nth, task_type.as_str(), payload.as_str(), user.map_or("", Id::as_str)];
         let key = TaskKey { tenant: task.key.tenant.clone(), id: ids::derived(&parts) };
         let now = self.now();
-        let payload = Json::new(payload);
-        let settings = TaskInput::stored(&task_type, &payload).map(|input| input.handler().settings());
-        NewTask {
-            timeout_s: settings.unwrap_or_default().timeout_s,
+        Ok(NewTask {
             project: task.project.clone(),
             queue: task.queue.clone(),
             lane: task.lane.clone(),
             agent_type: task.agent_type.clone(),
-            user_id: task.user_id.clone(),
+            user_id: user.cloned(),
             context_id: task.context_id.clone(),
             context_type: task.context_type.clone(),
             parent_id: Some(task.key.id),
             max_retries: self.app.settings.max_retries,
+            timeout_s: input.handler().settings().timeout_s,
             scheduled_for: now + wait,
             ..NewTask::of_type(key, task_type, payload, task.created_by.clone(), now)
-        }
+        })
     }
 
     async fn related<E: Entity>(&self, by: RelationKind, of: &Id, limit: usize) -> Result<Vec<Stored<E>>, Failure> {
         let tenant = self.task.key.tenant.clone();
         let related = Related { tenant, kind: E::kind(), by, of: of.clone(), newest_first: true };
-        let page = self.app.store.records(&related, None, limit.min(RELATED_LIMIT)).await?;
-        Ok(page.items.into_iter().map(read).collect::<Result<_, _>>()?)
+        let (limit, mut found, mut after) = (limit.min(RELATED_LIMIT), Vec::new(), None);
+        loop {
+            let left = (limit - found.len()).min(RELATED_PAGE);
+            let page = self.app.store.records(&related, after.as_deref(), left).await?;
+            found.extend(page.items);
+            after = page.next.filter(|_| found.len() < limit);
+            if after.is_none() {
+                return Ok(found.into_iter().map(read).collect::<Result<_, _>>()?);
+            }
+        }
     }
 
     fn key(&self, kind: Name, id: &Id) -> RecordKey {

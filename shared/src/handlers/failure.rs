@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::lifecycle::FailureKind;
+use crate::{
+    chat::{ChatError, UnknownProfile},
+    clock::Timestamp,
+    lifecycle::FailureKind,
+};
 
 /// An execution that did not succeed. `?` on any error makes a *transient* one: tried again while retries are
 /// left. Saying otherwise is done aloud, by [`Failure::permanent`] and [`Failure::retry_after`].
@@ -42,6 +46,25 @@ impl Failure {
 
     pub(crate) fn of_kind(kind: FailureKind, message: impl Into<String>, retry: Retry) -> Self {
         Self { kind, retry, ..Self::transient(message) }
+    }
+
+    /// What a model backend's error means for the task; sorted here and nowhere else.
+    pub(crate) fn of_chat(error: ChatError, now: Timestamp) -> Self {
+        let (kind, retry) = match &error {
+            ChatError::Auth(_) => (FailureKind::ProviderAuth, Retry::Never),
+            ChatError::RateLimit { retry_after: Some(at), .. } => (FailureKind::RateLimit, Retry::After(at.wait(now))),
+            ChatError::RateLimit { retry_after: None, .. } => (FailureKind::RateLimit, Retry::Backoff),
+            ChatError::Timeout(_) => (FailureKind::Timeout, Retry::Backoff),
+            ChatError::Transport(_) => (FailureKind::ProviderTransport, Retry::Backoff),
+            ChatError::InvalidAnswer(_) => (FailureKind::InvalidAnswer, Retry::Backoff),
+            ChatError::Refused(_) => (FailureKind::Backend, Retry::Never),
+        };
+        Self { kind, error: error.into(), retry }
+    }
+
+    /// Nobody but the installation's configuration can help.
+    pub(crate) fn of_profile(error: UnknownProfile) -> Self {
+        Self { kind: FailureKind::Backend, error: error.into(), retry: Retry::Never }
     }
 
     /// The error and its causes in one line.

@@ -1,14 +1,17 @@
 //! `research_solution`: asks whoever listens to look for a solution to a user's problem.
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Failure, Outcome, TaskContext, TaskHandler};
 use crate::{effects::Effect, ids::Id, lifecycle::Priority};
 
-/// The payload.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// Asks whoever listens, by the event `user.inquiry.solution_needed`, to look for a solution to a problem of the task's
+/// user.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(example = json!({"description": "punched cards take too much room", "category": "storage", "urgency": "high"}))]
 pub struct ResearchSolution {
     /// The problem, in the user's words.
     pub description: String,

@@ -1,17 +1,19 @@
 //! `schedule_followup`: comes back to a user about something.
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Failure, Outcome, TaskContext, TaskHandler, concierge, talk};
-use crate::{
-    domain::{Channel, User},
-    ids::Id,
+use super::{
+    Failure, Outcome, TaskContext, TaskHandler,
+    talk::{self, Words},
 };
+use crate::ids::Id;
 
-/// The payload.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// Comes back to the task's user about something, in their active conversation.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(example = json!({"reason": "you asked for a cheaper way to store punched cards"}))]
 pub struct ScheduleFollowup {
     /// What it is about, as the user will read it.
     pub reason: String,
@@ -26,18 +28,13 @@ pub struct ScheduleFollowup {
 #[async_trait]
 impl TaskHandler for ScheduleFollowup {
     async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
-        let user_id = task.user_id()?;
-        let Some(user) = task.get::<User>(user_id).await? else {
-            return Err(Failure::transient(format!("user {user_id} does not exist (yet)")));
+        let partner = match talk::partner(task, task.user_id()?, self.conversation_id.as_ref()).await? {
+            Ok(partner) => partner,
+            Err(skipped) => return Ok(skipped),
         };
-        let Some(conversation) = talk::active_conversation(task, user_id, self.conversation_id.as_ref()).await? else {
-            return Ok(Outcome::skipped(format!("user {user_id} has no active conversation")));
-        };
-        let role = user.value.poc_agent_type.clone().unwrap_or_else(concierge);
-        let greeting = user.value.first_name.as_deref().map_or("Hi".to_owned(), |name| format!("Hi {name}"));
-        let content = format!("{greeting}, following up: {}", self.reason);
-        let sent = talk::outbound(task, &conversation.id, role, Channel::Sms, content);
-        let output = json!({"message_id": sent.message_id, "conversation_id": conversation.id});
-        Ok(Outcome::Complete { output, effects: vec![sent.effect] })
+        let content = format!("{}, following up: {}", partner.greeting(), self.reason);
+        let said = partner.say(task, Words::text(content));
+        let output = json!({"message_id": said.message_id, "conversation_id": partner.conversation.id});
+        Ok(Outcome::Complete { output, effects: vec![said.effect] })
     }
 }

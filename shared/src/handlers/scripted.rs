@@ -3,10 +3,11 @@
 use std::{future, time::Duration};
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Failure, Outcome, TaskContext, TaskHandler};
+use super::{Failure, Outcome, TaskContext, TaskHandler, TaskInput};
 use crate::{
     domain::CreditEvent,
     effects::{Effect, Relations},
@@ -14,8 +15,9 @@ use crate::{
     store::{BODY_BYTES, Expect, Relation},
 };
 
-/// The payload: what to do in which execution, and what to leave behind.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// Does what it is told, for tests and measurements: what in which execution, and what to leave behind.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(example = json!({"acts": [{"snooze": 0}, "complete"]}))]
 pub struct Scripted {
     /// One act for each execution; the last for all that follow. Empty: complete.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -38,7 +40,7 @@ pub struct Scripted {
 }
 
 /// What one execution does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
     /// Completes, with what is to be left behind.
@@ -117,8 +119,8 @@ impl Scripted {
         let subject = Id::from(task.task().key.id);
         effects.extend(self.publish.as_ref().map(|kind| Effect::publish(task.event(kind, &subject, Value::Null))));
         if let Some(then) = &self.then {
-            let payload = serde_json::to_value(then)?;
-            effects.push(Effect::enqueue(task.follow_up(task.task().task_type.clone(), &payload, Duration::ZERO)));
+            let then = TaskInput::Scripted(Scripted::clone(then));
+            effects.push(Effect::enqueue(task.follow_up(&then, Duration::ZERO)?));
         }
         Ok(Outcome::Complete { output, effects })
     }

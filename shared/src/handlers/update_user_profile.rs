@@ -1,21 +1,24 @@
 //! `update_user_profile`: sets one field of a user's profile.
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use super::{Failure, Outcome, TaskContext, TaskHandler};
 use crate::{
-    domain::{Entity, User},
+    domain::{Email, Entity, Stored, TimeOfDay, User, WebUrl, Zone},
     effects::Effect,
-    ids::Id,
     store::{Expect, Patch},
 };
 
-/// The payload.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// Sets one field of the profile of the task's user, if the value is of the field's kind. `verified` may be set only by
+/// principals configured for it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(example = json!({"field": "title", "value": "Countess", "source": "conversation"}))]
 pub struct UpdateUserProfile {
-    /// Which field; see `ProfileField`.
+    /// Which field: email, first_name, last_name, company, title, linkedin_url, verified, expert_connector, expertise,
+    /// quiet_hours_start, quiet_hours_end, timezone or response_pattern.
     pub field: String,
     /// Its new value; `null` removes one that may be absent.
     pub value: Value,
@@ -60,20 +63,20 @@ impl TaskHandler for UpdateUserProfile {
             return Err(Failure::permanent(format!("user {user_id} does not exist")));
         };
         let output = json!({"user_id": user_id, "field": self.field});
-        Ok(Outcome::Complete { output, effects: vec![self.effect(field, user_id, user.value)] })
+        Ok(Outcome::Complete { output, effects: vec![self.effect(field, user)] })
     }
 }
 
 impl UpdateUserProfile {
-    fn effect(&self, field: ProfileField, id: &Id, user: User) -> Effect {
+    fn effect(&self, field: ProfileField, user: Stored<User>) -> Effect {
         let set: Map<String, Value> = [(self.field.clone(), self.value.clone())].into_iter().collect();
         let mut patch = Patch { set, ..Patch::default() };
         if field == ProfileField::ExpertConnector {
             // The list of experts follows the field.
-            let user = User { expert_connector: self.value == Value::Bool(true), ..user };
-            patch.owner = Some(user.relations(id.as_str()).owner);
+            let changed = User { expert_connector: self.value == Value::Bool(true), ..user.value };
+            patch.owner = Some(changed.relations(&user.created_at.to_string()).owner);
         }
-        Effect::patch(User::kind(), id.clone(), patch, Expect::Any)
+        Effect::patch(User::kind(), user.id, patch, Expect::Any)
     }
 }
 
@@ -86,13 +89,10 @@ impl ProfileField {
             F::Expertise => (is::<Vec<String>>(value), "a list of texts"),
             F::ResponsePattern => (value.is_object(), "an object"),
             F::FirstName | F::LastName | F::Company | F::Title => (text(value, |s| !s.is_empty()), "a text or null"),
-            F::Email => (text(value, email_address::EmailAddress::is_valid), "an e-mail address or null"),
-            F::LinkedinUrl => (text(value, is_web_url), "an http(s) URL or null"),
-            F::QuietHoursStart | F::QuietHoursEnd => (text(value, is_time), "a time such as 21:30, or null"),
-            F::Timezone => (
-                text(value, |s| jiff::tz::TimeZone::get(s).is_ok()),
-                "an IANA time zone such as Europe/Berlin, or null",
-            ),
+            F::Email => (is::<Option<Email>>(value), "an e-mail address or null"),
+            F::LinkedinUrl => (is::<Option<WebUrl>>(value), "an http(s) URL or null"),
+            F::QuietHoursStart | F::QuietHoursEnd => (is::<Option<TimeOfDay>>(value), "a time such as 21:30, or null"),
+            F::Timezone => (is::<Option<Zone>>(value), "an IANA time zone such as Europe/Berlin, or null"),
         };
         if fits { Ok(()) } else { Err(expected) }
     }
@@ -104,14 +104,6 @@ fn is<T: DeserializeOwned>(value: &Value) -> bool {
 
 fn text(value: &Value, fits: impl Fn(&str) -> bool) -> bool {
     value.is_null() || value.as_str().is_some_and(fits)
-}
-
-fn is_web_url(text: &str) -> bool {
-    reqwest::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-}
-
-fn is_time(text: &str) -> bool {
-    text.len() == 5 && jiff::civil::Time::strptime("%H:%M", text).is_ok()
 }
 
 #[cfg(test)]

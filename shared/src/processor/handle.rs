@@ -15,7 +15,7 @@ use crate::{
     change::{ChangeError, With, change},
     clock::Timestamp,
     handlers::{Failure, InputError, Outcome, Retry, TaskContext, TaskInput},
-    lifecycle::{Event, FailureKind, State, Task, lease},
+    lifecycle::{Event, FailureKind, Report, State, Task, lease},
     notify::chain,
 };
 
@@ -26,6 +26,8 @@ const RENEW_EVERY: Duration = Duration::from_secs(30);
 pub(super) struct Handled {
     pub(super) task: Task,
     pub(super) result: Result<Outcome, Failure>,
+    /// What it used, whatever came of it.
+    pub(super) report: Report,
 }
 
 /// Runs the handler of `task`, which was just claimed. `None`: the lease was lost under way, and whatever the handler
@@ -35,7 +37,7 @@ pub(super) async fn handle(app: &App, task: Task, input: &Result<TaskInput, Inpu
         Ok(input) => input,
         Err(error) => {
             let result = Err(Failure::of_kind(FailureKind::InvalidPayload, error.to_string(), Retry::Never));
-            return Some(Handled { task, result });
+            return Some(Handled { task, result, report: Report::default() });
         }
     };
     let context = TaskContext::new(app, &task);
@@ -52,7 +54,8 @@ pub(super) async fn handle(app: &App, task: Task, input: &Result<TaskInput, Inpu
         () = app.release.told() => Ok(Outcome::Snooze(Duration::ZERO)),
         () = renew_until_lost(app, &held), if outlives_its_lease(&task) => return None,
     };
-    Some(Handled { task: held.into_inner().unwrap_or_else(PoisonError::into_inner), result })
+    let report = context.used();
+    Some(Handled { task: held.into_inner().unwrap_or_else(PoisonError::into_inner), result, report })
 }
 
 fn started_at(task: &Task, app: &App) -> Timestamp {

@@ -33,24 +33,35 @@ pub(super) async fn handle_and_settle(
     input: &Result<TaskInput, InputError>,
 ) -> Verdict {
     let settings = input.as_ref().map(|input| input.handler().settings()).unwrap_or_default();
+    let mut used = Report::default();
     let mut handling = 0;
     loop {
         handling += 1;
         let Some(handled) = handle(app, task, input).await else { return Verdict::Done };
         task = handled.task;
-        match settle(app, delivery, &task, handled.result, &settings).await {
+        used = used.plus(handled.report);
+        let execution = Execution { task: &task, settings: &settings, used: &used };
+        match settle(app, delivery, &execution, handled.result).await {
             Err(ChangeError::Effect(_)) if handling < MAX_HANDLINGS => {}
             Err(problem @ ChangeError::Effect(_)) => {
                 let failure = Failure::of_kind(FailureKind::EffectConflict, problem.to_string(), Retry::Backoff);
-                return verdict(settle(app, delivery, &task, Err(failure), &settings).await);
+                return verdict(settle(app, delivery, &execution, Err(failure)).await);
             }
             Err(ChangeError::Store(StoreError::TooLarge(what))) => {
                 let failure = Failure::of_kind(FailureKind::TooLarge, format!("too large: {what}"), Retry::Never);
-                return verdict(settle(app, delivery, &task, Err(failure), &settings).await);
+                return verdict(settle(app, delivery, &execution, Err(failure)).await);
             }
             settled => return verdict(settled),
         }
     }
+}
+
+/// An execution that is to be settled.
+struct Execution<'a> {
+    task: &'a Task,
+    settings: &'a Settings,
+    /// What it used, over all its handlings.
+    used: &'a Report,
 }
 
 fn verdict(settled: Result<Verdict, ChangeError>) -> Verdict {
@@ -68,10 +79,10 @@ fn verdict(settled: Result<Verdict, ChangeError>) -> Verdict {
 async fn settle(
     app: &App,
     delivery: &Delivery,
-    task: &Task,
+    execution: &Execution<'_>,
     result: Result<Outcome, Failure>,
-    settings: &Settings,
 ) -> Result<Verdict, ChangeError> {
+    let Execution { task, settings, used } = execution;
     let fence = task.fence().ok_or(lifecycle::Rejected::LeaseLost)?;
     let now = app.clock.now();
     let jitter = fastrand::f64() * 2.0 - 1.0;
@@ -85,7 +96,7 @@ async fn settle(
         }
         *hinted = hidden || send;
     }
-    let event = Event::Settle { fence, settlement, report: Report::default() };
+    let event = Event::Settle { fence, settlement, report: (*used).clone() };
     let settled = change(app, task, event, with).await?;
     tell(&settled, task, now);
     if send {

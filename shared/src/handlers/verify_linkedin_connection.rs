@@ -1,0 +1,117 @@
+//! `verify_linkedin_connection`: whether a user is connected to the founder.
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Failure, Outcome, TaskContext, TaskHandler};
+use crate::{
+    domain::{Entity, LinkedinConnection, LinkedinUrl, User, Verification, VerificationKind, VerificationStatus},
+    ids::Id,
+    store::Expect,
+};
+
+/// Looks for the task's user among the founder's stored LinkedIn connections. Found, the user is verified; else a
+/// person has to look.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(example = json!({
+    "user_linkedin_url": "https://www.linkedin.com/in/demo-ada",
+    "founder_linkedin_url": "https://www.linkedin.com/in/demo-founder",
+}))]
+pub struct VerifyLinkedinConnection {
+    /// The user's profile.
+    pub user_linkedin_url: LinkedinUrl,
+    /// The founder's.
+    pub founder_linkedin_url: LinkedinUrl,
+}
+
+#[async_trait]
+impl TaskHandler for VerifyLinkedinConnection {
+    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+        let user = task.need::<User>(task.user_id()?).await?;
+        if user.value.verified {
+            return Ok(Outcome::skipped(format!("user {} is verified already", user.id)));
+        }
+        // Anybody's connection would do otherwise.
+        let own = user.value.linkedin_url.clone().map(String::from);
+        let own =
+            own.map(|url| LinkedinUrl::try_from(url).is_ok_and(|url| url.person() == self.user_linkedin_url.person()));
+        if own == Some(false) {
+            return Err(Failure::permanent(format!(
+                "{} is not the profile of user {}",
+                self.user_linkedin_url, user.id
+            )));
+        }
+        if task.get::<LinkedinConnection>(&self.connection()).await?.is_none() {
+            let (theirs, founders) = (&self.user_linkedin_url, &self.founder_linkedin_url);
+            return Ok(Outcome::Block(format!(
+                "somebody has to verify user {}: no connection of {theirs} with {founders} is known",
+                user.id
+            )));
+        }
+        let verification = Verification {
+            user_id: user.id.clone(),
+            kind: VerificationKind::Linkedin,
+            status: VerificationStatus::Verified,
+            token: None,
+            email: None,
+            linkedin_url: Some(self.user_linkedin_url.clone()),
+        };
+        let id = task.id("verification");
+        let effects = vec![verification.put(&id, task.now(), Expect::Absent), user.set([("verified", json!(true))])];
+        Ok(Outcome::Complete { output: json!({"user_id": user.id, "verified": true, "verification_id": id}), effects })
+    }
+}
+
+impl VerifyLinkedinConnection {
+    /// The record that says that the two are connected, if there is one.
+    fn connection(&self) -> Id {
+        LinkedinConnection::id_of(&self.user_linkedin_url, &self.founder_linkedin_url)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::handlers::world::World;
+
+    fn url(person: &str) -> LinkedinUrl {
+        format!("https://www.linkedin.com/in/{person}").try_into().unwrap()
+    }
+
+    fn payload() -> Value {
+        json!({"user_linkedin_url": url("ada"), "founder_linkedin_url": url("founder")})
+    }
+
+    #[tokio::test]
+    async fn a_stored_connection_verifies_the_user_whichever_way_round_it_is() {
+        let world = World::new();
+        world.put("user/u", json!({"linkedin_url": "http://linkedin.com/in/ADA/"})).await;
+        let blocked = world.run("verify_linkedin_connection", payload()).await;
+        let reason = "somebody has to verify user u: no connection of https://www.linkedin.com/in/ada with \
+            https://www.linkedin.com/in/founder is known";
+        assert_eq!(blocked.blocked(), reason);
+        let connection = LinkedinConnection { linkedin_url: url("founder"), connected_to: url("ada") };
+        world
+            .put(&format!("linkedin_connection/{}", connection.only_id().unwrap()), Value::from(connection.doc()))
+            .await;
+        let done = world.again(blocked).await;
+        assert_eq!(world.get("user/u").await["verified"], true);
+        let verification =
+            world.get(&format!("verification/{}", done.output()["verification_id"].as_str().unwrap())).await;
+        let expected = json!({"user_id": "u", "kind": "linkedin", "status": "verified", "linkedin_url": url("ada")});
+        assert_eq!(verification, expected);
+        assert_eq!(world.run("verify_linkedin_connection", payload()).await.skipped(), "user u is verified already");
+    }
+
+    #[tokio::test]
+    async fn somebody_elses_connection_does_not_count() {
+        let world = World::new();
+        world.put("user/u", json!({"linkedin_url": "https://linkedin.com/in/eve"})).await;
+        let failed = world.run("verify_linkedin_connection", payload()).await.failed();
+        assert_eq!(failed, "https://www.linkedin.com/in/ada is not the profile of user u");
+    }
+}
