@@ -198,11 +198,13 @@ impl TaskInput {
         read(task_type, payload, read_lenient)
     }
 
-    /// The names of all types.
+    /// The names of all types, in the order of the alphabet.
     pub fn known() -> Vec<String> {
         // serde lists the variants where it refuses a name that is none of them.
         let refused = serde_json::from_str::<TaskInput>(r#"{"":0}"#).err().map(|e| e.to_string()).unwrap_or_default();
-        refused.split('`').skip(3).step_by(2).map(str::to_owned).collect()
+        let mut names: Vec<String> = refused.split('`').skip(3).step_by(2).map(str::to_owned).collect();
+        names.sort();
+        names
     }
 }
 

@@ -1,4 +1,4 @@
-//! Every read: tasks, their log, lists, counts, records, events, health.
+//! Every read: tasks, their log, lists, counts, records, events, task types, health.
 
 mod health;
 mod lists;
@@ -6,8 +6,9 @@ mod tasks;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use shared::{
-    api::{Answer, ApiError, RecordView, Request, Route},
+    api::{Answer, ApiError, Listed, RecordView, Request, Route},
     app::App,
+    handlers::task_types,
     lifecycle::Priority,
     queue::QueueName,
     store::RecordKey,
@@ -44,6 +45,7 @@ async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
         Route::QueueStats => tasks::stats(app, &request).await,
         Route::GetRecord => record(app, &request).await,
         Route::GetHealth => health::answer(app).await,
+        Route::ListTaskTypes => Ok(Answer::json(200, &Listed::new(task_types(), None))),
         other => Err(ApiError::not_found(format!("{other:?} is not served here"))),
     }
 }

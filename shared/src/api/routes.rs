@@ -11,6 +11,7 @@ pub enum Route {
     ListTasks,
     QueueStats,
     GetHealth,
+    ListTaskTypes,
     GetRecord,
     ListRecords,
     ListEvents,
@@ -53,7 +54,7 @@ const fn on(function: Function, method: &'static str, path: &'static str, route:
 }
 
 /// Every route.
-pub const ROUTES: [RouteInfo; 16] = [
+pub const ROUTES: [RouteInfo; 17] = [
     on(Function::Enqueue, "POST", "/v1/tasks", Route::EnqueueTask),
     on(Function::Enqueue, "POST", "/v1/tasks/batch", Route::EnqueueBatch),
     on(Function::Status, "GET", "/v1/tasks", Route::ListTasks),
@@ -61,6 +62,7 @@ pub const ROUTES: [RouteInfo; 16] = [
     on(Function::Status, "GET", "/v1/tasks/{id}/log", Route::GetTaskLog),
     on(Function::Status, "GET", "/v1/queues/{queue}/stats", Route::QueueStats),
     on(Function::Status, "GET", "/v1/health", Route::GetHealth),
+    on(Function::Status, "GET", "/v1/task-types", Route::ListTaskTypes),
     on(Function::Status, "GET", "/v1/records/{kind}", Route::ListRecords),
     on(Function::Status, "GET", "/v1/records/{kind}/{id}", Route::GetRecord),
     // The order of events is exact only with one deliverer; on AWS they are delivered by the webhook.

@@ -141,8 +141,9 @@ impl<'t> From<&'t Task> for TaskView<'t> {
 pub struct RecordView {
     /// Which one.
     pub id: Id,
-    /// What sort of thing it is.
-    pub kind: Name,
+    /// What sort of thing it is; absent where the record has a field of that name (a verification's).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Name>,
     /// What `If-Match` compares.
     pub version: Uuid,
     /// When it was first written.
@@ -157,6 +158,24 @@ pub struct RecordView {
 impl From<Record> for RecordView {
     fn from(record: Record) -> Self {
         let Record { key, version, doc, created_at, updated_at, .. } = record;
-        Self { id: key.id, kind: key.kind, version, created_at, updated_at, doc }
+        let kind = (!doc.contains_key("kind")).then_some(key.kind);
+        Self { id: key.id, kind, version, created_at, updated_at, doc }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::RecordKey;
+
+    #[test]
+    fn a_records_own_kind_is_the_only_one_shown() {
+        let key = RecordKey { tenant: Name::default(), kind: Name::of("verification"), id: Id::of("v") };
+        let doc = json!({"kind": "email"}).as_object().unwrap().clone();
+        let view = RecordView::from(Record::new(key, doc, Timestamp::default()));
+        let text = serde_json::to_string(&view).unwrap();
+        assert!(text.contains(r#""kind":"email""#) && text.matches(r#""kind""#).count() == 1, "{text}");
     }
 }
