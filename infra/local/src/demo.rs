@@ -1,11 +1,13 @@
-//! `errand demo`: users and conversations, one task of each type, and how they end.
+//! `errand demo`: users and conversations, one task of each type with the example of its schema, and how they end.
+
+mod seed;
 
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::client::Client;
 
@@ -29,11 +31,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub async fn run(options: &Options) -> anyhow::Result<()> {
     let client = Client::new(&options.url, options.token.clone())?;
     client.get("/v1/health").await.context("start a server first: errand serve")?;
-    for (path, record) in records() {
-        client.put(&path, record.to_string()).await?;
+    for (path, doc) in seed::records()? {
+        client.put(&path, doc.to_string()).await?;
     }
     let mut waiting = Vec::new();
-    for task in tasks() {
+    for task in seed::tasks() {
         let accepted = client.post("/v1/tasks", task.to_string()).await?;
         waiting.push(accepted.get("id").and_then(Value::as_str).context("a task without id")?.to_owned());
     }
@@ -52,55 +54,32 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     bar.finish();
     for task in ended {
         let text = |field: &str| task.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let result = task.get("output").or(task.get("failure")).cloned().unwrap_or_default();
-        println!("{:24} {:10} {result}", text("task_type"), text("status"));
-        println!("{:24} {}/v1/tasks/{}/log", "", options.url, text("id"));
+        let why = task.get("failure").or(task.get("reason")).or(task.get("run_at"));
+        let result = task.get("output").or(why).cloned().unwrap_or_default();
+        println!("{:28} {:10} {result}", text("task_type"), status(&task));
+        println!("{:28} {}/v1/tasks/{}/log", "", options.url, text("id"));
     }
     Ok(())
 }
 
+/// The task's status, or `snoozed` for one that waits because it said so.
+fn status(task: &Value) -> &str {
+    match task.get("status").and_then(Value::as_str).unwrap_or_default() {
+        "pending" => "snoozed",
+        status => status,
+    }
+}
+
+/// A task that has ended, or has put itself off for longer than anybody watches.
 async fn wait(client: &Client, id: &str) -> anyhow::Result<Value> {
     loop {
         let task = client.get(&format!("/v1/tasks/{id}")).await?;
-        if task.get("ended_at").is_some() {
+        let snoozed = task.get("status").is_some_and(|s| s == "pending") && task.get("snoozes") != Some(&0.into());
+        let far = |at: &str| at.parse::<jiff::Timestamp>().is_ok_and(|at| at > jiff::Timestamp::now() + PATIENCE);
+        let put_off = snoozed && task.get("run_at").and_then(Value::as_str).is_some_and(far);
+        if task.get("ended_at").is_some() || put_off {
             return Ok(task);
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-}
-
-fn records() -> Vec<(String, Value)> {
-    let record = |kind: &str, id: &str, doc: Value| (format!("/v1/records/{kind}/{id}"), doc);
-    vec![
-        record(
-            "user",
-            "demo-ada",
-            json!({"first_name": "Ada", "company": "Analytical Engines", "timezone": "Europe/London"}),
-        ),
-        record("user", "demo-ben", json!({"first_name": "Ben", "poc_agent_type": "bouncer"})),
-        record("conversation", "demo-ada-1", json!({"user_id": "demo-ada"})),
-        record("conversation", "demo-ben-1", json!({"user_id": "demo-ben"})),
-    ]
-}
-
-fn tasks() -> Vec<Value> {
-    vec![
-        json!({
-            "task_type": "schedule_followup", "user_id": "demo-ada",
-            "payload": {"reason": "you asked for a cheaper way to store punched cards"},
-        }),
-        json!({
-            "task_type": "research_solution", "user_id": "demo-ada", "priority": "high",
-            "payload": {"description": "punched cards take too much room", "category": "storage"},
-        }),
-        json!({
-            "task_type": "update_user_profile", "user_id": "demo-ada",
-            "payload": {"field": "title", "value": "Countess"},
-        }),
-        json!({
-            "task_type": "re_engagement_check", "user_id": "demo-ben", "agent_type": "bouncer",
-            "payload": {"attempt_count": 0, "missing_fields": ["email"]},
-        }),
-        json!({"task_type": "scripted", "payload": {"acts": ["complete"]}}),
-    ]
 }

@@ -18,7 +18,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve (the default)
-    Serve(Options),
+    Serve(Box<Options>),
     /// Measure this machine
     Bench(bench::Options),
     /// Show each task type at work on a running server

@@ -121,12 +121,17 @@ impl Server {
     }
 
     pub(crate) async fn put(&self, path: &str, body: Value) {
-        assert_eq!(self.put_status(path, body).await, 201);
+        let (status, answer) = self.write("PUT", path, body, None).await;
+        assert_eq!(status, 201, "{path}: {answer}");
     }
 
-    pub(crate) async fn put_status(&self, path: &str, body: Value) -> u16 {
-        let request = self.http.put(format!("{}{path}", self.url)).body(body.to_string());
-        request.send().await.unwrap().status().as_u16()
+    /// `PUT` or `PATCH`, of the version named if one is.
+    pub(crate) async fn write(&self, method: &str, path: &str, body: Value, version: Option<&str>) -> (u16, Value) {
+        let request = self.http.request(method.parse().unwrap(), format!("{}{path}", self.url)).body(body.to_string());
+        let request = version.into_iter().fold(request, |r, version| r.header("if-match", format!("\"{version}\"")));
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap())
     }
 
     pub(crate) async fn status_with_header(&self, path: &str, name: &str, value: &str) -> u16 {

@@ -1,0 +1,32 @@
+//! What the demo is about: records that the examples of the task types speak of, and a task of each type.
+
+use serde_json::{Map, Value, json};
+use shared::handlers::{TaskType, task_types};
+
+/// By kind and id. Where there may be one record for some fields (see `priority`), its id follows from them.
+const RECORDS: &str = include_str!("records.json");
+
+/// Where to put each record, and what. Put anew by every demo, so that each can show the same.
+pub(super) fn records() -> anyhow::Result<Vec<(String, Value)>> {
+    let kinds: Map<String, Value> = serde_json::from_str(RECORDS)?;
+    let of_kind = |(kind, records): (String, Value)| {
+        let records = records.as_object().cloned().unwrap_or_default();
+        records.into_iter().map(move |(id, doc)| (format!("/v1/records/{kind}/{id}"), doc))
+    };
+    Ok(kinds.into_iter().flat_map(of_kind).collect())
+}
+
+/// One task of each type with its example as payload.
+pub(super) fn tasks() -> Vec<Value> {
+    task_types().into_iter().map(task).collect()
+}
+
+fn task(TaskType { name, example, .. }: TaskType) -> Value {
+    let (user, agent) = match name.as_str() {
+        "re_engagement_check" => ("demo-ben", Some("bouncer")),
+        "community_request_available" => ("demo-expert", None),
+        "verify_linkedin_connection" => ("demo-linked", None),
+        _ => ("demo-ada", None),
+    };
+    json!({"task_type": name, "user_id": user, "agent_type": agent, "payload": example})
+}
