@@ -15,6 +15,7 @@ mod original_faults;
 mod polling;
 mod processes;
 mod processing;
+mod readme;
 mod sqlite;
 mod sqs;
 mod stores;

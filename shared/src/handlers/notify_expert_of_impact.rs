@@ -13,7 +13,7 @@ use crate::{
 
 /// Adds the impact of a response to its expert's priorities, and closes the loop of the response.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(example = json!({"response_id": "demo-response"}))]
+#[schemars(example = json!({"response_id": "demo-response-useful"}))]
 pub struct NotifyExpertOfImpact {
     /// The response.
     pub response_id: Id,
