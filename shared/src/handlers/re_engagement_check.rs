@@ -123,3 +123,47 @@ async fn pending_introductions(task: &TaskContext<'_>, user: &Id) -> Result<Vec<
 fn pause(conversation: &Stored<Conversation>) -> Effect {
     conversation.set([("status", json!(ConversationStatus::Paused))])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{handlers::world::World, ids, store::Expect};
+
+    async fn world() -> World {
+        let world = World::new();
+        world.put("user/u", json!({})).await;
+        world.put("conversation/c", json!({"user_id": "u"})).await;
+        world
+    }
+
+    #[tokio::test]
+    async fn somebody_silent_is_asked_twice_a_day_apart_and_then_left_alone() {
+        let world = world().await;
+        let mut done = world.run_as(Some("bouncer"), "re_engagement_check", json!({"attempt_count": 0})).await;
+        for _ in 0..2 {
+            let message = world.get(&format!("message/{}", done.output()["message_id"].as_str().unwrap())).await;
+            assert_eq!((&message["direction"], &message["role"]), (&json!("inbound"), &json!("system")));
+            let [next] = world.follow_ups(&done).await.try_into().unwrap();
+            assert_eq!(next.scheduled_for, world.now() + NEXT_CHECK);
+            world.advance(NEXT_CHECK);
+            done = world.take(&next).await;
+        }
+        assert_eq!(done.output(), json!({"paused": "c", "attempt_count": 2}));
+        assert_eq!(world.get("conversation/c").await["status"], "paused");
+    }
+
+    #[test]
+    fn a_pause_demands_the_conversation_as_it_was_read() {
+        let value = Conversation {
+            user_id: Id::of("u"),
+            status: ConversationStatus::Active,
+            last_message_at: None,
+            messages_since_summary: 0,
+        };
+        let read = Stored { id: Id::of("c"), version: ids::fresh(), created_at: Timestamp::default(), value };
+        let set = [("status".to_owned(), json!("paused"))].into_iter().collect();
+        let patch = crate::store::Patch { set, ..Default::default() };
+        let expected = Effect::patch(Name::of("conversation"), Id::of("c"), patch, Expect::Version(read.version));
+        assert_eq!(pause(&read), expected);
+    }
+}
