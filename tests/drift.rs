@@ -18,6 +18,10 @@ use crate::template::{resource, resources, target, written};
 
 const README: &str = include_str!("../README.md");
 
+/// Model profiles as somebody may give them, with the key that the template has a parameter for.
+const PROFILES: &str = r#"{"default": {"kind": "openai", "model": "m", "endpoint": "http://127.0.0.1:9/v1",
+    "api_key_env": "ERRAND_MODEL_API_KEY"}}"#;
+
 /// The functions as they are deployed, with what their libraries are called here.
 const DEPLOYED: [(&str, Lambda); 6] = [
     ("EnqueueFunction", Lambda::Enqueue),
@@ -34,6 +38,8 @@ pub(crate) fn variables(function: &str) -> BTreeMap<String, String> {
     let given: Map<String, Value> = serde_json::from_value(given).unwrap();
     let value = |name: &str| match name {
         "ERRAND_WEBHOOK_URL" => "http://127.0.0.1:9/hook",
+        "ERRAND_FOUNDER_LINKEDIN_URL" => "https://www.linkedin.com/in/founder",
+        "ERRAND_PROFILES" => PROFILES,
         _ if name.ends_with("_DAYS") || name.starts_with("ERRAND_MAX_") => "7",
         _ => "something",
     };

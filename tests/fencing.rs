@@ -177,6 +177,7 @@ async fn what_a_handler_decided_on_old_data_is_decided_anew() {
         direction: Direction::Inbound,
         channel: Channel::Sms,
         status: Delivery::Sent,
+        to: Vec::new(),
         content: "here I am".into(),
     };
     world.put("theirs", &said).await;
@@ -314,7 +315,8 @@ async fn a_follow_up_that_is_there_is_done_if_it_is_the_same_and_a_conflict_if_n
     for (payload, status) in [(json!({"mark": "then"}), Status::Completed), (json!({"mark": "x"}), Status::Pending)] {
         let world = World::new();
         let id = world.scripted(&json!({"then": {"mark": "then"}})).await;
-        let derived = ids::derived(&[&id.to_string(), "1", "scripted", r#"{"mark":"then"}"#]);
+        let user = world.task(id).await.user_id.map_or(String::new(), |user| user.to_string());
+        let derived = ids::derived(&[&id.to_string(), "1", "scripted", r#"{"mark":"then"}"#, &user]);
         let payload = Json::new(&payload);
         let new = NewTask::of_type(key(derived), Name::of("scripted"), payload, "me".into(), world.now());
         store::insert(&*world.app.store, Task::accept(new, ids::fresh(), world.now())).await.unwrap();

@@ -160,6 +160,7 @@ async fn a_followup_is_an_outbound_message_and_whoever_delivers_it_hears_of_it()
         direction: Direction::Outbound,
         channel: Channel::Sms,
         status: Delivery::Pending,
+        to: Vec::new(),
         content: "Hi Ada, following up: your tea".into(),
     };
     assert_eq!(said(&world, "c").await, [expected]);
@@ -266,7 +267,15 @@ fn check(agent: &str, attempt_count: u32) -> Value {
 
 fn message(role: &'static str, direction: Direction) -> Message {
     let (channel, status) = (Channel::Sms, Delivery::Sent);
-    Message { conversation_id: id("c"), role: Name::of(role), direction, channel, status, content: "hello".into() }
+    Message {
+        conversation_id: id("c"),
+        role: Name::of(role),
+        direction,
+        channel,
+        status,
+        to: Vec::new(),
+        content: "hello".into(),
+    }
 }
 
 #[tokio::test]
@@ -350,8 +359,15 @@ async fn told(agent: &str) -> Value {
             .await;
     }
     for (name, status) in [("open", IntroductionStatus::Pending), ("sent", IntroductionStatus::Sent)] {
-        let introduction =
-            Introduction { connector_id: id("k"), innovator_id: Some(id("u")), prospect_name: name.into(), status };
+        let introduction = Introduction {
+            connector_id: id("k"),
+            innovator_id: Some(id("u")),
+            prospect_name: name.into(),
+            prospect_email: None,
+            reason: None,
+            checked_at: None,
+            status,
+        };
         world.put(name, &introduction).await;
     }
     world.advance(3 * 86_400);

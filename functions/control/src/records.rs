@@ -48,10 +48,10 @@ async fn write(
         }
         let now = app.clock.now();
         let doc = change(there.as_ref())?;
-        may_write(app, request, &key, there.as_ref(), &doc)?;
         let created_at = there.as_ref().map_or(now, |there| there.created_at);
         let relations = domain::check(&key, &doc, created_at).ok_or_else(|| unknown_kind(&key))?;
         let Relations { parent, owner } = relations.map_err(|error: FieldError| ApiError::from(error))?;
+        may_write(app, request, &key, there.as_ref(), &doc)?;
         let record = Record { parent, owner, created_at, ..Record::new(key.clone(), doc, now) };
         let expect = there.as_ref().map_or(Expect::Absent, |there| Expect::Version(there.version));
         let put = RecordWrite::Put { record: Box::new(record.clone()), expect };

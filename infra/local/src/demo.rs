@@ -7,7 +7,9 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Deserialize;
 use serde_json::Value;
+use shared::clock::{Clock, SystemClock, Timestamp};
 
 use crate::client::Client;
 
@@ -75,8 +77,8 @@ async fn wait(client: &Client, id: &str) -> anyhow::Result<Value> {
     loop {
         let task = client.get(&format!("/v1/tasks/{id}")).await?;
         let snoozed = task.get("status").is_some_and(|s| s == "pending") && task.get("snoozes") != Some(&0.into());
-        let far = |at: &str| at.parse::<jiff::Timestamp>().is_ok_and(|at| at > jiff::Timestamp::now() + PATIENCE);
-        let put_off = snoozed && task.get("run_at").and_then(Value::as_str).is_some_and(far);
+        let run_at = task.get("run_at").and_then(|at| Timestamp::deserialize(at).ok());
+        let put_off = snoozed && run_at.is_some_and(|at| at > SystemClock.now() + PATIENCE);
         if task.get("ended_at").is_some() || put_off {
             return Ok(task);
         }

@@ -137,7 +137,7 @@ async fn id(server: &Server, full: &Full) -> String {
 
 #[tokio::test]
 async fn every_kind_is_written_read_changed_and_listed_with_all_its_fields() {
-    let server = Server::start(&[]);
+    let server = Server::start(&["--verifier", "local"]);
     let kinds: Vec<&str> = people().iter().chain(&community()).map(|full| full.kind).collect();
     assert!(shared::domain::kinds().all(|kind| kinds.contains(&kind)), "{kinds:?}");
     for full in people().into_iter().chain(community()) {
@@ -171,7 +171,7 @@ async fn every_kind_is_written_read_changed_and_listed_with_all_its_fields() {
 
 #[tokio::test]
 async fn a_field_that_is_wrong_or_unknown_is_named() {
-    let server = Server::start(&[]);
+    let server = Server::start(&["--verifier", "local"]);
     for full in people().into_iter().chain(community()) {
         let path = format!("/v1/records/{}/{}", full.kind, id(&server, &full).await);
         for (field, value) in full.doc.as_object().unwrap().iter().chain([(&"unknown".to_owned(), &json!(1))]) {

@@ -91,7 +91,9 @@ impl ReEngagementCheck {
     /// A member: what there is to speak about goes to the agent that speaks with them.
     async fn companion(&self, task: &TaskContext<'_>, agent: &Name, partner: &Partner) -> Result<Outcome, Failure> {
         let Partner { user, conversation } = partner;
-        let last = conversation.value.last_message_at.unwrap_or(conversation.created_at);
+        // What others write as records need not have touched the conversation.
+        let heard = talk::last_heard(task, &conversation.id).await?;
+        let last = conversation.value.last_message_at.max(heard).unwrap_or(conversation.created_at);
         let innovator = agent.as_str() == "innovator";
         let days = task.now().since(last).as_secs() / (24 * 3600);
         let guidance = json!({

@@ -32,8 +32,8 @@ pub(super) struct Said {
     pub(super) effect: Effect,
 }
 
-/// The user, who should exist, and the conversation to speak to them in: the named one if it is theirs and active, else
-/// their newest active one. Without one the task is skipped, whatever its type: `Err`.
+/// The user, who should exist, and the conversation to speak to them in: the named one if it is theirs and active,
+/// without a name their newest. Without one the task is skipped, whatever its type: `Err`.
 pub(super) async fn partner(
     task: &TaskContext<'_>,
     user_id: &Id,
@@ -107,7 +107,8 @@ impl Partner {
             to: Vec::new(),
             content: guidance.to_string(),
         };
-        put(task, &message, Expect::Version(self.conversation.version))
+        // Nobody said it: neither the time of the last message nor what is to be summarised changes.
+        put(task, &message, Patch::default(), Expect::Version(self.conversation.version))
     }
 
     fn outbound(&self, task: &TaskContext<'_>, words: Words, expect: Expect) -> Said {
@@ -121,20 +122,21 @@ impl Partner {
             to,
             content,
         };
-        let said = put(task, &message, expect);
+        let patch = Patch {
+            set: [("last_message_at".to_owned(), json!(task.now()))].into_iter().collect(),
+            add: [("messages_since_summary".to_owned(), 1)].into(),
+            ..Patch::default()
+        };
+        let said = put(task, &message, patch, expect);
         let data = json!({"conversation": message.conversation_id, "channel": channel});
         let pending = Effect::publish(task.event("message.pending", &said.message_id, data));
         Said { effect: said.effect.with(pending), ..said }
     }
 }
 
-fn put(task: &TaskContext<'_>, message: &Message, expect: Expect) -> Said {
+/// The message, and `patch` to its conversation if that is as expected.
+fn put(task: &TaskContext<'_>, message: &Message, patch: Patch, expect: Expect) -> Said {
     let (message_id, now) = (task.id("message"), task.now());
-    let patch = Patch {
-        set: [("last_message_at".to_owned(), json!(now))].into_iter().collect(),
-        add: [("messages_since_summary".to_owned(), 1)].into(),
-        ..Patch::default()
-    };
     let noted = Effect::patch(Conversation::kind(), message.conversation_id.clone(), patch, expect);
     Said { effect: message.put(&message_id, now, Expect::Absent).with(noted), message_id }
 }

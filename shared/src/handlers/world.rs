@@ -24,6 +24,7 @@ use crate::{
     log::LogEntry,
     processor::{Delivery, process},
     queue::{MemoryQueue, QueueName, TaskMessage},
+    release::Release,
     store::{self, Commit, DueItem, Expect, MemoryStore, Record, RecordKey, RecordWrite},
 };
 
@@ -62,7 +63,11 @@ impl World {
         let clock = Arc::new(ManualClock::at(serde_json::from_value(now.into()).unwrap()));
         let queue = Arc::new(MemoryQueue::new(clock.clone()));
         let store = Arc::new(MemoryStore::default());
-        Self { app: App { store, queue, clock: clock.clone(), settings: Arc::default() }, clock, told: None }
+        Self {
+            app: App { store, queue, clock: clock.clone(), settings: Arc::default(), release: Release::default() },
+            clock,
+            told: None,
+        }
     }
 
     /// Reads for 500 USD and writes for 12,500 USD a million tokens.
