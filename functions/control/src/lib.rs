@@ -7,27 +7,15 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use shared::{
     api::{Answer, ApiError, Request, Route},
     app::App,
-    lifecycle::Priority,
     queue::QueueName,
 };
 
 /// The queues this function uses. It sends hints.
-pub const QUEUES: &[QueueName] = &[
-    QueueName::Work(Priority::Urgent),
-    QueueName::Work(Priority::High),
-    QueueName::Work(Priority::Medium),
-    QueueName::Work(Priority::Low),
-    QueueName::Long,
-];
+pub const QUEUES: &[QueueName] = &QueueName::WORK;
 
 /// Answers every `POST` to a task, and `PUT` and `PATCH` of records.
 pub async fn http(app: &App, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
-    let request_id = event.request_context.request_id.clone().unwrap_or_default();
-    let answered = match gateway::request(event) {
-        Ok(request) => answer(app, request).await,
-        Err(error) => Err(error),
-    };
-    gateway::response(answered, &request_id)
+    gateway::serve(event, |request| answer(app, request)).await
 }
 
 async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {

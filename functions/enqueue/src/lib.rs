@@ -31,12 +31,7 @@ pub const QUEUES: &[QueueName] = &[
 
 /// Answers `POST /v1/tasks` and `POST /v1/tasks/batch`.
 pub async fn http(app: &App, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
-    let request_id = event.request_context.request_id.clone().unwrap_or_default();
-    let answered = match gateway::request(event) {
-        Ok(request) => answer(app, request).await,
-        Err(error) => Err(error),
-    };
-    gateway::response(answered, &request_id)
+    gateway::serve(event, |request| answer(app, request)).await
 }
 
 async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {

@@ -38,8 +38,21 @@ pub fn request(mut event: ApiGatewayV2httpRequest) -> Result<Request, ApiError> 
     })
 }
 
+/// Answers an event by `answer`, which is given the request in it.
+pub async fn serve<F>(event: ApiGatewayV2httpRequest, answer: impl FnOnce(Request) -> F) -> ApiGatewayV2httpResponse
+where
+    F: Future<Output = Result<Answer, ApiError>>,
+{
+    let request_id = event.request_context.request_id.clone().unwrap_or_default();
+    let answered = match request(event) {
+        Ok(request) => answer(request).await,
+        Err(error) => Err(error),
+    };
+    response(answered, &request_id)
+}
+
 /// Makes the answer to a request that may have failed.
-pub fn response(answered: Result<Answer, ApiError>, request_id: &str) -> ApiGatewayV2httpResponse {
+fn response(answered: Result<Answer, ApiError>, request_id: &str) -> ApiGatewayV2httpResponse {
     let answer = answered.unwrap_or_else(|error| Answer::error(&error, request_id));
     let mut response = ApiGatewayV2httpResponse::default();
     response.status_code = answer.status.into();

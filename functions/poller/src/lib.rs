@@ -5,21 +5,13 @@ use std::time::Duration;
 use shared::{
     app::App,
     clock::Timestamp,
-    lifecycle::Priority,
     poller::{PollReport, mark, poll},
     queue::QueueName,
 };
 use tracing::{info, warn};
 
 /// The queues this function uses. It sends hints and dead letters.
-pub const QUEUES: &[QueueName] = &[
-    QueueName::Work(Priority::Urgent),
-    QueueName::Work(Priority::High),
-    QueueName::Work(Priority::Medium),
-    QueueName::Work(Priority::Low),
-    QueueName::Long,
-    QueueName::DeadLetter,
-];
+pub const QUEUES: &[QueueName] = &QueueName::WORK_AND_DEAD_LETTER;
 
 /// What is kept before the deadline to end cleanly in.
 const MARGIN: Duration = Duration::from_secs(5);

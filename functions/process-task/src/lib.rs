@@ -5,21 +5,13 @@ use shared::{
     api::read::read_lenient,
     app::App,
     clock::Timestamp,
-    lifecycle::Priority,
     processor::{Delivery, Verdict, process},
     queue::QueueName,
 };
 use tracing::error;
 
 /// The queues this function uses. It hides and sends hints, and sends dead letters.
-pub const QUEUES: &[QueueName] = &[
-    QueueName::Work(Priority::Urgent),
-    QueueName::Work(Priority::High),
-    QueueName::Work(Priority::Medium),
-    QueueName::Work(Priority::Low),
-    QueueName::Long,
-    QueueName::DeadLetter,
-];
+pub const QUEUES: &[QueueName] = &QueueName::WORK_AND_DEAD_LETTER;
 
 /// Processes a batch. `deadline`: when Lambda stops this process.
 pub async fn handle(app: &App, event: SqsEvent, deadline: Option<Timestamp>) -> SqsBatchResponse {

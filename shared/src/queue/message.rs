@@ -49,6 +49,12 @@ impl QueueName {
         QueueName::Long,
     ];
 
+    /// The same, and where their failures go.
+    pub const WORK_AND_DEAD_LETTER: [QueueName; 6] = {
+        let [urgent, high, medium, low, long] = Self::WORK;
+        [urgent, high, medium, low, long, QueueName::DeadLetter]
+    };
+
     /// The queue that `task`'s messages ride.
     pub fn of(task: &Task) -> Self {
         if task.timeout_s > LONG_TIMEOUT_S { QueueName::Long } else { QueueName::Work(task.priority) }
