@@ -19,4 +19,5 @@ mod readme;
 mod sqlite;
 mod sqs;
 mod stores;
+mod stories;
 mod template;

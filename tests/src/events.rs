@@ -92,6 +92,23 @@ impl Call {
         Self { authorizer: json!({"jwt": {"claims": claims, "scopes": null}}), ..self }
     }
 
+    /// Whether it only looks.
+    pub fn is_read(&self) -> bool {
+        self.method == "GET"
+    }
+
+    /// The request before any gateway, to a server at `base`.
+    pub fn http(&self, base: &str) -> http::Request<String> {
+        let pairs = self.query.iter().filter_map(|(name, value)| Some(format!("{name}={}", value.as_str()?)));
+        let query = pairs.collect::<Vec<_>>().join("&");
+        let mut request = http::Request::builder().method(self.method).uri(format!("{base}{}?{query}", self.path));
+        // Whoever sends it names the host.
+        for (name, value) in self.headers.iter().filter(|(name, _)| *name != "host") {
+            request = request.header(name, value.as_str().unwrap());
+        }
+        request.body(self.body.clone().unwrap_or_default()).unwrap()
+    }
+
     /// The route that API Gateway finds for it.
     pub fn route(&self) -> &'static RouteInfo {
         let found =
