@@ -65,13 +65,17 @@ pub struct Runner {
 impl Runner {
     /// Opens the data directory, recovers what the last process left, and serves.
     pub async fn start(options: &Options) -> anyhow::Result<Self> {
+        Self::start_at(options, Arc::new(SystemClock)).await
+    }
+
+    /// The same by another clock, which tests move.
+    pub async fn start_at(options: &Options, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         if !options.host.is_loopback() && options.token.is_none() {
             bail!("listening on {} lets others in: set a token (--token or ERRAND_TOKEN)", options.host);
         }
         std::fs::create_dir_all(&options.data)
             .with_context(|| format!("the data directory {} could not be made", options.data.display()))?;
         let lock = lock(&options.data)?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let settings = sqlite::Settings { synchronous: options.synchronous.into() };
         let store = Arc::new(SqliteStore::open(&options.data.join("errand.db"), settings)?);
         let recovered = store.recover(clock.now()).await?;
