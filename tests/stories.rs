@@ -4,7 +4,9 @@
 mod digest;
 mod in_memory;
 mod introduction;
+mod ministack;
 mod model;
+mod one_machine;
 mod question;
 mod search;
 mod silence;
@@ -102,6 +104,11 @@ async fn ending(stage: &mut impl Stage, lists: &[&str], records: &[&str]) -> Val
         end[path] = timeless(get(stage, path).await);
     }
     end
+}
+
+/// The same on every stage.
+fn ends_as(story: &str, end: &Value) {
+    insta::assert_json_snapshot!(story, end);
 }
 
 fn sorted(items: Vec<Value>) -> Value {

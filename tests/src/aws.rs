@@ -62,6 +62,7 @@ pub struct Stack {
     pub urls: BTreeMap<QueueName, String>,
     /// A client that looks at the tables from outside.
     pub dynamo: aws_sdk_dynamodb::Client,
+    settings: Arc<Settings>,
     apps: BTreeMap<Lambda, App>,
     uses: BTreeMap<Lambda, Uses>,
     sqs: aws_sdk_sqs::Client,
@@ -90,6 +91,11 @@ pub struct Delivered {
 impl Stack {
     /// Empty tables and queues.
     pub async fn start() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    /// The same for functions with these settings.
+    pub async fn with(settings: Settings) -> Self {
         let endpoint = ministack::endpoint().unwrap_or_else(|error| panic!("{error}"));
         let config = ministack::config(endpoint);
         let (dynamo, sqs) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_sqs::Client::new(&config));
@@ -97,7 +103,8 @@ impl Stack {
         let urls = ministack::create_queues(&sqs).await.unwrap_or_else(|error| panic!("{error}"));
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_000)));
         let uses: BTreeMap<Lambda, Uses> = Lambda::ALL.into_iter().map(|of| (of, Uses::default())).collect();
-        let mut stack = Self { clock, tables, urls, dynamo, apps: BTreeMap::new(), uses, sqs };
+        let (apps, settings) = (BTreeMap::new(), Arc::new(settings));
+        let mut stack = Self { clock, tables, urls, dynamo, settings, apps, uses, sqs };
         stack.apps = Lambda::ALL.into_iter().map(|of| (of, stack.new_app(of))).collect();
         stack
     }
@@ -116,7 +123,7 @@ impl Stack {
             store: Arc::new(DynamoStore::new(dynamo, Config::new(&self.tables.tasks, &self.tables.log))),
             queue: Arc::new(SqsQueue::new(aws_sdk_sqs::Client::from_conf(sqs.build()), urls)),
             clock: self.clock.clone(),
-            settings: Arc::new(Settings::default()),
+            settings: self.settings.clone(),
             release: Release::default(),
         }
     }

@@ -21,7 +21,7 @@ use shared::{
 };
 
 use super::{
-    digest, introduction, model, question, search, silence,
+    digest, ends_as, introduction, model, question, search, silence,
     stage::{self, Stage, Turns},
 };
 
@@ -83,13 +83,13 @@ impl Stage for Memory {
     async fn settle(&mut self) {
         stage::settle(self).await;
     }
-}
 
-impl Turns for Memory {
     fn store(&self) -> &dyn Store {
         &*self.world.app.store
     }
+}
 
+impl Turns for Memory {
     async fn turn(&mut self) -> bool {
         let (mut any, queue) = (false, self.world.queue.clone());
         for from in QueueName::WORK {
@@ -115,9 +115,10 @@ impl Turns for Memory {
 }
 
 /// Plays `story` without a crash, and then with each.
-async fn with_every_crash(story: impl AsyncFn(&mut Memory) -> Value) {
-    let settings = Arc::new(Settings { chat: model::profiles().await, ..Settings::default() });
+async fn with_every_crash(name: &str, story: impl AsyncFn(&mut Memory) -> Value) {
+    let settings = Arc::new(model::settings().await);
     let without = story(&mut Memory::new(&settings, Arc::default())).await;
+    ends_as(name, &without);
     for fault in [Fault::CrashBefore, Fault::CrashAfter] {
         for nth in 0.. {
             assert!(nth < MOST_CALLS, "it never came to its end");
@@ -142,25 +143,25 @@ async fn with_every_crash(story: impl AsyncFn(&mut Memory) -> Value) {
 
 #[tokio::test]
 async fn a_question_is_answered_and_rewarded_once_wherever_a_process_ends() {
-    with_every_crash(question::story).await;
+    with_every_crash("question", question::story).await;
 }
 
 #[tokio::test]
 async fn a_silent_user_is_asked_twice_and_paused_wherever_a_process_ends() {
-    with_every_crash(silence::story).await;
+    with_every_crash("silence", silence::story).await;
 }
 
 #[tokio::test]
 async fn an_introduction_is_asked_about_twice_and_closed_wherever_a_process_ends() {
-    with_every_crash(introduction::story).await;
+    with_every_crash("introduction", introduction::story).await;
 }
 
 #[tokio::test]
 async fn a_digest_waits_for_the_end_of_quiet_hours_wherever_a_process_ends() {
-    with_every_crash(digest::story).await;
+    with_every_crash("digest", digest::story).await;
 }
 
 #[tokio::test]
 async fn a_search_is_extended_once_and_fails_wherever_a_process_ends() {
-    with_every_crash(search::story).await;
+    with_every_crash("search", search::story).await;
 }

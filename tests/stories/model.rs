@@ -2,14 +2,20 @@
 
 use axum::{Router, routing::post};
 use serde_json::json;
-use shared::chat::Profiles;
+use shared::{chat::Profiles, config::Settings};
 use tokio::net::TcpListener;
 
 /// What it says of every response.
 pub(super) const IMPACT: &str = "Saves her a third of the cost.";
 
-/// The profiles of an installation that asks it.
-pub(super) async fn profiles() -> Profiles {
+/// The settings of an installation that asks it.
+pub(super) async fn settings() -> Settings {
+    let (chat, _) = Profiles::read(&profiles().await, |_| None).unwrap();
+    Settings { chat, ..Settings::default() }
+}
+
+/// Its profiles, as they are written.
+pub(super) async fn profiles() -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let endpoint = format!("http://{}/v1", listener.local_addr().unwrap());
     let rating = json!({"usefulness": 9.0, "impact": IMPACT}).to_string();
@@ -19,6 +25,5 @@ pub(super) async fn profiles() -> Profiles {
     });
     let routes = Router::new().route("/v1/chat/completions", post(async move || answer.to_string()));
     tokio::spawn(axum::serve(listener, routes).into_future());
-    let profiles = json!({"default": {"kind": "openai", "model": "test", "endpoint": endpoint}});
-    Profiles::read(&profiles.to_string(), |_| None).unwrap().0
+    json!({"default": {"kind": "openai", "model": "test", "endpoint": endpoint}}).to_string()
 }

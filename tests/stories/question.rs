@@ -99,6 +99,7 @@ pub(super) async fn story(stage: &mut impl Stage) -> Value {
     let payload = json!({"reason": "daily_digest"});
     let digest = json!({"task_type": "notify_user_of_priorities", "user_id": "best", "payload": payload});
     enqueue(stage, "digest", digest).await;
+    stage.settle().await;
     wait(stage, DAY).await;
     let digest = format!(
         "Hi Bea, here is what matters now:\n1. A question you may be able to answer: How do we store cards for less?\n\
@@ -109,7 +110,10 @@ pub(super) async fn story(stage: &mut impl Stage) -> Value {
         "priority?parent=ada",
         "priority?parent=best",
         "priority?parent=good",
+        "message?parent=ada",
         "message?parent=best",
+        "message?parent=good",
+        "message?parent=other",
         "credit_event?parent=best",
         "community_response?parent=q",
     ];

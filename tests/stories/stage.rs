@@ -19,13 +19,13 @@ pub(crate) trait Stage {
 
     /// Lets everything happen that is due.
     async fn settle(&mut self);
+
+    /// Where everything is, for a look at what is owed.
+    fn store(&self) -> &dyn Store;
 }
 
 /// A stage on which things happen only in turns.
 pub(crate) trait Turns: Stage {
-    /// Where everything is.
-    fn store(&self) -> &dyn Store;
-
     /// Delivers every queue once and polls once; whether there was anything to deliver.
     async fn turn(&mut self) -> bool;
 
@@ -55,7 +55,8 @@ pub(crate) async fn settle(stage: &mut impl Turns) {
         if is_quiet(stage, due_by).await {
             return;
         }
-        let next = due(stage, Timestamp::from_millis(i64::MAX)).await.into_iter().chain(stage.next_message()).min();
+        let next =
+            due(stage.store(), Timestamp::from_millis(i64::MAX)).await.into_iter().chain(stage.next_message()).min();
         let next = next.expect("something is due, and nothing will see to it");
         assert!(next.since(began) < Duration::from_secs(3600), "what is due is not seen to");
         stage.clock().set(next.max(stage.clock().now()));
@@ -64,21 +65,21 @@ pub(crate) async fn settle(stage: &mut impl Turns) {
 }
 
 /// Whether no task runs or is due, and no event waits.
-async fn is_quiet(stage: &mut impl Turns, due_by: Timestamp) -> bool {
+pub(crate) async fn is_quiet(stage: &mut impl Stage, due_by: Timestamp) -> bool {
     let now = stage.clock().now();
     let open = stage.ask(&Call::get("/v1/tasks?limit=100")).await.body(200);
     let is_due = |task: &Value| match task["run_at"].as_str() {
         Some(run_at) => super::at(run_at) <= due_by,
         None => true,
     };
-    !open["items"].as_array().unwrap().iter().any(is_due) && due(stage, now).await.is_none()
+    !open["items"].as_array().unwrap().iter().any(is_due) && due(stage.store(), now).await.is_none()
 }
 
 /// The first item that the poller is to look at by then.
-async fn due(stage: &impl Turns, by: Timestamp) -> Option<Timestamp> {
+async fn due(store: &dyn Store, by: Timestamp) -> Option<Timestamp> {
     let mut first = None;
-    for shard in 0..stage.store().shards() {
-        let due = stage.store().due(shard, by, 1).await.unwrap();
+    for shard in 0..store.shards() {
+        let due = store.due(shard, by, 1).await.unwrap();
         first = first.into_iter().chain(due.first().map(|due| due.wake_at)).min();
     }
     first
