@@ -34,8 +34,9 @@ pub(super) async fn story(stage: &mut impl Stage) -> Value {
     assert_eq!(contents(&said(stage, "c").await), [letter, question, question]);
     assert_eq!(get(stage, "introduction/i").await["status"], "sent");
 
+    wait(stage, 6 * DAY).await;
     for _ in 0..2 {
-        wait(stage, 7 * DAY).await;
+        wait(stage, DAY).await;
         assert_eq!(get(stage, "introduction/i").await["status"], "closed");
     }
     let mut pending = published(stage, "message.pending").await;
