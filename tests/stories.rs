@@ -1,8 +1,8 @@
 //! Whole stories, from what a person does to what comes of it days later. Each is told once, and played on every stage:
-//! in memory with a crash at every call, on the one-machine server over HTTP, and by the functions on MiniStack.
+//! with a crash at every call, on the one-machine server over HTTP, and by the functions on MiniStack.
 
+mod crashes;
 mod digest;
-mod in_memory;
 mod introduction;
 mod ministack;
 mod model;

@@ -23,6 +23,7 @@ use shared::{
         Commit, Due, Inserted, ListQuery, Page, Position, Record, RecordKey, Related, Scope, Stats, Store, StoreError,
     },
 };
+use tokio::sync::Notify;
 
 /// What goes wrong at a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,7 @@ impl Fault {
 pub struct Faults {
     calls: AtomicUsize,
     crashed: AtomicBool,
+    ended: Notify,
     stepping: bool,
     waiting: Mutex<Vec<Waker>>,
     plan: Mutex<BTreeMap<usize, Fault>>,
@@ -84,6 +86,11 @@ impl Faults {
     /// Whether the process has ended: whoever drives it must drop it.
     pub fn crashed(&self) -> bool {
         self.crashed.load(SeqCst)
+    }
+
+    /// Returns, once, when the process has ended.
+    pub async fn ended(&self) {
+        self.ended.notified().await;
     }
 
     /// A process like `app`'s with these faults.
@@ -124,6 +131,7 @@ impl Faults {
 
     async fn crash<T>(&self) -> T {
         self.crashed.store(true, SeqCst);
+        self.ended.notify_one();
         future::pending().await
     }
 }
