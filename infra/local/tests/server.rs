@@ -9,6 +9,10 @@ mod types;
 
 use std::time::{Duration, Instant};
 
+use errand::{
+    options::{self, Durability, Options},
+    runner::Runner,
+};
 use process::{Hook, Server, scripted};
 use serde_json::{Value, json};
 
@@ -200,13 +204,24 @@ async fn who_may_not_verify_users_may_not_do_it_by_their_record() {
     assert_eq!(server.write("PUT", "/v1/records/user/u", json!({"verified": true, "title": "x"}), None).await.0, 200);
 }
 
+/// One of the original's faults. The other settings have tests of their own here, named after what they do.
 #[tokio::test]
-async fn each_setting_is_honoured_as_flag_and_as_variable() {
+async fn documented_settings_were_ignored() {
     let by_flag = Server::start(&["--max-retries", "0", "--max-losses", "1"]);
     let by_variable = Server::start_with(&[], &[("ERRAND_MAX_RETRIES", "7")]);
-    let by_flag = by_flag.enqueue(scripted(json!({}))).await;
+    let asked = by_flag.enqueue(scripted(json!({"acts": ["hang"]}))).await;
     let by_variable = by_variable.enqueue(scripted(json!({}))).await;
-    assert_eq!((&by_flag["max_retries"], &by_variable["max_retries"]), (&json!(0), &json!(7)));
+    assert_eq!((&asked["max_retries"], &by_variable["max_retries"]), (&json!(0), &json!(7)));
+
+    by_flag.until_status(&asked, "running").await;
+    let lost = by_flag.kill_and_restart(&["--max-losses", "1"]).ended(&asked).await;
+    assert_eq!((&lost["losses"], &lost["failure"]["kind"]), (&json!(1), &json!("worker_lost")), "{lost}");
+
+    let data = tempfile::tempdir().unwrap();
+    let options = Options { tasks_per_poll: 7, ..options::measured(data.path().to_owned(), Durability::Normal) };
+    let runner = Runner::start(&options).await.unwrap();
+    assert_eq!(runner.app.settings.poll_page, 7);
+    runner.stop().await;
 }
 
 #[tokio::test]
