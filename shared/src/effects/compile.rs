@@ -156,4 +156,17 @@ mod tests {
         let [RecordWrite::Put { record, expect: Expect::Absent }] = compiled.records.as_slice() else { panic!() };
         assert_eq!(serde_json::Value::from(record.doc.clone()), json!({"b": 2}));
     }
+
+    #[test]
+    fn the_same_follow_up_twice_is_one_and_another_is_another() {
+        let asked = |id: u128, kind: &'static str, payload: i32| {
+            let key = crate::ids::TaskKey { tenant: name("t"), id: uuid::Uuid::from_u128(id) };
+            let payload = crate::json::Json::new(&json!({ "n": payload }));
+            let now = Timestamp::default();
+            Effect::enqueue(crate::lifecycle::NewTask::of_type(key, Name::of(kind), payload, "me".into(), now))
+        };
+        let tasks = |other| compile(&[asked(1, "a", 1), other], &name("t"), Timestamp::default()).tasks.len();
+        assert_eq!(tasks(asked(1, "a", 1)), 1);
+        assert_eq!([tasks(asked(2, "a", 1)), tasks(asked(1, "b", 1)), tasks(asked(1, "a", 2))], [2, 2, 2]);
+    }
 }
