@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 pub const MAX_HINT_DELAY: Duration = Duration::from_secs(900);
 
 /// How long before its start the poller turns to a deferred task, so that it can still send an exact delay.
-const LOOK_AHEAD: Duration = Duration::from_secs(90);
+pub const LOOK_AHEAD: Duration = Duration::from_secs(90);
 
 /// How long after it should have run a task is looked at: its message, or its worker, is then lost.
 const GRACE: Duration = Duration::from_secs(120);

@@ -6,7 +6,7 @@ use serde::de::{DeserializeOwned, value::StrDeserializer};
 use shared::{
     clock::Timestamp,
     ids::{Id, Name},
-    log::{LogKind, Outcome},
+    log::LogKind,
 };
 use uuid::Uuid;
 
@@ -94,20 +94,6 @@ pub(super) fn text(value: &impl serde::Serialize) -> String {
 }
 
 /// The name on the wire, without a trip through JSON for each row written.
-pub(super) fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Completed => "completed",
-        Outcome::Snoozed => "snoozed",
-        Outcome::Retry => "retry",
-        Outcome::Failed => "failed",
-        Outcome::Cancelled => "cancelled",
-        Outcome::Blocked => "blocked",
-        Outcome::Lost => "lost",
-        Outcome::Pending => "pending",
-    }
-}
-
-/// As [`outcome`].
 pub(super) fn log_kind(kind: LogKind) -> &'static str {
     match kind {
         LogKind::Execution => "execution",
@@ -120,6 +106,8 @@ pub(super) fn log_kind(kind: LogKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use shared::log::Outcome;
+
     use super::*;
 
     #[test]
@@ -127,7 +115,7 @@ mod tests {
         use {LogKind as K, Outcome as O};
         let all = [O::Completed, O::Snoozed, O::Retry, O::Failed, O::Cancelled, O::Blocked, O::Lost, O::Pending];
         for o in all {
-            assert_eq!(word::<Outcome>(outcome(o)).unwrap(), o);
+            assert_eq!(word::<Outcome>(o.as_str()).unwrap(), o);
         }
         for k in [K::Execution, K::Cancel, K::Reschedule, K::Redrive, K::Expire] {
             assert_eq!(word::<LogKind>(log_kind(k)).unwrap(), k);

@@ -4,7 +4,7 @@ use rusqlite::{Row, Statement};
 use shared::{ids::TaskKey, log::LogEntry, store::StoreError};
 use uuid::Uuid;
 
-use super::columns::{Columns, int, log_kind, outcome, present, text};
+use super::columns::{Columns, int, log_kind, present, text};
 
 /// Adds a row; none if it is there already, for what is logged never changes.
 pub(super) const INSERT: &str = "INSERT INTO action_log (task_n, task_id, seq, tenant, kind, outcome, execution,
@@ -29,7 +29,7 @@ pub(super) fn bind(row: &mut Statement<'_>, task_n: i64, entry: &LogEntry) -> ru
     row.raw_bind_parameter(3, int(entry.seq))?;
     row.raw_bind_parameter(4, entry.key.tenant.as_str())?;
     row.raw_bind_parameter(5, log_kind(entry.kind))?;
-    row.raw_bind_parameter(6, outcome(entry.outcome))?;
+    row.raw_bind_parameter(6, entry.outcome.as_str())?;
     row.raw_bind_parameter(7, entry.execution)?;
     row.raw_bind_parameter(8, entry.action_type.as_str())?;
     row.raw_bind_parameter(9, entry.agent_type.as_ref().map(|name| name.as_str()))?;

@@ -4,7 +4,7 @@ use rusqlite::Statement;
 use shared::lifecycle::{State, Task};
 use uuid::Uuid;
 
-use super::columns::{int, outcome, text};
+use super::columns::{int, text};
 
 /// A payload longer than this stands in a table of its own, so that a change of the task does not copy it.
 pub(super) const INLINE_BYTES: usize = 1024;
@@ -95,7 +95,7 @@ pub(super) fn bind_change(row: &mut Statement<'_>, before: usize, task: &Task) -
     row.raw_bind_parameter(before + 18, int(task.log_seq))?;
     row.raw_bind_parameter(before + 19, int(task.revision))?;
     row.raw_bind_parameter(before + 20, latest.map(|attempt| attempt.execution))?;
-    row.raw_bind_parameter(before + 21, latest.map(|attempt| outcome(attempt.outcome)))?;
+    row.raw_bind_parameter(before + 21, latest.map(|attempt| attempt.outcome.as_str()))?;
     row.raw_bind_parameter(before + 22, latest.map(|attempt| attempt.ended_at.as_millis()))?;
     row.raw_bind_parameter(before + 23, &task.session_path)?;
     row.raw_bind_parameter(before + 24, &task.redrive_note)?;

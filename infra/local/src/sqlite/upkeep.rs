@@ -3,7 +3,7 @@
 use rusqlite::params;
 use shared::{
     clock::Timestamp,
-    lifecycle::Status,
+    lifecycle::{LOOK_AHEAD, Status},
     store::{Bucket, Due, DueItem},
 };
 
@@ -17,10 +17,6 @@ pub struct Pruned {
     /// Rows of the action log.
     pub log_rows: usize,
 }
-
-/// How long before its start a waiting task is looked at again, in milliseconds: as the lifecycle has it, so that
-/// its message can carry the exact delay.
-const LOOK_AHEAD_MS: i64 = 90_000;
 
 /// Moves an item's `wake_at` on, if it is still the one seen.
 pub(super) fn set_aside(tables: &Tables<'_>, due: &Due, until: Timestamp) -> rusqlite::Result<()> {
@@ -54,7 +50,7 @@ pub(super) fn recover(tables: &Tables<'_>, now: Timestamp) -> rusqlite::Result<u
     let pending = tables.db.execute(
         "UPDATE tasks INDEXED BY tasks_open SET wake_at = max(?1, run_at - ?3)
          WHERE ended_at IS NULL AND status = ?2 AND (wake_at IS NULL OR wake_at > max(?1, run_at - ?3))",
-        params![now, Status::Pending.as_str(), LOOK_AHEAD_MS],
+        params![now, Status::Pending.as_str(), int(LOOK_AHEAD.as_secs() * 1000)],
     )?;
     Ok(running + pending)
 }
