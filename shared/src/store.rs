@@ -9,6 +9,7 @@ pub mod dynamo;
 mod listing;
 mod memory;
 mod record;
+mod stats;
 
 use async_trait::async_trait;
 
@@ -16,6 +17,7 @@ pub use commit::{Commit, Expect, Part, Patch, RecordWrite, TaskWrite};
 pub use listing::{Bucket, Filter, ListQuery, Listing, Page, Position};
 pub use memory::MemoryStore;
 pub use record::{Doc, Record, RecordKey, Related, Relation, RelationKind};
+pub use stats::{Counts, KEEP_HOURS, QueueStats, Scope, Stats, Step, hour_of};
 
 use crate::{
     clock::Timestamp,
@@ -92,50 +94,6 @@ pub enum DueItem {
     Record(RecordKey),
 }
 
-/// What to count.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Every task of the installation.
-    All,
-    /// One queue's.
-    Queue {
-        /// Whose.
-        tenant: Name,
-        /// Which project of theirs.
-        project: Name,
-        /// Which queue of it.
-        queue: Name,
-    },
-}
-
-/// How many tasks there are: tasks, not executions, and counted from what is stored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Stats {
-    /// Pending or running.
-    pub open: u64,
-    /// Ended well.
-    pub completed: u64,
-    /// Ended badly.
-    pub failed: u64,
-    /// Called off.
-    pub cancelled: u64,
-    /// Waiting for a person.
-    pub blocked: u64,
-}
-
-impl Stats {
-    /// The count of one bucket, for adding to.
-    pub fn count_mut(&mut self, bucket: Bucket) -> &mut u64 {
-        match bucket {
-            Bucket::Open => &mut self.open,
-            Bucket::Completed => &mut self.completed,
-            Bucket::Failed => &mut self.failed,
-            Bucket::Cancelled => &mut self.cancelled,
-            Bucket::Blocked => &mut self.blocked,
-        }
-    }
-}
-
 /// See the module. Every read names the tenant and answers "none" for another's; all reads of single items
 /// are strongly consistent, lists and `due` may lag.
 #[async_trait]
@@ -170,6 +128,9 @@ pub trait Store: Send + Sync {
     /// A task's log rows after `after`, oldest first.
     async fn log(&self, key: &TaskKey, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError>;
 
+    /// The records at these keys, in order.
+    async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError>;
+
     /// One record.
     async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError>;
 
@@ -181,8 +142,15 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> Result<Page<Record, String>, StoreError>;
 
-    /// Counts; `None` where this store keeps none for the scope.
-    async fn stats(&self, scope: &Scope) -> Result<Option<Stats>, StoreError>;
+    /// What was counted of `scope`, as of `now`. It may lag behind: in DynamoDB by up to 30 s.
+    async fn stats(&self, scope: &Scope, now: Timestamp) -> Result<Stats, StoreError>;
+
+    /// What was counted of each queue that ever had a task of `tenant`, by project and queue. It may lag likewise.
+    async fn queues(&self, tenant: &Name, now: Timestamp) -> Result<Vec<QueueStats>, StoreError>;
+
+    /// The earliest `run_at` of the pending tasks of `scope` that are due at `now`, if any is: how long work waits
+    /// for a worker. It may be later than the earliest where telling exactly would take reading many tasks (DynamoDB).
+    async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
 
     /// Whether the store answers and is of the shape this version needs.
     async fn check(&self) -> Result<(), StoreError>;

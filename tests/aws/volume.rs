@@ -44,8 +44,6 @@ async fn two_thousand_tasks_delivered_twice_are_executed_once() {
     let again: usize = again.buffer_unordered(WIDTH).collect::<Vec<_>>().await.into_iter().sum();
     assert_eq!(again, 0);
 
-    let stats = stack.call(&Call::get("/v1/queues/default/stats")).await.body(200);
-    assert_eq!((&stats["completed"], &stats["open"], &stats["failed"]), (&json!(TASKS), &json!(0), &json!(0)));
     let counted = count(&stack).await;
     let wanted = [("executions", TASKS), ("log rows", TASKS), ("marks", TASKS), ("credit events", TASKS)];
     assert_eq!(counted, BTreeMap::from(wanted));

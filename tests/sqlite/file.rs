@@ -3,7 +3,7 @@
 use errand::sqlite::{OpenError, Settings, SqliteStore};
 use integration_tests::conformance::fixtures::{at, complete, full, insert, log, read, record, stored, task, tenant};
 use serde_json::json;
-use shared::store::{Scope, Stats, Store};
+use shared::store::{Counts, Scope, Store};
 
 use super::{Fixture, open};
 
@@ -20,7 +20,7 @@ async fn a_file_made_once_opens_again_with_everything_in_it() {
     store.check().await.unwrap();
     assert_eq!(read(&store, &task.key).await, task);
     assert_eq!(store.record(&note.key).await.unwrap(), Some(note));
-    assert_eq!(store.stats(&Scope::All).await.unwrap(), Some(Stats { open: 1, ..Stats::default() }));
+    assert_eq!(store.stats(&Scope::All, at(0)).await.unwrap().now, Counts { pending: 1, ..Counts::default() });
 }
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn what_was_answered_survives_the_sudden_end_of_the_process() {
         assert_eq!(read(&store, &task.key).await, task);
         assert_eq!(log(&store, &task.key).await.len(), 1);
     }
-    assert_eq!(store.stats(&Scope::All).await.unwrap(), Some(Stats { completed: 20, ..Stats::default() }));
+    assert_eq!(store.stats(&Scope::All, at(0)).await.unwrap().now, Counts { completed: 20, ..Counts::default() });
 }
 
 #[tokio::test]
@@ -65,8 +65,8 @@ fn a_file_of_a_newer_schema_is_refused_and_left_alone() {
     rusqlite::Connection::open(&file).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let before = std::fs::read(&file).unwrap();
     let refused = SqliteStore::open(&file, Settings::default()).err().unwrap();
-    assert!(matches!(refused, OpenError::Newer { found: 99, known: 1, .. }), "{refused:?}");
-    assert!(refused.to_string().ends_with("has schema 99, but this version knows only up to 1"), "{refused}");
+    assert!(matches!(refused, OpenError::Newer { found: 99, known: 2, .. }), "{refused:?}");
+    assert!(refused.to_string().ends_with("has schema 99, but this version knows only up to 2"), "{refused}");
     assert_eq!(std::fs::read(&file).unwrap(), before);
 }
 

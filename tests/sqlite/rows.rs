@@ -91,6 +91,6 @@ async fn a_filter_that_shows_one_task_of_many_goes_on_through_short_pages() {
         }
     }
     assert_eq!((found, pages), (vec![wanted], 3));
-    assert_eq!(store.stats(&Scope::All).await.unwrap().unwrap().open, 2501);
+    assert_eq!(store.stats(&Scope::All, at(0)).await.unwrap().now.pending, 2501);
     assert_eq!(store::task(&store, &task(&tenant).key).await.unwrap(), None);
 }

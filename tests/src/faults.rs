@@ -15,12 +15,13 @@ use async_trait::async_trait;
 use shared::{
     app::App,
     clock::Timestamp,
-    ids::TaskKey,
+    ids::{Name, TaskKey},
     lifecycle::Task,
     log::LogEntry,
     queue::{OutMessage, Queue, QueueError, QueueName},
     store::{
-        Commit, Due, Inserted, ListQuery, Page, Position, Record, RecordKey, Related, Scope, Stats, Store, StoreError,
+        Commit, Due, Inserted, ListQuery, Page, Position, QueueStats, Record, RecordKey, Related, Scope, Stats, Store,
+        StoreError,
     },
 };
 use tokio::sync::Notify;
@@ -203,6 +204,10 @@ impl<S: Store + ?Sized> Store for FaultyStore<S> {
         self.faults.call(self.inner.log(key, after, limit), |fault| Err(store_error(fault))).await
     }
 
+    async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
+        self.faults.call(self.inner.records_at(keys), |fault| Err(store_error(fault))).await
+    }
+
     async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
         self.faults.call(self.inner.record(key), |fault| Err(store_error(fault))).await
     }
@@ -216,8 +221,16 @@ impl<S: Store + ?Sized> Store for FaultyStore<S> {
         self.faults.call(self.inner.records(related, after, limit), |fault| Err(store_error(fault))).await
     }
 
-    async fn stats(&self, scope: &Scope) -> Result<Option<Stats>, StoreError> {
-        self.faults.call(self.inner.stats(scope), |fault| Err(store_error(fault))).await
+    async fn stats(&self, scope: &Scope, now: Timestamp) -> Result<Stats, StoreError> {
+        self.faults.call(self.inner.stats(scope, now), |fault| Err(store_error(fault))).await
+    }
+
+    async fn queues(&self, tenant: &Name, now: Timestamp) -> Result<Vec<QueueStats>, StoreError> {
+        self.faults.call(self.inner.queues(tenant, now), |fault| Err(store_error(fault))).await
+    }
+
+    async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.faults.call(self.inner.oldest_due(scope, now), |fault| Err(store_error(fault))).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -6,10 +6,13 @@ use serde::Serialize;
 use shared::{
     api::{Answer, ApiError},
     app::App,
+    clock::Timestamp,
     notify::chain,
     poller::{LastPoll, last_poll},
-    store::{Scope, Stats},
+    store::Scope,
 };
+
+use crate::stats::Counted;
 
 /// A poller that left no word for so long does not poll: it does every minute.
 const POLLER_SILENT: Duration = Duration::from_secs(180);
@@ -21,8 +24,10 @@ struct Health {
     store: Part,
     queue: Part,
     last_poll: Option<LastPoll>,
+    /// The earliest `run_at` of the pending tasks that are due; null if none is.
+    oldest_due_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tasks: Option<Tasks>,
+    tasks: Option<Counted>,
 }
 
 #[derive(Serialize)]
@@ -30,16 +35,6 @@ struct Part {
     reachable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-}
-
-/// Tasks, not executions; counted from what is stored, so a restart forgets nothing.
-#[derive(Serialize)]
-struct Tasks {
-    #[serde(flatten)]
-    stats: Stats,
-    processed: u64,
-    succeeded: u64,
-    success_rate: Option<f64>,
 }
 
 /// 200 if the store and the queues answer and the poller polls, else 503; never a credential.
@@ -57,7 +52,8 @@ pub(crate) async fn answer(app: &App) -> Result<Answer, ApiError> {
         store,
         queue,
         last_poll,
-        tasks: app.store.stats(&Scope::All).await.ok().flatten().map(Tasks::of),
+        oldest_due_at: app.store.oldest_due(&Scope::All, now).await.ok().flatten(),
+        tasks: app.store.stats(&Scope::All, now).await.ok().map(|stats| Counted::of(&stats, now)),
     };
     Ok(Answer::json(if healthy { 200 } else { 503 }, &health))
 }
@@ -66,14 +62,5 @@ impl Part {
     fn of<E: std::error::Error>(checked: Result<(), E>) -> Self {
         let error = checked.err().map(|error| chain(&error));
         Self { reachable: error.is_none(), error }
-    }
-}
-
-impl Tasks {
-    fn of(stats: Stats) -> Self {
-        let processed = stats.completed + stats.failed;
-        #[allow(clippy::cast_precision_loss)] // a rate needs no more than 52 bits
-        let success_rate = (processed > 0).then(|| stats.completed as f64 / processed as f64);
-        Self { processed, succeeded: stats.completed, success_rate, stats }
     }
 }

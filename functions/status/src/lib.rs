@@ -2,6 +2,7 @@
 
 mod health;
 mod lists;
+mod stats;
 mod tasks;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -37,7 +38,7 @@ async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
         Route::ListTasks => lists::tasks(app, &request).await,
         Route::ListRecords => lists::records(app, &request).await,
         Route::ListEvents => lists::events(app, &request).await,
-        Route::QueueStats => tasks::stats(app, &request).await,
+        Route::QueueStats => stats::queue(app, &request).await,
         Route::GetRecord => record(app, &request).await,
         Route::GetHealth => health::answer(app).await,
         Route::ListTaskTypes => Ok(Answer::json(200, &Listed::new(task_types(), None))),

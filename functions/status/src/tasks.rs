@@ -1,4 +1,4 @@
-//! One task, its action log, and a queue's counts.
+//! One task, and its action log.
 
 use serde::Serialize;
 use shared::{
@@ -7,7 +7,7 @@ use shared::{
     json::Json,
     lifecycle::{State, Task},
     log::LogEntry,
-    store::{self, Scope},
+    store,
 };
 
 /// `GET /v1/tasks/{id}`.
@@ -38,17 +38,6 @@ pub(crate) async fn log(app: &App, request: &Request) -> Result<Answer, ApiError
         _ => None,
     };
     Ok(Answer::json(200, &Log { rows, payload: &task.payload, output }))
-}
-
-/// `GET /v1/queues/{queue}/stats?project=`.
-pub(crate) async fn stats(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    request.only_query(&["project"])?;
-    let scope = Scope::Queue {
-        tenant: request.caller.tenant.clone(),
-        project: request.query_name("project")?.unwrap_or_default(),
-        queue: request.path_name("queue")?,
-    };
-    Ok(Answer::json(200, &app.store.stats(&scope).await?))
 }
 
 async fn found(app: &App, request: &Request) -> Result<Task, ApiError> {

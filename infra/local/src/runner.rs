@@ -243,9 +243,9 @@ async fn prune(clock: Arc<dyn Clock>, store: Arc<SqliteStore>, retention: Retent
     loop {
         let now = clock.now();
         let pruned = async {
-            let records = store.prune_records(now, PRUNE_BATCH).await?;
+            let expired = store.prune_expired(now, PRUNE_BATCH).await?;
             let pruned = store.prune(now - retention.tasks, now - retention.log, PRUNE_BATCH).await?;
-            Ok::<_, StoreError>(records > 0 || pruned != Pruned::default())
+            Ok::<_, StoreError>(expired > 0 || pruned != Pruned::default())
         };
         let pause = match pruned.await {
             Ok(true) => PRUNE_PAUSE,

@@ -12,6 +12,7 @@ mod queries;
 mod reader;
 mod record_row;
 mod schema;
+mod stats;
 mod store;
 mod task_read;
 mod task_write;
@@ -115,9 +116,10 @@ impl SqliteStore {
         self.writer.write(1, move |tables| upkeep::recover(tables, now)).await
     }
 
-    /// Removes at most `limit` records that may be removed from `now` on; answers with how many.
-    pub async fn prune_records(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        self.writer.write(limit, move |tables| upkeep::prune_records(tables, now, limit)).await
+    /// Removes at most `limit` records that may be removed from `now` on, and as many counts of hours long past;
+    /// answers with how many both were.
+    pub async fn prune_expired(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.writer.write(limit, move |tables| upkeep::prune_expired(tables, now, limit)).await
     }
 
     /// Removes at most `limit` tasks that ended before `ended_before` and owe nothing, and at most `limit` log rows

@@ -11,6 +11,7 @@ mod expression;
 mod keys;
 mod list;
 mod log_item;
+mod oldest;
 mod payload;
 mod read;
 mod record_item;
@@ -31,10 +32,16 @@ use self::{
     errors::read_failed,
 };
 use super::{
-    Commit, Due, DueItem, Inserted, ListQuery, Page, Position, Record, RecordKey, Related, Scope, Stats, Store,
-    StoreError,
+    Commit, Due, DueItem, Inserted, ListQuery, Page, Position, QueueStats, Record, RecordKey, Related, Scope, Stats,
+    Store, StoreError,
 };
-use crate::{clock::Timestamp, config::Retention, ids::TaskKey, lifecycle::Task, log::LogEntry};
+use crate::{
+    clock::Timestamp,
+    config::Retention,
+    ids::{Name, TaskKey},
+    lifecycle::Task,
+    log::LogEntry,
+};
 
 /// How many requests one call has under way at a time.
 const WIDTH: usize = 32;
@@ -134,6 +141,10 @@ impl Store for DynamoStore {
         self.log_page(key, after, limit).await
     }
 
+    async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
+        self.read_records(keys).await
+    }
+
     async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
         let get = self.client.get_item().table_name(&self.config.tasks_table).consistent_read(true);
         let answer = get.set_key(Some(keys::record(key))).send().await.map_err(read_failed)?;
@@ -150,8 +161,17 @@ impl Store for DynamoStore {
         self.records_page(related, after, limit).await
     }
 
-    async fn stats(&self, scope: &Scope) -> Result<Option<Stats>, StoreError> {
-        self.count(scope).await
+    async fn stats(&self, _scope: &Scope, now: Timestamp) -> Result<Stats, StoreError> {
+        // Nothing writes counters here yet.
+        Ok(Stats::at(now))
+    }
+
+    async fn queues(&self, _tenant: &Name, _now: Timestamp) -> Result<Vec<QueueStats>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.oldest_due_in(scope, now).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

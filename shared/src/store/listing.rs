@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     clock::Timestamp,
     ids::{Id, Name},
-    lifecycle::{Status, Task},
+    lifecycle::{Priority, Status, Task},
 };
 
 /// What a list by queue divides tasks into: pending and running stand together, so that a claim moves nothing.
@@ -108,6 +108,11 @@ pub struct Page<T, C> {
 pub struct Position([u8; 23]);
 
 impl Position {
+    /// Before every task of this priority in a queue's list of open tasks.
+    pub fn before(priority: Priority) -> Self {
+        Self::new(priority.rank(), Timestamp::from_millis(0), Uuid::nil())
+    }
+
     fn new(rank: u8, at: Timestamp, id: Uuid) -> Self {
         let mut bytes = [0; 23];
         let (head, tail) = bytes.split_at_mut(7);

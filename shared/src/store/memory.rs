@@ -1,5 +1,7 @@
 //! The store in memory: the reference the others are measured against. Nothing survives the process.
 
+mod counted;
+
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -8,10 +10,16 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    Bucket, Commit, Due, DueItem, Inserted, ListQuery, Page, Part, Position, Record, RecordKey, Related, Scope, Stats,
-    Store, StoreError, TaskWrite,
+    Commit, Due, DueItem, Inserted, ListQuery, Page, Part, Position, QueueStats, Record, RecordKey, Related, Scope,
+    Stats, Store, StoreError, TaskWrite,
 };
-use crate::{clock::Timestamp, ids::TaskKey, lifecycle::Task, log::LogEntry};
+use crate::{
+    clock::Timestamp,
+    ids::{Name, TaskKey},
+    lifecycle::Task,
+    log::LogEntry,
+};
+use counted::Counted;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -22,12 +30,13 @@ struct Tables {
     tasks: BTreeMap<TaskKey, Task>,
     log: BTreeMap<(TaskKey, u64), LogEntry>,
     records: BTreeMap<RecordKey, Record>,
+    counted: Counted,
 }
 
 impl MemoryStore {
     fn tables(&self) -> MutexGuard<'_, Tables> {
         // A panic while the lock was held cannot leave a table half-written: every write is one map operation
-        // after all checks.
+        // after all checks, and the counts follow it.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -38,10 +47,15 @@ impl Tables {
             Some(there) if there.version == task.version => Inserted::New, // our own first try
             Some(there) => Inserted::Existing(Box::new(there.clone())),
             None => {
-                self.tasks.insert(task.key.clone(), task);
+                self.put(task);
                 Inserted::New
             }
         }
+    }
+
+    fn put(&mut self, task: Task) {
+        self.counted.count(self.task(&task.key).map(Task::status), &task);
+        self.tasks.insert(task.key.clone(), task);
     }
 
     /// The parts of `commit` that are not as it expects.
@@ -79,14 +93,14 @@ impl Tables {
         }
         if let Some(TaskWrite::Change { transition, .. }) = commit.task {
             self.log.extend(transition.log.map(|row| ((row.key.clone(), row.seq), row)));
-            self.tasks.insert(transition.task.key.clone(), transition.task);
+            self.put(transition.task);
         }
         for write in commit.records {
             let key = write.key().clone();
             let stored = self.records.remove(&key);
             self.records.extend(write.result(stored).map(|record| (key, record)));
         }
-        self.tasks.extend(commit.tasks.into_iter().map(|task| (task.key.clone(), task)));
+        commit.tasks.into_iter().for_each(|task| self.put(task));
         Ok(())
     }
 
@@ -175,6 +189,11 @@ impl Store for MemoryStore {
         Ok(page(rows.map(|((_, seq), row)| (*seq, row.clone())), limit))
     }
 
+    async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
+        let tables = self.tables();
+        Ok(keys.iter().map(|key| tables.records.get(key).cloned()).collect())
+    }
+
     async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
         Ok(self.tables().records.get(key).cloned())
     }
@@ -200,19 +219,18 @@ impl Store for MemoryStore {
         Ok(page(rest.map(|(at, r)| (at, r.clone())), limit))
     }
 
-    async fn stats(&self, scope: &Scope) -> Result<Option<Stats>, StoreError> {
+    async fn stats(&self, scope: &Scope, now: Timestamp) -> Result<Stats, StoreError> {
+        Ok(self.tables().counted.stats(scope, now))
+    }
+
+    async fn queues(&self, tenant: &Name, now: Timestamp) -> Result<Vec<QueueStats>, StoreError> {
+        Ok(self.tables().counted.queues(tenant, now))
+    }
+
+    async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let tables = self.tables();
-        let in_scope = tables.tasks.values().filter(|task| match scope {
-            Scope::All => true,
-            Scope::Queue { tenant, project, queue } => {
-                task.key.tenant == *tenant && task.project == *project && task.queue == *queue
-            }
-        });
-        let mut stats = Stats::default();
-        for task in in_scope {
-            *stats.count_mut(Bucket::of(task.status())) += 1;
-        }
-        Ok(Some(stats))
+        let in_scope = tables.tasks.values().filter(|task| scope.has(task));
+        Ok(in_scope.filter_map(Task::run_at).filter(|at| *at <= now).min())
     }
 
     async fn check(&self) -> Result<(), StoreError> {

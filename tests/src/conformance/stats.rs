@@ -1,79 +1,173 @@
-//! Counts, where a store keeps them: tasks, not executions, and never off by one.
+//! What is counted: tasks, not executions, by queue, lane, type and status, and never off by one.
+
+use std::time::Duration;
 
 use shared::{
     ids::Name,
     lifecycle::{Event, Settlement, Task},
-    store::{self, Scope, Stats, Store},
+    store::{self, Commit, Counts, QueueStats, Scope, Stats, Store},
 };
 use uuid::Uuid;
 
 use super::{
     Case,
-    fixtures::{at, change, changed, claimed, completed, failed, insert, name, settled, task, tenant},
+    fixtures::{at, change, changed, claimed, complete, completed, failed, insert, name, now, settled, task, tenant},
 };
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "counts_follow_a_task_through_its_life", check: |s| Box::pin(life(s)) },
+    Case { name: "what_was_not_done_is_not_counted", check: |s| Box::pin(not_done(s)) },
+    Case { name: "a_commit_counts_its_follow_up_tasks", check: |s| Box::pin(follow_ups(s)) },
+    Case { name: "a_queues_counts_are_told_by_lane_and_by_type", check: |s| Box::pin(places(s)) },
     Case { name: "counts_are_kept_for_each_queue_and_for_all", check: |s| Box::pin(queues(s)) },
+    Case { name: "an_hour_counts_what_entered_in_it", check: |s| Box::pin(hours(s)) },
+    Case { name: "the_newest_that_was_processed_is_known", check: |s| Box::pin(newest(s)) },
 ];
 
-/// Nothing where the store keeps no counts for it.
-async fn count(store: &dyn Store, tenant: &Name, queue: Name) -> Option<Stats> {
-    let scope = Scope::Queue { tenant: tenant.clone(), project: Name::default(), queue };
-    store.stats(&scope).await.unwrap()
+const NONE: Counts = Counts { pending: 0, running: 0, completed: 0, failed: 0, cancelled: 0, blocked: 0 };
+
+fn scope(tenant: &Name, queue: &Name) -> Scope {
+    Scope::Queue { tenant: tenant.clone(), project: Name::default(), queue: queue.clone() }
+}
+
+/// What was counted of the default queue, at [`now`].
+async fn counted(store: &dyn Store, tenant: &Name) -> Stats {
+    store.stats(&scope(tenant, &Name::default()), now()).await.unwrap()
 }
 
 async fn life(store: &dyn Store) {
     let tenant = tenant();
-    let expect = async |expected: Stats| {
-        let found = count(store, &tenant, Name::default()).await;
-        assert_eq!(found.unwrap_or(expected), expected);
+    let mut changes = 0;
+    let mut expect = async |more: u64, expected: Counts| {
+        changes += more;
+        let found = counted(store, &tenant).await;
+        assert_eq!((found.now, found.changes), (expected, changes));
     };
-    let none = Stats::default();
-    expect(none).await;
+    expect(0, NONE).await;
     let first = insert(store, task(&tenant)).await;
-    let second = Task { version: Uuid::new_v4(), ..first.clone() };
-    store::insert(store, second).await.unwrap();
-    expect(Stats { open: 1, ..none }).await;
+    expect(1, Counts { pending: 1, ..NONE }).await;
     let running = change(store, &first, claimed(&first, at(1))).await;
-    expect(Stats { open: 1, ..none }).await;
-    let snoozed =
-        change(store, &running, settled(&running, Settlement::Snooze { run_at: at(2), hinted: true }, at(2))).await;
-    expect(Stats { open: 1, ..none }).await;
-    let running = change(store, &snoozed, claimed(&snoozed, at(3))).await;
-    let fail = failed(&running, at(4));
-    let ended = change(store, &running, fail.clone()).await;
-    // Made again, it counts once.
-    change(store, &running, fail).await;
-    expect(Stats { failed: 1, ..none }).await;
+    expect(1, Counts { running: 1, ..NONE }).await;
+    let snooze = Settlement::Snooze { run_at: at(2), hinted: true };
+    let snoozed = change(store, &running, settled(&running, snooze, at(2))).await;
+    expect(1, Counts { pending: 1, ..NONE }).await;
+    let later = Event::Reschedule { run_at: at(3), by: "me".to_owned(), if_due: false };
+    let later = change(store, &snoozed, changed(&snoozed, later, at(2))).await;
+    expect(0, Counts { pending: 1, ..NONE }).await;
+    let running = change(store, &later, claimed(&later, at(3))).await;
+    let ended = change(store, &running, failed(&running, at(4))).await;
+    expect(2, Counts { failed: 1, ..NONE }).await;
     let redrive = Event::Redrive { note: None, by: "me".to_owned(), failed_at: None };
     let open = change(store, &ended, changed(&ended, redrive, at(5))).await;
-    expect(Stats { open: 1, ..none }).await;
+    expect(1, Counts { pending: 1, ..NONE }).await;
     let running = change(store, &open, claimed(&open, at(6))).await;
     change(store, &running, completed(&running, at(7))).await;
-    expect(Stats { completed: 1, ..none }).await;
+    expect(2, Counts { completed: 1, ..NONE }).await;
     let running = insert(store, task(&tenant)).await;
     let running = change(store, &running, claimed(&running, at(8))).await;
-    let block = Settlement::Block { reason: "who?".to_owned() };
-    let blocked = change(store, &running, settled(&running, block, at(9))).await;
-    expect(Stats { completed: 1, blocked: 1, ..none }).await;
-    drop(blocked);
+    change(store, &running, settled(&running, Settlement::Block { reason: "who?".to_owned() }, at(9))).await;
+    expect(3, Counts { completed: 1, blocked: 1, ..NONE }).await;
     let third = insert(store, task(&tenant)).await;
     change(store, &third, changed(&third, Event::Cancel { reason: "no".into(), by: "me".into() }, at(9))).await;
-    expect(Stats { completed: 1, blocked: 1, cancelled: 1, ..none }).await;
+    expect(2, Counts { completed: 1, blocked: 1, cancelled: 1, ..NONE }).await;
+}
+
+async fn not_done(store: &dyn Store) {
+    let tenant = tenant();
+    let first = insert(store, task(&tenant)).await;
+    // Our own first try, and another's task of the same id.
+    store::insert(store, first.clone()).await.unwrap();
+    store::insert(store, Task { version: Uuid::new_v4(), ..first.clone() }).await.unwrap();
+    let claim = claimed(&first, at(1));
+    let running = change(store, &first, claim.clone()).await;
+    // Made again after its answer was lost, and made too late.
+    change(store, &first, claim).await;
+    let late = Commit { tasks: vec![task(&tenant)], ..Commit::change(first.version, claimed(&first, at(2))) };
+    store::commit(store, late).await.unwrap_err();
+    store::commit(store, super::fixtures::step(&running)).await.unwrap();
+    let found = counted(store, &tenant).await;
+    assert_eq!((found.now, found.changes), (Counts { running: 1, ..NONE }, 2));
+    assert_eq!(found.last_hours, Counts { pending: 1, running: 1, ..NONE });
+}
+
+async fn follow_ups(store: &dyn Store) {
+    let tenant = tenant();
+    let first = insert(store, task(&tenant)).await;
+    let running = change(store, &first, claimed(&first, at(1))).await;
+    let tasks = vec![task(&tenant), Task { lane: name("b"), ..task(&tenant) }];
+    let commit = Commit { tasks, ..Commit::change(running.version, completed(&running, at(2))) };
+    store::commit(store, commit).await.unwrap();
+    let found = counted(store, &tenant).await;
+    assert_eq!((found.now, found.changes), (Counts { completed: 1, pending: 2, ..NONE }, 5));
+}
+
+async fn places(store: &dyn Store) {
+    let tenant = tenant();
+    let at_place = |lane: &str, task_type: &str| Task { lane: name(lane), task_type: name(task_type), ..task(&tenant) };
+    complete(store, at_place("a", "x"), at(5)).await;
+    insert(store, at_place("a", "y")).await;
+    insert(store, at_place("b", "y")).await;
+    let found = counted(store, &tenant).await;
+    let (pending, done) = (Counts { pending: 1, ..NONE }, Counts { completed: 1, ..NONE });
+    assert_eq!(found.lanes, [(name("a"), Counts { pending: 1, ..done }), (name("b"), pending)].into());
+    assert_eq!(found.types, [(name("x"), done), (name("y"), Counts { pending: 2, ..NONE })].into());
+    assert_eq!((found.now, found.changes), (Counts { pending: 2, ..done }, 5));
 }
 
 async fn queues(store: &dyn Store) {
+    let (tenant, other) = (tenant(), tenant());
+    let before = store.stats(&Scope::All, now()).await.unwrap();
+    let elsewhere = |queue: &str| Task { queue: name(queue), ..task(&tenant) };
+    store.insert(vec![task(&tenant), elsewhere("z"), elsewhere("a"), elsewhere("z"), task(&other)]).await;
+    let project = insert(store, Task { project: name("atlas"), ..elsewhere("z") }).await;
+    let found = store.queues(&tenant, now()).await.unwrap();
+    let names: Vec<_> = found.iter().map(|q| (q.project.as_str(), q.queue.as_str(), q.stats.now.pending)).collect();
+    assert_eq!(names, [("atlas", "z", 1), ("default", "a", 1), ("default", "default", 1), ("default", "z", 2)]);
+    for QueueStats { project, queue, stats } in found {
+        let scope = Scope::Queue { tenant: tenant.clone(), project, queue };
+        assert_eq!(store.stats(&scope, now()).await.unwrap(), stats);
+    }
+    // Others may use the store.
+    let after = store.stats(&Scope::All, now()).await.unwrap();
+    assert!(after.now.pending >= before.now.pending + 6 && after.changes >= before.changes + 6, "{after:?}");
+    assert!(after.last_hours.pending >= before.last_hours.pending + 6, "{after:?}");
+    assert!(after.lanes.is_empty() && after.types.is_empty());
+    change(store, &project, claimed(&project, at(1))).await;
+    assert_eq!(store.queues(&tenant, now()).await.unwrap()[0].stats.now, Counts { running: 1, ..NONE });
+}
+
+async fn hours(store: &dyn Store) {
+    const HOUR: u64 = 3600;
     let tenant = tenant();
-    let before = store.stats(&Scope::All).await.unwrap();
-    let elsewhere = || Task { queue: name("other"), ..task(&tenant) };
-    store.insert(vec![task(&tenant), elsewhere(), elsewhere()]).await;
-    for (queue, open) in [(Name::default(), 1), (name("other"), 2)] {
-        if let Some(found) = count(store, &tenant, queue).await {
-            assert_eq!(found, Stats { open, ..Stats::default() });
-        }
-    }
-    if let (Some(before), Some(after)) = (before, store.stats(&Scope::All).await.unwrap()) {
-        assert_eq!(after, Stats { open: before.open + 3, ..before });
-    }
+    let expect = async |hour: u64, expected: Counts| {
+        let found = store.stats(&scope(&tenant, &Name::default()), at(hour * HOUR + 9)).await.unwrap();
+        assert_eq!((found.last_hours, found.since), (expected, at(hour * HOUR) - Duration::from_secs(HOUR)), "{hour}");
+    };
+    let first = insert(store, task(&tenant)).await;
+    let running = change(store, &first, claimed(&first, at(HOUR - 1))).await;
+    expect(0, Counts { pending: 1, running: 1, ..NONE }).await;
+    let ended = change(store, &running, failed(&running, at(HOUR))).await;
+    expect(1, Counts { pending: 1, running: 1, failed: 1, ..NONE }).await;
+    let redrive = Event::Redrive { note: None, by: "me".to_owned(), failed_at: None };
+    change(store, &ended, changed(&ended, redrive, at(2 * HOUR + 5))).await;
+    expect(2, Counts { pending: 1, failed: 1, ..NONE }).await;
+    expect(3, Counts { pending: 1, ..NONE }).await;
+    expect(4, NONE).await;
+}
+
+async fn newest(store: &dyn Store) {
+    let tenant = tenant();
+    let last = async || counted(store, &tenant).await.last_processed_at;
+    assert_eq!(last().await, None);
+    complete(store, task(&tenant), at(50)).await;
+    complete(store, Task { lane: name("b"), ..task(&tenant) }, at(40)).await;
+    assert_eq!(last().await, Some(at(50)));
+    let cancelled = insert(store, task(&tenant)).await;
+    change(store, &cancelled, changed(&cancelled, Event::Cancel { reason: "no".into(), by: "me".into() }, at(60)))
+        .await;
+    assert_eq!(last().await, Some(at(50)));
+    let running = insert(store, task(&tenant)).await;
+    let running = change(store, &running, claimed(&running, at(61))).await;
+    change(store, &running, failed(&running, at(70))).await;
+    assert_eq!(last().await, Some(at(70)));
 }

@@ -6,7 +6,7 @@ use shared::{
     lifecycle::Task,
     store::{
         self, Bucket, Commit, Due, DueItem, Expect, Part, Record, RecordKey, Related, Relation, RelationKind, Scope,
-        Store, TaskWrite,
+        Stats, Store, TaskWrite,
     },
 };
 
@@ -140,7 +140,8 @@ async fn counts(store: &dyn Store) {
     let running = change(store, &running, claimed(&running, at(1))).await;
     change(store, &running, completed(&running, at(2))).await;
     let scope = |tenant| Scope::Queue { tenant, project: Name::default(), queue: Name::default() };
-    if let Some(counts) = store.stats(&scope(tenant())).await.unwrap() {
-        assert_eq!(counts, store::Stats::default());
-    }
+    let theirs = tenant();
+    assert_eq!(store.stats(&scope(theirs.clone()), at(3)).await.unwrap(), Stats::at(at(3)));
+    assert_eq!(store.queues(&theirs, at(3)).await.unwrap(), []);
+    assert_eq!(store.oldest_due(&scope(theirs), at(3)).await.unwrap(), None);
 }

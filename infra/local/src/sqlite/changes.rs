@@ -8,7 +8,7 @@ use shared::{
     ids::TaskKey,
     lifecycle::{Status, Task, Transition},
     log::LogEntry,
-    store::{Bucket, Commit, Inserted, Part, Record, StoreError, TaskWrite},
+    store::{Commit, Inserted, Part, Record, StoreError, TaskWrite},
 };
 use uuid::Uuid;
 
@@ -162,7 +162,7 @@ impl<'c> Tables<'c> {
         if payload.len() > task_write::INLINE_BYTES {
             self.insert_payload.execute((self.db.last_insert_rowid(), payload))?;
         }
-        self.counts.add(queue_n, Bucket::of(task.status()), 1);
+        self.counts.note(queue_n, None, task);
         Ok(true)
     }
 
@@ -179,11 +179,7 @@ impl<'c> Tables<'c> {
             self.update_indexed.raw_bind_parameter(task_write::CHANGED + 3, stored.n)?;
             self.update_indexed.raw_execute()?;
         }
-        let (old, new) = (Bucket::of(stored.status), Bucket::of(task.status()));
-        if old != new {
-            self.counts.add(stored.queue_n, old, -1);
-            self.counts.add(stored.queue_n, new, 1);
-        }
+        self.counts.note(stored.queue_n, Some(stored.status), task);
         transition.log.as_ref().map_or(Ok(()), |entry| self.log(stored.n, entry))
     }
 

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, params};
 use shared::{
     ids::Name,
-    lifecycle::Task,
-    store::{Bucket, Scope, Stats},
+    lifecycle::{Status, Task},
+    store::Step,
 };
 
 /// The most queues whose numbers are remembered; beyond that they are looked up again.
@@ -16,8 +16,33 @@ const REMEMBERED_QUEUES: usize = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     numbers: HashMap<(Name, Name, Name), i64>,
-    changes: HashMap<i64, [i64; Bucket::ALL.len()]>,
+    /// By queue, lane and type.
+    changed: HashMap<(i64, Name, Name), Change>,
+    /// What entered, by hour and queue.
+    hours: HashMap<(i64, i64), ByStatus>,
 }
+
+/// In the order of [`Status::ALL`].
+type ByStatus = [i64; Status::ALL.len()];
+
+#[derive(Debug, Default)]
+struct Change {
+    by: ByStatus,
+    changes: i64,
+    last_processed_at: Option<i64>,
+}
+
+const ADD_COUNTS: &str = "INSERT INTO counters (queue_n, lane, task_type, pending, running, completed, failed,
+        cancelled, blocked, changes, last_processed_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+    ON CONFLICT DO UPDATE SET pending = pending + ?4, running = running + ?5, completed = completed + ?6,
+        failed = failed + ?7, cancelled = cancelled + ?8, blocked = blocked + ?9, changes = changes + ?10,
+        last_processed_at = max(coalesce(last_processed_at, ?11), coalesce(?11, last_processed_at))";
+
+const ADD_HOUR: &str = "INSERT INTO hours (hour, queue_n, pending, running, completed, failed, cancelled, blocked)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+    ON CONFLICT DO UPDATE SET pending = pending + ?3, running = running + ?4, completed = completed + ?5,
+        failed = failed + ?6, cancelled = cancelled + ?7, blocked = blocked + ?8";
 
 impl Counts {
     /// The number of the queue that `task` stands in; a queue nobody has used yet gets one.
@@ -39,23 +64,40 @@ impl Counts {
         Ok(n)
     }
 
-    /// Notes that `by` tasks more stand in `bucket`.
-    pub(super) fn add(&mut self, queue_n: i64, bucket: Bucket, by: i64) {
-        let changes = self.changes.entry(queue_n).or_default();
-        for (change, of) in changes.iter_mut().zip(Bucket::ALL) {
-            *change += if of == bucket { by } else { 0 };
+    /// Notes that a task of a queue whose status was `before` has become `task`.
+    pub(super) fn note(&mut self, queue_n: i64, before: Option<Status>, task: &Task) {
+        let Some(step) = Step::of(before, task) else { return };
+        let change = self.changed.entry((queue_n, task.lane.clone(), task.task_type.clone())).or_default();
+        add(&mut change.by, step.entered, 1);
+        if let Some(left) = step.left {
+            add(&mut change.by, left, -1);
         }
+        change.changes += 1;
+        change.last_processed_at = change.last_processed_at.max(step.processed_at.map(|at| at.as_millis()));
+        add(self.hours.entry((step.hour.as_millis(), queue_n)).or_default(), step.entered, 1);
     }
 
     /// Writes what was noted; the last act of a transaction.
     pub(super) fn write(&mut self, db: &Connection) -> rusqlite::Result<()> {
-        let changed = self.changes.drain().filter(|(_, by)| *by != [0; Bucket::ALL.len()]);
-        for (n, [open, completed, failed, cancelled, blocked]) in changed {
-            db.prepare_cached(
-                "UPDATE queues SET open = open + ?2, completed = completed + ?3, failed = failed + ?4,
-                 cancelled = cancelled + ?5, blocked = blocked + ?6 WHERE n = ?1",
-            )?
-            .execute([n, open, completed, failed, cancelled, blocked])?;
+        for ((queue_n, lane, task_type), Change { by, changes, last_processed_at }) in self.changed.drain() {
+            let [pending, running, completed, failed, cancelled, blocked] = by;
+            db.prepare_cached(ADD_COUNTS)?.execute(params![
+                queue_n,
+                lane.as_str(),
+                task_type.as_str(),
+                pending,
+                running,
+                completed,
+                failed,
+                cancelled,
+                blocked,
+                changes,
+                last_processed_at
+            ])?;
+        }
+        for ((hour, queue_n), [pending, running, completed, failed, cancelled, blocked]) in self.hours.drain() {
+            let row = [hour, queue_n, pending, running, completed, failed, cancelled, blocked];
+            db.prepare_cached(ADD_HOUR)?.execute(row)?;
         }
         Ok(())
     }
@@ -66,32 +108,8 @@ impl Counts {
     }
 }
 
-/// The counts of `scope`.
-pub(super) fn stats(db: &Connection, scope: &Scope) -> rusqlite::Result<Stats> {
-    match scope {
-        Scope::All => db
-            .prepare_cached("SELECT sum(open), sum(completed), sum(failed), sum(cancelled), sum(blocked) FROM queues")?
-            .query_row([], read),
-        Scope::Queue { tenant, project, queue } => {
-            let names = params![tenant.as_str(), project.as_str(), queue.as_str()];
-            let found = db
-                .prepare_cached(
-                    "SELECT open, completed, failed, cancelled, blocked FROM queues
-                     WHERE tenant = ?1 AND project = ?2 AND queue = ?3",
-                )?
-                .query_row(names, read)
-                .optional()?;
-            Ok(found.unwrap_or_default())
-        }
+fn add(to: &mut ByStatus, status: Status, by: i64) {
+    for (count, of) in to.iter_mut().zip(Status::ALL) {
+        *count += if of == status { by } else { 0 };
     }
-}
-
-/// Counts in the order of [`Bucket::ALL`]; a sum over nothing is null.
-fn read(row: &Row<'_>) -> rusqlite::Result<Stats> {
-    let mut stats = Stats::default();
-    for (column, bucket) in Bucket::ALL.into_iter().enumerate() {
-        let count: Option<i64> = row.get(column)?;
-        *stats.count_mut(bucket) = u64::try_from(count.unwrap_or(0)).unwrap_or(0);
-    }
-    Ok(stats)
 }

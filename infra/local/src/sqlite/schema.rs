@@ -8,7 +8,8 @@ use super::{OpenError, Settings, Synchronous};
 
 /// Each step from one schema to the next. The file's `user_version` is how many it has seen; never edit one that
 /// was released, add another.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_tables.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("migrations/0001_tables.sql"), include_str!("migrations/0002_counters.sql")];
 
 /// The schema this version reads and writes.
 pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;

@@ -4,15 +4,16 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use shared::{
     clock::Timestamp,
-    ids::TaskKey,
+    ids::{Name, TaskKey},
     lifecycle::Task,
     log::LogEntry,
     store::{
-        Commit, Due, Inserted, ListQuery, Page, Position, Record, RecordKey, Related, Scope, Stats, Store, StoreError,
+        Commit, Due, Inserted, ListQuery, Page, Position, QueueStats, Record, RecordKey, Related, Scope, Stats, Store,
+        StoreError,
     },
 };
 
-use super::{SqliteStore, changes, counts, list, queries, reader::failed, record_row, schema, upkeep};
+use super::{SqliteStore, changes, list, queries, reader::failed, record_row, schema, stats, upkeep};
 
 /// The same answer to each of `count` questions that were asked as one.
 fn each<T>(count: usize, answers: Result<Vec<Result<T, StoreError>>, StoreError>) -> Vec<Result<T, StoreError>> {
@@ -77,6 +78,12 @@ impl Store for SqliteStore {
         self.pages.read(move |db| queries::log(db, &key, after, limit)).await
     }
 
+    async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
+        let keys = keys.to_vec();
+        let records = move |db: &Connection| keys.iter().map(|key| record_row::get(db, key).map_err(failed)?).collect();
+        self.items.read(records).await
+    }
+
     async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
         let key = key.clone();
         self.items.read(move |db| record_row::get(db, &key).map_err(failed)?).await
@@ -92,9 +99,19 @@ impl Store for SqliteStore {
         self.pages.read(move |db| queries::records(db, &related, after.as_deref(), limit)).await
     }
 
-    async fn stats(&self, scope: &Scope) -> Result<Option<Stats>, StoreError> {
+    async fn stats(&self, scope: &Scope, now: Timestamp) -> Result<Stats, StoreError> {
         let scope = scope.clone();
-        self.pages.read(move |db| counts::stats(db, &scope).map(Some).map_err(failed)).await
+        self.pages.read(move |db| stats::stats(db, &scope, now)).await
+    }
+
+    async fn queues(&self, tenant: &Name, now: Timestamp) -> Result<Vec<QueueStats>, StoreError> {
+        let tenant = tenant.clone();
+        self.pages.read(move |db| stats::queues(db, &tenant, now)).await
+    }
+
+    async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let scope = scope.clone();
+        self.pages.read(move |db| stats::oldest_due(db, &scope, now)).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use rusqlite::params;
 use shared::{
     clock::Timestamp,
     lifecycle::{LOOK_AHEAD, Status},
-    store::{Bucket, Due, DueItem},
+    store::{Bucket, Due, DueItem, KEEP_HOURS},
 };
 
 use super::{changes::Tables, columns::int};
@@ -58,7 +58,7 @@ pub(super) fn recover(tables: &Tables<'_>, now: Timestamp) -> rusqlite::Result<u
 /// Removes at most `limit` tasks that ended before `ended_before` and owe nothing, and as many log rows older than
 /// `logged_before`.
 pub(super) fn prune(
-    tables: &mut Tables<'_>,
+    tables: &Tables<'_>,
     ended_before: Timestamp,
     logged_before: Timestamp,
     limit: usize,
@@ -68,18 +68,17 @@ pub(super) fn prune(
     let mut pruned = Pruned::default();
     for bucket in Bucket::ALL.into_iter().filter(|bucket| *bucket != Bucket::Open) {
         let left = limit - int(pruned.tasks as u64);
-        let found: Vec<(i64, i64)> = db
+        let found: Vec<i64> = db
             .prepare_cached(
-                "SELECT t.n, t.queue_n FROM queues q CROSS JOIN tasks t INDEXED BY tasks_ended ON t.queue_n = q.n
+                "SELECT t.n FROM queues q CROSS JOIN tasks t INDEXED BY tasks_ended ON t.queue_n = q.n
                  WHERE t.status = ?1 AND t.ended_at IS NOT NULL AND t.ended_at < ?2 AND t.wake_at IS NULL LIMIT ?3",
             )?
-            .query_map(params![bucket.as_str(), ended_before.as_millis(), left], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .query_map(params![bucket.as_str(), ended_before.as_millis(), left], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
-        for (n, queue_n) in found {
+        for n in found {
             db.prepare_cached("UPDATE action_log SET task_n = NULL WHERE task_n = ?1")?.execute([n])?;
             db.prepare_cached("DELETE FROM tasks WHERE n = ?1")?.execute([n])?;
             db.prepare_cached("DELETE FROM payloads WHERE task_n = ?1")?.execute([n])?;
-            tables.counts.add(queue_n, bucket, -1);
             pruned.tasks += 1;
         }
     }
@@ -93,12 +92,20 @@ pub(super) fn prune(
     Ok(pruned)
 }
 
-/// Removes at most `limit` records whose `expires_at` has come.
-pub(super) fn prune_records(tables: &Tables<'_>, now: Timestamp, limit: usize) -> rusqlite::Result<usize> {
-    tables
+/// Removes at most `limit` records whose `expires_at` has come, and as many counts of hours that nobody asks for.
+pub(super) fn prune_expired(tables: &Tables<'_>, now: Timestamp, limit: usize) -> rusqlite::Result<usize> {
+    let limit = int(limit as u64);
+    let records = tables
         .db
         .prepare_cached(
             "DELETE FROM records WHERE rowid IN (SELECT rowid FROM records WHERE expires_at <= ?1 LIMIT ?2)",
         )?
-        .execute(params![now.as_millis(), int(limit as u64)])
+        .execute(params![now.as_millis(), limit])?;
+    let hours = tables
+        .db
+        .prepare_cached(
+            "DELETE FROM hours WHERE (hour, queue_n) IN (SELECT hour, queue_n FROM hours WHERE hour < ?1 LIMIT ?2)",
+        )?
+        .execute(params![(now - KEEP_HOURS).as_millis(), limit])?;
+    Ok(records + hours)
 }

@@ -1,10 +1,7 @@
-//! Reads of the indexes: what is due, lists of tasks and records, counts. They may lag behind the table, so every
+//! Reads of the indexes: what is due, lists of tasks and records. They may lag behind the table, so every
 //! list reads the items themselves and drops what no longer stands where the index said.
 
-use aws_sdk_dynamodb::{
-    operation::query::builders::QueryFluentBuilder,
-    types::{AttributeValue, Select},
-};
+use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::AttributeValue};
 
 use super::{
     DynamoStore,
@@ -19,7 +16,7 @@ use crate::{
     ids::TaskKey,
     lifecycle::Task,
     log::LogEntry,
-    store::{Bucket, Due, ListQuery, Listing, Page, Position, Record, Related, Scope, Stats, StoreError},
+    store::{Due, ListQuery, Listing, Page, Position, Record, Related, StoreError},
 };
 
 impl DynamoStore {
@@ -169,34 +166,6 @@ impl DynamoStore {
         shown.sort_unstable_by_key(|(place, _)| *place);
         let next = places.last().map(|(at, _)| at.clone()).filter(|_| more);
         Ok(Page { items: shown.into_iter().map(|(_, record)| record).collect(), next })
-    }
-
-    pub(super) async fn count(&self, scope: &Scope) -> Result<Option<Stats>, StoreError> {
-        let Scope::Queue { tenant, project, queue } = scope else { return Ok(None) };
-        let list = |bucket| Listing::Queue { project: project.clone(), queue: queue.clone(), bucket };
-        let parts = Bucket::ALL.into_iter().flat_map(|bucket| {
-            keys::list_partitions(tenant, &list(bucket)).into_iter().map(move |part| self.count_part(bucket, part))
-        });
-        let mut stats = Stats::default();
-        for counted in concurrently(parts.collect()).await {
-            let (bucket, count) = counted?;
-            *stats.count_mut(bucket) += count;
-        }
-        Ok(Some(stats))
-    }
-
-    async fn count_part(&self, bucket: Bucket, part: String) -> Result<(Bucket, u64), StoreError> {
-        let query = self.index("listing", "l = :key").expression_attribute_values(":key", text(part));
-        let query = query.select(Select::Count);
-        let (mut count, mut from) = (0, None);
-        loop {
-            let page = query.clone().set_exclusive_start_key(from).send().await.map_err(read_failed)?;
-            count += u64::try_from(page.count).unwrap_or(0);
-            from = page.last_evaluated_key;
-            if from.is_none() {
-                return Ok((bucket, count));
-            }
-        }
     }
 
     /// A query of one partition of an index, in order, after a place.

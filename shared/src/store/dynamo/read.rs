@@ -1,6 +1,9 @@
 //! Reads of tasks: one with its payload in one request, many with as few as DynamoDB allows.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 
@@ -9,13 +12,13 @@ use super::{
     attributes::{Fields, Item, text},
     commit::corrupt,
     errors::{read_failed, unavailable},
-    keys, task_item,
+    keys, record_item, task_item,
 };
 use crate::{
     ids::TaskKey,
     json::Json,
     lifecycle::Task,
-    store::{StoreError, dynamo::concurrently},
+    store::{Record, RecordKey, StoreError, dynamo::concurrently},
 };
 
 /// What one `BatchGetItem` takes.
@@ -86,6 +89,20 @@ impl DynamoStore {
             None => Ok(whole),
             Some(((_, payload), task)) => Err(lost_payload(&task.key, &payload)),
         }
+    }
+
+    /// The records at these keys, in order. Strongly consistent.
+    pub(super) async fn read_records(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
+        // DynamoDB refuses a batch that names a key twice.
+        let distinct: BTreeSet<&RecordKey> = keys.iter().collect();
+        let found = self.batch_get(distinct.into_iter().map(keys::record).collect()).await?;
+        let mut records = HashMap::new();
+        for item in found {
+            let record = record_item::read(&item);
+            let record = record.map_err(|source| corrupt(format!("record {:?}", item.get("pk")), source))?;
+            records.insert(record.key.clone(), record);
+        }
+        Ok(keys.iter().map(|key| records.get(key).cloned()).collect())
     }
 
     /// The items with these keys, in no order; those that are not there are left out.

@@ -1,0 +1,45 @@
+-- How many tasks there are of each status, and how many entered each in an hour. Kept by the transactions that change
+-- tasks, and not by counting: what is removed for its age stays counted.
+
+CREATE TABLE counters (
+    queue_n           INTEGER NOT NULL, -- queues.n
+    lane              TEXT NOT NULL,
+    task_type         TEXT NOT NULL,
+    pending           INTEGER NOT NULL,
+    running           INTEGER NOT NULL,
+    completed         INTEGER NOT NULL,
+    failed            INTEGER NOT NULL,
+    cancelled         INTEGER NOT NULL,
+    blocked           INTEGER NOT NULL,
+    changes           INTEGER NOT NULL, -- of a status, inserts included; only rises
+    last_processed_at INTEGER,          -- completed or failed
+    PRIMARY KEY (queue_n, lane, task_type)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE hours (
+    hour      INTEGER NOT NULL,     -- its start, UTC
+    queue_n   INTEGER NOT NULL,     -- queues.n
+    pending   INTEGER NOT NULL,
+    running   INTEGER NOT NULL,
+    completed INTEGER NOT NULL,
+    failed    INTEGER NOT NULL,
+    cancelled INTEGER NOT NULL,
+    blocked   INTEGER NOT NULL,
+    PRIMARY KEY (hour, queue_n)
+) STRICT, WITHOUT ROWID;
+
+-- What a file of the first schema holds. Its earlier changes are unknown: each task counts as one.
+INSERT INTO counters
+SELECT queue_n, lane, task_type, sum(status = 'pending'), sum(status = 'running'), sum(status = 'completed'),
+    sum(status = 'failed'), sum(status = 'cancelled'), sum(status = 'blocked'), count(*),
+    max(CASE WHEN status IN ('completed', 'failed') THEN ended_at END)
+FROM tasks GROUP BY queue_n, lane, task_type;
+
+ALTER TABLE queues DROP COLUMN open;
+ALTER TABLE queues DROP COLUMN completed;
+ALTER TABLE queues DROP COLUMN failed;
+ALTER TABLE queues DROP COLUMN cancelled;
+ALTER TABLE queues DROP COLUMN blocked;
+
+-- How long work waits for a worker.
+CREATE INDEX tasks_waiting ON tasks (queue_n, run_at) WHERE run_at IS NOT NULL;
