@@ -21,3 +21,4 @@ mod sqs;
 mod stores;
 mod stories;
 mod template;
+mod watching;

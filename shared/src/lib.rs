@@ -21,6 +21,7 @@ pub mod outbox;
 pub mod poller;
 pub mod processor;
 pub mod queue;
+pub mod read_marks;
 pub mod redact;
 pub mod release;
 pub mod retry;

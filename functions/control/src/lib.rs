@@ -1,5 +1,6 @@
-//! Every write by a caller but enqueueing: cancel, retry, process now, reschedule, records.
+//! Every write by a caller but enqueueing: cancel, retry, process now, reschedule, read marks, records.
 
+mod read;
 mod records;
 mod tasks;
 
@@ -24,6 +25,7 @@ async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
         Route::RetryTask => tasks::retry(app, &request).await,
         Route::ProcessTask => tasks::process(app, &request).await,
         Route::RescheduleTask => tasks::reschedule(app, &request).await,
+        Route::ReadTask => read::task(app, &request).await,
         Route::PutRecord => records::put(app, &request).await,
         Route::PatchRecord => records::patch(app, &request).await,
         other => Err(ApiError::not_found(format!("{other:?} is not served here"))),

@@ -128,7 +128,7 @@ fn body_of(request: &Request) -> Doc {
     [("body".to_owned(), Json::new(&body).hash().into())].into_iter().collect()
 }
 
-async fn found(app: &App, request: &Request) -> Result<Task, ApiError> {
+pub(crate) async fn found(app: &App, request: &Request) -> Result<Task, ApiError> {
     let task = store::task(&*app.store, &request.task_key()?).await?;
     task.ok_or_else(|| ApiError::not_found("no such task"))
 }

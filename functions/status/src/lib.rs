@@ -1,5 +1,6 @@
 //! Every read: tasks, their log, lists, counts, records, events, task types, health.
 
+mod commander;
 mod health;
 mod lists;
 mod stats;
@@ -38,7 +39,9 @@ async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
         Route::ListTasks => lists::tasks(app, &request).await,
         Route::ListRecords => lists::records(app, &request).await,
         Route::ListEvents => lists::events(app, &request).await,
+        Route::ListQueues => stats::queues(app, &request).await,
         Route::QueueStats => stats::queue(app, &request).await,
+        Route::Commander => commander::answer(app, &request).await,
         Route::GetRecord => record(app, &request).await,
         Route::GetHealth => health::answer(app).await,
         Route::ListTaskTypes => Ok(Answer::json(200, &Listed::new(task_types(), None))),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures::try_join;
 use serde::Serialize;
 use shared::{
-    api::{Answer, ApiError, Request},
+    api::{Answer, ApiError, Listed, Request, limit},
     app::App,
     clock::Timestamp,
     ids::Name,
@@ -102,4 +102,23 @@ pub(crate) async fn now(app: &App, tenant: &Name, project: Name, queue: Name) ->
     let now = app.clock.now();
     let (stats, oldest_due_at) = try_join!(app.store.stats(&scope, now), app.store.oldest_due(&scope, now))?;
     Ok(QueueNow { queue: QueueView::of(project, queue, stats, now), oldest_due_at })
+}
+
+/// `GET /v1/queues`: every queue that ever had a task of the tenant's, by project and queue.
+pub(crate) async fn queues(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    request.only_query(&["cursor", "limit"])?;
+    let limit = limit(request)?;
+    let now = app.clock.now();
+    let mut queues = app.store.queues(&request.caller.tenant, now).await?;
+    if let Some(cursor) = request.query.get("cursor") {
+        let names = cursor.split_once('/').and_then(|(p, q)| Some((Name::new(p).ok()?, Name::new(q).ok()?)));
+        let (project, queue) =
+            names.ok_or_else(|| ApiError::invalid("cursor", "this cursor is not one of this list"))?;
+        queues.retain(|q| (&q.project, &q.queue) > (&project, &queue));
+    }
+    let more = queues.len() > limit;
+    queues.truncate(limit);
+    let cursor = queues.last().filter(|_| more).map(|q| format!("{}/{}", q.project, q.queue));
+    let items = queues.into_iter().map(|q| QueueView::of(q.project, q.queue, q.stats, now)).collect();
+    Ok(Answer::json(200, &Listed::new(items, cursor)))
 }

@@ -2,6 +2,7 @@
 
 mod batch;
 mod child;
+mod commander;
 mod deferred;
 mod http;
 mod report;
@@ -80,6 +81,7 @@ async fn measure(options: &Options) -> anyhow::Result<Report> {
     full.run(options.ended.into(), "filling the file with ended tasks").await?;
     let on_full = full.run(tasks, "batches of 100, that file").await?;
     full.check(tasks + u64::from(options.ended))?;
+    report.commander_ms_with_million = Some(commander::measure(full.app()).await?);
     full.stop().await;
     report.million_ended_ratio = Some(on_full.tasks_per_s / on_empty.tasks_per_s);
 

@@ -9,7 +9,9 @@ pub enum Route {
     GetTask,
     GetTaskLog,
     ListTasks,
+    ListQueues,
     QueueStats,
+    Commander,
     GetHealth,
     ListTaskTypes,
     GetRecord,
@@ -19,6 +21,7 @@ pub enum Route {
     RetryTask,
     ProcessTask,
     RescheduleTask,
+    ReadTask,
     PutRecord,
     PatchRecord,
 }
@@ -54,13 +57,15 @@ const fn on(function: Function, method: &'static str, path: &'static str, route:
 }
 
 /// Every route.
-pub const ROUTES: [RouteInfo; 17] = [
+pub const ROUTES: [RouteInfo; 20] = [
     on(Function::Enqueue, "POST", "/v1/tasks", Route::EnqueueTask),
     on(Function::Enqueue, "POST", "/v1/tasks/batch", Route::EnqueueBatch),
     on(Function::Status, "GET", "/v1/tasks", Route::ListTasks),
     on(Function::Status, "GET", "/v1/tasks/{id}", Route::GetTask),
     on(Function::Status, "GET", "/v1/tasks/{id}/log", Route::GetTaskLog),
+    on(Function::Status, "GET", "/v1/queues", Route::ListQueues),
     on(Function::Status, "GET", "/v1/queues/{queue}/stats", Route::QueueStats),
+    on(Function::Status, "GET", "/v1/commander", Route::Commander),
     on(Function::Status, "GET", "/v1/health", Route::GetHealth),
     on(Function::Status, "GET", "/v1/task-types", Route::ListTaskTypes),
     on(Function::Status, "GET", "/v1/records/{kind}", Route::ListRecords),
@@ -71,6 +76,7 @@ pub const ROUTES: [RouteInfo; 17] = [
     on(Function::Control, "POST", "/v1/tasks/{id}/retry", Route::RetryTask),
     on(Function::Control, "POST", "/v1/tasks/{id}/process", Route::ProcessTask),
     on(Function::Control, "POST", "/v1/tasks/{id}/reschedule", Route::RescheduleTask),
+    on(Function::Control, "POST", "/v1/tasks/{id}/read", Route::ReadTask),
     on(Function::Control, "PUT", "/v1/records/{kind}/{id}", Route::PutRecord),
     on(Function::Control, "PATCH", "/v1/records/{kind}/{id}", Route::PatchRecord),
 ];

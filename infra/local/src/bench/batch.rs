@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 use rusqlite::{Connection, OpenFlags};
 use shared::{
     api::{ROUTES, Route},
+    app::App,
     store::Scope,
 };
 
@@ -71,6 +72,10 @@ impl Bench {
         let tasks = i64::try_from(tasks)?;
         ensure!((all, completed, rows) == (tasks, tasks, tasks), "{all} tasks, {completed} completed, {rows} log rows");
         Ok(())
+    }
+
+    pub(super) fn app(&self) -> &App {
+        &self.runner.app
     }
 
     pub(super) async fn stop(self) {

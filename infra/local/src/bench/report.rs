@@ -21,6 +21,8 @@ pub(super) struct Report {
     pub rss_100k_waiting_mb: Option<f64>,
     /// Batch speed with a million ended tasks in the file, over that on an empty file.
     pub million_ended_ratio: Option<f64>,
+    /// The slowest of 100 commander snapshots with those in the file.
+    pub commander_ms_with_million: Option<f64>,
     /// How long after its time a deferred task began, at most.
     pub deferred_max_late_ms: Option<f64>,
     /// How many deferred tasks began before their time.
@@ -41,6 +43,7 @@ impl fmt::Display for Report {
             ("memory, idle", self.rss_idle_mb, "MB", 1),
             ("memory, 100,000 tasks waiting", self.rss_100k_waiting_mb, "MB", 1),
             ("speed with 1,000,000 ended tasks", self.million_ended_ratio, "of empty", 2),
+            ("commander, 1,000,000 tasks, slowest", self.commander_ms_with_million, "ms", 1),
             ("deferred tasks, latest start", self.deferred_max_late_ms, "ms late", 0),
             ("deferred tasks started early", early, "", 0),
             ("processor time over HTTP", self.cpu_us_per_task, "µs/task", 0),
