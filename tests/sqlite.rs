@@ -1,5 +1,6 @@
 //! What only the SQLite store has: a file that outlives the process, and its upkeep.
 
+mod counters;
 mod file;
 mod groups;
 mod prune;

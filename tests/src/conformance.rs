@@ -9,6 +9,7 @@ pub mod fixtures;
 mod inserts;
 mod lists;
 mod logs;
+mod moving;
 mod oldest;
 mod pages;
 mod patches;
@@ -35,7 +36,7 @@ pub struct Case {
 
 /// Every case but those of [`counts`].
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    let all: [&[Case]; 15] = [
+    let all: [&[Case]; 16] = [
         inserts::CASES,
         round_trips::CASES,
         changes::CASES,
@@ -48,6 +49,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         due::CASES,
         lists::CASES,
         pages::CASES,
+        moving::CASES,
         logs::CASES,
         tenants::CASES,
         oldest::CASES,

@@ -31,7 +31,7 @@ pub(super) struct Tables<'c> {
     log: Statement<'c>,
 }
 
-const FIND: &str = "SELECT n, queue_n, version, status, worker, executions, wake_at, ended_at
+const FIND: &str = "SELECT n, queue_n, version, status, worker, executions, wake_at, ended_at, run_at
     FROM tasks WHERE id = ?1 AND tenant = ?2";
 
 /// What a commit must know of a stored task.
@@ -44,6 +44,7 @@ struct Stored {
     executions: u32,
     wake_at: Option<i64>,
     ended_at: Option<i64>,
+    run_at: Option<i64>,
 }
 
 /// What a commit found where it is to write.
@@ -179,7 +180,7 @@ impl<'c> Tables<'c> {
             self.update_indexed.raw_bind_parameter(task_write::CHANGED + 3, stored.n)?;
             self.update_indexed.raw_execute()?;
         }
-        self.counts.note(stored.queue_n, Some(stored.status), task);
+        self.counts.note(stored.queue_n, Some((stored.status, stored.run_at)), task);
         transition.log.as_ref().map_or(Ok(()), |entry| self.log(stored.n, entry))
     }
 
@@ -207,6 +208,7 @@ fn stored(row: &Row<'_>) -> anyhow::Result<Stored> {
         executions: row.get(5)?,
         wake_at: row.get(6)?,
         ended_at: row.get(7)?,
+        run_at: row.get(8)?,
     })
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Counts {
     changed: HashMap<(i64, Name, Name), Change>,
     /// What entered, by hour and queue.
     hours: HashMap<(i64, i64), ByStatus>,
+    /// How many more pending tasks of a queue have this `run_at`.
+    waiting: HashMap<(i64, i64), i64>,
 }
 
 /// In the order of [`Status::ALL`].
@@ -44,6 +46,12 @@ const ADD_HOUR: &str = "INSERT INTO hours (hour, queue_n, pending, running, comp
     ON CONFLICT DO UPDATE SET pending = pending + ?3, running = running + ?4, completed = completed + ?5,
         failed = failed + ?6, cancelled = cancelled + ?7, blocked = blocked + ?8";
 
+const ADD_WAIT: &str = "INSERT INTO waiting (queue_n, run_at, tasks) VALUES (?1, ?2, ?3)
+    ON CONFLICT DO UPDATE SET tasks = tasks + ?3";
+
+/// Ends the wait of the last `?3` tasks of a `run_at`.
+const END_WAIT: &str = "DELETE FROM waiting WHERE queue_n = ?1 AND run_at = ?2 AND tasks = ?3";
+
 impl Counts {
     /// The number of the queue that `task` stands in; a queue nobody has used yet gets one.
     pub(super) fn queue_of(&mut self, db: &Connection, task: &Task) -> rusqlite::Result<i64> {
@@ -64,9 +72,11 @@ impl Counts {
         Ok(n)
     }
 
-    /// Notes that a task of a queue whose status was `before` has become `task`.
-    pub(super) fn note(&mut self, queue_n: i64, before: Option<Status>, task: &Task) {
-        let Some(step) = Step::of(before, task) else { return };
+    /// Notes that a task of a queue, whose status and `run_at` were as `before` says, has become `task`.
+    pub(super) fn note(&mut self, queue_n: i64, before: Option<(Status, Option<i64>)>, task: &Task) {
+        let (status, run_at) = before.map_or((None, None), |(status, run_at)| (Some(status), run_at));
+        self.waits(queue_n, run_at, task.run_at().map(|at| at.as_millis()));
+        let Some(step) = Step::of(status, task) else { return };
         let change = self.changed.entry((queue_n, task.lane.clone(), task.task_type.clone())).or_default();
         add(&mut change.by, step.entered, 1);
         if let Some(left) = step.left {
@@ -75,6 +85,18 @@ impl Counts {
         change.changes += 1;
         change.last_processed_at = change.last_processed_at.max(step.processed_at.map(|at| at.as_millis()));
         add(self.hours.entry((step.hour.as_millis(), queue_n)).or_default(), step.entered, 1);
+    }
+
+    fn waits(&mut self, queue_n: i64, before: Option<i64>, after: Option<i64>) {
+        if before == after {
+            return;
+        }
+        if let Some(run_at) = before {
+            *self.waiting.entry((queue_n, run_at)).or_default() -= 1;
+        }
+        if let Some(run_at) = after {
+            *self.waiting.entry((queue_n, run_at)).or_default() += 1;
+        }
     }
 
     /// Writes what was noted; the last act of a transaction.
@@ -98,6 +120,12 @@ impl Counts {
         for ((hour, queue_n), [pending, running, completed, failed, cancelled, blocked]) in self.hours.drain() {
             let row = [hour, queue_n, pending, running, completed, failed, cancelled, blocked];
             db.prepare_cached(ADD_HOUR)?.execute(row)?;
+        }
+        for ((queue_n, run_at), by) in self.waiting.drain().filter(|(_, by)| *by != 0) {
+            let all = by < 0 && db.prepare_cached(END_WAIT)?.execute([queue_n, run_at, -by])? > 0;
+            if !all {
+                db.prepare_cached(ADD_WAIT)?.execute([queue_n, run_at, by])?;
+            }
         }
         Ok(())
     }

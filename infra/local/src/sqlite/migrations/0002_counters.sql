@@ -28,6 +28,15 @@ CREATE TABLE hours (
     PRIMARY KEY (hour, queue_n)
 ) STRICT, WITHOUT ROWID;
 
+-- How many pending tasks have this run_at: an index on tasks that is written once for many of them, since what arrives
+-- together runs together. It tells how long work waits for a worker.
+CREATE TABLE waiting (
+    queue_n INTEGER NOT NULL,       -- queues.n
+    run_at  INTEGER NOT NULL,
+    tasks   INTEGER NOT NULL,       -- never 0
+    PRIMARY KEY (queue_n, run_at)
+) STRICT, WITHOUT ROWID;
+
 -- What a file of the first schema holds. Its earlier changes are unknown: each task counts as one.
 INSERT INTO counters
 SELECT queue_n, lane, task_type, sum(status = 'pending'), sum(status = 'running'), sum(status = 'completed'),
@@ -35,11 +44,11 @@ SELECT queue_n, lane, task_type, sum(status = 'pending'), sum(status = 'running'
     max(CASE WHEN status IN ('completed', 'failed') THEN ended_at END)
 FROM tasks GROUP BY queue_n, lane, task_type;
 
+INSERT INTO waiting
+SELECT queue_n, run_at, count(*) FROM tasks WHERE ended_at IS NULL AND run_at IS NOT NULL GROUP BY queue_n, run_at;
+
 ALTER TABLE queues DROP COLUMN open;
 ALTER TABLE queues DROP COLUMN completed;
 ALTER TABLE queues DROP COLUMN failed;
 ALTER TABLE queues DROP COLUMN cancelled;
 ALTER TABLE queues DROP COLUMN blocked;
-
--- How long work waits for a worker.
-CREATE INDEX tasks_waiting ON tasks (queue_n, run_at) WHERE run_at IS NOT NULL;

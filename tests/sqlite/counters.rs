@@ -1,0 +1,105 @@
+//! The tables of counts: made from what a file holds, cut back, and never left behind.
+
+use errand::sqlite::{Settings, SqliteStore};
+use integration_tests::conformance::fixtures::{
+    accepted, at, change, changed, claimed, complete, failed, insert, name, new, now, task, tenant,
+};
+use shared::{
+    ids::Name,
+    lifecycle::{Event, NewTask, Task},
+    store::{Counts, KEEP_HOURS, QueueStats, Scope, Stats, Store},
+};
+
+use super::Fixture;
+
+/// A life of every sort, the tasks of it in two queues.
+async fn fill(store: &SqliteStore, tenant: &Name) {
+    for s in [10, 20] {
+        complete(store, task(tenant), at(s)).await;
+    }
+    let lane = Task { lane: name("b"), ..task(tenant) };
+    let running = insert(store, lane).await;
+    let running = change(store, &running, claimed(&running, at(1))).await;
+    change(store, &running, failed(&running, at(30))).await;
+    let cancelled = insert(store, task(tenant)).await;
+    let cancel = Event::Cancel { reason: "no".to_owned(), by: "me".to_owned() };
+    change(store, &cancelled, changed(&cancelled, cancel, at(40))).await;
+    for s in [7, 7, 90] {
+        insert(store, accepted(NewTask { queue: name("later"), scheduled_for: at(s), ..new(tenant) })).await;
+    }
+    let running = insert(store, task(tenant)).await;
+    change(store, &running, claimed(&running, at(1))).await;
+}
+
+#[tokio::test]
+async fn what_a_file_of_the_first_schema_holds_is_counted_when_it_is_opened() {
+    let fixture = Fixture::new();
+    let tenant = tenant();
+    fill(&fixture.store, &tenant).await;
+    let counted = fixture.store.queues(&tenant, at(50)).await.unwrap();
+    let oldest = fixture.store.oldest_due(&Scope::All, at(50)).await.unwrap();
+    let Fixture { store, dir } = fixture;
+    drop(store);
+
+    let old = dir.path().join("old.db");
+    let db = rusqlite::Connection::open(&old).unwrap();
+    db.execute_batch(include_str!("../../infra/local/src/sqlite/migrations/0001_tables.sql")).unwrap();
+    db.execute("ATTACH ?1 AS new", [dir.path().join("errand.db").to_str().unwrap()]).unwrap();
+    let copy =
+        "INSERT INTO queues (n, tenant, project, queue, open) SELECT n, tenant, project, queue, 1 FROM new.queues;
+        INSERT INTO tasks SELECT * FROM new.tasks; PRAGMA user_version = 1";
+    db.execute_batch(copy).unwrap();
+    drop(db);
+
+    let store = SqliteStore::open(&old, Settings::default()).unwrap();
+    let migrated = store.queues(&tenant, at(50)).await.unwrap();
+    // A file has no memory of when what happened, nor of how often.
+    let tasks = [5, 3];
+    let expected = counted.into_iter().zip(tasks).map(|(queue, changes)| {
+        let stats = Stats { changes, last_hours: Counts::default(), ..queue.stats };
+        QueueStats { stats, ..queue }
+    });
+    assert_eq!(migrated, expected.collect::<Vec<_>>());
+    assert_eq!((store.oldest_due(&Scope::All, at(50)).await.unwrap(), oldest), (Some(at(7)), Some(at(7))));
+
+    // And it goes on from there.
+    complete(&store, task(&tenant), at(60)).await;
+    let stats = store.queues(&tenant, at(60)).await.unwrap().remove(0).stats;
+    assert_eq!((stats.now.completed, stats.changes, stats.last_hours.completed), (3, 8, 1));
+}
+
+#[tokio::test]
+async fn a_task_that_waits_no_more_leaves_nothing_behind() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let tenant = tenant();
+    let waiting = async || fixture.number("SELECT coalesce(sum(tasks), 0) FROM waiting");
+    let mut tasks = Vec::new();
+    for s in [5, 5, 9] {
+        tasks.push(insert(store, accepted(NewTask { scheduled_for: at(s), ..new(&tenant) })).await);
+    }
+    assert_eq!((waiting().await, fixture.number("SELECT count(*) FROM waiting")), (3, 2));
+    let later = Event::Reschedule { run_at: at(9), by: "me".to_owned(), if_due: false };
+    tasks[0] = change(store, &tasks[0], changed(&tasks[0], later, at(1))).await;
+    assert_eq!((waiting().await, fixture.number("SELECT max(tasks) FROM waiting")), (3, 2));
+    for task in tasks {
+        let running = change(store, &task, claimed(&task, at(20))).await;
+        change(store, &running, failed(&running, at(21))).await;
+    }
+    assert_eq!(fixture.number("SELECT count(*) FROM waiting"), 0);
+}
+
+#[tokio::test]
+async fn counts_of_hours_go_after_two_days_and_those_of_tasks_never() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let tenant = tenant();
+    complete(store, task(&tenant), at(3600)).await;
+    let hours = || fixture.number("SELECT count(*) FROM hours");
+    assert_eq!(hours(), 2);
+    let prune = async |at| store.prune_expired(at, 9).await.unwrap();
+    assert_eq!((prune(now() + KEEP_HOURS).await, hours()), (0, 2));
+    assert_eq!((prune(at(1) + KEEP_HOURS).await, hours()), (1, 1));
+    assert_eq!((prune(at(9000) + KEEP_HOURS).await, hours()), (1, 0));
+    assert_eq!(store.stats(&Scope::All, at(0)).await.unwrap().now.completed, 1);
+}
