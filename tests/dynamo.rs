@@ -118,6 +118,7 @@ fn new_task(payload_bytes: usize) -> NewTask {
         user_id: Some(Id::from(fresh())),
         context_id: Some(Id::from(fresh())),
         context_type: Some(name("context")),
+        request_id: Some(fresh().to_string()),
         ..NewTask::of_type(key, name("type"), payload, name("principal").to_string(), at(0))
     }
 }

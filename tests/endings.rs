@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use integration_tests::world::World;
+use integration_tests::{events::REQUEST_ID, world::World};
 use serde_json::{Value, json};
 use shared::{
     lifecycle::{Priority, Status},
@@ -69,4 +69,15 @@ async fn a_follow_up_is_told_of_at_once() {
     world.scripted(&json!({"then": {"mark": "then"}})).await;
     world.deliver_all().await;
     assert_eq!(world.marks("then").await, 1, "without a poll");
+}
+
+#[tokio::test]
+async fn what_comes_of_a_request_names_it() {
+    let world = World::new();
+    world.scripted(&json!({"publish": "first", "then": {"publish": "second"}})).await;
+    world.drain().await;
+    let (tasks, events) = (world.tasks().await, world.events().await);
+    assert_eq!((tasks.len(), events.len()), (2, 2));
+    assert!(tasks.iter().all(|task| task.request_id.as_deref() == Some(REQUEST_ID)), "{tasks:#?}");
+    assert!(events.iter().all(|event| event["request_id"] == REQUEST_ID), "{events:#?}");
 }

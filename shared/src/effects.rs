@@ -51,6 +51,8 @@ pub struct Event {
     pub subject: String,
     /// What else there is to say.
     pub data: Value,
+    /// The request that the publishing task came of.
+    pub request_id: Option<String>,
 }
 
 impl Effect {

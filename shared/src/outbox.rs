@@ -61,7 +61,7 @@ pub struct Published {
     pub id: Id,
     /// Whose it is.
     pub tenant: Name,
-    /// The rest: `type`, `time`, `subject`, `data`.
+    /// The rest: `type`, `time`, `subject`, `data`, and `request_id` if the task came of a request that has one.
     #[serde(flatten)]
     pub doc: Doc,
 }
@@ -90,11 +90,12 @@ fn published_by(tenant: &Name, newest_first: bool) -> Related {
 
 /// The fields of an event's record.
 pub(crate) fn doc(event: Event) -> Doc {
-    let Event { event_type, time, subject, data, .. } = event;
-    match json!({"type": event_type, "time": time, "subject": subject, "data": data}) {
-        Value::Object(doc) => doc,
-        _ => Doc::new(),
-    }
+    let Event { event_type, time, subject, data, request_id, .. } = event;
+    let Value::Object(mut doc) = json!({"type": event_type, "time": time, "subject": subject, "data": data}) else {
+        return Doc::new();
+    };
+    doc.extend(request_id.map(|id| ("request_id".to_owned(), id.into())));
+    doc
 }
 
 /// Delivers `tenant`'s due events in order and notes each; stops at `until`, or at the first that cannot be delivered.

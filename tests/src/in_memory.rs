@@ -13,10 +13,13 @@ use shared::{
 };
 use uuid::Uuid;
 
+use crate::events::REQUEST_ID;
+
 /// Asks `app` over HTTP: status and answer.
 pub async fn request(app: &App, route: &str, id: Option<Uuid>, body: &Value, key: Option<&str>) -> (u16, Value) {
     let mut event = ApiGatewayV2httpRequest::default();
     event.route_key = Some(route.to_owned());
+    event.request_context.request_id = Some(REQUEST_ID.to_owned());
     event.path_parameters = id.into_iter().map(|id| ("id".to_owned(), id.to_string())).collect();
     event.headers = key
         .into_iter()

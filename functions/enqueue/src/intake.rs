@@ -54,7 +54,8 @@ fn read(message: &SqsMessage) -> Result<(Caller, TaskRequest), ApiError> {
     let principal = message.attributes.get("SenderId").cloned().unwrap_or_else(|| "intake".to_owned());
     let mut task: TaskRequest = read_strict(message.body.as_deref().unwrap_or_default())?;
     task.idempotency_key = task.idempotency_key.or(message.message_id.as_ref().map(|id| format!("sqs:{id}")));
-    Ok((Caller { tenant: tenant.unwrap_or_default(), principal }, task))
+    let request_id = message.message_id.clone().unwrap_or_default();
+    Ok((Caller { tenant: tenant.unwrap_or_default(), principal, request_id }, task))
 }
 
 fn explain(error: &ApiError) -> String {

@@ -13,6 +13,7 @@ use shared::{
     api::{Answer, ApiError, Caller, Request, RouteInfo},
     ids::Name,
 };
+use tracing::{Instrument, info_span};
 
 /// The header by which a trusted service (IAM, or the one machine itself) says for whom it asks.
 pub const TENANT_HEADER: &str = "x-errand-tenant";
@@ -31,7 +32,6 @@ pub fn request(mut event: ApiGatewayV2httpRequest) -> Result<Request, ApiError> 
         caller: caller(&event)?,
         idempotency_key: header("idempotency-key")?,
         if_match: header(header::IF_MATCH.as_str())?.map(|etag| etag.trim_matches('"').to_owned()),
-        request_id: event.request_context.request_id.clone().unwrap_or_default(),
         query: query(&event),
         path: event.path_parameters.into_iter().collect(),
         body,
@@ -45,7 +45,7 @@ where
 {
     let request_id = event.request_context.request_id.clone().unwrap_or_default();
     let answered = match request(event) {
-        Ok(request) => answer(request).await,
+        Ok(request) => answer(request).instrument(info_span!("request", request_id)).await,
         Err(error) => Err(error),
     };
     response(answered, &request_id)
@@ -69,6 +69,7 @@ fn query(event: &ApiGatewayV2httpRequest) -> BTreeMap<String, String> {
 }
 
 fn caller(event: &ApiGatewayV2httpRequest) -> Result<Caller, ApiError> {
+    let request_id = event.request_context.request_id.clone().unwrap_or_default();
     let authorizer = event.request_context.authorizer.as_ref();
     if let Some(jwt) = authorizer.and_then(|authorizer| authorizer.jwt.as_ref()) {
         let claim = jwt.claims.get(TENANT_CLAIM).map_or("", String::as_str);
@@ -76,12 +77,13 @@ fn caller(event: &ApiGatewayV2httpRequest) -> Result<Caller, ApiError> {
             ApiError::forbidden(format!("the token's claim `{TENANT_CLAIM}` is no tenant: {error}"))
         })?;
         let principal = jwt.claims.get("sub").cloned().unwrap_or_default();
-        return Ok(Caller { tenant, principal });
+        return Ok(Caller { tenant, principal, request_id });
     }
     let tenant = event.headers.get(TENANT_HEADER).map(|value| value.to_str().unwrap_or_default());
     let tenant = tenant.map(Name::new).transpose().map_err(|error| ApiError::name(TENANT_HEADER, error))?;
     let iam = authorizer.and_then(|authorizer| authorizer.iam.as_ref()).and_then(|iam| iam.user_arn.clone());
-    Ok(Caller { tenant: tenant.unwrap_or_default(), principal: iam.unwrap_or_else(|| "local".to_owned()) })
+    let principal = iam.unwrap_or_else(|| "local".to_owned());
+    Ok(Caller { tenant: tenant.unwrap_or_default(), principal, request_id })
 }
 
 /// A header that is there and not text is not taken for none: a key or version would silently guard nothing.

@@ -19,6 +19,8 @@ pub struct Caller {
     pub tenant: Name,
     /// The authenticated principal.
     pub principal: String,
+    /// The id of their request, for log lines and answers; empty if it has none.
+    pub request_id: String,
 }
 
 /// A request.
@@ -38,8 +40,6 @@ pub struct Request {
     pub if_match: Option<String>,
     /// The body as text.
     pub body: String,
-    /// The request's own id.
-    pub request_id: String,
 }
 
 /// An answer: status and JSON text.

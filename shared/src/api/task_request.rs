@@ -105,6 +105,7 @@ impl TaskRequest {
             idempotency_key: self.idempotency_key,
             expires_at: self.expires_at,
             created_by: caller.principal.clone(),
+            request_id: Some(caller.request_id.clone()).filter(|id| !id.is_empty()),
         })
     }
 

@@ -54,6 +54,8 @@ pub struct TaskView<'t> {
     pub expires_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub created_by: &'t str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<&'t str>,
     pub updated_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_attempted_at: Option<Timestamp>,
@@ -117,6 +119,7 @@ impl<'t> From<&'t Task> for TaskView<'t> {
             expires_at: task.expires_at,
             created_at: task.created_at,
             created_by: &task.created_by,
+            request_id: task.request_id.as_deref(),
             updated_at: task.updated_at,
             last_attempted_at: task.last_attempted_at,
             ended_at: task.ended_at,

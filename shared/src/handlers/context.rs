@@ -165,11 +165,12 @@ impl<'a> TaskContext<'a> {
     pub fn event(&self, event_type: &str, subject: &Id, data: Value) -> Event {
         let parts = [&*self.task.key.id.to_string(), &*self.task.executions.to_string(), event_type, subject.as_str()];
         let (event_type, subject) = (event_type.to_owned(), subject.to_string());
-        Event { id: ids::derived(&parts), event_type, time: self.now(), subject, data }
+        let request_id = self.task.request_id.clone();
+        Event { id: ids::derived(&parts), event_type, time: self.now(), subject, data, request_id }
     }
 
-    /// A follow-up of this task: of its tenant, project, queue, lane, user and principal, due after `wait`, with
-    /// an id that this execution always gives it.
+    /// A follow-up of this task: of its tenant, project, queue, lane, user, principal and request, due after `wait`,
+    /// with an id that this execution always gives it.
     pub fn follow_up(&self, input: &TaskInput, wait: Duration) -> Result<NewTask, Failure> {
         self.follow_up_about(self.task.user_id.as_ref(), input, wait)
     }
@@ -194,6 +195,7 @@ impl<'a> TaskContext<'a> {
             max_retries: self.app.settings.max_retries,
             timeout_s: input.handler().settings().timeout_s,
             scheduled_for: now + wait,
+            request_id: task.request_id.clone(),
             ..NewTask::of_type(key, task_type, payload, task.created_by.clone(), now)
         })
     }

@@ -31,6 +31,7 @@ pub struct NewTask {
     pub scheduled_for: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub created_by: String,
+    pub request_id: Option<String>,
 }
 
 impl NewTask {
@@ -55,6 +56,7 @@ impl NewTask {
             scheduled_for: now,
             expires_at: None,
             created_by,
+            request_id: None,
         }
     }
 }
@@ -112,6 +114,7 @@ impl Task {
             scheduled_for: new.scheduled_for,
             expires_at: new.expires_at,
             created_by: new.created_by,
+            request_id: new.request_id,
         }
     }
 }

@@ -108,6 +108,9 @@ pub struct Task {
     pub created_at: Timestamp,
     /// The authenticated principal that made it; follow-ups inherit it.
     pub created_by: String,
+    /// The request that made it, as log lines name it: API Gateway's or Lambda's id of it, or the message's on the
+    /// intake queue. Follow-ups inherit it.
+    pub request_id: Option<String>,
     /// When it last changed.
     pub updated_at: Timestamp,
     /// When its newest execution began.

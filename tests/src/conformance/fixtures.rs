@@ -73,6 +73,7 @@ pub fn full(tenant: &Name) -> Task {
         scheduled_for: at(5),
         expires_at: Some(at(7200)),
         created_by: "dienst:größe".to_owned(),
+        request_id: Some("JKJaXmPLvHcESHA=".to_owned()),
         ..new(tenant)
     };
     with_history(accepted(new))

@@ -8,8 +8,11 @@ use super::{OpenError, Settings, Synchronous};
 
 /// Each step from one schema to the next. The file's `user_version` is how many it has seen; never edit one that
 /// was released, add another.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_tables.sql"), include_str!("migrations/0002_counters.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_tables.sql"),
+    include_str!("migrations/0002_counters.sql"),
+    include_str!("migrations/0003_request_id.sql"),
+];
 
 /// The schema this version reads and writes.
 pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;

@@ -66,6 +66,7 @@ fn columns(row: &Row<'_>) -> anyhow::Result<Task> {
         timeout_s: c.get()?,
         scheduled_for: present(c.at())?,
         created_by: c.get()?,
+        request_id: row.get("request_id")?, // added later, so the last column
         expires_at: c.at()?,
         last_attempted_at: c.at()?,
         dead_lettered_at: c.at()?,

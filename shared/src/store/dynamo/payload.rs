@@ -46,8 +46,8 @@ pub(super) fn is_apart(task: &Task) -> bool {
     let more = [&task.agent_type, &task.context_type];
     let names = names.into_iter().chain(more.into_iter().flatten()).map(|name| name.as_str().len());
     let ids = [&task.user_id, &task.context_id].into_iter().flatten().map(|id| id.as_str().len());
-    let texts = [task.idempotency_key.as_ref().map_or(0, String::len), task.created_by.len()];
-    let all: usize = names.chain(ids).chain(texts).sum();
+    let texts = [&task.idempotency_key, &task.request_id].into_iter().flatten().map(String::len);
+    let all: usize = names.chain(ids).chain(texts).sum::<usize>() + task.created_by.len();
     FRAME_BYTES + all + task.payload.as_str().len() > INLINE_BYTES
 }
 

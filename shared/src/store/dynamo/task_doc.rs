@@ -62,6 +62,8 @@ pub(super) struct TaskDoc {
     pub(super) created_at: Millis,
     #[serde(rename = "cb", skip_serializing_if = "is_default", default)]
     pub(super) created_by: String,
+    #[serde(rename = "ri", skip_serializing_if = "Option::is_none", default)]
+    pub(super) request_id: Option<String>,
     #[serde(rename = "sf", skip_serializing_if = "Option::is_none", default)]
     pub(super) scheduled_for: Option<Millis>,
     #[serde(rename = "ex", skip_serializing_if = "Option::is_none", default)]
@@ -132,6 +134,7 @@ impl TaskDoc {
             timeout_s: (task.timeout_s != Task::TIMEOUT_S).then_some(task.timeout_s),
             created_at: Millis(task.created_at),
             created_by: task.created_by.clone(),
+            request_id: task.request_id.clone(),
             scheduled_for: (task.scheduled_for != task.created_at).then_some(Millis(task.scheduled_for)),
             expires_at: task.expires_at.map(Millis),
             updated_at: (task.updated_at != task.created_at).then_some(Millis(task.updated_at)),

@@ -59,6 +59,7 @@ impl TaskDoc {
             expires_at: self.expires_at.map(|at| at.0),
             created_at,
             created_by: self.created_by,
+            request_id: self.request_id,
             updated_at: self.updated_at.map_or(created_at, |at| at.0),
             last_attempted_at: self.last_attempted_at.map(|at| at.0),
             ended_at: keyed.ended_at,
