@@ -29,7 +29,7 @@ pub(crate) fn setup() -> Setup {
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_000)));
     let queue = Arc::new(MemoryQueue::new(clock.clone()));
     let (store, settings) = (Arc::new(MemoryStore::default()), Arc::new(Settings::default()));
-    Setup { app: App { store, queue: queue.clone(), clock, settings, release: Release::default() }, queue }
+    Setup { app: App { store, queue: queue.clone(), clock, settings, release: Release::default(), trace: None }, queue }
 }
 
 impl Setup {

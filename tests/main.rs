@@ -20,5 +20,6 @@ mod sqlite;
 mod sqs;
 mod stores;
 mod stories;
+mod telemetry;
 mod template;
 mod watching;

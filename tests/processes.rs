@@ -4,12 +4,16 @@ use std::{collections::BTreeMap, path::Path};
 
 use integration_tests::{
     aws::{Lambda, Stack},
-    events::{Call, sqs_json},
+    events::{Call, REQUEST_ID, sqs_json},
     ministack,
-    runtime_api::{Function, refusal},
+    runtime_api::{Function, TRACE, refusal},
 };
 use serde_json::{Value, json};
-use shared::{config::queue_variable, lifecycle::Priority, queue::QueueName};
+use shared::{
+    config::queue_variable,
+    lifecycle::Priority,
+    queue::{QueueName, TRACE_ATTRIBUTE},
+};
 
 use crate::drift::variables;
 
@@ -78,6 +82,46 @@ async fn every_function_starts_and_does_its_part_of_a_tasks_life() {
     assert_eq!(enqueue.invoke(&event).await, Ok(json!({"batchItemFailures": []})));
     assert_eq!(enqueue.invoke(&request).await.unwrap()["status"], "pending");
     assert_eq!(enqueue.invoke(&json!({})).await.unwrap()["error"]["code"], "invalid");
+}
+
+#[tokio::test]
+async fn a_trace_comes_from_sqs_and_counts_and_lines_are_what_cloudwatch_reads() {
+    let stack = Stack::start().await;
+    let mut enqueue = start(&stack, Lambda::Enqueue).await;
+    let mut process_task = start(&stack, Lambda::ProcessTask).await;
+    let mut poller = start(&stack, Lambda::Poller).await;
+
+    let request = json!({"task_type": "scripted", "payload": {"acts": ["panic"]}, "max_retries": 0});
+    let task = body(&enqueue.invoke(&Call::post("/v1/tasks", &request).json()).await, 201);
+    let mut event = sqs_json(&stack.arn(MEDIUM), &stack.receive(MEDIUM).await);
+    // MiniStack loses it with a message that is sent in a batch; SQS keeps it.
+    event["Records"][0]["attributes"][TRACE_ATTRIBUTE] = TRACE.into();
+    process_task.invoke(&event).await.unwrap();
+    poller.invoke(&json!({"source": "aws.scheduler"})).await.unwrap();
+
+    let line = process_task.line(|line| line.contains("task failed for good")).await;
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&line["task.id"], &line["request_id"]), (&task["id"], &json!(REQUEST_ID)));
+    assert_eq!((&line["level"], TRACE.strip_prefix("Root=")), (&json!("WARN"), line["xray_trace_id"].as_str()));
+
+    let mut counted = Vec::new();
+    for (function, metric) in
+        [(&process_task, "Executions"), (&process_task, "HandleTime"), (&poller, "Polls"), (&poller, "OldestDue")]
+    {
+        let wanted = format!("\"Name\":\"{metric}\"");
+        let mut line: Value = serde_json::from_str(&function.line(|line| line.contains(&wanted)).await).unwrap();
+        let written = line["_aws"]["Timestamp"].take().as_u64();
+        assert!(written.is_some_and(|ms| ms > 1_700_000_000_000), "{written:?}");
+        counted.push(line);
+    }
+    counted.dedup(); // some share a line
+    let [count, took, polled] = &mut counted[..] else { panic!("{counted:#?}") };
+    took["HandleTime"][0].take();
+    insta::assert_json_snapshot!([count, took, polled]);
+
+    // Where it panicked, and not what it said.
+    process_task.line(|line| line.contains("handlers/scripted.rs")).await;
+    assert!(!process_task.said().concat().contains("told to panic"), "{:#?}", process_task.said());
 }
 
 #[test]

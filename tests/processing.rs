@@ -33,7 +33,7 @@ async fn in_hand(world: &World, id: Uuid) -> Delivery {
     let out = OutMessage { body, delay: Duration::ZERO, group: None, attributes: vec![] };
     drop(world.app.queue.send(QueueName::Long, vec![out]).await);
     let receipt = world.queue.receive(QueueName::Long, 1, VISIBILITY).remove(0).receipt;
-    Delivery { message, queue: QueueName::Long, receipt }
+    Delivery { message, queue: QueueName::Long, receipt, trace: None }
 }
 
 async fn verdict(world: &World, id: Uuid) -> Verdict {

@@ -92,7 +92,7 @@ pub(crate) fn allowed(role: &Value) -> Vec<(String, Value)> {
 }
 
 /// `IntakeDeadLetterQueue` for the queue `intake-dead-letter`.
-fn queue_id(queue: QueueName) -> String {
+pub(crate) fn queue_id(queue: QueueName) -> String {
     let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
     queue.as_str().split('-').map(capital).collect::<String>() + "Queue"
 }

@@ -1,4 +1,5 @@
-//! Makes an event true: apply, commit, and again if somebody else was faster. The one place for that rule.
+//! Makes an event true: apply, commit, and again if somebody else was faster; then tells of it. The one place for that
+//! rule.
 
 use crate::{
     app::App,
@@ -8,6 +9,7 @@ use crate::{
     lifecycle::{Event, Rejected, Task, apply},
     notify::notify,
     store::{self, Commit, Part, StoreError},
+    telemetry::Told,
 };
 
 /// How often a commit that met another version is made anew.
@@ -90,6 +92,7 @@ pub async fn change(app: &App, task: &Task, event: Event, with: With) -> Result<
         if let Some(row) = &mut transition.log {
             row.effects = effects.iter().map(Effect::describe).collect();
         }
+        let told = transition.log.as_ref().map(|row| Told::of(row, &event));
         let (changed, follow_ups) = (transition.task.clone(), compiled.tasks.clone());
         let commit = Commit {
             records: compiled.records.clone(),
@@ -98,6 +101,9 @@ pub async fn change(app: &App, task: &Task, event: Event, with: With) -> Result<
         };
         let parts = match store::commit(&*app.store, commit).await {
             Ok(()) => {
+                if let Some(told) = told {
+                    told.tell(app, &changed);
+                }
                 notify(app, &follow_ups).await;
                 return Ok(changed);
             }

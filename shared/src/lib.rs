@@ -16,6 +16,7 @@ pub mod ids;
 pub mod json;
 pub mod lifecycle;
 pub mod log;
+pub mod meter;
 pub mod notify;
 pub mod outbox;
 pub mod poller;

@@ -8,6 +8,7 @@ use crate::{
     app::App,
     change::{With, change},
     lifecycle::{Event, Hint, State, Task, hint},
+    meter,
     queue::{OutMessage, QueueError, QueueName},
     redact,
 };
@@ -21,7 +22,7 @@ pub async fn notify(app: &App, tasks: &[Task]) -> Vec<bool> {
         if let Some(Hint::Message(delay)) = task.run_at().map(|run_at| hint(run_at, now)) {
             let (places, messages) = by_queue.entry(QueueName::of(task)).or_default();
             places.push(place);
-            messages.push(OutMessage::hint(task, delay));
+            messages.push(OutMessage::hint(task, delay, app.trace.as_deref()));
         }
     }
     let mut on_its_way = vec![false; tasks.len()];
@@ -48,6 +49,7 @@ pub(crate) async fn dead_letter(app: &App, task: &Task) {
         warn!(task.id = %task.key.id, error = %chain(&error), "a dead letter was not sent; the poller will send it");
         return;
     }
+    meter::count(meter::DEAD_LETTERS);
     let noted = Event::DeadLettered { redrives: task.redrives };
     if let Err(error) = change(app, task, noted, With::what_ends()).await {
         warn!(task.id = %task.key.id, error = %chain(&error), "a sent dead letter was not noted; it may be sent again");

@@ -146,6 +146,10 @@ async fn sort_out<T>(app: &App, read: Vec<(Result<Option<T>, StoreError>, Due)>)
 
 async fn look_after(app: &App, tasks: Vec<Task>) -> PollReport {
     let now = app.clock.now();
+    let due_for = |task: &Task| task.run_at().or(task.wake_at).map_or(0, |at| now.since(at).as_secs());
+    // The index may lag: who is looked after already is not waiting.
+    let due = tasks.iter().filter(|task| duty(task, now) != Duty::Nothing);
+    let oldest_due_s = due.map(due_for).max().unwrap_or(0);
     let (waiting, others): (Vec<Task>, Vec<Task>) =
         tasks.into_iter().partition(|task| matches!(duty(task, now), Duty::Notify));
     let others = join_all(others.iter().map(|task| fulfil(app, task, duty(task, now)))).await;
@@ -153,7 +157,8 @@ async fn look_after(app: &App, tasks: Vec<Task>) -> PollReport {
     let sent = notify(app, &waiting).await;
     let noted = waiting.iter().zip(sent).map(|(task, sent)| note(app, task, sent));
     let noted = join_all(noted).await;
-    others.into_iter().chain(noted).fold(PollReport::default(), PollReport::plus)
+    let looked = PollReport { oldest_due_s, ..PollReport::default() };
+    others.into_iter().chain(noted).fold(looked, PollReport::plus)
 }
 
 async fn note(app: &App, task: &Task, sent: bool) -> PollReport {
@@ -185,9 +190,6 @@ async fn fulfil(app: &App, task: &Task, duty: Duty) -> PollReport {
             match duty {
                 Duty::Reap => report.reaped += 1,
                 _ => report.expired += 1,
-            }
-            if duty == Duty::Reap {
-                warn!(task.id = %task.key.id, task.r#type = %task.task_type, task.execution = task.executions, "the worker of a task was lost");
             }
             notify(app, std::slice::from_ref(&changed)).await;
             dead_letter(app, &changed).await;

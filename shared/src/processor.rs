@@ -15,6 +15,7 @@ use crate::{
     handlers::{InputError, TaskInput},
     ids,
     lifecycle::{Event, FailureKind, MAX_HINT_DELAY, Rejected, Task},
+    meter,
     notify::{chain, dead_letter, notify},
     queue::{QueueName, TaskMessage},
     store::StoreError,
@@ -29,6 +30,8 @@ pub struct Delivery {
     pub queue: QueueName,
     /// What to hide it with.
     pub receipt: String,
+    /// The X-Ray header it came with.
+    pub trace: Option<String>,
 }
 
 /// What becomes of a message in hand.
@@ -52,7 +55,14 @@ pub async fn process(app: &App, deliveries: Vec<Delivery>, deadline: Option<Time
     let tasks = app.store.tasks(&keys).await;
     join_all(deliveries.iter().zip(tasks).map(|(delivery, task)| {
         let span = info_span!("execution", task.id = %delivery.message.key.id, tenant = %delivery.message.key.tenant);
-        one(app, delivery, task, deadline).instrument(span)
+        async move {
+            // Messages of one batch came of many requests.
+            match delivery.trace.as_deref() {
+                Some(header) => one(&app.traced(Some(header)), delivery, task, deadline).await,
+                None => one(app, delivery, task, deadline).await,
+            }
+        }
+        .instrument(span)
     }))
     .await
 }
@@ -138,7 +148,12 @@ async fn start(
                 expire(app, &task, FailureKind::Expired).await?;
                 return Ok(Start::Not(Verdict::Done));
             }
-            Err(problem) => return Err(problem),
+            Err(problem) => {
+                if let ChangeError::Rejected(Rejected::Held(_)) = problem {
+                    meter::count(meter::CLAIM_CONFLICTS);
+                }
+                return Err(problem);
+            }
         }
     }
 }

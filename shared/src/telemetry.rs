@@ -1,6 +1,13 @@
 //! Log lines: what writes them, and how.
 
-use tracing_subscriber::EnvFilter;
+mod told;
+
+use std::panic;
+
+use tracing::{Subscriber, error};
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+
+pub(crate) use told::{Told, lease_lost};
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,10 +21,31 @@ pub enum Format {
 /// Writes log lines from here on; `RUST_LOG` says which (default `info`).
 pub fn init(format: Format) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
     // A second call, in tests, changes nothing.
     let _ = match format {
-        Format::Json => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
-        Format::Text => lines.with_writer(std::io::stderr).try_init(),
+        Format::Json => tracing::subscriber::set_global_default(json(filter, std::io::stdout)).is_ok(),
+        Format::Text => {
+            let lines = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+            lines.with_writer(std::io::stderr).try_init().is_ok()
+        }
     };
+    tell_panics();
+}
+
+/// Lines of JSON, the fields of an event beside its `message`.
+pub fn json<W>(filter: EnvFilter, to: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).json();
+    lines.flatten_event(true).with_current_span(true).with_span_list(false).with_writer(to).finish()
+}
+
+/// Says where a panic was, and not what it said: that may be anything, a payload too. If a handler panicked, it stands
+/// in its task's failure.
+fn tell_panics() {
+    panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        error!(at, "a panic");
+    }));
 }

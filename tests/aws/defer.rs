@@ -49,7 +49,7 @@ pub(super) async fn for_days(stack: &Stack) {
 
     // The delayed messages never come: two minutes after their time the poller sends others.
     stack.clock.advance(Duration::from_secs(60 + 120));
-    assert_eq!(stack.poll().await, PollReport { notified: 5, ..report() });
+    assert_eq!(stack.poll().await, PollReport { notified: 5, oldest_due_s: 120, ..report() });
     for (queue, id) in tasks {
         assert!(stack.deliver(queue).await.again.is_empty());
         assert_eq!(task(stack, &id).await["status"], "completed", "{queue:?}");
@@ -72,7 +72,7 @@ pub(super) async fn lost_workers(stack: &Stack) {
     assert_eq!(stack.poll().await, report());
 
     stack.clock.advance(Duration::from_secs(121));
-    assert_eq!(stack.poll().await, PollReport { reaped: 1, ..report() });
+    assert_eq!(stack.poll().await, PollReport { reaped: 1, oldest_due_s: 1, ..report() });
     assert!(stack.deliver(MEDIUM).await.again.is_empty());
     let done = task(stack, &id).await;
     assert_eq!((&done["executions"], &done["losses"], &done["failures"]), (&json!(2), &json!(1), &json!(0)));
@@ -88,7 +88,7 @@ pub(super) async fn expiry(stack: &Stack) {
     let times = json!({"scheduled_for": stack.now() + DAY, "expires_at": stack.now() + DAY * 2});
     let id = enqueued(stack, &with(scripted(json!({"mark": "m"})), times)).await;
     stack.clock.advance(DAY * 3);
-    assert_eq!(stack.poll().await, PollReport { expired: 1, ..report() });
+    assert_eq!(stack.poll().await, PollReport { expired: 1, oldest_due_s: 2 * 86_400, ..report() });
     assert_eq!(log(stack, &id).await, rows(&[("expire", "failed")]));
     assert_eq!(task(stack, &id).await["failure"]["kind"], "expired");
     let letter = stack.receive(QueueName::DeadLetter).await.remove(0);

@@ -125,6 +125,7 @@ impl Stack {
             clock: self.clock.clone(),
             settings: self.settings.clone(),
             release: Release::default(),
+            trace: None,
         }
     }
 

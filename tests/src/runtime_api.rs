@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    io::{BufRead, BufReader, Read},
     path::Path,
     process::{Child, Command, Output, Stdio},
     sync::Arc,
@@ -21,6 +22,9 @@ use tokio::sync::{Mutex, mpsc};
 
 /// How long anything here may take; debug builds on a machine under load are slow.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The X-Ray header of every event.
+pub const TRACE: &str = "Root=1-00000000-000000000000000000000000";
 
 /// What a process told the API.
 #[derive(Debug)]
@@ -41,6 +45,7 @@ pub struct Function {
     child: Child,
     events: mpsc::UnboundedSender<String>,
     told: mpsc::UnboundedReceiver<Told>,
+    said: Arc<std::sync::Mutex<Vec<String>>>,
     /// From before the process was made to its first request for an event.
     pub cold_start: Duration,
 }
@@ -88,10 +93,13 @@ impl Function {
         tokio::spawn(axum::serve(listener, routes.with_state(api)).into_future());
 
         let mut command = command(binary, &address, variables);
-        command.stdout(Stdio::null()).stderr(Stdio::inherit());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let started = Instant::now();
-        let child = command.spawn().unwrap_or_else(|e| panic!("{}: {e}", binary.display()));
-        let mut function = Self { child, events, told: hears, cold_start: Duration::ZERO };
+        let mut child = command.spawn().unwrap_or_else(|e| panic!("{}: {e}", binary.display()));
+        let said = Arc::default();
+        listen(child.stdout.take().unwrap(), &said);
+        listen(child.stderr.take().unwrap(), &said);
+        let mut function = Self { child, events, told: hears, said, cold_start: Duration::ZERO };
         match function.hear().await {
             Told::Asks(at) => function.cold_start = at - started,
             told @ Told::Answers(_) => panic!("{told:?} before anything was asked"),
@@ -107,6 +115,24 @@ impl Function {
         answer
     }
 
+    /// The first line that it has written or will write, to whichever output, of those `wanted`.
+    pub async fn line(&self, wanted: impl Fn(&str) -> bool) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let said = self.said();
+            match said.iter().find(|line| wanted(line)) {
+                Some(line) => return line.clone(),
+                None if Instant::now() > until => panic!("no such line among {said:#?}"),
+                None => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    }
+
+    /// What it has written so far, to whichever output.
+    pub fn said(&self) -> Vec<String> {
+        self.said.lock().unwrap().clone()
+    }
+
     /// The memory it has in use (`VmRSS`), in KiB.
     pub fn resident_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
@@ -116,8 +142,18 @@ impl Function {
 
     async fn hear(&mut self) -> Told {
         let told = tokio::time::timeout(PATIENCE, self.told.recv()).await;
-        told.unwrap_or_else(|_| panic!("it says nothing; {:?}", self.child.try_wait())).unwrap()
+        told.unwrap_or_else(|_| panic!("no answer; {:?}, {:#?}", self.child.try_wait(), self.said())).unwrap()
     }
+}
+
+/// Keeps the lines that are written to `output`.
+fn listen(output: impl Read + Send + 'static, said: &Arc<std::sync::Mutex<Vec<String>>>) {
+    let said = said.clone();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            said.lock().unwrap().push(line);
+        }
+    });
 }
 
 impl Drop for Function {
@@ -136,7 +172,7 @@ async fn next(State(api): State<Arc<Api>>) -> Response<Body> {
         .header("Lambda-Runtime-Aws-Request-Id", uuid::Uuid::new_v4().to_string())
         .header("Lambda-Runtime-Deadline-Ms", (now + Duration::from_secs(120)).as_millis().to_string())
         .header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:123456789012:function:function")
-        .header("Lambda-Runtime-Trace-Id", "Root=1-00000000-000000000000000000000000")
+        .header("Lambda-Runtime-Trace-Id", TRACE)
         .body(Body::from(event))
         .unwrap()
 }

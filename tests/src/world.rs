@@ -57,7 +57,14 @@ impl World {
         let queue = Arc::new(MemoryQueue::new(clock.clone()));
         let settings = Arc::new(Settings::default());
         Self {
-            app: App { store, queue: queue.clone(), clock: clock.clone(), settings, release: Release::default() },
+            app: App {
+                store,
+                queue: queue.clone(),
+                clock: clock.clone(),
+                settings,
+                release: Release::default(),
+                trace: None,
+            },
             clock,
             queue,
             letters: Arc::default(),

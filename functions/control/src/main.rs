@@ -2,14 +2,17 @@
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use shared::{aws, telemetry};
+use shared::{aws, meter, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init(telemetry::Format::Json);
     let app = aws::app(control::QUEUES).await?;
     run(service_fn(async |event: LambdaEvent<ApiGatewayV2httpRequest>| {
-        Ok::<_, Error>(control::http(&app, event.payload).await)
+        let app = app.traced(event.context.xray_trace_id.as_deref());
+        let answer = control::http(&app, event.payload).await;
+        meter::write();
+        Ok::<_, Error>(answer)
     }))
     .await
 }

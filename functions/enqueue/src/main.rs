@@ -9,6 +9,7 @@ async fn main() -> Result<(), Error> {
     telemetry::init(telemetry::Format::Json);
     let app = aws::app(enqueue::QUEUES).await?;
     run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
+        let app = app.traced(event.context.xray_trace_id.as_deref());
         let answered = enqueue::any(&app, event.payload.get(), &event.context.request_id).await;
         answered.map_err(Error::from)
     }))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use shared::{
     app::App,
     clock::Timestamp,
+    meter,
     poller::{PollReport, mark, poll},
     queue::QueueName,
 };
@@ -19,11 +20,28 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// Polls once. `deadline`: when Lambda stops this process.
 pub async fn handle(app: &App, deadline: Option<Timestamp>) -> PollReport {
     let report = poll(app, deadline.map(|at| at - MARGIN)).await;
-    if !report.complete {
-        warn!(?report, "the poll did not come to its end; the next one goes on");
-    } else if report != (PollReport { complete: true, ..PollReport::default() }) {
-        info!(?report, "polled");
-    }
+    tell(&report);
+    meter::polled(&report);
     mark(app, &report).await;
     report
+}
+
+fn tell(report: &PollReport) {
+    let PollReport { notified, reaped, expired, dead_letters, published, set_aside, failed, oldest_due_s, complete } =
+        report;
+    if !complete {
+        warn!(
+            notified,
+            reaped,
+            expired,
+            dead_letters,
+            published,
+            set_aside,
+            failed,
+            oldest_due_s,
+            "the poll did not come to its end; the next one goes on"
+        );
+    } else if *report != (PollReport { complete: true, ..PollReport::default() }) {
+        info!(notified, reaped, expired, dead_letters, published, set_aside, failed, oldest_due_s, "polled");
+    }
 }

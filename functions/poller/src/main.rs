@@ -2,7 +2,7 @@
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde::de::IgnoredAny;
-use shared::{aws, clock::Timestamp, telemetry};
+use shared::{aws, clock::Timestamp, meter, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -10,7 +10,9 @@ async fn main() -> Result<(), Error> {
     let app = aws::app(poller::QUEUES).await?;
     run(service_fn(async |event: LambdaEvent<IgnoredAny>| {
         let deadline = i64::try_from(event.context.deadline).ok().map(Timestamp::from_millis);
-        Ok::<_, Error>(poller::handle(&app, deadline).await)
+        let report = poller::handle(&app, deadline).await;
+        meter::write();
+        Ok::<_, Error>(report)
     }))
     .await
 }

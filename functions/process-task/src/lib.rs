@@ -5,8 +5,9 @@ use shared::{
     api::read::read_lenient,
     app::App,
     clock::Timestamp,
+    meter,
     processor::{Delivery, Verdict, process},
-    queue::QueueName,
+    queue::{QueueName, TRACE_ATTRIBUTE},
 };
 use tracing::error;
 
@@ -25,7 +26,8 @@ pub async fn handle(app: &App, event: SqsEvent, deadline: Option<Timestamp>) -> 
             }
             Err(problem) => {
                 // Another system's, or another version's: not ours to delete. The queue's own limit ends it.
-                error!(message_id = message.message_id, "a message cannot be read: {problem}");
+                error!(message_id = message.message_id, problem, "a message cannot be read");
+                meter::count(meter::UNREADABLE);
                 message.message_id.into_iter().for_each(|id| response.add_failure(id));
             }
         }
@@ -40,10 +42,12 @@ pub async fn handle(app: &App, event: SqsEvent, deadline: Option<Timestamp>) -> 
     response
 }
 
-fn delivery(app: &App, message: &SqsMessage) -> Result<Delivery, String> {
+fn delivery(app: &App, message: &SqsMessage) -> Result<Delivery, &'static str> {
     let body = message.body.as_deref().unwrap_or_default();
-    let read = read_lenient(body).map_err(|error| format!("{}: {}", error.field, error.message))?;
+    // What the reader says of the body may repeat some of it.
+    let read = read_lenient(body).map_err(|_| "it names no task")?;
     let arn = message.event_source_arn.as_deref().unwrap_or_default();
-    let queue = app.queue.by_arn(arn).ok_or_else(|| format!("no queue of ours has the ARN {arn:?}"))?;
-    Ok(Delivery { message: read, queue, receipt: message.receipt_handle.clone().unwrap_or_default() })
+    let queue = app.queue.by_arn(arn).ok_or("it comes from no queue of ours")?;
+    let receipt = message.receipt_handle.clone().unwrap_or_default();
+    Ok(Delivery { message: read, queue, receipt, trace: message.attributes.get(TRACE_ATTRIBUTE).cloned() })
 }

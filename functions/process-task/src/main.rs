@@ -2,7 +2,7 @@
 
 use aws_lambda_events::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use shared::{aws, clock::Timestamp, telemetry};
+use shared::{aws, clock::Timestamp, meter, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -10,7 +10,9 @@ async fn main() -> Result<(), Error> {
     let app = aws::app(process_task::QUEUES).await?;
     run(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let deadline = i64::try_from(event.context.deadline).ok().map(Timestamp::from_millis);
-        Ok::<_, Error>(process_task::handle(&app, event.payload, deadline).await)
+        let answer = process_task::handle(&app, event.payload, deadline).await;
+        meter::write();
+        Ok::<_, Error>(answer)
     }))
     .await
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage, SqsMessageAttribute};
 use shared::{
     app::App,
-    queue::{MemoryQueue, QueueName, Received},
+    queue::{MemoryQueue, QueueName, Received, TRACE_ATTRIBUTE},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -107,6 +107,10 @@ pub fn sqs_message(from: QueueName, message: Received) -> SqsMessage {
     sqs.event_source_arn = Some(MemoryQueue::arn(from));
     sqs.attributes.insert("ApproximateReceiveCount".to_owned(), message.receives.to_string());
     for (name, value) in message.attributes {
+        if name == TRACE_ATTRIBUTE {
+            sqs.attributes.insert(name.to_owned(), value);
+            continue;
+        }
         let mut attribute = SqsMessageAttribute::default();
         attribute.data_type = Some("String".to_owned());
         attribute.string_value = Some(value);

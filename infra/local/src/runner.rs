@@ -16,7 +16,7 @@ use shared::{
     clock::{Clock, SystemClock},
     config::{Retention, Settings, variable},
     outbox::{Sink, Webhook},
-    queue::{MemoryQueue, QueueName},
+    queue::{MemoryQueue, QueueName, TaskMessage},
     redact,
     release::Release,
     store::StoreError,
@@ -82,7 +82,7 @@ impl Runner {
         let queue = Arc::new(MemoryQueue::new(clock.clone()));
         let settings = Arc::new(settings_of(options)?);
         let release = Release::default();
-        let app = App { store: store.clone(), queue: queue.clone(), clock, settings, release };
+        let app = App { store: store.clone(), queue: queue.clone(), clock, settings, release, trace: None };
         let listener = bind(options.host, options.port).await?;
         let address = listener.local_addr()?;
         info!(%address, data = %options.data.display(), recovered, "errand serves");
@@ -232,7 +232,8 @@ async fn letters(queue: Arc<MemoryQueue>, stop: impl Future<Output = ()>) {
             () = queue.ready(&[QueueName::DeadLetter]) => {}
         }
         for letter in queue.receive(QueueName::DeadLetter, LETTERS, Duration::from_secs(60)) {
-            error!(message = letter.body, "dead letter");
+            let message = serde_json::from_str::<TaskMessage>(&letter.body).ok();
+            warn!(task.id = message.map(|message| message.key.id.to_string()), "dead letter");
             queue.delete(QueueName::DeadLetter, &letter.receipt);
         }
     }

@@ -44,6 +44,8 @@ impl fmt::Debug for ConfigError {
 /// What a function on AWS is told.
 #[derive(Clone, Debug)]
 pub struct Deployment {
+    /// The stack's name, which its metrics carry.
+    pub stack: String,
     /// The table of tasks and records.
     pub tasks_table: String,
     /// The table of the action log.
@@ -80,6 +82,7 @@ impl Deployment {
         };
         let url = |queue: &QueueName| Ok((*queue, required(&queue_variable(*queue))?));
         Ok(Self {
+            stack: required("ERRAND_STACK")?,
             tasks_table: required("ERRAND_TASKS_TABLE")?,
             log_table: required("ERRAND_LOG_TABLE")?,
             retention: Retention {
@@ -153,7 +156,8 @@ fn malformed(name: &str, value: String, problem: impl Display) -> ConfigError {
 mod tests {
     use super::*;
 
-    const GIVEN: [(&str, &str); 3] = [
+    const GIVEN: [(&str, &str); 4] = [
+        ("ERRAND_STACK", "errand"),
         ("ERRAND_TASKS_TABLE", "tasks"),
         ("ERRAND_LOG_TABLE", "log"),
         ("ERRAND_QUEUE_DEAD_LETTER", "https://sqs/dead-letter"),

@@ -64,7 +64,14 @@ impl World {
         let queue = Arc::new(MemoryQueue::new(clock.clone()));
         let store = Arc::new(MemoryStore::default());
         Self {
-            app: App { store, queue, clock: clock.clone(), settings: Arc::default(), release: Release::default() },
+            app: App {
+                store,
+                queue,
+                clock: clock.clone(),
+                settings: Arc::default(),
+                release: Release::default(),
+                trace: None,
+            },
             clock,
             told: None,
         }
@@ -140,7 +147,7 @@ impl World {
     /// Runs a stored task whose time has come.
     pub(crate) async fn take(&self, task: &Task) -> Done {
         let message = TaskMessage { key: task.key.clone(), executions: None };
-        let delivery = Delivery { message, queue: QueueName::of(task), receipt: "none".to_owned() };
+        let delivery = Delivery { message, queue: QueueName::of(task), receipt: "none".to_owned(), trace: None };
         process(&self.app, vec![delivery], None).await;
         Done { task: self.task(&task.key).await }
     }

@@ -1,5 +1,7 @@
 //! Why an execution did not succeed.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{clock::Timestamp, json::cut, redact};
@@ -39,6 +41,12 @@ pub enum FailureKind {
     ProviderTransport,
     /// A model backend's answer cannot be used.
     InvalidAnswer,
+}
+
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 /// One failed execution, as the task and the action log keep it.

@@ -22,12 +22,17 @@ pub struct PollReport {
     pub set_aside: usize,
     /// Items that nothing could be done about; the next poll tries again.
     pub failed: usize,
+    /// How long the task had been due that had been due longest of those looked at, in seconds. One whose message was
+    /// sent is not looked at again for two minutes, then after as long again as it has waited, at most an hour.
+    #[serde(default)]
+    pub oldest_due_s: u64,
     /// Whether everything due was looked at; false if the deadline came first.
     pub complete: bool,
 }
 
 impl PollReport {
-    pub(super) fn acted(&self) -> usize {
+    /// How much it did.
+    pub(crate) fn acted(&self) -> usize {
         self.notified + self.reaped + self.expired + self.dead_letters + self.published + self.set_aside
     }
 
@@ -45,6 +50,7 @@ impl PollReport {
             published: self.published + other.published,
             set_aside: self.set_aside + other.set_aside,
             failed: self.failed + other.failed,
+            oldest_due_s: self.oldest_due_s.max(other.oldest_due_s),
             complete: self.complete || other.complete,
         }
     }

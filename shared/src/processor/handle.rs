@@ -30,14 +30,14 @@ pub(super) struct Handled {
     pub(super) report: Report,
 }
 
-/// Runs the handler of `task`, which was just claimed. `None`: the lease was lost under way, and whatever the handler
-/// would have said no longer counts.
-pub(super) async fn handle(app: &App, task: Task, input: &Result<TaskInput, InputError>) -> Option<Handled> {
+/// Runs the handler of `task`, which was just claimed. The task as an error: its lease was lost under way, and whatever
+/// the handler would have said no longer counts.
+pub(super) async fn handle(app: &App, task: Task, input: &Result<TaskInput, InputError>) -> Result<Handled, Box<Task>> {
     let input = match input {
         Ok(input) => input,
         Err(error) => {
             let result = Err(Failure::of_kind(FailureKind::InvalidPayload, error.to_string(), Retry::Never));
-            return Some(Handled { task, result, report: Report::default() });
+            return Ok(Handled { task, result, report: Report::default() });
         }
     };
     let context = TaskContext::new(app, &task);
@@ -46,16 +46,20 @@ pub(super) async fn handle(app: &App, task: Task, input: &Result<TaskInput, Inpu
     let held = Mutex::new(task.clone());
     let result = tokio::select! {
         biased;
-        handled = handling => handled.unwrap_or_else(|panic| Err(panicked(&*panic))),
+        handled = handling => Some(handled.unwrap_or_else(|panic| Err(panicked(&*panic)))),
         () = timeout => {
             let message = format!("timed out after {} s", task.timeout_s);
-            Err(Failure::of_kind(FailureKind::Timeout, message, Retry::Backoff))
+            Some(Err(Failure::of_kind(FailureKind::Timeout, message, Retry::Backoff)))
         }
-        () = app.release.told() => Ok(Outcome::Snooze(Duration::ZERO)),
-        () = renew_until_lost(app, &held), if outlives_its_lease(&task) => return None,
+        () = app.release.told() => Some(Ok(Outcome::Snooze(Duration::ZERO))),
+        () = renew_until_lost(app, &held), if outlives_its_lease(&task) => None,
     };
     let report = context.used();
-    Some(Handled { task: held.into_inner().unwrap_or_else(PoisonError::into_inner), result, report })
+    let task = held.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match result {
+        Some(result) => Ok(Handled { task, result, report }),
+        None => Err(Box::new(task)),
+    }
 }
 
 fn started_at(task: &Task, app: &App) -> Timestamp {
@@ -77,10 +81,7 @@ async fn renew_until_lost(app: &App, held: &Mutex<Task>) {
         let Some(fence) = task.fence() else { return };
         match change(app, &task, Event::Renew { fence }, With::what_ends()).await {
             Ok(renewed) => *held.lock().unwrap_or_else(PoisonError::into_inner) = renewed,
-            Err(ChangeError::Rejected(_) | ChangeError::Gone) => {
-                warn!(task.id = %task.key.id, "the lease was lost; the handler is stopped");
-                return;
-            }
+            Err(ChangeError::Rejected(_) | ChangeError::Gone) => return,
             // The lease has still a minute; the next renewal may succeed.
             Err(problem) => warn!(task.id = %task.key.id, error = %chain(&problem), "a lease was not renewed"),
         }

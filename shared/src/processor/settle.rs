@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use tracing::{info, warn};
 
 use super::{Delivery, Verdict, given_up, handle::handle, hide};
 use crate::{
@@ -12,11 +11,12 @@ use crate::{
     clock::Timestamp,
     handlers::{Failure, InputError, Outcome, Retry, Settings, TaskInput},
     json::Json,
-    lifecycle::{self, Event, FailureKind, Hint, Report, Settlement, State, Task, hint},
+    lifecycle::{self, Event, FailureKind, Hint, Report, Settlement, Task, hint},
     notify::{dead_letter, notify},
     redact,
     retry::{Next, after_failure},
     store::{BODY_BYTES, StoreError},
+    telemetry::lease_lost,
 };
 
 /// How often a handler decides anew, in one execution, because what it decided on has changed.
@@ -37,7 +37,13 @@ pub(super) async fn handle_and_settle(
     let mut handling = 0;
     loop {
         handling += 1;
-        let Some(handled) = handle(app, task, input).await else { return Verdict::Done };
+        let handled = match handle(app, task, input).await {
+            Ok(handled) => handled,
+            Err(lost) => {
+                lease_lost(app, &lost, app.clock.now());
+                return Verdict::Done;
+            }
+        };
         task = handled.task;
         used = used.plus(handled.report);
         let execution = Execution { task: &task, settings: &settings, used: &used };
@@ -45,13 +51,13 @@ pub(super) async fn handle_and_settle(
             Err(ChangeError::Effect(_)) if handling < MAX_HANDLINGS => {}
             Err(problem @ ChangeError::Effect(_)) => {
                 let failure = Failure::of_kind(FailureKind::EffectConflict, problem.to_string(), Retry::Backoff);
-                return verdict(settle(app, delivery, &execution, Err(failure)).await);
+                return verdict(app, &task, settle(app, delivery, &execution, Err(failure)).await);
             }
             Err(ChangeError::Store(StoreError::TooLarge(what))) => {
                 let failure = Failure::of_kind(FailureKind::TooLarge, format!("too large: {what}"), Retry::Never);
-                return verdict(settle(app, delivery, &execution, Err(failure)).await);
+                return verdict(app, &task, settle(app, delivery, &execution, Err(failure)).await);
             }
-            settled => return verdict(settled),
+            settled => return verdict(app, &task, settled),
         }
     }
 }
@@ -64,10 +70,10 @@ struct Execution<'a> {
     used: &'a Report,
 }
 
-fn verdict(settled: Result<Verdict, ChangeError>) -> Verdict {
+fn verdict(app: &App, task: &Task, settled: Result<Verdict, ChangeError>) -> Verdict {
     settled.unwrap_or_else(|problem| {
-        if matches!(problem, ChangeError::Rejected(_)) {
-            warn!("the lease was lost before the execution was settled; nothing of it was applied");
+        if matches!(problem, ChangeError::Rejected(_) | ChangeError::Gone) {
+            lease_lost(app, task, app.clock.now());
         }
         given_up(&problem)
     })
@@ -98,7 +104,6 @@ async fn settle(
     }
     let event = Event::Settle { fence, settlement, report: (*used).clone() };
     let settled = change(app, task, event, with).await?;
-    tell(&settled, task, now);
     if send {
         notify(app, std::slice::from_ref(&settled)).await;
     }
@@ -158,23 +163,5 @@ fn failed(task: &Task, failure: &Failure, settings: &Settings, jitter: f64, now:
     match after_failure(task, &record, &settings.retry, after, jitter, now) {
         Next::RetryAt(run_at) => Settlement::Retry { run_at, failure: record, hinted: false },
         Next::GiveUp => Settlement::Fail { failure: record },
-    }
-}
-
-/// The execution's one log line, at the level of who must act.
-fn tell(settled: &Task, before: &Task, now: Timestamp) {
-    let duration_ms = before.last_attempted_at.map_or(0, |at| now.since(at).as_millis());
-    let outcome = settled.latest_attempt.as_ref().map_or("", |attempt| attempt.outcome.as_str());
-    let (task_type, execution, failures) = (&settled.task_type, settled.executions, settled.failures);
-    if let State::Failed { failure } = &settled.state {
-        warn!(
-            task.r#type = %task_type, task.execution = execution, task.failures = failures, outcome,
-            duration_ms, kind = ?failure.kind, "task failed for good: {}", failure.message
-        );
-    } else {
-        info!(
-            task.r#type = %task_type, task.execution = execution, task.failures = failures, outcome,
-            duration_ms, "task settled"
-        );
     }
 }

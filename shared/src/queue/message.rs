@@ -12,6 +12,9 @@ use crate::{
 /// Tasks that may run longer than this have a queue of their own, with batch size 1.
 pub const LONG_TIMEOUT_S: u32 = 60;
 
+/// The attribute that carries the X-Ray header. It is the one that SQS has itself, apart from those of the sender.
+pub const TRACE_ATTRIBUTE: &str = "AWSTraceHeader";
+
 /// One of Errand's queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum QueueName {
@@ -93,14 +96,15 @@ pub struct OutMessage {
     pub delay: Duration,
     /// Whose it is, for fairness between tenants (SQS `MessageGroupId` on a standard queue).
     pub group: Option<Name>,
-    /// String attributes.
+    /// String attributes; [`TRACE_ATTRIBUTE`] is SQS's own.
     pub attributes: Vec<(&'static str, String)>,
 }
 
 impl OutMessage {
-    /// "This task is due in `delay`."
-    pub fn hint(task: &Task, delay: Duration) -> Self {
-        Self { delay, group: Some(task.key.tenant.clone()), ..Self::about(task, None) }
+    /// "This task is due in `delay`", with the X-Ray header of what makes it so.
+    pub fn hint(task: &Task, delay: Duration, trace: Option<&str>) -> Self {
+        let attributes = trace.map(|header| (TRACE_ATTRIBUTE, header.to_owned())).into_iter().collect();
+        Self { delay, group: Some(task.key.tenant.clone()), attributes, ..Self::about(task, None) }
     }
 
     /// "This task has failed": with type, tenant and reason as attributes.

@@ -7,11 +7,14 @@ use aws_sdk_sqs::{
     Client,
     error::{BuildError, ProvideErrorMetadata},
     operation::send_message_batch::SendMessageBatchOutput,
-    types::{MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry},
+    types::{
+        MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue, QueueAttributeName,
+        SendMessageBatchRequestEntry,
+    },
 };
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{OutMessage, Queue, QueueError, QueueName};
+use super::{OutMessage, Queue, QueueError, QueueName, TRACE_ATTRIBUTE};
 
 /// The most messages one request takes.
 const BATCH: usize = 10;
@@ -154,6 +157,11 @@ fn entry(place: usize, message: OutMessage) -> Result<SendMessageBatchRequestEnt
         .delay_seconds(whole_seconds(message.delay, MAX_DELAY_S))
         .set_message_group_id(message.group.map(|group| group.as_str().to_owned()));
     for (name, value) in message.attributes {
+        if name == TRACE_ATTRIBUTE {
+            let value = MessageSystemAttributeValue::builder().data_type("String").string_value(value).build()?;
+            entry = entry.message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, value);
+            continue;
+        }
         // An empty value would be refused, and the message with it.
         if !value.is_empty() {
             let value = MessageAttributeValue::builder().data_type("String").string_value(allowed(&value)).build()?;
@@ -224,6 +232,15 @@ mod tests {
         let attributes = vec![("empty", String::new()), ("full", "x".to_owned())];
         let entry = entry(0, OutMessage { attributes, ..message(1) }).unwrap();
         assert_eq!(entry.message_attributes.unwrap().keys().collect::<Vec<_>>(), ["full"]);
+    }
+
+    #[test]
+    fn the_trace_is_sqss_own_attribute() {
+        let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1".to_owned();
+        let entry = entry(0, OutMessage { attributes: vec![(TRACE_ATTRIBUTE, header.clone())], ..message(1) }).unwrap();
+        assert!(entry.message_attributes.is_none());
+        let own = entry.message_system_attributes.unwrap();
+        assert_eq!(own[&MessageSystemAttributeNameForSends::AwsTraceHeader].string_value(), Some(&*header));
     }
 
     #[test]

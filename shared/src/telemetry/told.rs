@@ -1,0 +1,115 @@
+//! The one line, and the counts, of every row of the action log: of each execution that ended, and what operators did.
+
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use crate::{
+    app::App,
+    clock::Timestamp,
+    lifecycle::{Event, FailureKind, Status, Task},
+    log::{LogEntry, LogKind, Outcome},
+    meter,
+};
+
+/// What is told of a change: taken from its row before the store gets that, told once the commit stands. No payload,
+/// output, key or text of a failure is in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told {
+    kind: LogKind,
+    execution: u32,
+    outcome: Outcome,
+    /// Of an execution.
+    duration_ms: Option<u64>,
+    failure: Option<FailureKind>,
+    /// Whether its worker ended the execution.
+    settled: bool,
+}
+
+impl Told {
+    /// What is to be told of `row`, which came of `event`.
+    pub(crate) fn of(row: &LogEntry, event: &Event) -> Self {
+        Self {
+            kind: row.kind,
+            execution: row.execution,
+            outcome: row.outcome,
+            duration_ms: (row.kind == LogKind::Execution).then_some(row.latency_ms),
+            failure: row.failure.as_ref().map(|failure| failure.kind),
+            settled: matches!(event, Event::Settle { .. }),
+        }
+    }
+
+    /// Tells it of `task` as it is now, at the level of who must act: nobody, unless it failed for good or a worker was
+    /// lost.
+    pub(crate) fn tell(self, app: &App, task: &Task) {
+        self.count(task);
+        let (key, outcome, duration_ms) = (&task.key, self.outcome.as_str(), self.duration_ms);
+        let failure = self.failure.map(tracing::field::display);
+        let (request_id, xray_trace_id) = (task.request_id.as_deref(), app.xray_trace_id());
+        if task.status() == Status::Failed || self.outcome == Outcome::Lost {
+            warn!(
+                task.id = %key.id, task.r#type = %task.task_type, task.execution = self.execution,
+                task.failures = task.failures, tenant = %key.tenant, outcome, duration_ms, request_id, xray_trace_id,
+                failure, "{}", self.sentence()
+            );
+        } else {
+            info!(
+                task.id = %key.id, task.r#type = %task.task_type, task.execution = self.execution,
+                task.failures = task.failures, tenant = %key.tenant, outcome, duration_ms, request_id, xray_trace_id,
+                failure, "{}", self.sentence()
+            );
+        }
+    }
+
+    fn sentence(self) -> &'static str {
+        match (self.kind, self.outcome) {
+            (LogKind::Expire, _) => "task failed for good: it waited too long",
+            (LogKind::Reschedule, _) => "task was given another start",
+            (LogKind::Redrive, _) => "task was set going again",
+            (LogKind::Cancel, _) => "task was called off before it ran",
+            (LogKind::Execution, Outcome::Completed) => "task completed",
+            (LogKind::Execution, Outcome::Snoozed) => "task put itself off",
+            (LogKind::Execution, Outcome::Retry) => "execution failed; the task will be tried again",
+            (LogKind::Execution, Outcome::Failed) => "task failed for good",
+            (LogKind::Execution, Outcome::Cancelled) => "task was called off",
+            (LogKind::Execution, Outcome::Blocked) => "task waits for a person",
+            (LogKind::Execution, Outcome::Lost) => "worker lost; the task will be tried again",
+            (LogKind::Execution, Outcome::Pending) => "task waits",
+        }
+    }
+
+    fn count(self, task: &Task) {
+        if self.kind == LogKind::Execution {
+            meter::count(meter::EXECUTIONS);
+        }
+        if let (true, Some(ms)) = (self.settled, self.duration_ms) {
+            meter::handled(&task.task_type, Duration::from_millis(ms));
+        }
+        if self.failure == Some(FailureKind::WorkerLost) {
+            meter::count(meter::REAPS);
+        }
+        match self.outcome {
+            Outcome::Retry => meter::count(meter::RETRIES),
+            Outcome::Failed => meter::count(meter::FAILURES),
+            Outcome::Completed
+            | Outcome::Snoozed
+            | Outcome::Cancelled
+            | Outcome::Blocked
+            | Outcome::Lost
+            | Outcome::Pending => {}
+        }
+    }
+}
+
+/// The worker of `task`, as it claimed it, lives and may write no more: the task was called off, or the worker given up
+/// on, and whoever did that has told of the execution's end. Nobody must act.
+pub(crate) fn lease_lost(app: &App, task: &Task, now: Timestamp) {
+    meter::count(meter::LEASE_LOSSES);
+    let duration_ms = task.last_attempted_at.map(|at| u64::try_from(now.since(at).as_millis()).unwrap_or(u64::MAX));
+    let (request_id, xray_trace_id) = (task.request_id.as_deref(), app.xray_trace_id());
+    info!(
+        task.id = %task.key.id, task.r#type = %task.task_type, task.execution = task.executions,
+        task.failures = task.failures, tenant = %task.key.tenant, outcome = "lease_lost", duration_ms, request_id,
+        xray_trace_id, "a worker's lease was lost; nothing that it did was applied"
+    );
+}
