@@ -12,6 +12,7 @@ mod endings;
 mod fencing;
 mod handlers;
 mod interleavings;
+mod operations;
 mod original_faults;
 mod polling;
 mod processes;

@@ -1,0 +1,90 @@
+//! The operations guide's figures and names are the code's.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use shared::{log::Outcome, meter};
+
+use crate::template::resources;
+
+const GUIDE: &str = include_str!("../docs/operations.md");
+
+/// The rows of the table that is headed so, in cells.
+fn rows(head: &str) -> Vec<Vec<&'static str>> {
+    let rows =
+        GUIDE.lines().skip_while(|line| !line.starts_with(head)).skip(2).take_while(|line| line.starts_with('|'));
+    let rows: Vec<_> = rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>()).collect();
+    assert!(!rows.is_empty(), "no table {head}");
+    rows
+}
+
+/// The names in backticks of a cell.
+fn names(cell: &'static str) -> impl Iterator<Item = &'static str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+/// What `const name` is in a source: a product of numbers, perhaps a length of time in seconds.
+fn constant(file: &str, name: &str) -> u64 {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
+    let source = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let start = format!("const {name}: ");
+    let line = source.lines().find(|line| line.contains(&start)).unwrap_or_else(|| panic!("no {name} in {file}"));
+    let value = line.split_once(" = ").unwrap().1.trim_end_matches(';');
+    let value = value.rsplit_once("from_secs(").map_or(value, |(_, seconds)| seconds.trim_end_matches(')'));
+    value
+        .split(" * ")
+        .map(|factor| factor.replace('_', "").parse::<u64>().unwrap_or_else(|e| panic!("{line}: {e}")))
+        .product()
+}
+
+#[test]
+fn the_guides_limits_are_the_codes() {
+    for row in rows("| limit |") {
+        let [limit, value, by] = row[..] else { panic!("{row:?}") };
+        let by: Vec<_> = names(by).collect();
+        assert_eq!(value.parse(), Ok(constant(by[1], by[0])), "{limit}");
+    }
+}
+
+#[test]
+fn the_guides_metrics_are_those_there_are() {
+    let described: Vec<_> = rows("| metric |").into_iter().map(|row| names(row[0]).next().unwrap()).collect();
+    assert_eq!(described.into_iter().collect::<BTreeSet<_>>(), meter::ALL.into());
+}
+
+#[test]
+fn the_guides_outcomes_are_those_there_are() {
+    let row = rows("| field |").into_iter().find(|row| row[0] == "`outcome`").unwrap();
+    let described: BTreeSet<_> = names(row[1]).collect();
+    let outcomes = [
+        Outcome::Completed,
+        Outcome::Snoozed,
+        Outcome::Retry,
+        Outcome::Failed,
+        Outcome::Cancelled,
+        Outcome::Blocked,
+        Outcome::Lost,
+        Outcome::Pending,
+    ];
+    assert_eq!(described, outcomes.map(Outcome::as_str).into_iter().chain(["lease_lost"]).collect());
+}
+
+#[test]
+fn every_alarm_has_its_row_and_every_row_its_alarm() {
+    let alarms = resources("AWS::CloudWatch::Alarm");
+    let alarms =
+        alarms.iter().map(|(_, alarm)| alarm["AlarmName"]["Fn::Sub"].as_str().unwrap().split_once('-').unwrap().1);
+    let alarms: BTreeSet<&str> = alarms.collect();
+    let named = rows("| symptom (alarm) |").into_iter().filter_map(|row| row[0].rsplit_once('('));
+    let named: BTreeSet<_> = named.flat_map(|(_, alarm)| names(alarm)).collect();
+    let said = |alarm: &str| {
+        named.iter().any(|name| name.strip_prefix('…').map_or(alarm == *name, |end| alarm.ends_with(end)))
+    };
+    for alarm in &alarms {
+        assert!(said(alarm), "nothing is said of {alarm}");
+    }
+    for name in &named {
+        let end = name.trim_start_matches('…');
+        assert!(alarms.iter().any(|alarm| alarm.ends_with(end)), "there is no alarm {name}");
+    }
+    assert!(GUIDE.contains(&format!("Watched: {} alarms", alarms.len())), "{}", alarms.len());
+}
