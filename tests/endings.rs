@@ -6,6 +6,7 @@ use integration_tests::{events::REQUEST_ID, world::World};
 use serde_json::{Value, json};
 use shared::{
     lifecycle::{Priority, Status},
+    log::LogKind,
     queue::{OutMessage, Queue, QueueName},
 };
 
@@ -47,6 +48,28 @@ async fn a_dead_letter_moved_back_sets_its_task_going_once() {
     let task = world.task(id).await;
     assert_eq!((task.status(), task.redrives, task.executions), (Status::Failed, 1, 2));
     assert_eq!(world.letters().len(), 2, "one for each failure");
+    let rows = world.log(id).await;
+    let redrives: Vec<_> = rows.iter().filter(|row| row.kind == LogKind::Redrive).collect();
+    assert_eq!(redrives.iter().map(|row| row.by.as_deref()).collect::<Vec<_>>(), [Some("dead-letter queue")]);
+}
+
+#[tokio::test]
+async fn a_dead_letter_moved_back_late_changes_nothing() {
+    let world = World::new();
+    let id = world.scripted(&json!({"acts": [{"fail_for_good": "no"}, {"fail_for_good": "no"}, "complete"]})).await;
+    world.deliver_all().await;
+    let letter = serde_json::to_string(&world.letters()[0]).unwrap();
+    for (status, executions) in [(Status::Failed, 2), (Status::Completed, 3)] {
+        // An operator was faster; the task has failed once more, and then ended well.
+        world.request("POST /v1/tasks/{id}/retry", Some(id), &Value::Null, None).await;
+        world.drain().await;
+        let before = world.task(id).await;
+        assert_eq!((before.status(), before.executions), (status, executions));
+        let message = OutMessage { body: letter.clone(), delay: Duration::ZERO, group: None, attributes: vec![] };
+        drop(world.queue.send(QueueName::Work(Priority::Medium), vec![message]).await);
+        world.drain().await;
+        assert_eq!(world.task(id).await, before);
+    }
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ mod polling;
 mod processes;
 mod processing;
 mod readme;
+mod redrive;
 mod sqlite;
 mod sqs;
 mod stores;

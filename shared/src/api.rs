@@ -1,5 +1,7 @@
 //! The HTTP API: requests, answers and errors, apart from how they travel.
 
+mod actions;
+mod dead_letters;
 mod error;
 mod page;
 pub mod read;
@@ -8,6 +10,10 @@ mod routes;
 mod task_request;
 mod task_view;
 
+pub use actions::{
+    CancelRequest, PollRequest, ProcessRequest, RedriveRequest, RescheduleRequest, RetryRequest, check_note,
+};
+pub use dead_letters::{DeadLetterFilter, DeadLetterView, DeadLetters, Redriven};
 pub use error::ApiError;
 pub use page::{Listed, fitting, limit};
 pub use request::{Answer, Caller, Request};

@@ -161,7 +161,7 @@ async fn start(
 /// A dead letter that somebody moved back to a work queue: redrives the task, if it is still failed there.
 async fn moved_back(app: &App, task: Task, executions: u32) -> Result<Task, ChangeError> {
     let by = "dead-letter queue".to_owned();
-    let redrive = Event::Redrive { note: None, by, failed_at: Some(executions) };
+    let redrive = Event::Redrive { note: None, by, failed_at: Some(executions), run_at: None };
     match change(app, &task, redrive, With::what_ends()).await {
         // Set going already: from here on it is an ordinary message.
         Err(ChangeError::Rejected(Rejected::NotEnded(_))) => Ok(task),

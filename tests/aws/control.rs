@@ -1,7 +1,9 @@
 //! What operators do: cancel, process now, reschedule, retry; and records.
 
+use std::time::Duration;
+
 use integration_tests::{
-    aws::{Depth, Stack},
+    aws::{Depth, Lambda, Stack},
     events::Call,
 };
 use serde_json::{Value, json};
@@ -55,7 +57,7 @@ async fn a_rescheduled_task_runs_at_its_new_time() {
 
 pub(super) async fn reschedule(stack: &Stack) {
     let id = enqueued(stack, &scripted(json!({}))).await;
-    let later = stack.now() + std::time::Duration::from_secs(7200);
+    let later = stack.now() + Duration::from_secs(7200);
     assert_eq!(act(stack, &id, "reschedule", json!({"run_at": later})).await["run_at"], json!(later));
     // Its first message speaks of a time that no longer counts, too far off to hide it until the new one.
     let delivered = stack.deliver(MEDIUM).await;
@@ -89,6 +91,50 @@ pub(super) async fn retry(stack: &Stack) {
         rows(&[("execution", "failed"), ("redrive", "pending"), ("execution", "failed")])
     );
     assert_eq!(stack.depth(QueueName::DeadLetter).await.visible, 2);
+}
+
+#[tokio::test]
+async fn failed_tasks_of_every_queue_are_redriven_with_one_call() {
+    redrive(&Stack::start().await).await;
+}
+
+pub(super) async fn redrive(stack: &Stack) {
+    let mut tasks = Vec::new();
+    for (queue, request) in on_every_queue(&scripted(json!({"acts": [{"fail_for_good": "no"}, "complete"]}))) {
+        tasks.push((queue, enqueued(stack, &request).await));
+        stack.deliver(queue).await;
+    }
+    let listed = stack.call(&Call::get("/v1/dead-letters?failure_kind=handler")).await.body(200);
+    assert_eq!((&listed["count"], &listed["items"][0]["failure"]["message"]), (&json!(5), &json!("no")));
+    let redrive = |body: Value| Call::post("/v1/dead-letters/redrive", &body);
+    let shown = stack.call(&redrive(json!({"dry_run": true}))).await.body(200);
+    assert_eq!((&shown["matched"], &shown["items"][0]["message"]), (&json!(5), &json!("no")));
+    let call =
+        redrive(json!({"note": "mended"})).header("idempotency-key", "once").signed_by("arn:aws:iam::1:user/ada");
+    for _ in 0..2 {
+        assert_eq!(stack.call(&call).await.body(200), json!({"done": 5, "skipped": 0, "cursor": null}));
+    }
+    for (queue, id) in tasks {
+        stack.deliver(queue).await;
+        let done = task(stack, &id).await;
+        assert_eq!((&done["status"], &done["redrives"]), (&json!("completed"), &json!(1)), "{queue:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_poll_that_is_asked_for_sends_what_is_due_and_says_so() {
+    let mut stack = Stack::start().await;
+    stack.polls = Lambda::Control;
+    let id = enqueued(&stack, &with(scripted(json!({})), json!({"delay_s": 3600}))).await;
+    assert_eq!(stack.poll().await.notified, 0);
+    stack.clock.advance(Duration::from_secs(3600));
+    assert_eq!(stack.poll().await.notified, 1);
+    stack.deliver(MEDIUM).await;
+    assert_eq!(task(&stack, &id).await["status"], "completed");
+    let health = stack.call(&Call::get("/v1/health")).await.body(200);
+    assert_eq!(health["last_poll"]["notified"], 1);
+    let wrong = stack.call(&Call::post("/v1/poll", &json!({"shard": 1}))).await.error();
+    assert_eq!((wrong.0, wrong.2.as_str()), (400, "shard"));
 }
 
 #[tokio::test]

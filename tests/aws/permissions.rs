@@ -9,11 +9,17 @@ use serde_json::Value;
 use super::{control, defer, enqueue, process, read};
 use crate::template::{allowed, resource, resources, target};
 
+/// From this journey on it is control that polls, because somebody asks it to.
+const BY_CONTROL: usize = 24;
+
 /// Every journey, each on a stack of its own: what every function asked for.
 async fn asked_for() -> Vec<(Lambda, BTreeSet<Use>)> {
     let mut asked: Vec<(Lambda, BTreeSet<Use>)> = Lambda::ALL.map(|of| (of, BTreeSet::new())).to_vec();
     for journey in 0.. {
-        let stack = Stack::start().await;
+        let mut stack = Stack::start().await;
+        if journey >= BY_CONTROL {
+            stack.polls = Lambda::Control;
+        }
         let journey = match journey {
             0 => enqueue::by_http(&stack).boxed(),
             1 => enqueue::large_payloads(&stack).boxed(),
@@ -38,6 +44,12 @@ async fn asked_for() -> Vec<(Lambda, BTreeSet<Use>)> {
             20 => read::lists(&stack).boxed(),
             21 => read::records(&stack).boxed(),
             22 => read::health(&stack).boxed(),
+            23 => control::redrive(&stack).boxed(),
+            BY_CONTROL => defer::for_days(&stack).boxed(),
+            25 => defer::lost_workers(&stack).boxed(),
+            26 => defer::expiry(&stack).boxed(),
+            27 => defer::unreadable(&stack).boxed(),
+            28 => defer::events(&stack).boxed(),
             _ => break,
         };
         journey.await;

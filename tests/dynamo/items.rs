@@ -59,7 +59,8 @@ async fn only_an_ended_task_has_a_ttl_and_a_redrive_takes_it_back() {
     let (claimed_commit, claimed) = claim(&task, at(1));
     let failure = Failure::new(FailureKind::Handler, "no", at(2), 1);
     let (failed_commit, failed) = settle(&claimed, Settlement::Fail { failure }, at(2));
-    let (redriven_commit, _) = change(&failed, Event::Redrive { note: None, by: "me".into(), failed_at: None }, at(3));
+    let (redriven_commit, _) =
+        change(&failed, Event::Redrive { note: None, by: "me".into(), failed_at: None, run_at: None }, at(3));
     let ttl = (at(2) + setup.config.retention).as_millis() / 1000;
     let expected = [None, Some(AttributeValue::N(ttl.to_string())), None];
     for (commit, expected) in [claimed_commit, failed_commit, redriven_commit].into_iter().zip(expected) {

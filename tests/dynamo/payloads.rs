@@ -83,7 +83,7 @@ async fn a_payload_outlives_its_ended_task_and_a_redrive_keeps_it() {
     assert!(ttl(&payload_items(&setup, &task).await[0]) >= task_ttl + DAY * 3);
 
     let redriven_at = cancelled_at + DAY * 29;
-    let redrive = Event::Redrive { note: None, by: "me".into(), failed_at: None };
+    let redrive = Event::Redrive { note: None, by: "me".into(), failed_at: None, run_at: None };
     store::commit(&setup.store, change(&cancelled, redrive, redriven_at).0).await.unwrap();
     assert!(ttl(&payload_items(&setup, &task).await[0]) >= redriven_at + DAY * 30);
 }

@@ -62,6 +62,8 @@ pub struct Stack {
     pub urls: BTreeMap<QueueName, String>,
     /// A client that looks at the tables from outside.
     pub dynamo: aws_sdk_dynamodb::Client,
+    /// Which function polls: the poller, or control by `POST /v1/poll`.
+    pub polls: Lambda,
     settings: Arc<Settings>,
     apps: BTreeMap<Lambda, App>,
     uses: BTreeMap<Lambda, Uses>,
@@ -104,7 +106,7 @@ impl Stack {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_000)));
         let uses: BTreeMap<Lambda, Uses> = Lambda::ALL.into_iter().map(|of| (of, Uses::default())).collect();
         let (apps, settings) = (BTreeMap::new(), Arc::new(settings));
-        let mut stack = Self { clock, tables, urls, dynamo, settings, apps, uses, sqs };
+        let mut stack = Self { clock, tables, urls, dynamo, polls: Lambda::Poller, settings, apps, uses, sqs };
         stack.apps = Lambda::ALL.into_iter().map(|of| (of, stack.new_app(of))).collect();
         stack
     }
@@ -151,6 +153,10 @@ impl Stack {
 
     /// Polls once.
     pub async fn poll(&self) -> PollReport {
+        if self.polls == Lambda::Control {
+            let answer = self.call(&Call::post("/v1/poll", &serde_json::json!({}))).await;
+            return serde_json::from_value(answer.body(200)).unwrap();
+        }
         poller::handle(self.app(Lambda::Poller), None).await
     }
 

@@ -1,18 +1,25 @@
-//! Every write by a caller but enqueueing: cancel, retry, process now, reschedule, read marks, records.
+//! Every write by a caller but enqueueing: cancel, retry, process now, reschedule, read marks, redrive, poll, records.
 
+mod once;
 mod read;
 mod records;
+mod redrive;
 mod tasks;
+
+use std::time::Duration;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use shared::{
-    api::{Answer, ApiError, Request, Route},
+    api::{Answer, ApiError, PollRequest, Request, Route},
     app::App,
     queue::QueueName,
 };
 
-/// The queues this function uses. It sends hints.
-pub const QUEUES: &[QueueName] = &QueueName::WORK;
+/// The queues this function uses. It sends hints, and what a poll owes.
+pub const QUEUES: &[QueueName] = &QueueName::WORK_AND_DEAD_LETTER;
+
+/// How long a poll that is asked for goes on: the API waits 30 s.
+const POLL_BUDGET: Duration = Duration::from_secs(25);
 
 /// Answers every `POST` to a task, and `PUT` and `PATCH` of records.
 pub async fn http(app: &App, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
@@ -26,8 +33,17 @@ async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
         Route::ProcessTask => tasks::process(app, &request).await,
         Route::RescheduleTask => tasks::reschedule(app, &request).await,
         Route::ReadTask => read::task(app, &request).await,
+        Route::RedriveDeadLetters => redrive::redrive(app, &request).await,
+        Route::RunPoll => poll(app, &request).await,
         Route::PutRecord => records::put(app, &request).await,
         Route::PatchRecord => records::patch(app, &request).await,
         other => Err(ApiError::not_found(format!("{other:?} is not served here"))),
     }
+}
+
+/// `POST /v1/poll`: one poll of the whole installation, now, as the poller makes it every minute.
+async fn poll(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let PollRequest {} = request.json()?;
+    let report = poller::handle(app, Some(app.clock.now() + POLL_BUDGET)).await;
+    Ok(Answer::json(200, &report))
 }

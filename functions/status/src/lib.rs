@@ -38,6 +38,7 @@ async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
         Route::GetTaskLog => tasks::log(app, &request).await,
         Route::ListTasks => lists::tasks(app, &request).await,
         Route::ListRecords => lists::records(app, &request).await,
+        Route::ListDeadLetters => lists::dead_letters(app, &request).await,
         Route::ListEvents => lists::events(app, &request).await,
         Route::ListQueues => stats::queues(app, &request).await,
         Route::QueueStats => stats::queue(app, &request).await,

@@ -1,7 +1,7 @@
 //! Lists: of tasks, of records, of events.
 
 use shared::{
-    api::{Answer, ApiError, Listed, RecordView, Request, TaskView, fitting, limit},
+    api::{Answer, ApiError, DeadLetterFilter, DeadLetters, Listed, RecordView, Request, TaskView, fitting, limit},
     app::App,
     ids::Id,
     lifecycle::Status,
@@ -14,8 +14,7 @@ pub(crate) async fn tasks(app: &App, request: &Request) -> Result<Answer, ApiErr
     let known = ["queue", "project", "status", "lane", "user_id", "type", "updated_after", "cursor", "limit"];
     request.only_query(&known)?;
     let query = query(request)?;
-    let cursor = request.query.get("cursor").map(|text| Position::from_cursor(text).ok_or_else(bad_cursor));
-    let page = app.store.list(&query, cursor.transpose()?, limit(request)?).await?;
+    let page = app.store.list(&query, cursor(request)?, limit(request)?).await?;
     let items = page.items.iter().filter_map(|task| {
         // A task that has left the list since its index was read has no place to go on from.
         Some((TaskView::from(task), query.listing.position(task)?.to_cursor()))
@@ -32,6 +31,7 @@ fn query(request: &Request) -> Result<ListQuery, ApiError> {
         lane: request.query_name("lane")?,
         task_type: request.query_name("type")?,
         updated_after: request.query_as("updated_after")?,
+        ..Filter::default()
     };
     let (project, queue) = (request.query_name("project")?, request.query_name("queue")?);
     let listing = match request.query_as::<Id>("user_id")? {
@@ -46,6 +46,25 @@ fn query(request: &Request) -> Result<ListQuery, ApiError> {
         },
     };
     Ok(ListQuery { tenant: request.caller.tenant.clone(), listing, filter })
+}
+
+/// `GET /v1/dead-letters`: the failed tasks of a queue.
+pub(crate) async fn dead_letters(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let known = ["queue", "project", "lane", "type", "failure_kind", "ended_after", "ended_before", "cursor", "limit"];
+    request.only_query(&known)?;
+    let filter = DeadLetterFilter {
+        project: request.query_name("project")?,
+        queue: request.query_name("queue")?,
+        lane: request.query_name("lane")?,
+        r#type: request.query_name("type")?,
+        failure_kind: request.query_as("failure_kind")?,
+        ended_after: request.query_as("ended_after")?,
+        ended_before: request.query_as("ended_before")?,
+    };
+    let letters = DeadLetters::of(request.caller.tenant.clone(), filter);
+    let page = letters.page(&*app.store, cursor(request)?, limit(request)?).await?;
+    let items = page.items.iter().map(|task| (TaskView::from(task), Position::in_queue(task).to_cursor()));
+    Ok(Answer::json(200, &fitting(items, page.next.map(Position::to_cursor))))
 }
 
 /// `GET /v1/records/{kind}?parent=` or `?owner=`: newest first.
@@ -75,6 +94,7 @@ pub(crate) async fn events(app: &App, request: &Request) -> Result<Answer, ApiEr
     Ok(Answer::json(200, &Listed::new(page.items, page.next)))
 }
 
-fn bad_cursor() -> ApiError {
-    ApiError::invalid("cursor", "this cursor is not one of this list")
+fn cursor(request: &Request) -> Result<Option<Position>, ApiError> {
+    let bad = || ApiError::invalid("cursor", "this cursor is not one of this list");
+    request.query.get("cursor").map(|text| Position::from_cursor(text).ok_or_else(bad)).transpose()
 }

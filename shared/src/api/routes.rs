@@ -24,6 +24,9 @@ pub enum Route {
     ReadTask,
     PutRecord,
     PatchRecord,
+    ListDeadLetters,
+    RedriveDeadLetters,
+    RunPoll,
 }
 
 /// The function that serves a route.
@@ -57,7 +60,7 @@ const fn on(function: Function, method: &'static str, path: &'static str, route:
 }
 
 /// Every route.
-pub const ROUTES: [RouteInfo; 20] = [
+pub const ROUTES: [RouteInfo; 23] = [
     on(Function::Enqueue, "POST", "/v1/tasks", Route::EnqueueTask),
     on(Function::Enqueue, "POST", "/v1/tasks/batch", Route::EnqueueBatch),
     on(Function::Status, "GET", "/v1/tasks", Route::ListTasks),
@@ -68,6 +71,7 @@ pub const ROUTES: [RouteInfo; 20] = [
     on(Function::Status, "GET", "/v1/commander", Route::Commander),
     on(Function::Status, "GET", "/v1/health", Route::GetHealth),
     on(Function::Status, "GET", "/v1/task-types", Route::ListTaskTypes),
+    on(Function::Status, "GET", "/v1/dead-letters", Route::ListDeadLetters),
     on(Function::Status, "GET", "/v1/records/{kind}", Route::ListRecords),
     on(Function::Status, "GET", "/v1/records/{kind}/{id}", Route::GetRecord),
     // The order of events is exact only with one deliverer; on AWS they are delivered by the webhook.
@@ -77,6 +81,8 @@ pub const ROUTES: [RouteInfo; 20] = [
     on(Function::Control, "POST", "/v1/tasks/{id}/process", Route::ProcessTask),
     on(Function::Control, "POST", "/v1/tasks/{id}/reschedule", Route::RescheduleTask),
     on(Function::Control, "POST", "/v1/tasks/{id}/read", Route::ReadTask),
+    on(Function::Control, "POST", "/v1/dead-letters/redrive", Route::RedriveDeadLetters),
+    on(Function::Control, "POST", "/v1/poll", Route::RunPoll),
     on(Function::Control, "PUT", "/v1/records/{kind}/{id}", Route::PutRecord),
     on(Function::Control, "PATCH", "/v1/records/{kind}/{id}", Route::PatchRecord),
 ];

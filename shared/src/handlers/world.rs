@@ -157,7 +157,7 @@ impl World {
         match done.task.run_at() {
             Some(at) => self.clock.set(at),
             None => {
-                let redrive = Event::Redrive { note: None, by: "test".to_owned(), failed_at: None };
+                let redrive = Event::Redrive { note: None, by: "test".to_owned(), failed_at: None, run_at: None };
                 change(&self.app, &done.task, redrive, With::what_ends()).await.unwrap();
             }
         }

@@ -95,9 +95,12 @@ pub fn apply(task: &Task, event: Event, now: Timestamp) -> Result<Transition, Re
             | Event::Reschedule { .. },
         ) => Err(Rejected::Ended(task.status())),
 
-        (State::Failed { .. }, Event::Redrive { note, by, failed_at }) => change.redrive(note, by, failed_at),
-        (State::Cancelled { .. } | State::Blocked { .. }, Event::Redrive { note, by, failed_at: None }) => {
-            change.redrive(note, by, None)
+        (State::Failed { .. }, Event::Redrive { failed_at: Some(executions), .. }) if executions != task.executions => {
+            Err(Rejected::Ended(task.status()))
+        }
+        (State::Failed { .. }, Event::Redrive { note, by, run_at, .. })
+        | (State::Cancelled { .. } | State::Blocked { .. }, Event::Redrive { note, by, run_at, failed_at: None }) => {
+            change.redrive(note, by, run_at)
         }
         (State::Cancelled { .. } | State::Blocked { .. } | State::Completed { .. }, Event::Redrive { .. }) => {
             Err(Rejected::Ended(task.status()))
@@ -277,10 +280,7 @@ impl Change<'_> {
         self.logged(LogEntry { by: Some(by), reason: Some(format!("to start at {run_at}")), ..row })
     }
 
-    fn redrive(mut self, note: Option<String>, by: String, failed_at: Option<u32>) -> Applied {
-        if failed_at.is_some_and(|executions| executions != self.task.executions) {
-            return Err(Rejected::Ended(self.task.status()));
-        }
+    fn redrive(mut self, note: Option<String>, by: String, run_at: Option<Timestamp>) -> Applied {
         let row = LogEntry::next(self.before, LogKind::Redrive, Outcome::Pending, self.now, self.now);
         let note = note.map(|text| redacted(&text));
         self.task.failures = 0;
@@ -291,7 +291,8 @@ impl Change<'_> {
         self.task.ended_at = None;
         self.task.dead_lettered_at = None;
         self.task.redrive_note = note.clone();
-        self.wait(self.now, true);
+        let run_at = run_at.unwrap_or(self.now).max(self.now);
+        self.wait(run_at, matches!(hint(run_at, self.now), Hint::Message(_)));
         self.logged(LogEntry { by: Some(by), reason: note, ..row })
     }
 

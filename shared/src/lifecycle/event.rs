@@ -143,8 +143,10 @@ pub enum Event {
         note: Option<String>,
         /// Who.
         by: String,
-        /// Only if it is failed at this number of executions (a dead letter moved back).
+        /// Only if it is failed at this number of executions (a dead letter moved back, or one of many redriven).
         failed_at: Option<u32>,
+        /// When it may run; at once if none, or past.
+        run_at: Option<Timestamp>,
     },
 }
 

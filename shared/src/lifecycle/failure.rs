@@ -10,7 +10,7 @@ use crate::{clock::Timestamp, json::cut, redact};
 pub const ERROR_BYTES: usize = 4 * 1024;
 
 /// What sort of thing went wrong. Stored as text: never rename one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
     /// The handler said so.

@@ -106,7 +106,9 @@ fn events() -> Vec<(String, Event)> {
         Event::Settle { fence, settlement, report: Report::default() }
     };
     let reschedule = |run_at, if_due| Event::Reschedule { run_at, by: "op".into(), if_due };
-    let redrive = |failed_at| Event::Redrive { note: Some("try".into()), by: "op".into(), failed_at };
+    let redrive_at =
+        |failed_at, run_at| Event::Redrive { note: Some("try".into()), by: "op".into(), failed_at, run_at };
+    let redrive = |failed_at| redrive_at(failed_at, None);
     let mut events = vec![
         ("claim".to_owned(), Event::Claim { worker: OTHER_WORKER }),
         ("renew".to_owned(), Event::Renew { fence }),
@@ -127,6 +129,9 @@ fn events() -> Vec<(String, Event)> {
         ("redrive".to_owned(), redrive(None)),
         ("redrive, if failed at these executions".to_owned(), redrive(Some(2))),
         ("redrive, if failed at other executions".to_owned(), redrive(Some(1))),
+        ("redrive, to start soon".to_owned(), redrive_at(Some(2), Some(after(60)))),
+        ("redrive, to start late".to_owned(), redrive_at(Some(2), Some(after(3600)))),
+        ("redrive, to start before now".to_owned(), redrive_at(Some(2), Some(before(60)))),
     ];
     events.extend(settlements().into_iter().map(|(name, settlement)| {
         (format!("settle: {name}"), Event::Settle { fence, settlement, report: Report::default() })
@@ -300,7 +305,7 @@ fn reasons_and_notes_are_redacted_and_cut_wherever_they_come_from() {
         (running(after(5)), settle(Settlement::Cancel { reason: long.clone() })),
         (running(after(5)), settle(Settlement::Block { reason: long.clone() })),
         (running(after(5)), Event::Cancel { reason: long.clone(), by: by() }),
-        (blocked, Event::Redrive { note: Some(long.clone()), by: by(), failed_at: None }),
+        (blocked, Event::Redrive { note: Some(long.clone()), by: by(), failed_at: None, run_at: None }),
     ] {
         let Transition { task, log } = apply(&task, event, now()).unwrap();
         let in_task = match task.state {

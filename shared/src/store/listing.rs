@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     clock::Timestamp,
     ids::{Id, Name},
-    lifecycle::{Priority, Status, Task},
+    lifecycle::{FailureKind, Priority, State, Status, Task},
 };
 
 /// What a list by queue divides tasks into: pending and running stand together, so that a claim moves nothing.
@@ -80,6 +80,12 @@ pub struct Filter {
     pub task_type: Option<Name>,
     /// Only what changed after this.
     pub updated_after: Option<Timestamp>,
+    /// Only what failed of this.
+    pub failure_kind: Option<FailureKind>,
+    /// Only what ended after this.
+    pub ended_after: Option<Timestamp>,
+    /// Only what ended before this.
+    pub ended_before: Option<Timestamp>,
 }
 
 /// A list, and what of it to show.
@@ -135,6 +141,11 @@ impl Position {
     /// Where `task` stands in its user's list.
     pub fn of_user(task: &Task) -> Self {
         Self::new(0, task.created_at, task.key.id)
+    }
+
+    /// Where, in a queue's list of ended tasks (newest first), those begin that ended before `at`.
+    pub fn ended_before(at: Timestamp) -> Self {
+        Self::new(0, at, Uuid::nil())
     }
 
     /// The bytes, for a store's key.
@@ -198,6 +209,16 @@ impl Filter {
             && self.lane.as_ref().is_none_or(|lane| *lane == task.lane)
             && self.task_type.as_ref().is_none_or(|task_type| *task_type == task.task_type)
             && self.updated_after.is_none_or(|at| task.updated_at > at)
+            && self.failure_kind.is_none_or(|kind| failure_kind(task) == Some(kind))
+            && self.ended_after.is_none_or(|at| task.ended_at.is_some_and(|ended| ended > at))
+            && self.ended_before.is_none_or(|at| task.ended_at.is_some_and(|ended| ended < at))
+    }
+}
+
+fn failure_kind(task: &Task) -> Option<FailureKind> {
+    match &task.state {
+        State::Failed { failure } => Some(failure.kind),
+        _ => None,
     }
 }
 

@@ -53,7 +53,8 @@ async fn in_order(store: &dyn Store) {
         let running = logged(store, &task, claimed(&task, at(s)), &mut rows).await;
         task = logged(store, &running, settled(&running, settlement, at(s)), &mut rows).await;
     }
-    let redrive = Event::Redrive { note: Some("once more".to_owned()), by: "me".to_owned(), failed_at: None };
+    let redrive =
+        Event::Redrive { note: Some("once more".to_owned()), by: "me".to_owned(), failed_at: None, run_at: None };
     let transition = changed(&task, redrive, at(6));
     task = logged(store, &task, transition, &mut rows).await;
     let cancel = Event::Cancel { reason: "enough".to_owned(), by: "me".to_owned() };

@@ -57,7 +57,7 @@ async fn life(store: &dyn Store) {
     let running = change(store, &later, claimed(&later, at(3))).await;
     let ended = change(store, &running, failed(&running, at(4))).await;
     expect(2, Counts { failed: 1, ..NONE }).await;
-    let redrive = Event::Redrive { note: None, by: "me".to_owned(), failed_at: None };
+    let redrive = Event::Redrive { note: None, by: "me".to_owned(), failed_at: None, run_at: None };
     let open = change(store, &ended, changed(&ended, redrive, at(5))).await;
     expect(1, Counts { pending: 1, ..NONE }).await;
     let running = change(store, &open, claimed(&open, at(6))).await;
@@ -148,7 +148,7 @@ async fn hours(store: &dyn Store) {
     expect(0, Counts { pending: 1, running: 1, ..NONE }).await;
     let ended = change(store, &running, failed(&running, at(HOUR))).await;
     expect(1, Counts { pending: 1, running: 1, failed: 1, ..NONE }).await;
-    let redrive = Event::Redrive { note: None, by: "me".to_owned(), failed_at: None };
+    let redrive = Event::Redrive { note: None, by: "me".to_owned(), failed_at: None, run_at: None };
     change(store, &ended, changed(&ended, redrive, at(2 * HOUR + 5))).await;
     expect(2, Counts { pending: 1, failed: 1, ..NONE }).await;
     expect(3, Counts { pending: 1, ..NONE }).await;

@@ -156,7 +156,8 @@ mod tests {
         let moved = after(&task(at(0)), Event::Reschedule { run_at: at(300), by: "me".into(), if_due: false }, at(1));
         assert!(must_be_put_again(&moved, retention));
         assert_eq!(kept_until(&moved, retention), at(337));
-        let redriven = after(&late, Event::Redrive { note: None, by: "me".into(), failed_at: None }, at(49));
+        let redriven =
+            after(&late, Event::Redrive { note: None, by: "me".into(), failed_at: None, run_at: None }, at(49));
         assert!(must_be_put_again(&redriven, retention));
     }
 }

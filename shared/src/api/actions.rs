@@ -1,0 +1,99 @@
+//! The bodies of what an operator does to tasks.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{ApiError, DeadLetterFilter};
+use crate::{clock::Timestamp, lifecycle::ERROR_BYTES};
+
+/// Why a task is called off.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct CancelRequest {
+    /// For whoever reads the task.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// How an ended task is set going again.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct RetryRequest {
+    /// A word to the handler and the log; at most 4 KiB.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+/// Whether a task is run before its time.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct ProcessRequest {
+    /// Now, even if it is not due.
+    #[serde(default)]
+    pub force: bool,
+}
+
+/// When a task is to start.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct RescheduleRequest {
+    /// The new start.
+    pub run_at: Timestamp,
+}
+
+/// Nothing to say.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct PollRequest {}
+
+/// Which failed tasks are set going again, how many of them and how fast.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct RedriveRequest {
+    /// Which; without one, every failed task of the queue `default`.
+    #[serde(default)]
+    pub filter: DeadLetterFilter,
+    /// Only show what would be redriven.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// How many tasks this call takes up at most.
+    #[serde(default = "most")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub limit: usize,
+    /// How many of them may start each second: the starts are spread over the time that takes. Without one, all at once.
+    #[serde(default)]
+    #[schemars(range(min = 0.001, max = 1000.0))]
+    pub rate: Option<f64>,
+    /// Where to go on: the answer to the last call.
+    #[serde(default)]
+    pub cursor: Option<String>,
+    /// A word to the handlers and the log; at most 4 KiB.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+/// The most tasks that one call redrives.
+const MAX_REDRIVES: usize = 1000;
+
+fn most() -> usize {
+    MAX_REDRIVES
+}
+
+impl RedriveRequest {
+    /// Refuses what is out of range.
+    pub fn check(&self) -> Result<(), ApiError> {
+        if !(1..=MAX_REDRIVES).contains(&self.limit) {
+            let message = format!("expected a number from 1 to {MAX_REDRIVES}, found {}", self.limit);
+            return Err(ApiError::invalid("limit", message));
+        }
+        if let Some(rate) = self.rate
+            && !(0.001..=1000.0).contains(&rate)
+        {
+            let message = format!("expected tasks per second, from 0.001 to 1000, found {rate}");
+            return Err(ApiError::invalid("rate", message));
+        }
+        check_note(self.note.as_deref())
+    }
+}
+
+/// Refuses a note that the log would cut.
+pub fn check_note(note: Option<&str>) -> Result<(), ApiError> {
+    if note.is_some_and(|note| note.len() > ERROR_BYTES) {
+        return Err(ApiError::too_large("note", format!("at most {ERROR_BYTES} bytes are taken")));
+    }
+    Ok(())
+}
