@@ -47,7 +47,7 @@ async fn redriven(store: &dyn Store) {
     let cancel = Event::Cancel { reason: "no".to_owned(), by: "me".to_owned() };
     let task = change(store, &task, changed(&task, cancel, at(2))).await;
     assert_eq!(store.oldest_due(&scope(&tenant), at(90)).await.unwrap(), None);
-    let redrive = Event::Redrive { note: None, by: "me".to_owned(), failed_at: None };
+    let redrive = Event::Redrive { note: None, by: "me".to_owned(), failed_at: None, run_at: None };
     let task = change(store, &task, changed(&task, redrive, at(50))).await;
     assert_eq!(store.oldest_due(&scope(&tenant), at(90)).await.unwrap(), task.run_at());
 }
