@@ -264,6 +264,7 @@ async fn what_is_wrong_with_a_redrive_is_a_400_that_names_it() {
         (json!({"filter": {"lane": 1}}), "filter.lane"),
         (json!({"filter": {"tenant": "other"}}), "filter.tenant"),
         (json!({"filter": null}), "filter"),
+        (json!({"filter": [null, null]}), "filter"),
         (json!({"dry_run": "yes"}), "dry_run"),
         (json!({"limit": 0}), "limit"),
         (json!({"limit": 1001}), "limit"),

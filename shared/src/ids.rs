@@ -107,7 +107,7 @@ impl<'de> Deserialize<'de> for Id {
 }
 
 /// Where a task is found: every read and write of a task names its tenant.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TaskKey {
     /// Whose task it is.
     pub tenant: Name,

@@ -13,7 +13,7 @@ use crate::{
 pub const EXCERPT_BYTES: usize = 256;
 
 /// What a row tells of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogKind {
     /// An execution ended: settled, reaped, or cancelled under way.
@@ -29,7 +29,7 @@ pub enum LogKind {
 }
 
 /// How what a row tells of came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Done.
@@ -67,7 +67,7 @@ impl Outcome {
 }
 
 /// One row. Written in the commit that made it, never changed; everything in it is redacted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LogEntry {
     /// Whose task and which.
     #[serde(flatten)]

@@ -55,7 +55,7 @@ pub enum DeliveryError {
 }
 
 /// An event as listeners see it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Published {
     /// What a listener removes repetitions by.
     pub id: Id,

@@ -51,6 +51,11 @@ impl Call {
         Self::new("GET", path, None)
     }
 
+    /// `method path?query`, without a body.
+    pub fn to(method: &'static str, path: &str) -> Self {
+        Self::new(method, path, None)
+    }
+
     /// `POST path` with a JSON body.
     pub fn post(path: &str, body: &Value) -> Self {
         Self::new("POST", path, Some(body.to_string()))
@@ -90,6 +95,11 @@ impl Call {
     /// The same under a token with these claims.
     pub fn token(self, claims: &Value) -> Self {
         Self { authorizer: json!({"jwt": {"claims": claims, "scopes": null}}), ..self }
+    }
+
+    /// Its path, without what follows `?`.
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     /// Whether it only looks.

@@ -27,6 +27,7 @@ pub async fn http(app: &App, event: ApiGatewayV2httpRequest) -> ApiGatewayV2http
 }
 
 async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
+    request.only_query(&[])?;
     match request.route {
         Route::CancelTask => tasks::cancel(app, &request).await,
         Route::RetryTask => tasks::retry(app, &request).await,

@@ -1,10 +1,8 @@
 //! `POST /v1/tasks/batch`: up to 100 requests, each answered for itself.
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use shared::{
     api::{
-        Answer, ApiError, Request, TaskView,
+        Answer, ApiError, BatchAnswer, BatchItem, BatchRequest, Request, TaskView,
         read::{read_outside, read_strict},
     },
     app::App,
@@ -15,28 +13,8 @@ use crate::{accept, with_key};
 /// The most requests in one batch.
 const MAX_TASKS: usize = 100;
 
-#[derive(Deserialize)]
-struct Batch {
-    tasks: Vec<Box<RawValue>>,
-}
-
-#[derive(Serialize)]
-struct Item<'a> {
-    status: u16,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    task: Option<TaskView<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a ApiError>,
-}
-
-#[derive(Serialize)]
-struct Items<'a> {
-    items: Vec<Item<'a>>,
-    count: usize,
-}
-
 pub(crate) async fn answer(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let batch: Batch = read_outside(request.text()?)?;
+    let batch: BatchRequest = read_outside(request.text()?)?;
     if batch.tasks.is_empty() || batch.tasks.len() > MAX_TASKS {
         let message = format!("expected 1 to {MAX_TASKS} tasks, found {}", batch.tasks.len());
         return Err(ApiError::invalid("tasks", message));
@@ -46,16 +24,16 @@ pub(crate) async fn answer(app: &App, request: &Request) -> Result<Answer, ApiEr
         Ok((request.caller.clone(), with_key(read_strict(raw.get())?, key)?))
     });
     let accepted = accept(app, requests.collect()).await;
-    let items: Vec<Item<'_>> = accepted
+    let items: Vec<BatchItem<'_>> = accepted
         .iter()
         .map(|answer| match answer {
             Ok(accepted) => {
                 // Without the payloads, which the caller has: a hundred of them would be more than Lambda answers.
                 let task = TaskView { payload: None, ..accepted.view() };
-                Item { status: accepted.status(), task: Some(task), error: None }
+                BatchItem { status: accepted.status(), task: Some(task), error: None }
             }
-            Err(error) => Item { status: error.status, task: None, error: Some(error) },
+            Err(error) => BatchItem { status: error.status, task: None, error: Some(error) },
         })
         .collect();
-    Ok(Answer::json(200, &Items { count: items.len(), items }))
+    Ok(Answer::json(200, &BatchAnswer { count: items.len(), items }))
 }

@@ -35,6 +35,7 @@ pub async fn http(app: &App, event: ApiGatewayV2httpRequest) -> ApiGatewayV2http
 }
 
 async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
+    request.only_query(&[])?;
     match request.route {
         Route::EnqueueTask => one(app, &request).await,
         Route::EnqueueBatch => batch::answer(app, &request).await,

@@ -10,13 +10,16 @@ use aws_lambda_events::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderValue, header};
 use shared::{
-    api::{Answer, ApiError, Caller, Request, RouteInfo},
+    api::{Answer, ApiError, Caller, KEY_BYTES, Request, RouteInfo},
     ids::Name,
 };
 use tracing::{Instrument, info_span};
 
 /// The header by which a trusted service (IAM, or the one machine itself) says for whom it asks.
 pub const TENANT_HEADER: &str = "x-errand-tenant";
+
+/// The header that has a request carried out once.
+const KEY_HEADER: &str = "idempotency-key";
 
 /// The claim of a token that says whose it is.
 const TENANT_CLAIM: &str = "tenant";
@@ -30,7 +33,7 @@ pub fn request(mut event: ApiGatewayV2httpRequest) -> Result<Request, ApiError> 
     Ok(Request {
         route: info.route,
         caller: caller(&event)?,
-        idempotency_key: header("idempotency-key")?,
+        idempotency_key: header(KEY_HEADER)?.map(checked_key).transpose()?,
         if_match: header(header::IF_MATCH.as_str())?.map(|etag| etag.trim_matches('"').to_owned()),
         query: query(&event),
         path: event.path_parameters.into_iter().collect(),
@@ -90,6 +93,13 @@ fn caller(event: &ApiGatewayV2httpRequest) -> Result<Caller, ApiError> {
 fn text_header(headers: &HeaderMap, name: &str) -> Result<Option<String>, ApiError> {
     let text = headers.get(name).map(|value| value.to_str().map(str::to_owned)).transpose();
     text.map_err(|_| ApiError::invalid(name, "expected visible ASCII characters"))
+}
+
+fn checked_key(key: String) -> Result<String, ApiError> {
+    if (1..=KEY_BYTES).contains(&key.len()) {
+        return Ok(key);
+    }
+    Err(ApiError::invalid(KEY_HEADER, format!("expected 1 to {KEY_BYTES} bytes")))
 }
 
 fn text_body(event: &mut ApiGatewayV2httpRequest) -> Result<String, ApiError> {

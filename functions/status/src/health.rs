@@ -17,8 +17,8 @@ use crate::stats::Counted;
 /// A poller that left no word for so long does not poll: it does every minute.
 const POLLER_SILENT: Duration = Duration::from_secs(180);
 
-#[derive(Serialize)]
-struct Health {
+#[derive(Serialize, schemars::JsonSchema)]
+pub(crate) struct Health {
     status: &'static str,
     version: &'static str,
     store: Part,
@@ -30,7 +30,7 @@ struct Health {
     tasks: Option<Counted>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct Part {
     reachable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]

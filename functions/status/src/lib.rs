@@ -3,6 +3,7 @@
 mod commander;
 mod health;
 mod lists;
+mod openapi;
 mod stats;
 mod tasks;
 
@@ -33,6 +34,11 @@ pub async fn http(app: &App, event: ApiGatewayV2httpRequest) -> ApiGatewayV2http
 }
 
 async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
+    if let Route::GetTask | Route::GetRecord | Route::GetHealth | Route::GetOpenApi | Route::ListTaskTypes =
+        request.route
+    {
+        request.only_query(&[])?;
+    }
     match request.route {
         Route::GetTask => tasks::task(app, &request).await,
         Route::GetTaskLog => tasks::log(app, &request).await,
@@ -45,6 +51,7 @@ async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
         Route::Commander => commander::answer(app, &request).await,
         Route::GetRecord => record(app, &request).await,
         Route::GetHealth => health::answer(app).await,
+        Route::GetOpenApi => Ok(openapi::answer()),
         Route::ListTaskTypes => Ok(Answer::json(200, &Listed::new(task_types(), None))),
         other => Err(ApiError::not_found(format!("{other:?} is not served here"))),
     }

@@ -13,7 +13,7 @@ use shared::{
 };
 
 /// Tasks, not executions; a restart forgets nothing, and what was removed for its age stays counted.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct Counted {
     /// How many are pending and running, and how many ended in each way since the installation began.
     #[serde(flatten)]
@@ -29,7 +29,7 @@ pub(crate) struct Counted {
 }
 
 /// What happened in this and the previous UTC hour.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct LastHours {
     since: Timestamp,
     /// How many entered each status; a task that is retried enters some of them again.
@@ -40,7 +40,7 @@ struct LastHours {
 }
 
 /// One queue.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct QueueView {
     project: Name,
     queue: Name,
@@ -53,7 +53,7 @@ pub(crate) struct QueueView {
 }
 
 /// [`QueueView`], and how long work waits.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct QueueNow {
     #[serde(flatten)]
     queue: QueueView,

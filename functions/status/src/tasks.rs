@@ -16,8 +16,8 @@ pub(crate) async fn task(app: &App, request: &Request) -> Result<Answer, ApiErro
 }
 
 /// A task's log: its rows, with the task's payload and output beside them.
-#[derive(Serialize)]
-struct Log<'t> {
+#[derive(Serialize, schemars::JsonSchema)]
+pub(crate) struct Log<'t> {
     #[serde(flatten)]
     rows: Listed<LogEntry>,
     payload: &'t Json,

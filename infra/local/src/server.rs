@@ -9,8 +9,9 @@ use aws_lambda_events::{
 use axum::{
     Router,
     body::{Body as AxumBody, to_bytes},
-    extract::{FromRequestParts, Query, RawPathParams, Request},
+    extract::{FromRequestParts, Query, RawPathParams, Request, State},
     http::{HeaderValue, StatusCode, header, uri::Authority},
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{MethodFilter, on},
 };
@@ -23,19 +24,14 @@ use shared::{
 /// A body a little over what the API takes is read, so that its error names the limit.
 const READ_BYTES: usize = 6 * 1024 * 1024;
 
-/// What requests are answered from.
-#[derive(Clone)]
-struct Server {
-    app: App,
-    token: Option<Arc<str>>,
-}
+/// The token that requests must bear, if there is one.
+type Token = Option<Arc<str>>;
 
-/// The routes of the API over `app`. With a token, every request must bear it.
+/// The routes of the API over `app`. With a token, every request must bear it, whatever it asks for.
 pub fn router(app: App, token: Option<String>) -> Router {
-    let server = Server { app, token: token.map(Arc::from) };
     let mut router = Router::new();
     for info in &ROUTES {
-        let server = server.clone();
+        let app = app.clone();
         let method = match info.method {
             "GET" => MethodFilter::GET,
             "PUT" => MethodFilter::PUT,
@@ -43,8 +39,8 @@ pub fn router(app: App, token: Option<String>) -> Router {
             _ => MethodFilter::POST,
         };
         let serve = move |request: Request| {
-            let server = server.clone();
-            async move { server.serve(info, request).await }
+            let app = app.clone();
+            async move { serve(&app, info, request).await }
         };
         router = router.route(info.path, on(method, serve));
     }
@@ -53,36 +49,39 @@ pub fn router(app: App, token: Option<String>) -> Router {
         let error = ApiError::not_found("this route does not have that method");
         refuse(&ApiError { status: 405, code: "method_not_allowed", ..error })
     };
-    router.fallback(no_route).method_not_allowed_fallback(no_method)
+    let router = router.fallback(no_route).method_not_allowed_fallback(no_method);
+    router.layer(from_fn_with_state::<_, Token, (State<Token>, Request)>(token.map(Arc::from), authorized))
 }
 
-impl Server {
-    async fn serve(&self, info: &RouteInfo, request: Request) -> Response {
-        if let Err(error) = self.authorize(&request) {
-            return refuse(&error);
-        }
-        let event = match event(info, request).await {
-            Ok(event) => event,
-            Err(error) => return refuse(&error),
-        };
-        let answer = match info.function {
-            Function::Enqueue => enqueue::http(&self.app, event).await,
-            Function::Status => status::http(&self.app, event).await,
-            Function::Control => control::http(&self.app, event).await,
-        };
-        response(answer)
-    }
+async fn serve(app: &App, info: &RouteInfo, request: Request) -> Response {
+    let event = match event(info, request).await {
+        Ok(event) => event,
+        Err(error) => return refuse(&error),
+    };
+    let answer = match info.function {
+        Function::Enqueue => enqueue::http(app, event).await,
+        Function::Status => status::http(app, event).await,
+        Function::Control => control::http(app, event).await,
+    };
+    response(answer)
+}
 
-    fn authorize(&self, request: &Request) -> Result<(), ApiError> {
-        let Some(token) = &self.token else { return from_this_machine(request) };
-        let borne = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let borne = borne.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-        if same(borne, token) {
-            return Ok(());
-        }
-        let error = ApiError::forbidden("this server demands its token: Authorization: Bearer …");
-        Err(ApiError { status: 401, code: "unauthorized", ..error })
+async fn authorized(State(token): State<Token>, request: Request, next: Next) -> Response {
+    match authorize(token.as_deref(), &request) {
+        Ok(()) => next.run(request).await,
+        Err(error) => refuse(&error),
     }
+}
+
+fn authorize(token: Option<&str>, request: &Request) -> Result<(), ApiError> {
+    let Some(token) = token else { return from_this_machine(request) };
+    let borne = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let borne = borne.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    if same(borne, token) {
+        return Ok(());
+    }
+    let error = ApiError::forbidden("this server demands its token: Authorization: Bearer …");
+    Err(ApiError { status: 401, code: "unauthorized", ..error })
 }
 
 /// Without a token, whoever reaches the port is trusted; but a page in somebody's browser reaches it too. It names its

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{ApiError, DeadLetterFilter};
+use super::{ApiError, DeadLetterFilter, read::object};
 use crate::{clock::Timestamp, lifecycle::ERROR_BYTES};
 
 /// Why a task is called off.
@@ -45,7 +45,7 @@ pub struct PollRequest {}
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct RedriveRequest {
     /// Which; without one, every failed task of the queue `default`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub filter: DeadLetterFilter,
     /// Only show what would be redriven.
     #[serde(default)]
@@ -60,6 +60,7 @@ pub struct RedriveRequest {
     pub rate: Option<f64>,
     /// Where to go on: the answer to the last call.
     #[serde(default)]
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_-]{30}[AEIMQUYcgkosw048](\.[0-9]{1,15})?$"))]
     pub cursor: Option<String>,
     /// A word to the handlers and the log; at most 4 KiB.
     #[serde(default)]

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// An error as the API answers it: a status, a code for programs, a sentence for people, the field if one is to blame.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error, schemars::JsonSchema)]
 #[error("{message}")]
 pub struct ApiError {
     /// The HTTP status.

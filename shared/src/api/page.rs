@@ -6,7 +6,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::{ApiError, Request};
 
 /// `{items, count, cursor}`; `cursor` is null at the end.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "{T}List")]
 pub struct Listed<T> {
     /// What is there.
     pub items: Vec<T>,

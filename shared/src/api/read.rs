@@ -1,6 +1,11 @@
 //! Reading JSON so that an error names the field and what was expected there.
 
-use serde::{Serialize, de::DeserializeOwned};
+use std::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 
 use crate::json::cut;
 
@@ -66,6 +71,23 @@ pub fn not_a_list(text: &str) -> Result<(), FieldError> {
     } else {
         Ok(())
     }
+}
+
+/// Reads a field's object; for `deserialize_with`. As [`not_a_list`] says of the whole.
+pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(json: D) -> Result<T, D::Error> {
+    struct Object<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(fields))
+        }
+    }
+    json.deserialize_map(Object(PhantomData))
 }
 
 /// Reads a `T`, passing over fields it does not have: for what is stored, maybe by another version.

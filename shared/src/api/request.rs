@@ -101,6 +101,7 @@ impl Request {
     pub fn only_query(&self, known: &[&str]) -> Result<(), ApiError> {
         match self.query.keys().find(|field| !known.contains(&field.as_str())) {
             None => Ok(()),
+            Some(field) if known.is_empty() => Err(ApiError::invalid(field, "unknown parameter; there are none here")),
             Some(field) => Err(ApiError::invalid(field, format!("unknown parameter; known are {}", known.join(", ")))),
         }
     }

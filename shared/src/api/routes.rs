@@ -27,6 +27,7 @@ pub enum Route {
     ListDeadLetters,
     RedriveDeadLetters,
     RunPoll,
+    GetOpenApi,
 }
 
 /// The function that serves a route.
@@ -60,7 +61,7 @@ const fn on(function: Function, method: &'static str, path: &'static str, route:
 }
 
 /// Every route.
-pub const ROUTES: [RouteInfo; 23] = [
+pub const ROUTES: [RouteInfo; 24] = [
     on(Function::Enqueue, "POST", "/v1/tasks", Route::EnqueueTask),
     on(Function::Enqueue, "POST", "/v1/tasks/batch", Route::EnqueueBatch),
     on(Function::Status, "GET", "/v1/tasks", Route::ListTasks),
@@ -71,6 +72,7 @@ pub const ROUTES: [RouteInfo; 23] = [
     on(Function::Status, "GET", "/v1/commander", Route::Commander),
     on(Function::Status, "GET", "/v1/health", Route::GetHealth),
     on(Function::Status, "GET", "/v1/task-types", Route::ListTaskTypes),
+    on(Function::Status, "GET", "/v1/openapi.json", Route::GetOpenApi),
     on(Function::Status, "GET", "/v1/dead-letters", Route::ListDeadLetters),
     on(Function::Status, "GET", "/v1/records/{kind}", Route::ListRecords),
     on(Function::Status, "GET", "/v1/records/{kind}/{id}", Route::GetRecord),

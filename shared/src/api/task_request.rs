@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A request for a task. What may be absent has the default that is said in the HTTP documentation.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
 #[allow(missing_docs)] // the fields mean what `Task`'s do
 pub struct TaskRequest {
     pub task_type: Name,
@@ -41,10 +41,13 @@ pub struct TaskRequest {
     #[serde(default)]
     pub priority: Priority,
     #[serde(default)]
+    #[schemars(length(min = 1, max = 256))]
     pub idempotency_key: Option<String>,
     #[serde(default)]
+    #[schemars(range(min = 0, max = 100))]
     pub max_retries: Option<u32>,
     #[serde(default)]
+    #[schemars(range(min = 1, max = 840))]
     pub timeout_s: Option<u32>,
     #[serde(default)]
     pub scheduled_for: Option<Timestamp>,
@@ -61,7 +64,7 @@ pub const MAX_RETRIES: u32 = 100;
 const MAX_TIMEOUT_S: u32 = 840;
 
 /// The longest idempotency key, in bytes.
-const KEY_BYTES: usize = 256;
+pub const KEY_BYTES: usize = 256;
 
 impl TaskRequest {
     /// Checks the request against its type and the limits, and makes it a task of the caller's.

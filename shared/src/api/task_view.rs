@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A task. Fields that do not apply are absent; times are RFC 3339.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 #[allow(missing_docs)] // the fields mean what `Task`'s and `State`'s do
 pub struct TaskView<'t> {
     pub id: Uuid,
@@ -140,7 +140,7 @@ impl<'t> From<&'t Task> for TaskView<'t> {
 }
 
 /// A record: its fields, and beside them its id, version and times.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct RecordView {
     /// Which one.
     pub id: Id,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::TaskInput;
 
 /// A task type as `GET /v1/task-types` answers it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct TaskType {
     /// Its name on the wire.
     pub name: String,

@@ -50,7 +50,7 @@ impl fmt::Display for FailureKind {
 }
 
 /// One failed execution, as the task and the action log keep it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Failure {
     /// The sort of failure.
     pub kind: FailureKind,

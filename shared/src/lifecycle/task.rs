@@ -55,7 +55,7 @@ impl Priority {
 }
 
 /// How the newest ended execution went.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Attempt {
     /// Its number, from 1.
     pub execution: u32,

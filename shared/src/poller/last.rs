@@ -18,7 +18,7 @@ use crate::{
 const QUIET: Duration = Duration::from_secs(60);
 
 /// When and how the newest poll ended, for `GET /v1/health`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LastPoll {
     /// When it ended.
     pub at: Timestamp,

@@ -6,7 +6,7 @@ use tracing::warn;
 use crate::{change::ChangeError, lifecycle::Task, notify::chain};
 
 /// How far a poll came.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PollReport {
     /// Messages sent.
     pub notified: usize,

@@ -36,7 +36,7 @@ pub enum Scope {
 }
 
 /// A number of tasks for each status.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[allow(missing_docs)] // a status each
 pub struct Counts {
     pub pending: u64,

@@ -1,0 +1,59 @@
+//! `GET /v1/openapi.json`: what every route takes and answers, as OpenAPI 3.1. The schemas come from the types.
+
+mod operation;
+mod parameters;
+mod routes;
+mod schemas;
+
+use std::sync::LazyLock;
+
+use schemas::Schemas;
+use serde_json::{Map, Value, json};
+use shared::api::{Answer, ROUTES};
+
+/// Made once: it depends on nothing but the code.
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| document().to_string());
+
+pub(crate) fn answer() -> Answer {
+    Answer { status: 200, body: DOCUMENT.clone() }
+}
+
+fn document() -> Value {
+    let mut schemas = Schemas::default();
+    let mut paths: Map<String, Value> = Map::new();
+    for info in &ROUTES {
+        let operation = routes::describe(info.route, &mut schemas).to_json(info, &mut schemas);
+        let path = paths.entry(info.path).or_insert_with(|| json!({}));
+        if let Some(methods) = path.as_object_mut() {
+            methods.insert(info.method.to_lowercase(), operation);
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Errand",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "A durable task processor. Times are RFC 3339 in UTC, durations end in `_s`; a list goes on \
+                with its `cursor` until that is null; unknown fields and parameters are refused by name.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        // On one machine without a token, none of them.
+        "security": [{}, {"token": []}, {"aws": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas.components(),
+            "securitySchemes": {
+                "token": {
+                    "type": "http", "scheme": "bearer",
+                    "description": "The one-machine server's token; on AWS one of the issuer's, whose claim `tenant` \
+                        says whose it is.",
+                },
+                "aws": {
+                    "type": "apiKey", "in": "header", "name": "Authorization",
+                    "description": "AWS Signature Version 4.",
+                },
+            },
+        },
+    })
+}

@@ -1,0 +1,104 @@
+//! What stands in paths, after `?` and in headers; and errors.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+use shared::{
+    api::{ApiError, KEY_BYTES},
+    clock::Timestamp,
+    domain,
+    ids::{Id, Name},
+};
+
+use super::schemas::Schemas;
+
+/// A parameter after `?` or in a header.
+pub(super) struct Parameter {
+    name: &'static str,
+    description: &'static str,
+    schema: Value,
+}
+
+/// What is wrong with a request.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ErrorAnswer {
+    error: Error,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Error {
+    #[serde(flatten)]
+    error: ApiError,
+    /// What the log calls the request.
+    request_id: String,
+}
+
+impl Parameter {
+    pub(super) fn new(name: &'static str, description: &'static str, schema: Value) -> Self {
+        Self { name, description, schema }
+    }
+
+    /// A name.
+    pub(super) fn name(name: &'static str, description: &'static str) -> Self {
+        Self::new(name, description, of::<Name>())
+    }
+
+    /// An id.
+    pub(super) fn id(name: &'static str, description: &'static str) -> Self {
+        Self::new(name, description, of::<Id>())
+    }
+
+    /// An instant.
+    pub(super) fn time(name: &'static str, description: &'static str) -> Self {
+        Self::new(name, description, of::<Timestamp>())
+    }
+
+    pub(super) fn to_json(&self, place: &str) -> Value {
+        let Self { name, description, schema } = self;
+        json!({"name": name, "in": place, "description": description, "required": false, "schema": schema})
+    }
+}
+
+fn of<T: JsonSchema>() -> Value {
+    Schemas::default().request::<T>()
+}
+
+pub(super) fn in_path(name: &str, written: bool) -> Value {
+    let schema = match name {
+        // Others can be asked for, and are not there.
+        "kind" if written => json!({"enum": domain::kinds().collect::<Vec<_>>()}),
+        "kind" | "queue" => of::<Name>(),
+        _ => of::<Id>(),
+    };
+    json!({"name": name, "in": "path", "required": true, "schema": schema})
+}
+
+pub(super) fn tenant() -> Parameter {
+    let description = "Whose: by this a trusted service says for whom it asks. A token says it by its claim `tenant`.";
+    Parameter::name("X-Errand-Tenant", description)
+}
+
+pub(super) fn idempotency_key() -> Parameter {
+    let description = "The same request under the same key is carried out once.";
+    let schema = json!({"type": "string", "minLength": 1, "maxLength": KEY_BYTES, "pattern": "^[\\t -~]+$"});
+    Parameter::new("Idempotency-Key", description, schema)
+}
+
+pub(super) fn if_match() -> Parameter {
+    let pattern = "^\"?[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\"?$";
+    Parameter::new("If-Match", "The version that is to be changed.", json!({"type": "string", "pattern": pattern}))
+}
+
+/// A place in a list of tasks: 23 bytes in base64. (Clients have no need to look into it.)
+pub(super) fn place() -> Value {
+    json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{30}[AEIMQUYcgkosw048]$"})
+}
+
+pub(super) fn cursor(schema: Value) -> Parameter {
+    Parameter::new("cursor", "Where to go on: the last page's `cursor`.", schema)
+}
+
+pub(super) fn limit() -> Parameter {
+    let schema = json!({"type": "integer", "minimum": 1, "maximum": 100, "default": 50});
+    Parameter::new("limit", "The most items of the page.", schema)
+}

@@ -1,0 +1,175 @@
+//! What each route takes and answers. The compiler asks for a route that is missing.
+
+use serde_json::{Value, json};
+use shared::{
+    api::{
+        BatchAnswer, BatchRequest, CancelRequest, Listed, PollRequest, ProcessRequest, RecordView, RedriveRequest,
+        Redriven, RescheduleRequest, RetryRequest, Route, TaskRequest, TaskView,
+    },
+    handlers::TaskType,
+    lifecycle::{FailureKind, Status},
+    outbox::Published,
+    poller::PollReport,
+    store::Doc,
+};
+
+use super::{
+    operation::Operation,
+    parameters::{self, Parameter},
+    schemas::Schemas,
+};
+use crate::{health::Health, stats::QueueNow, tasks::Log};
+
+/// What is asked of one task.
+const OF_A_TASK: [Route; 6] =
+    [Route::GetTask, Route::GetTaskLog, Route::CancelTask, Route::RetryTask, Route::ProcessTask, Route::RescheduleTask];
+
+pub(super) fn describe(route: Route, schemas: &mut Schemas) -> Operation {
+    match route {
+        Route::EnqueueTask | Route::EnqueueBatch => enqueue(route, schemas),
+        Route::GetTask
+        | Route::GetTaskLog
+        | Route::CancelTask
+        | Route::RetryTask
+        | Route::ProcessTask
+        | Route::RescheduleTask => one_task(route, schemas),
+        Route::GetRecord | Route::ListRecords | Route::PutRecord | Route::PatchRecord => records(route, schemas),
+        Route::ListDeadLetters => {
+            let list = schemas.answer::<Listed<TaskView<'_>>>();
+            Operation::new("Failed tasks of a queue, newest end first.", list)
+                .query(dead_letters(schemas))
+                .paged(parameters::place())
+        }
+        Route::RedriveDeadLetters => Operation::new(
+            "Sets failed tasks going again, at most 1,000 or 20 s of them; a dry run shows which.",
+            schemas.answer::<Redriven>(),
+        )
+        .optional_body(schemas.request::<RedriveRequest>())
+        .keyed(),
+        Route::ListTasks => {
+            let list = schemas.answer::<Listed<TaskView<'_>>>();
+            Operation::new("Tasks of a queue or about a user.", list).query(tasks(schemas)).paged(parameters::place())
+        }
+        Route::QueueStats => Operation::new("What was counted of a queue.", schemas.answer::<QueueNow>())
+            .query(vec![Parameter::name("project", "Its project; `default` if absent.")]),
+        Route::ListEvents => {
+            let after = Parameter::new("after", "The `cursor` of the last page.", json!({"type": "string"}));
+            let list = schemas.answer::<Listed<Published>>();
+            Operation::new("What was published, oldest first.", list).query(vec![after, parameters::limit()])
+        }
+        Route::GetHealth => Operation::new("Whether Errand can do its work.", schemas.answer::<Health>()).answers(
+            503,
+            "It cannot: this is what is wrong.",
+            schemas.answer::<Health>(),
+        ),
+        Route::ListTaskTypes => Operation::new(
+            "Every task type, with the JSON Schema of its payload.",
+            schemas.answer::<Listed<TaskType>>(),
+        ),
+        Route::GetOpenApi => Operation::new("This document.", json!({"type": "object"})),
+        Route::RunPoll => Operation::new("Polls once, now: what was done.", schemas.answer::<PollReport>())
+            .optional_body(schemas.request::<PollRequest>())
+            .keyed(),
+    }
+}
+
+fn enqueue(route: Route, schemas: &mut Schemas) -> Operation {
+    if route == Route::EnqueueBatch {
+        let answer = schemas.answer::<BatchAnswer<'_>>();
+        return Operation::new("Enqueues up to 100 tasks, each for itself.", answer)
+            .body(schemas.request::<BatchRequest>())
+            .keyed();
+    }
+    let task = schemas.answer::<TaskView<'_>>();
+    Operation::new("Enqueues a task. 200: it was there already.", task.clone())
+        .answers(201, "It is new.", task)
+        .body(schemas.request::<TaskRequest>())
+        .keyed()
+        .leads_to(&OF_A_TASK, &json!({"id": "$response.body#/id"}))
+}
+
+fn one_task(route: Route, schemas: &mut Schemas) -> Operation {
+    let task = schemas.answer::<TaskView<'_>>();
+    let operation = match route {
+        Route::GetTaskLog => {
+            let log = schemas.answer::<Log<'_>>();
+            let seq = json!({"type": "string", "pattern": "^[0-9]{1,18}$"});
+            Operation::new("A task's action log, oldest first.", log).paged(seq)
+        }
+        Route::CancelTask => Operation::new("Calls a task off; one that runs is stopped at its next write.", task)
+            .optional_body(schemas.request::<CancelRequest>())
+            .keyed(),
+        Route::RetryTask => Operation::new("Sets a failed, cancelled or blocked task going again.", task)
+            .optional_body(schemas.request::<RetryRequest>())
+            .keyed(),
+        Route::ProcessTask => Operation::new("Runs a task now if it is due, or by force.", task)
+            .optional_body(schemas.request::<ProcessRequest>())
+            .keyed(),
+        Route::RescheduleTask => {
+            Operation::new("Moves a task's start.", task).body(schemas.request::<RescheduleRequest>()).keyed()
+        }
+        _ => Operation::new("One task.", task),
+    };
+    operation.or(&[404])
+}
+
+fn records(route: Route, schemas: &mut Schemas) -> Operation {
+    let record = schemas.answer::<RecordView>();
+    match route {
+        Route::ListRecords => {
+            let of = vec![
+                Parameter::id("parent", "What they belong to; this or `owner`."),
+                Parameter::id("owner", "Whose they are; this or `parent`."),
+            ];
+            let list = schemas.answer::<Listed<RecordView>>();
+            Operation::new("Records that belong to another, newest first.", list)
+                .query(of)
+                .paged(json!({"type": "string"}))
+        }
+        Route::PutRecord => Operation::new("Writes a whole record.", record.clone())
+            .answers(201, "It is new.", record)
+            .body(schemas.request::<Doc>())
+            .matched()
+            .leads_to(
+                &[Route::GetRecord, Route::PatchRecord],
+                &json!({
+                    "kind": "$request.path.kind", "id": "$request.path.id",
+                }),
+            ),
+        Route::PatchRecord => Operation::new("Sets fields of a record; null removes one.", record)
+            .body(schemas.request::<Doc>())
+            .matched()
+            .or(&[404]),
+        _ => Operation::new("One record.", record).or(&[404]),
+    }
+}
+
+fn dead_letters(schemas: &mut Schemas) -> Vec<Parameter> {
+    let mut all = which();
+    all.extend([
+        Parameter::new("failure_kind", "Only what failed of this.", schemas.request::<FailureKind>()),
+        Parameter::time("ended_after", "Only what ended after this."),
+        Parameter::time("ended_before", "Only what ended before this."),
+    ]);
+    all
+}
+
+fn tasks(schemas: &mut Schemas) -> Vec<Parameter> {
+    let status: Value = json!({"anyOf": [{"const": "open"}, schemas.request::<Status>()]});
+    let mut all = which();
+    all.extend([
+        Parameter::new("status", "`open`, the default, is pending and running.", status),
+        Parameter::id("user_id", "About this user; instead of `queue` and `project`."),
+        Parameter::time("updated_after", "Only what changed after this."),
+    ]);
+    all
+}
+
+fn which() -> Vec<Parameter> {
+    vec![
+        Parameter::name("project", "The queue's project; `default` if absent."),
+        Parameter::name("queue", "The queue; `default` if absent."),
+        Parameter::name("lane", "Only this lane."),
+        Parameter::name("type", "Only this task type."),
+    ]
+}

@@ -1,0 +1,78 @@
+//! The schemas of bodies and answers, read off the types that are read and written.
+
+use schemars::{
+    JsonSchema, SchemaGenerator,
+    generate::{Contract, SchemaSettings},
+};
+use serde_json::{Map, Value, json};
+use shared::handlers::TaskInput;
+
+/// Schemas asked for so far; each named one stands once, and is referred to.
+pub(super) struct Schemas {
+    requests: SchemaGenerator,
+    answers: SchemaGenerator,
+}
+
+impl Default for Schemas {
+    fn default() -> Self {
+        let settings = |contract| {
+            SchemaSettings::draft2020_12().with(|settings| {
+                settings.definitions_path = "/components/schemas".into();
+                settings.meta_schema = None;
+                settings.contract = contract;
+            })
+        };
+        let generator = |contract| settings(contract).into_generator();
+        Self { requests: generator(Contract::Deserialize), answers: generator(Contract::Serialize) }
+    }
+}
+
+impl Schemas {
+    /// What is read as a `T`.
+    pub(super) fn request<T: JsonSchema>(&mut self) -> Value {
+        self.requests.subschema_for::<T>().to_value()
+    }
+
+    /// What a `T` is written as.
+    pub(super) fn answer<T: JsonSchema>(&mut self) -> Value {
+        self.answers.subschema_for::<T>().to_value()
+    }
+
+    /// Every named schema.
+    pub(super) fn components(mut self) -> Map<String, Value> {
+        self.requests.subschema_for::<TaskInput>();
+        let mut named = self.requests.take_definitions(true);
+        payload_by_type(&mut named);
+        named.values_mut().for_each(closed);
+        named.extend(self.answers.take_definitions(true));
+        named
+    }
+}
+
+/// Says of each task type which payload it takes.
+fn payload_by_type(named: &mut Map<String, Value>) {
+    let Some(types) = named.remove("TaskInput") else { return };
+    let variants = types.get("oneOf").and_then(Value::as_array).into_iter().flatten();
+    let of_type = variants.filter_map(|variant| variant.get("properties")?.as_object()?.iter().next());
+    let of_type =
+        of_type.map(|(name, payload)| json!({"properties": {"task_type": {"const": name}, "payload": payload}}));
+    let of_type: Vec<Value> = of_type.collect();
+    if let Some(request) = named.get_mut("TaskRequest").and_then(Value::as_object_mut) {
+        request.insert("oneOf".to_owned(), of_type.into());
+    }
+}
+
+/// Bodies are read strictly: a field that a schema does not list is refused.
+fn closed(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            // What only adds to a schema that lists them all must not close it; that has no type.
+            if fields.get("type").is_some_and(|of| of == "object") {
+                fields.entry("additionalProperties").or_insert(Value::Bool(false));
+            }
+            fields.iter_mut().filter(|(key, _)| *key != "examples").for_each(|(_, value)| closed(value));
+        }
+        Value::Array(items) => items.iter_mut().for_each(closed),
+        _ => {}
+    }
+}

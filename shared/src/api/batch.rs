@@ -1,0 +1,48 @@
+//! `POST /v1/tasks/batch`: what it takes and answers.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{ApiError, TaskRequest, TaskView};
+
+/// Up to 100 requests, each read for itself.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct BatchRequest {
+    /// What `POST /v1/tasks` takes, each.
+    #[schemars(with = "Vec<BatchEntry>", length(min = 1, max = 100))]
+    pub tasks: Vec<Box<RawValue>>,
+}
+
+/// What one of them should be. What is not is answered for itself, and harms no other.
+#[derive(JsonSchema)]
+#[schemars(untagged, inline)]
+#[allow(dead_code)] // it is only described
+enum BatchEntry {
+    /// What `POST /v1/tasks` takes.
+    Request(Box<TaskRequest>),
+    /// Anything else.
+    Other(serde_json::Value),
+}
+
+/// What became of one of them.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct BatchItem<'a> {
+    /// What `POST /v1/tasks` would have answered.
+    pub status: u16,
+    /// The task, without its payload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskView<'a>>,
+    /// What is wrong with the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<&'a ApiError>,
+}
+
+/// What became of each, in order.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct BatchAnswer<'a> {
+    /// One for each request.
+    pub items: Vec<BatchItem<'a>>,
+    /// How many these are.
+    pub count: usize,
+}

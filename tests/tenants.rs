@@ -1,0 +1,228 @@
+//! No request reaches another tenant's things, on any route; and no route of a server with a token is open.
+
+use std::{sync::Arc, time::Duration};
+
+use errand::{
+    options::{Durability, Options, measured},
+    runner::Runner,
+};
+use integration_tests::{
+    events::{Answered, Call},
+    world::World,
+};
+use serde_json::{Value, json};
+use shared::{
+    api::{ROUTES, Route},
+    config::Settings,
+    lifecycle::Status,
+};
+use uuid::Uuid;
+
+/// What stands in everything that is the first tenant's.
+const SECRET: &str = "for-my-eyes-only";
+
+/// Other tenants than the first, which is `default`.
+const OTHER: &str = "other";
+
+/// What another tenant is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// 404.
+    NotFound,
+    /// An empty list.
+    Nothing,
+    /// Something of its own, new.
+    Own,
+    /// What is nobody's: it tells of the installation and names nothing in it.
+    Everybodys,
+}
+
+/// The first tenant's things, as other requests name them.
+struct Mine {
+    failed: Uuid,
+    waiting: Uuid,
+}
+
+/// Asks for what is the first tenant's. A new route needs a case of its own here.
+fn case(route: Route, mine: &Mine) -> (Call, Seen) {
+    let (failed, waiting) = (mine.failed, mine.waiting);
+    let request = |key| json!({"task_type": "scripted", "payload": {}, "queue": "own", "idempotency_key": key});
+    let empty = json!({});
+    match route {
+        Route::EnqueueTask => (Call::post("/v1/tasks", &request("one")), Seen::Own),
+        Route::EnqueueBatch => (Call::post("/v1/tasks/batch", &json!({"tasks": [request("many")]})), Seen::Own),
+        Route::GetTask => (Call::get(&format!("/v1/tasks/{failed}")), Seen::NotFound),
+        Route::GetTaskLog => (Call::get(&format!("/v1/tasks/{failed}/log")), Seen::NotFound),
+        Route::ListTasks => (Call::get("/v1/tasks?user_id=u"), Seen::Nothing),
+        Route::QueueStats => (Call::get("/v1/queues/default/stats"), Seen::Nothing),
+        Route::GetHealth => (Call::get("/v1/health"), Seen::Everybodys),
+        Route::ListTaskTypes => (Call::get("/v1/task-types"), Seen::Everybodys),
+        Route::GetOpenApi => (Call::get("/v1/openapi.json"), Seen::Everybodys),
+        Route::GetRecord => (Call::get("/v1/records/conversation/c"), Seen::NotFound),
+        Route::ListRecords => (Call::get("/v1/records/conversation?parent=u"), Seen::Nothing),
+        Route::ListEvents => (Call::get("/v1/events"), Seen::Nothing),
+        Route::ListDeadLetters => (Call::get("/v1/dead-letters"), Seen::Nothing),
+        Route::RedriveDeadLetters => (Call::post("/v1/dead-letters/redrive", &empty), Seen::Nothing),
+        Route::CancelTask => (Call::post(&format!("/v1/tasks/{waiting}/cancel"), &empty), Seen::NotFound),
+        Route::RetryTask => (Call::post(&format!("/v1/tasks/{failed}/retry"), &empty), Seen::NotFound),
+        Route::ProcessTask => (Call::post(&format!("/v1/tasks/{waiting}/process"), &empty), Seen::NotFound),
+        Route::RescheduleTask => {
+            let later = json!({"run_at": "2031-01-01T00:00:00Z"});
+            (Call::post(&format!("/v1/tasks/{waiting}/reschedule"), &later), Seen::NotFound)
+        }
+        Route::PutRecord => (Call::put("/v1/records/conversation/c", &json!({"user_id": "u"})), Seen::Own),
+        Route::PatchRecord => (Call::patch("/v1/records/conversation/d", &json!({"status": "closed"})), Seen::NotFound),
+        Route::RunPoll => (Call::post("/v1/poll", &empty), Seen::Everybodys),
+    }
+}
+
+/// A world with one thing of each sort, all of them the first tenant's, and nothing left to do in it.
+async fn mine() -> (World, Mine) {
+    let mut world = World::new();
+    world.app.settings = Arc::new(Settings { verifiers: vec!["local".to_owned()], ..Settings::default() });
+    let failing = json!({"acts": [{"fail_for_good": SECRET}], "mark": SECRET});
+    let failed = world.scripted(&failing).await;
+    world.scripted(&json!({"publish": SECRET})).await;
+    world.drain().await;
+    let keyed = |key| {
+        json!({"task_type": "scripted", "payload": {"mark": SECRET}, "user_id": "u", "delay_s": 864_000,
+        "idempotency_key": key})
+    };
+    let waiting = world.enqueue(&keyed("one")).await;
+    world.enqueue(&keyed("many")).await;
+    let record = json!({"user_id": "u"});
+    for id in ["c", "d"] {
+        Call::put(&format!("/v1/records/conversation/{id}"), &record).answer(&world.app).await.body(201);
+    }
+    assert_eq!(world.task(failed).await.status(), Status::Failed);
+    (world, Mine { failed, waiting })
+}
+
+/// Everything that is the first tenant's, as it is stored.
+async fn state(world: &World, mine: &Mine) -> Vec<Value> {
+    let mut all = Vec::new();
+    for path in [
+        format!("/v1/tasks/{}", mine.failed),
+        format!("/v1/tasks/{}", mine.waiting),
+        format!("/v1/tasks/{}/log", mine.failed),
+        format!("/v1/tasks/{}/log", mine.waiting),
+        "/v1/records/conversation?parent=u".to_owned(),
+        "/v1/events".to_owned(),
+        "/v1/tasks?user_id=u".to_owned(),
+    ] {
+        all.push(Call::get(&path).answer(&world.app).await.body(200));
+    }
+    all
+}
+
+/// What an answer shows.
+fn seen(answer: &Answered) -> Option<Seen> {
+    let body = &answer.body;
+    let none = |name: &str| body[name] == 0;
+    match answer.status {
+        404 => Some(Seen::NotFound),
+        201 => Some(Seen::Own),
+        200 if none("count") || (none("open") && none("processed")) || (none("done") && none("skipped")) => {
+            Some(Seen::Nothing)
+        }
+        200 if body["items"][0]["status"] == 201 => Some(Seen::Own),
+        200 => Some(Seen::Everybodys),
+        _ => None,
+    }
+}
+
+/// Asks on every route as another tenant; `ask` says how it shows who it is.
+async fn every_route_ends_at_the_tenant(ask: impl Fn(Call) -> Call) {
+    let (world, mine) = mine().await;
+    let before = state(&world, &mine).await;
+    for info in &ROUTES {
+        let (call, expected) = case(info.route, &mine);
+        assert_eq!(call.route().route, info.route);
+        let answer = ask(call).answer(&world.app).await;
+        assert_eq!(seen(&answer), Some(expected), "{}: {:#}", info.key(), answer.body);
+        let text = answer.body.to_string();
+        let shown = [SECRET, &mine.failed.to_string(), &mine.waiting.to_string()].iter().any(|it| text.contains(*it));
+        assert!(!shown, "{}: {text}", info.key());
+        assert_eq!(state(&world, &mine).await, before, "{}", info.key());
+    }
+    // Without this a case that finds nothing anyway would show nothing: its owner is answered otherwise.
+    for info in &ROUTES {
+        let (world, mine) = self::mine().await;
+        let (call, expected) = case(info.route, &mine);
+        let answer = call.answer(&world.app).await;
+        if expected != Seen::Everybodys {
+            assert_ne!(seen(&answer), Some(expected), "{} as its owner: {:#}", info.key(), answer.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_route_leads_to_what_is_another_tenants_by_the_header() {
+    every_route_ends_at_the_tenant(|call| call.header("x-errand-tenant", OTHER)).await;
+}
+
+#[tokio::test]
+async fn a_tokens_claim_says_whose_it_is_and_no_header_changes_that() {
+    let claims = json!({"sub": "mallory", "tenant": OTHER});
+    every_route_ends_at_the_tenant(|call| call.header("x-errand-tenant", "default").token(&claims)).await;
+}
+
+#[tokio::test]
+async fn no_body_or_parameter_says_whose_a_request_is() {
+    let (world, mine) = mine().await;
+    let token = json!({"sub": "mallory", "tenant": OTHER});
+    for info in &ROUTES {
+        let (call, _) = case(info.route, &mine);
+        let call = match info.method {
+            "GET" => Call::get(&format!("{}?tenant=default", call.path())),
+            _ => call.text(r#"{"tenant": "default"}"#),
+        };
+        let answer = call.token(&token).answer(&world.app).await;
+        let refused = [400, 404].contains(&answer.status);
+        assert!(refused, "{}: {:#}", info.key(), answer.body);
+    }
+}
+
+#[tokio::test]
+async fn a_token_without_a_tenant_is_refused_on_every_route() {
+    let (world, mine) = mine().await;
+    for claims in [json!({"sub": "m"}), json!({"sub": "m", "tenant": ""}), json!({"sub": "m", "tenant": "a/b#c"})] {
+        for info in &ROUTES {
+            let call = case(info.route, &mine).0.token(&claims).header("x-errand-tenant", "default");
+            let (status, code, ..) = call.answer(&world.app).await.error();
+            assert_eq!((status, code.as_str()), (403, "forbidden"), "{}: {claims}", info.key());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_is_no_tenant_is_refused_on_every_route() {
+    let (world, mine) = mine().await;
+    for info in &ROUTES {
+        let call = case(info.route, &mine).0.header("x-errand-tenant", "a/b#c");
+        let (status, _, field, _) = call.answer(&world.app).await.error();
+        assert_eq!((status, field.as_str()), (400, "x-errand-tenant"), "{}", info.key());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_a_token_demands_it_on_every_route_and_beside_them() {
+    let data = tempfile::tempdir().unwrap();
+    let options = measured(data.path().to_owned(), Durability::Normal);
+    let runner = Runner::start(&Options { token: Some("open sesame".to_owned()), ..options }).await.unwrap();
+    let client = shared::http::client(Duration::from_secs(30)).unwrap();
+    let routes = ROUTES.iter().map(|info| (info.method, info.path.replace(['{', '}'], "")));
+    let beside = [("GET", "/".to_owned()), ("GET", "/v1/nothing".to_owned()), ("DELETE", "/v1/tasks".to_owned())];
+    for (method, path) in routes.chain(beside) {
+        let url = format!("http://{}{path}", runner.address);
+        let ask = || client.request(method.parse::<reqwest::Method>().unwrap(), &url);
+        for (token, wanted) in
+            [(None, true), (Some("open sesam"), true), (Some(""), true), (Some("open sesame"), false)]
+        {
+            let asked = token.into_iter().fold(ask(), |ask, token| ask.bearer_auth(token));
+            let status = asked.send().await.unwrap().status().as_u16();
+            assert_eq!(status == 401, wanted, "{method} {path} with {token:?}: {status}");
+        }
+    }
+    runner.stop().await;
+}
