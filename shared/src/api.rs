@@ -12,7 +12,8 @@ mod task_request;
 mod task_view;
 
 pub use actions::{
-    CancelRequest, PollRequest, ProcessRequest, RedriveRequest, RescheduleRequest, RetryRequest, check_note,
+    CancelRequest, Marked, PollRequest, ProcessRequest, ReadRequest, RedriveRequest, RescheduleRequest, RetryRequest,
+    check_note,
 };
 pub use batch::{BatchAnswer, BatchItem, BatchRequest};
 pub use dead_letters::{DeadLetterFilter, DeadLetterView, DeadLetters, Redriven};

@@ -1,36 +1,16 @@
 //! Read marks: what a reader has seen.
 
-use serde::{Deserialize, Serialize};
 use shared::{
-    api::{Answer, ApiError, Request},
+    api::{Answer, ApiError, Marked, ReadRequest, Request},
     app::App,
-    ids::Id,
     read_marks::{Reader, Subject, unread},
 };
-use uuid::Uuid;
 
 use crate::tasks::found;
 
-#[derive(Deserialize)]
-struct Read {
-    reader_id: Id,
-    /// The task's revision as the reader saw it; the present one if absent.
-    #[serde(default)]
-    revision: Option<u64>,
-}
-
-#[derive(Serialize)]
-struct Marked {
-    task_id: Uuid,
-    reader_id: Id,
-    /// Where the mark stands now.
-    revision: u64,
-    unread: bool,
-}
-
 /// `POST /v1/tasks/{id}/read {reader_id, revision?}`. A mark never moves back, and never ahead of the task.
 pub(crate) async fn task(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let body: Read = request.json()?;
+    let body: ReadRequest = request.json()?;
     let task = found(app, request).await?;
     let seen = body.revision.unwrap_or(task.revision);
     if seen > task.revision {

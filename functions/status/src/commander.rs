@@ -16,17 +16,18 @@ use crate::stats::{self, QueueNow};
 /// How many open tasks are shown.
 const SHOWN: usize = 20;
 
-#[derive(Serialize)]
-struct Snapshot {
+#[derive(Serialize, schemars::JsonSchema)]
+pub(crate) struct Snapshot {
     stats: QueueNow,
     /// The first open tasks, by priority, then age; the cursor goes on in `GET /v1/tasks`.
+    #[schemars(with = "Listed<Shown<'static>>")]
     tasks: Listed<Box<RawValue>>,
     /// How many of these the reader has not seen as they are now.
     #[serde(skip_serializing_if = "Option::is_none")]
     unread: Option<usize>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct Shown<'t> {
     #[serde(flatten)]
     task: TaskView<'t>,

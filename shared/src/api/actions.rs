@@ -1,10 +1,11 @@
 //! The bodies of what an operator does to tasks.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{ApiError, DeadLetterFilter, read::object};
-use crate::{clock::Timestamp, lifecycle::ERROR_BYTES};
+use crate::{clock::Timestamp, ids::Id, lifecycle::ERROR_BYTES};
 
 /// Why a task is called off.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -35,6 +36,29 @@ pub struct ProcessRequest {
 pub struct RescheduleRequest {
     /// The new start.
     pub run_at: Timestamp,
+}
+
+/// Who has seen a task, and up to where.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct ReadRequest {
+    /// The reader.
+    pub reader_id: Id,
+    /// The task's revision as the reader saw it; the present one if absent.
+    #[serde(default)]
+    pub revision: Option<u64>,
+}
+
+/// A reader's mark on a task.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Marked {
+    /// Which task.
+    pub task_id: Uuid,
+    /// The reader.
+    pub reader_id: Id,
+    /// Where the mark stands now.
+    pub revision: u64,
+    /// Whether the task has changed since.
+    pub unread: bool,
 }
 
 /// Nothing to say.

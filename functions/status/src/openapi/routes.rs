@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use shared::{
     api::{
-        BatchAnswer, BatchRequest, CancelRequest, Listed, PollRequest, ProcessRequest, RecordView, RedriveRequest,
-        Redriven, RescheduleRequest, RetryRequest, Route, TaskRequest, TaskView,
+        BatchAnswer, BatchRequest, CancelRequest, Listed, Marked, PollRequest, ProcessRequest, ReadRequest, RecordView,
+        RedriveRequest, Redriven, RescheduleRequest, RetryRequest, Route, TaskRequest, TaskView,
     },
     handlers::TaskType,
     lifecycle::{FailureKind, Status},
@@ -18,7 +18,12 @@ use super::{
     parameters::{self, Parameter},
     schemas::Schemas,
 };
-use crate::{health::Health, stats::QueueNow, tasks::Log};
+use crate::{
+    commander::Snapshot,
+    health::Health,
+    stats::{QueueNow, QueueView},
+    tasks::Log,
+};
 
 /// What is asked of one task.
 const OF_A_TASK: [Route; 6] =
@@ -32,7 +37,8 @@ pub(super) fn describe(route: Route, schemas: &mut Schemas) -> Operation {
         | Route::CancelTask
         | Route::RetryTask
         | Route::ProcessTask
-        | Route::RescheduleTask => one_task(route, schemas),
+        | Route::RescheduleTask
+        | Route::ReadTask => one_task(route, schemas),
         Route::GetRecord | Route::ListRecords | Route::PutRecord | Route::PatchRecord => records(route, schemas),
         Route::ListDeadLetters => {
             let list = schemas.answer::<Listed<TaskView<'_>>>();
@@ -52,6 +58,16 @@ pub(super) fn describe(route: Route, schemas: &mut Schemas) -> Operation {
         }
         Route::QueueStats => Operation::new("What was counted of a queue.", schemas.answer::<QueueNow>())
             .query(vec![Parameter::name("project", "Its project; `default` if absent.")]),
+        Route::ListQueues => {
+            let (list, name) = (schemas.answer::<Listed<QueueView>>(), "[A-Za-z0-9_.-]{1,64}");
+            let place = json!({"type": "string", "pattern": format!("^{name}/{name}$")});
+            Operation::new("Every queue, with what was counted of it.", list).paged(place)
+        }
+        Route::Commander => {
+            let reader = Parameter::id("reader_id", "Whose read marks count.");
+            let of = queue().into_iter().chain([reader]).collect();
+            Operation::new("A queue's counts and its first open tasks.", schemas.answer::<Snapshot>()).query(of)
+        }
         Route::ListEvents => {
             let after = Parameter::new("after", "The `cursor` of the last page.", json!({"type": "string"}));
             let list = schemas.answer::<Listed<Published>>();
@@ -108,6 +124,9 @@ fn one_task(route: Route, schemas: &mut Schemas) -> Operation {
         Route::RescheduleTask => {
             Operation::new("Moves a task's start.", task).body(schemas.request::<RescheduleRequest>()).keyed()
         }
+        Route::ReadTask => Operation::new("Marks a task as seen.", schemas.answer::<Marked>())
+            .body(schemas.request::<ReadRequest>())
+            .keyed(),
         _ => Operation::new("One task.", task),
     };
     operation.or(&[404])
@@ -166,10 +185,13 @@ fn tasks(schemas: &mut Schemas) -> Vec<Parameter> {
 }
 
 fn which() -> Vec<Parameter> {
-    vec![
+    let more = [Parameter::name("lane", "Only this lane."), Parameter::name("type", "Only this task type.")];
+    queue().into_iter().chain(more).collect()
+}
+
+fn queue() -> [Parameter; 2] {
+    [
         Parameter::name("project", "The queue's project; `default` if absent."),
         Parameter::name("queue", "The queue; `default` if absent."),
-        Parameter::name("lane", "Only this lane."),
-        Parameter::name("type", "Only this task type."),
     ]
 }
