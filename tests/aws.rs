@@ -8,6 +8,7 @@ mod enqueue;
 mod permissions;
 mod process;
 mod read;
+mod relay;
 mod volume;
 
 use integration_tests::{aws::Stack, events::Call};

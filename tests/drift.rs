@@ -23,11 +23,12 @@ const PROFILES: &str = r#"{"default": {"kind": "openai", "model": "m", "endpoint
     "api_key_env": "ERRAND_MODEL_API_KEY"}}"#;
 
 /// The functions as they are deployed, with what their libraries are called here.
-const DEPLOYED: [(&str, Lambda); 6] = [
+const DEPLOYED: [(&str, Lambda); 7] = [
     ("EnqueueFunction", Lambda::Enqueue),
     ("ProcessTaskFunction", Lambda::ProcessTask),
     ("ProcessTaskLongFunction", Lambda::ProcessTask),
     ("PollerFunction", Lambda::Poller),
+    ("RelayFunction", Lambda::Relay),
     ("StatusFunction", Lambda::Status),
     ("ControlFunction", Lambda::Control),
 ];
@@ -40,6 +41,7 @@ pub(crate) fn variables(function: &str) -> BTreeMap<String, String> {
         "ERRAND_WEBHOOK_URL" => "http://127.0.0.1:9/hook",
         "ERRAND_FOUNDER_LINKEDIN_URL" => "https://www.linkedin.com/in/founder",
         "ERRAND_PROFILES" => PROFILES,
+        "ERRAND_BUS_EVENTS" => "all",
         _ if name.ends_with("_DAYS") || name.starts_with("ERRAND_MAX_") => "7",
         _ => "something",
     };

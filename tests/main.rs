@@ -20,6 +20,7 @@ mod processes;
 mod processing;
 mod readme;
 mod redrive;
+mod relay;
 mod sqlite;
 mod sqs;
 mod stores;

@@ -6,6 +6,7 @@ use integration_tests::{
     aws::{Lambda, Stack},
     events::{Call, REQUEST_ID, sqs_json},
     ministack,
+    relay::stream_record,
     runtime_api::{Function, TRACE, refusal},
 };
 use serde_json::{Value, json};
@@ -26,6 +27,7 @@ fn binary(of: Lambda) -> &'static Path {
         Lambda::Poller => env!("CARGO_BIN_EXE_lambda-poller"),
         Lambda::Status => env!("CARGO_BIN_EXE_lambda-status"),
         Lambda::Control => env!("CARGO_BIN_EXE_lambda-control"),
+        Lambda::Relay => env!("CARGO_BIN_EXE_lambda-relay"),
     })
 }
 
@@ -39,6 +41,9 @@ fn environment(stack: &Stack, of: Lambda) -> BTreeMap<String, String> {
     set("ERRAND_TASKS_TABLE", &stack.tables.tasks);
     set("ERRAND_LOG_TABLE", &stack.tables.log);
     of.queues().iter().for_each(|queue| set(&queue_variable(*queue), &stack.urls[queue]));
+    if given.contains_key("ERRAND_EVENT_BUS") {
+        given.insert("ERRAND_EVENT_BUS".to_owned(), stack.bus.clone());
+    }
     let endpoint = ministack::endpoint().unwrap_or_else(|error| panic!("{error}"));
     given.remove("ERRAND_WEBHOOK_URL"); // given only to those who have one
     given.insert("AWS_ENDPOINT_URL".to_owned(), endpoint.to_owned());
@@ -63,6 +68,7 @@ async fn every_function_starts_and_does_its_part_of_a_tasks_life() {
     let mut process_task = start(&stack, Lambda::ProcessTask).await;
     let (mut poller, mut status) = (start(&stack, Lambda::Poller).await, start(&stack, Lambda::Status).await);
     let mut control = start(&stack, Lambda::Control).await;
+    let (mut relay, bus) = (start(&stack, Lambda::Relay).await, stack.listen().await);
 
     let request = json!({"task_type": "scripted", "payload": {"publish": "thing.happened"}, "delay_s": 3600});
     let task = body(&enqueue.invoke(&Call::post("/v1/tasks", &request).json()).await, 201);
@@ -72,7 +78,11 @@ async fn every_function_starts_and_does_its_part_of_a_tasks_life() {
     let event = sqs_json(&stack.arn(MEDIUM), &stack.receive(MEDIUM).await);
     assert_eq!(process_task.invoke(&event).await, Ok(json!({"batchItemFailures": []})));
     let report = poller.invoke(&json!({"source": "aws.scheduler"})).await.unwrap();
-    assert_eq!((&report["published"], &report["complete"]), (&json!(1), &json!(true)));
+    assert_eq!((&report["published"], &report["complete"]), (&json!(0), &json!(true)));
+    let event = stream_record("1", None, Some(&stack.owed().await[0]));
+    let answer = relay.invoke(&json!({"Records": [event]})).await.unwrap();
+    assert_eq!(answer["batchItemFailures"], json!([]));
+    assert_eq!(stack.heard(&bus).await[0]["detail-type"], "thing.happened");
     let done = body(&status.invoke(&Call::get(&format!("/v1/tasks/{id}")).json()).await, 200);
     assert_eq!((&done["status"], &done["executions"]), (&json!("completed"), &json!(1)));
 

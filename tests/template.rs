@@ -91,6 +91,25 @@ pub(crate) fn allowed(role: &Value) -> Vec<(String, Value)> {
     allowed
 }
 
+/// What a mapping does with a stream in its function's name.
+pub(crate) const STREAM_ACTIONS: [&str; 4] =
+    ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"];
+
+/// The mappings of queues, by what they feed.
+fn queue_mappings() -> Vec<(String, Value)> {
+    let all = resources("AWS::Lambda::EventSourceMapping").into_iter();
+    all.filter(|(_, mapping)| target(&mapping["EventSourceArn"]).ends_with("Queue")).collect()
+}
+
+/// The mapping of the table's change stream.
+fn stream_mapping() -> Value {
+    let all = resources("AWS::Lambda::EventSourceMapping").into_iter();
+    let mut streams = all.filter(|(_, mapping)| !target(&mapping["EventSourceArn"]).ends_with("Queue"));
+    let (only, more) = (streams.next().unwrap().1, streams.next());
+    assert!(more.is_none(), "{more:?}");
+    only
+}
+
 /// `IntakeDeadLetterQueue` for the queue `intake-dead-letter`.
 pub(crate) fn queue_id(queue: QueueName) -> String {
     let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
@@ -194,6 +213,8 @@ fn both_processors_differ_in_their_timeout_alone() {
 fn every_mapping_reports_single_failures_and_limits_its_concurrency() {
     for (id, mapping) in resources("AWS::Lambda::EventSourceMapping") {
         assert_eq!(mapping["FunctionResponseTypes"][0], "ReportBatchItemFailures", "{id}");
+    }
+    for (id, mapping) in queue_mappings() {
         assert!(!mapping["ScalingConfig"]["MaximumConcurrency"].is_null(), "{id}");
         let long = target(&mapping["EventSourceArn"]) == queue_id(QueueName::Long);
         assert_eq!(mapping["BatchSize"], if long { 1 } else { 10 }, "{id}");
@@ -202,7 +223,7 @@ fn every_mapping_reports_single_failures_and_limits_its_concurrency() {
 
 #[test]
 fn every_queue_but_the_dead_letters_feeds_a_function() {
-    let fed: BTreeSet<(String, String)> = resources("AWS::Lambda::EventSourceMapping")
+    let fed: BTreeSet<(String, String)> = queue_mappings()
         .iter()
         .map(|(_, m)| (target(&m["EventSourceArn"]).to_owned(), target(&m["FunctionName"]).to_owned()))
         .collect();
@@ -218,7 +239,7 @@ fn every_queue_but_the_dead_letters_feeds_a_function() {
 
 #[test]
 fn a_function_may_receive_what_feeds_it() {
-    for (id, mapping) in resources("AWS::Lambda::EventSourceMapping") {
+    for (id, mapping) in queue_mappings() {
         let function = resource("AWS::Lambda::Function", target(&mapping["FunctionName"]));
         let allowed = allowed(&resource("AWS::IAM::Role", target(&function["Role"])));
         // The mapping calls in the function's name, and is refused at deployment without these.
@@ -231,7 +252,7 @@ fn a_function_may_receive_what_feeds_it() {
 
 #[test]
 fn a_message_stays_hidden_for_six_times_as_long_as_its_function_may_run() {
-    for (id, mapping) in resources("AWS::Lambda::EventSourceMapping") {
+    for (id, mapping) in queue_mappings() {
         let queue = resource("AWS::SQS::Queue", target(&mapping["EventSourceArn"]));
         let function = resource("AWS::Lambda::Function", target(&mapping["FunctionName"]));
         let (hidden_s, runs_s) = (queue["VisibilityTimeout"].as_u64().unwrap(), function["Timeout"].as_u64().unwrap());
@@ -256,6 +277,49 @@ fn what_no_function_can_read_goes_to_the_dead_letters() {
         // Each snooze and each retry may be one receive of the same message.
         let most = u64::from(shared::retry::MAX_SNOOZES + shared::api::MAX_RETRIES);
         assert!(redrive["maxReceiveCount"].as_u64() > Some(most), "{queue:?}");
+    }
+}
+
+#[test]
+fn the_stream_is_read_as_the_counters_need_it_and_nothing_is_given_up() {
+    let mapping = stream_mapping();
+    assert_eq!(mapping["EventSourceArn"]["Fn::GetAtt"], serde_json::json!(["TasksTable", "StreamArn"]));
+    assert_eq!(target(&mapping["FunctionName"]), "RelayFunction");
+    // The watermark is a shard's, and only a window names the shard; two invocations at once would meet in it.
+    assert_eq!((&mapping["TumblingWindowInSeconds"], &mapping["ParallelizationFactor"]), (&30.into(), &1.into()));
+    assert_eq!((&mapping["MaximumRetryAttempts"], &mapping["MaximumRecordAgeInSeconds"]), (&(-1).into(), &(-1).into()));
+    assert_eq!(mapping["StartingPosition"], "TRIM_HORIZON");
+    assert_eq!(mapping["BisectBatchOnFunctionError"], true);
+    assert_eq!(
+        resource("AWS::DynamoDB::Table", "TasksTable")["StreamSpecification"]["StreamViewType"],
+        "NEW_AND_OLD_IMAGES"
+    );
+    let role = resource("AWS::IAM::Role", "RelayRole");
+    for action in STREAM_ACTIONS {
+        let stream = |on: &Value| on["Fn::GetAtt"][1] == "StreamArn";
+        assert!(allowed(&role).iter().any(|(may, on)| may == action && stream(on)), "{action}");
+    }
+}
+
+#[test]
+fn the_relay_is_handed_tasks_and_new_events_and_nothing_else() {
+    let filters = stream_mapping()["FilterCriteria"]["Filters"].take();
+    let patterns = filters.as_array().unwrap().iter();
+    let patterns: Vec<Value> =
+        patterns.map(|f| serde_json::from_str(f["Pattern"].as_str().unwrap()).unwrap()).collect();
+    let task = serde_json::json!({"eventName": ["INSERT", "MODIFY"], "dynamodb": {"Keys": {"sk": {"S": ["t"]}}}});
+    let event = serde_json::json!({"eventName": ["INSERT"],
+        "dynamodb": {"Keys": {"sk": {"S": ["r"]}}, "NewImage": {"w": {"N": [{"exists": true}]}}}});
+    assert_eq!(patterns, [task, event]);
+}
+
+#[test]
+fn whoever_delivers_events_delivers_them_to_all_there_is() {
+    // Without one of them it would note as delivered what that has not got.
+    for (id, function) in resources("AWS::Lambda::Function") {
+        let given = |name: &str| !function["Environment"]["Variables"][name].is_null();
+        let polls = ["PollerFunction", "ControlFunction", "RelayFunction"].contains(&id.as_str());
+        assert_eq!((given("ERRAND_EVENT_BUS"), given("ERRAND_WEBHOOK_URL")), (polls, polls), "{id}");
     }
 }
 

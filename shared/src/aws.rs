@@ -16,7 +16,23 @@ use crate::{
 /// What a function works with, from its environment; `queues` are those it uses. What it counts from here on it has to
 /// write out after each event ([`meter::write`]).
 pub async fn app(queues: &[QueueName]) -> Result<App, ConfigError> {
-    let deployment = Deployment::from_env(queues)?;
+    Ok(wired(Deployment::from_env(queues)?).await.0)
+}
+
+/// The same for a function that puts events on the bus, and the store once more, for its counters.
+#[cfg(feature = "bus")]
+pub async fn app_with_bus(queues: &[QueueName]) -> Result<(App, DynamoStore), ConfigError> {
+    use crate::outbox::event_bridge::EventBridge;
+
+    let mut deployment = Deployment::from_env(queues)?;
+    let name = deployment.bus.take().ok_or_else(|| ConfigError::Missing("ERRAND_EVENT_BUS".to_owned()))?;
+    let sdk = aws_config::defaults(aws_config::BehaviorVersion::latest()).timeout_config(EventBridge::timeouts());
+    let client = aws_sdk_eventbridge::Client::new(&sdk.load().await);
+    deployment.settings.sink.bus = Some(Arc::new(EventBridge::new(client, name)));
+    Ok(wired(deployment).await)
+}
+
+async fn wired(deployment: Deployment) -> (App, DynamoStore) {
     redact::know_secrets(deployment.secrets);
     meter::start(deployment.stack);
     let sdk = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
@@ -26,12 +42,14 @@ pub async fn app(queues: &[QueueName]) -> Result<App, ConfigError> {
         retention: deployment.retention.tasks,
         log_retention: deployment.retention.log,
     };
-    Ok(App {
-        store: Arc::new(DynamoStore::new(aws_sdk_dynamodb::Client::new(&sdk), tables)),
+    let store = DynamoStore::new(aws_sdk_dynamodb::Client::new(&sdk), tables);
+    let app = App {
+        store: Arc::new(store.clone()),
         queue: Arc::new(SqsQueue::new(aws_sdk_sqs::Client::new(&sdk), deployment.queues)),
         clock: Arc::new(SystemClock),
         settings: Arc::new(deployment.settings),
         release: Release::default(),
         trace: None,
-    })
+    };
+    (app, store)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 pub use environment::{ConfigError, Deployment, queue_variable, variable};
 
-use crate::{chat::Profiles, domain::LinkedinUrl, outbox::Sink, retry};
+use crate::{chat::Profiles, domain::LinkedinUrl, outbox::Sink, relay::BusEvents, retry};
 
 /// Settings that the code below the functions needs.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Settings {
     pub founder_linkedin_url: Option<LinkedinUrl>,
     /// Where events go.
     pub sink: Sink,
+    /// Which changes of tasks are told on the bus, where there is one.
+    pub bus_events: BusEvents,
     /// How many due items the poller takes up at a time, in each shard.
     pub poll_page: usize,
 }
@@ -35,7 +37,8 @@ impl Default for Settings {
             verifiers: Vec::new(),
             chat: Profiles::default(),
             founder_linkedin_url: None,
-            sink: Sink::None,
+            sink: Sink::default(),
+            bus_events: BusEvents::default(),
             poll_page: 100,
         }
     }

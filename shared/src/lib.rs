@@ -24,6 +24,7 @@ pub mod processor;
 pub mod queue;
 pub mod read_marks;
 pub mod redact;
+pub mod relay;
 pub mod release;
 pub mod retry;
 mod schema;

@@ -1,41 +1,37 @@
 //! The outbox: events wait as records of the commit that made them until somebody has delivered them.
 
-use std::sync::Arc;
+mod bus;
+#[cfg(feature = "bus")]
+pub mod event_bridge;
+mod sink;
 
+use std::time::Duration;
+
+use futures::future::join_all;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tracing::warn;
+
+pub use bus::{Bus, BusError};
+pub use sink::{Sink, Webhook};
 
 use crate::{
     app::App,
     clock::Timestamp,
     effects::Event,
-    http,
     ids::{self, Id, Name},
-    store::{self, Commit, Doc, Expect, Page, Patch, Record, RecordWrite, Related, Relation, RelationKind, StoreError},
+    notify::chain,
+    store::{
+        self, Commit, Doc, Expect, Page, Patch, Record, RecordKey, RecordWrite, Related, Relation, RelationKind,
+        StoreError,
+    },
 };
 
-/// Where events go besides [`published`].
-#[derive(Clone, Debug, Default)]
-pub enum Sink {
-    /// Nowhere else.
-    #[default]
-    None,
-    /// Each is posted to this URL as JSON; any 2xx answer is a delivery.
-    Webhook(Arc<Webhook>),
-}
-
-/// An HTTP listener.
-#[derive(Debug)]
-pub struct Webhook {
-    url: reqwest::Url,
-    client: reqwest::Client,
-}
-
 /// How long a delivered event can still be listed.
-const KEEP_DELIVERED: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
+const KEEP_DELIVERED: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// How long a listener may take to answer.
-const WEBHOOK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+/// How long the poller leaves a new event to the relay, where that delivers: normally it takes a second.
+const HEAD_START: Duration = Duration::from_secs(120);
 
 /// Why an event was not delivered; it stays owed.
 #[derive(Debug, thiserror::Error)]
@@ -49,27 +45,37 @@ pub enum DeliveryError {
         #[source]
         source: reqwest::Error,
     },
+    /// The bus did not take it.
+    #[error("event {id} is not on the bus")]
+    Bus {
+        /// Which event.
+        id: Id,
+        /// What it said.
+        #[source]
+        source: BusError,
+    },
     /// The store did not note it.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// An event as listeners see it.
-#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Published {
     /// What a listener removes repetitions by.
     pub id: Id,
     /// Whose it is.
     pub tenant: Name,
-    /// The rest: `type`, `time`, `subject`, `data`, and `request_id` if the task came of a request that has one.
+    /// The rest: `type`, `time`, `subject`, `data`, and `request_id` if the task came of a request that has one; of a
+    /// task's change `old_status`, `new_status`, `task_type` instead of `data`.
     #[serde(flatten)]
     pub doc: Doc,
 }
 
-impl Webhook {
-    /// A listener at `url`.
-    pub fn new(url: reqwest::Url) -> Result<Self, reqwest::Error> {
-        Ok(Self { url, client: http::client(WEBHOOK_TIMEOUT)? })
+impl Published {
+    /// Whether it tells of a change of a task's status, and not what a handler said.
+    pub(crate) fn is_of_a_task(&self) -> bool {
+        self.doc.contains_key("new_status")
     }
 }
 
@@ -113,24 +119,67 @@ pub(crate) async fn deliver(
         Ok(newest) => newest.items.first().and_then(|r| r.owner.as_ref()?.sort.parse::<u64>().ok()).unwrap_or(0),
         Err(problem) => return (0, Some(problem.into())),
     };
-    for (delivered, (event, place)) in events.iter().zip(newest + 1..).enumerate() {
+    let mut delivered = 0;
+    for some in events.chunks(app.settings.sink.at_once()) {
         if app.clock.now() >= until {
             return (delivered, None);
         }
-        if let Err(problem) = deliver_one(app, event, place).await {
+        if let Err(problem) = deliver_some(app, some, newest + 1 + delivered as u64).await {
             return (delivered, Some(problem));
         }
+        delivered += some.len();
     }
-    (events.len(), None)
+    (delivered, None)
 }
 
-async fn deliver_one(app: &App, event: &Record, place: u64) -> Result<(), DeliveryError> {
-    app.settings.sink.send(event).await?;
-    Ok(note(app, event, place).await?)
+async fn deliver_some(app: &App, events: &[Record], first_place: u64) -> Result<(), DeliveryError> {
+    let published: Vec<Published> = events.iter().cloned().map(Published::from).collect();
+    app.settings.sink.send(&published).await?;
+    let noted = events.iter().zip(first_place..).map(|(event, place)| note(app, event, Some(place)));
+    Ok(join_all(noted).await.into_iter().collect::<Result<(), _>>()?)
 }
 
-async fn note(app: &App, event: &Record, place: u64) -> Result<(), StoreError> {
-    let owner = Some(Some(Relation { of: published_list(), sort: format!("{place:015}") }));
+/// Whether it is the poller's turn to deliver `event`: where the relay delivers, it has a head start, so that not both
+/// do.
+pub(crate) fn is_the_pollers(app: &App, event: &Record) -> bool {
+    !app.settings.sink.is_relayed() || event.created_at + HEAD_START <= app.clock.now()
+}
+
+/// Puts events that were stored just now on `bus`, and notes those it took, without a place: several shards of the
+/// stream are relayed at once. What is not taken, or not noted, stays owed: the poller delivers it.
+pub(crate) async fn hand_over(app: &App, bus: &dyn Bus, events: &[Record]) {
+    let published: Vec<Published> = events.iter().cloned().map(Published::from).collect();
+    let taken = events.iter().zip(bus.put(&published).await);
+    let noted = taken.map(async |(event, taken)| {
+        taken.map_err(|source| sink::not_taken(event.key.id.clone(), source))?;
+        Ok::<_, DeliveryError>(note(app, event, None).await?)
+    });
+    let problems: Vec<DeliveryError> = join_all(noted).await.into_iter().filter_map(Result::err).collect();
+    if let Some(first) = problems.first() {
+        warn!(owed = problems.len(), error = %chain(first), "events were not relayed; the poller delivers them");
+    }
+}
+
+/// Stores an event that the bus did not take, for the poller. Stored by an earlier try, it is left as it is.
+pub(crate) async fn keep(app: &App, events: Vec<Published>) -> Vec<Result<(), StoreError>> {
+    let now = app.clock.now();
+    let put = |Published { id, tenant, doc }| {
+        let record = outbox_record(RecordKey { tenant, kind: kind(), id }, doc, now);
+        Commit { records: vec![record], ..Commit::default() }
+    };
+    let kept = app.store.commit(events.into_iter().map(put).collect()).await;
+    let there = |kept| if matches!(kept, Err(StoreError::Conflict { .. })) { Ok(()) } else { kept };
+    kept.into_iter().map(there).collect()
+}
+
+/// The write of an event that somebody has to deliver: from now on it is due.
+pub(crate) fn outbox_record(key: RecordKey, doc: Doc, now: Timestamp) -> RecordWrite {
+    let record = Record { wake_at: Some(now), ..Record::new(key, doc, now) };
+    RecordWrite::Put { record: Box::new(record), expect: Expect::Absent }
+}
+
+async fn note(app: &App, event: &Record, place: Option<u64>) -> Result<(), StoreError> {
+    let owner = place.map(|place| Some(Relation { of: published_list(), sort: format!("{place:015}") }));
     let now = app.clock.now();
     let noted = RecordWrite::Patch {
         key: event.key.clone(),
@@ -140,22 +189,9 @@ async fn note(app: &App, event: &Record, place: u64) -> Result<(), StoreError> {
         at: now,
     };
     match store::commit(&*app.store, Commit { records: vec![noted], ..Commit::default() }).await {
-        // Another poller has delivered it too.
+        // Somebody else has delivered it too.
         Err(StoreError::Conflict { .. }) => Ok(()),
         noted => noted,
-    }
-}
-
-impl Sink {
-    async fn send(&self, event: &Record) -> Result<(), DeliveryError> {
-        let Sink::Webhook(webhook) = self else { return Ok(()) };
-        let body = serde_json::to_string(&Published::from(event.clone())).unwrap_or_default();
-        let request = webhook.client.post(webhook.url.clone()).header("content-type", "application/json").body(body);
-        let answer = request.send().await.and_then(reqwest::Response::error_for_status);
-        // The URL may carry a secret, and the error goes to the log.
-        let failed =
-            |source: reqwest::Error| DeliveryError::Webhook { id: event.key.id.clone(), source: source.without_url() };
-        answer.map(drop).map_err(failed)
     }
 }
 
@@ -177,20 +213,4 @@ pub async fn published(
     let last = page.items.last().and_then(|event| event.place(RelationKind::Owner));
     let next = last.or(after.map(str::to_owned));
     Ok(Page { items: page.items.into_iter().map(Published::from).collect(), next })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{clock::Timestamp, notify::chain, store::RecordKey};
-
-    #[tokio::test]
-    async fn an_event_that_is_not_taken_does_not_tell_the_webhooks_url() {
-        // Nobody listens there.
-        let webhook = Webhook::new("http://127.0.0.1:9/s3cret".parse().unwrap()).unwrap();
-        let key = RecordKey { tenant: Name::default(), kind: kind(), id: Id::new("e").unwrap() };
-        let event = Record::new(key, Doc::new(), Timestamp::default());
-        let error = Sink::Webhook(Arc::new(webhook)).send(&event).await.unwrap_err();
-        assert!(!chain(&error).contains("s3cret"), "{}", chain(&error));
-    }
 }

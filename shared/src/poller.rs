@@ -20,6 +20,7 @@ use crate::{
     handlers::{InputError, TaskInput},
     lifecycle::{Event, FailureKind, State, Task, unknown_type_ends},
     notify::{chain, dead_letter, notify},
+    outbox,
     store::{Due, DueItem, StoreError},
 };
 
@@ -118,7 +119,7 @@ async fn poll_page(app: &App, page: Vec<Due>, outlet: &Outlet) -> PollReport {
     let (mut events, also) = sort_out(app, read).await;
     let now = app.clock.now();
     // Another poller may have delivered what the index still showed; again, it would move in the list.
-    events.retain(|event| event.wake_at.is_some_and(|at| at <= now));
+    events.retain(|event| event.wake_at.is_some_and(|at| at <= now) && outbox::is_the_pollers(app, event));
     looked_after.plus(rest).plus(also).plus(outlet.publish(app, events).await)
 }
 

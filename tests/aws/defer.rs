@@ -127,6 +127,8 @@ pub(super) async fn events(stack: &Stack) {
     for kind in ["first", "second"] {
         enqueued(stack, &scripted(json!({"publish": kind}))).await;
         stack.deliver(MEDIUM).await;
+        assert_eq!(stack.poll().await, report(), "the relay has two minutes");
+        stack.clock.advance(Duration::from_secs(120));
         assert_eq!(stack.poll().await, PollReport { published: 1, ..report() });
         assert_eq!(stack.poll().await, report());
     }

@@ -6,11 +6,11 @@ use futures::FutureExt;
 use integration_tests::aws::{Lambda, Stack, Use};
 use serde_json::Value;
 
-use super::{control, defer, enqueue, process, read};
-use crate::template::{allowed, resource, resources, target};
+use super::{control, defer, enqueue, process, read, relay};
+use crate::template::{STREAM_ACTIONS, allowed, resource, resources, target};
 
 /// From this journey on it is control that polls, because somebody asks it to.
-const BY_CONTROL: usize = 24;
+const BY_CONTROL: usize = 26;
 
 /// Every journey, each on a stack of its own: what every function asked for.
 async fn asked_for() -> Vec<(Lambda, BTreeSet<Use>)> {
@@ -45,11 +45,13 @@ async fn asked_for() -> Vec<(Lambda, BTreeSet<Use>)> {
             21 => read::records(&stack).boxed(),
             22 => read::health(&stack).boxed(),
             23 => control::redrive(&stack).boxed(),
+            24 => relay::bus(&stack).boxed(),
+            25 => relay::outage(&stack).boxed(),
             BY_CONTROL => defer::for_days(&stack).boxed(),
-            25 => defer::lost_workers(&stack).boxed(),
-            26 => defer::expiry(&stack).boxed(),
-            27 => defer::unreadable(&stack).boxed(),
-            28 => defer::events(&stack).boxed(),
+            27 => defer::lost_workers(&stack).boxed(),
+            28 => defer::expiry(&stack).boxed(),
+            29 => defer::unreadable(&stack).boxed(),
+            30 => defer::events(&stack).boxed(),
             _ => break,
         };
         journey.await;
@@ -69,7 +71,7 @@ fn may(of: Lambda) -> BTreeSet<Use> {
         .collect();
     let by_mapping = |action: &str, on: &str| {
         let actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
-        actions.contains(&action) && fed.iter().any(|queue| queue == on)
+        (actions.contains(&action) || STREAM_ACTIONS.contains(&action)) && fed.iter().any(|source| source == on)
     };
     let role = resource("AWS::IAM::Role", target(&function["Role"]));
     let all = allowed(&role).into_iter().map(|(action, on)| (action, name(&on)));

@@ -6,12 +6,14 @@ mod uses;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use aws_lambda_events::sqs::SqsBatchResponse;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::{config::retry::RetryConfig, types::AttributeValue};
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
+use serde_json::Value;
 use shared::{
     app::App,
     clock::{Clock, ManualClock, Timestamp},
     config::Settings,
+    outbox::event_bridge::EventBridge,
     poller::PollReport,
     queue::{QueueName, sqs::SqsQueue},
     release::Release,
@@ -21,6 +23,7 @@ use shared::{
 use crate::{
     events::{Answered, Call, sqs_event},
     ministack::{self, Tables},
+    relay::{Item, batch},
 };
 pub use uses::{Use, Uses, queue_id};
 
@@ -33,12 +36,13 @@ pub enum Lambda {
     Poller,
     Status,
     Control,
+    Relay,
 }
 
 impl Lambda {
     /// All of them.
-    pub const ALL: [Lambda; 5] =
-        [Lambda::Enqueue, Lambda::ProcessTask, Lambda::Poller, Lambda::Status, Lambda::Control];
+    pub const ALL: [Lambda; 6] =
+        [Lambda::Enqueue, Lambda::ProcessTask, Lambda::Poller, Lambda::Status, Lambda::Control, Lambda::Relay];
 
     /// The queues that its library names.
     pub fn queues(self) -> &'static [QueueName] {
@@ -48,8 +52,22 @@ impl Lambda {
             Lambda::Poller => poller::QUEUES,
             Lambda::Status => status::QUEUES,
             Lambda::Control => control::QUEUES,
+            Lambda::Relay => ::relay::QUEUES,
         }
     }
+
+    fn has_bus(self) -> bool {
+        match self {
+            // Control polls when somebody asks it to.
+            Lambda::Poller | Lambda::Control | Lambda::Relay => true,
+            Lambda::Enqueue | Lambda::ProcessTask | Lambda::Status => false,
+        }
+    }
+}
+
+/// Repeats as the default does, but does not dawdle.
+fn at_once() -> RetryConfig {
+    RetryConfig::standard().with_initial_backoff(Duration::from_millis(1))
 }
 
 /// See the module.
@@ -60,6 +78,8 @@ pub struct Stack {
     pub tables: Tables,
     /// Its queues.
     pub urls: BTreeMap<QueueName, String>,
+    /// Its event bus.
+    pub bus: String,
     /// A client that looks at the tables from outside.
     pub dynamo: aws_sdk_dynamodb::Client,
     /// Which function polls: the poller, or control by `POST /v1/poll`.
@@ -68,6 +88,7 @@ pub struct Stack {
     apps: BTreeMap<Lambda, App>,
     uses: BTreeMap<Lambda, Uses>,
     sqs: aws_sdk_sqs::Client,
+    events: aws_sdk_eventbridge::Client,
 }
 
 /// How many messages a queue has.
@@ -106,29 +127,49 @@ impl Stack {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_000)));
         let uses: BTreeMap<Lambda, Uses> = Lambda::ALL.into_iter().map(|of| (of, Uses::default())).collect();
         let (apps, settings) = (BTreeMap::new(), Arc::new(settings));
-        let mut stack = Self { clock, tables, urls, dynamo, polls: Lambda::Poller, settings, apps, uses, sqs };
+        let bus = format!("bus-{}", uuid::Uuid::new_v4().simple());
+        let events = aws_sdk_eventbridge::Client::new(&config);
+        events.create_event_bus().name(&bus).send().await.unwrap_or_else(|error| panic!("{error:?}"));
+        let mut stack = Self { clock, tables, urls, bus, dynamo, polls: Lambda::Poller, settings, apps, uses, sqs, events };
         stack.apps = Lambda::ALL.into_iter().map(|of| (of, stack.new_app(of))).collect();
         stack
     }
 
     /// One more process of a function.
     pub fn new_app(&self, of: Lambda) -> App {
+        self.new_app_with(of, ministack::endpoint().unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    /// The same, which finds the bus at this endpoint.
+    pub fn new_app_with(&self, of: Lambda, bus_endpoint: &str) -> App {
         let config = ministack::config(ministack::endpoint().unwrap_or_else(|error| panic!("{error}")));
-        // Repeats as the default does, but does not dawdle.
-        let at_once = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
         let watch = &self.uses[&of];
-        let dynamo = aws_sdk_dynamodb::config::Builder::from(&config).retry_config(at_once.clone());
-        let dynamo = aws_sdk_dynamodb::Client::from_conf(dynamo.interceptor(watch.clone()).build());
-        let sqs = aws_sdk_sqs::config::Builder::from(&config).retry_config(at_once).interceptor(watch.clone());
+        let sqs = aws_sdk_sqs::config::Builder::from(&config).retry_config(at_once()).interceptor(watch.clone());
         let urls = of.queues().iter().map(|queue| (*queue, self.urls[queue].clone())).collect();
+        let mut settings = (*self.settings).clone();
+        if of.has_bus() {
+            let events = aws_sdk_eventbridge::config::Builder::from(&ministack::config(bus_endpoint));
+            let events =
+                events.retry_config(at_once()).timeout_config(EventBridge::timeouts()).interceptor(watch.clone());
+            let events = aws_sdk_eventbridge::Client::from_conf(events.build());
+            settings.sink.bus = Some(Arc::new(EventBridge::new(events, &self.bus)));
+        }
         App {
-            store: Arc::new(DynamoStore::new(dynamo, Config::new(&self.tables.tasks, &self.tables.log))),
+            store: Arc::new(self.new_store(of)),
             queue: Arc::new(SqsQueue::new(aws_sdk_sqs::Client::from_conf(sqs.build()), urls)),
             clock: self.clock.clone(),
-            settings: self.settings.clone(),
+            settings: Arc::new(settings),
             release: Release::default(),
             trace: None,
         }
+    }
+
+    /// The store as a function sees it.
+    pub fn new_store(&self, of: Lambda) -> DynamoStore {
+        let config = ministack::config(ministack::endpoint().unwrap_or_else(|error| panic!("{error}")));
+        let dynamo = aws_sdk_dynamodb::config::Builder::from(&config).retry_config(at_once());
+        let dynamo = aws_sdk_dynamodb::Client::from_conf(dynamo.interceptor(self.uses[&of].clone()).build());
+        DynamoStore::new(dynamo, Config::new(&self.tables.tasks, &self.tables.log))
     }
 
     /// What a function works with.
@@ -158,6 +199,54 @@ impl Stack {
             return serde_json::from_value(answer.body(200)).unwrap();
         }
         poller::handle(self.app(Lambda::Poller), None).await
+    }
+
+    /// Hands the relay records of the stream: what must come again.
+    pub async fn relay(&self, app: &App, records: &[Value]) -> Vec<Option<String>> {
+        let event = batch("shard-1", None, records, true);
+        let response = ::relay::handle(app, &self.new_store(Lambda::Relay), event).await.unwrap();
+        response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
+    }
+
+    /// One item of the tasks' table.
+    pub async fn item(&self, pk: &str, sk: &str) -> Item {
+        let get = self.dynamo.get_item().table_name(&self.tables.tasks).consistent_read(true);
+        let get = get.key("pk", AttributeValue::S(pk.to_owned())).key("sk", AttributeValue::S(sk.to_owned()));
+        get.send().await.unwrap().item.unwrap_or_else(|| panic!("no item {pk} {sk}"))
+    }
+
+    /// The outbox's records that somebody has to deliver.
+    pub async fn owed(&self) -> Vec<Item> {
+        let all =
+            self.dynamo.scan().table_name(&self.tables.tasks).filter_expression("attribute_exists(w) AND sk = :r");
+        let all = all.expression_attribute_values(":r", AttributeValue::S("r".to_owned())).send().await.unwrap();
+        all.items.unwrap_or_default()
+    }
+
+    /// Has a queue hear everything on the bus from now on: its URL.
+    pub async fn listen(&self) -> String {
+        let name = format!("heard-{}", uuid::Uuid::new_v4().simple());
+        let url = self.sqs.create_queue().queue_name(&name).send().await.unwrap().queue_url.unwrap();
+        let rule =
+            self.events.put_rule().name(&name).event_bus_name(&self.bus).event_pattern(r#"{"source": ["errand"]}"#);
+        rule.send().await.unwrap();
+        let arn = format!("arn:aws:sqs:us-east-1:000000000000:{name}");
+        let target = aws_sdk_eventbridge::types::Target::builder().id("queue").arn(arn).build().unwrap();
+        self.events.put_targets().rule(&name).event_bus_name(&self.bus).targets(target).send().await.unwrap();
+        url
+    }
+
+    /// What the queue at `url` has heard since it was last asked.
+    pub async fn heard(&self, url: &str) -> Vec<Value> {
+        let mut heard = Vec::new();
+        loop {
+            let receive = self.sqs.receive_message().queue_url(url).max_number_of_messages(10).visibility_timeout(600);
+            let messages = receive.send().await.unwrap().messages.unwrap_or_default();
+            if messages.is_empty() {
+                return heard;
+            }
+            heard.extend(messages.iter().map(|message| serde_json::from_str(message.body().unwrap()).unwrap()));
+        }
     }
 
     /// Up to ten messages, as a mapping receives them.

@@ -1,4 +1,4 @@
-//! A store and a queue that fail on command: at the nth call of a process, counted over both.
+//! A store, counters and a queue that fail on command: at the nth call of a process, counted over all of them.
 
 use std::{
     collections::BTreeMap,
@@ -19,6 +19,7 @@ use shared::{
     lifecycle::Task,
     log::LogEntry,
     queue::{OutMessage, Queue, QueueError, QueueName},
+    relay::{Counters, Counts, Moved, Sequence},
     store::{
         Commit, Due, Inserted, ListQuery, Page, Position, QueueStats, Record, RecordKey, Related, Scope, Stats, Store,
         StoreError,
@@ -101,6 +102,11 @@ impl Faults {
         App { store, queue, ..app.clone() }
     }
 
+    /// Counters like these with these faults.
+    pub fn around_counters(self: &Arc<Self>, inner: Arc<dyn Counters>) -> FaultyCounters {
+        FaultyCounters { inner, faults: self.clone() }
+    }
+
     async fn call<T>(&self, call: impl Future<Output = T>, refuse: impl FnOnce(Fault) -> T) -> T {
         if self.stepping {
             let mut waited = false;
@@ -146,6 +152,12 @@ pub struct FaultyStore<S: ?Sized> {
 /// See the module.
 pub struct FaultyQueue<Q: ?Sized> {
     inner: Arc<Q>,
+    faults: Arc<Faults>,
+}
+
+/// See the module.
+pub struct FaultyCounters {
+    inner: Arc<dyn Counters>,
     faults: Arc<Faults>,
 }
 
@@ -256,5 +268,24 @@ impl<Q: Queue + ?Sized> Queue for FaultyQueue<Q> {
 
     async fn check(&self) -> Result<(), QueueError> {
         self.faults.call(self.inner.check(), |_| Err(queue_error())).await
+    }
+}
+
+#[async_trait]
+impl Counters for FaultyCounters {
+    async fn watermark(&self, shard: &str) -> Result<Option<Sequence>, StoreError> {
+        self.faults.call(self.inner.watermark(shard), |fault| Err(store_error(fault))).await
+    }
+
+    async fn advance(
+        &self,
+        shard: &str,
+        from: Option<&Sequence>,
+        to: &Sequence,
+        counts: &Counts,
+        now: Timestamp,
+    ) -> Result<Moved, StoreError> {
+        let call = self.inner.advance(shard, from, to, counts, now);
+        self.faults.call(call, |fault| Err(store_error(fault))).await
     }
 }

@@ -11,6 +11,7 @@ pub mod events;
 pub mod faults;
 pub mod in_memory;
 pub mod ministack;
+pub mod relay;
 pub mod runtime_api;
 pub mod venv;
 pub mod world;

@@ -7,7 +7,7 @@ use shared::{aws, meter, telemetry};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init(telemetry::Format::Json);
-    let app = aws::app(control::QUEUES).await?;
+    let (app, _) = aws::app_with_bus(control::QUEUES).await?;
     run(service_fn(async |event: LambdaEvent<ApiGatewayV2httpRequest>| {
         let app = app.traced(event.context.xray_trace_id.as_deref());
         let answer = control::http(&app, event.payload).await;

@@ -7,7 +7,7 @@ use shared::{aws, clock::Timestamp, meter, telemetry};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init(telemetry::Format::Json);
-    let app = aws::app(poller::QUEUES).await?;
+    let (app, _) = aws::app_with_bus(poller::QUEUES).await?;
     run(service_fn(async |event: LambdaEvent<IgnoredAny>| {
         let deadline = i64::try_from(event.context.deadline).ok().map(Timestamp::from_millis);
         let report = poller::handle(&app, deadline).await;

@@ -18,6 +18,7 @@ use shared::{
     outbox::{Sink, Webhook},
     queue::{MemoryQueue, QueueName, TaskMessage},
     redact,
+    relay::BusEvents,
     release::Release,
     store::StoreError,
 };
@@ -173,7 +174,8 @@ fn settings_of(options: &Options) -> anyhow::Result<Settings> {
         verifiers: options.verifiers.clone(),
         chat,
         founder_linkedin_url: options.founder_linkedin_url.clone(),
-        sink: webhook.map_or(Sink::None, |webhook| Sink::Webhook(Arc::new(webhook))),
+        sink: webhook.map(Sink::webhook).unwrap_or_default(),
+        bus_events: BusEvents::default(), // there is no bus
         poll_page: usize::try_from(options.tasks_per_poll)?,
     })
 }

@@ -4,7 +4,6 @@ use std::{
     collections::BTreeMap,
     fmt::{self, Display},
     str::FromStr,
-    sync::Arc,
     time::Duration,
 };
 
@@ -54,6 +53,8 @@ pub struct Deployment {
     pub retention: Retention,
     /// The URLs of the queues it uses.
     pub queues: BTreeMap<QueueName, String>,
+    /// The name of the event bus, of the functions that put something on it.
+    pub bus: Option<String>,
     /// The rest.
     pub settings: Settings,
     /// Values that no log or answer may show.
@@ -90,6 +91,7 @@ impl Deployment {
                 log: days("ERRAND_LOG_RETENTION_DAYS", retention.log)?,
             },
             queues: queues.iter().map(url).collect::<Result<_, _>>()?,
+            bus: get("ERRAND_EVENT_BUS"),
             settings: Settings {
                 max_retries: max_retries(get("ERRAND_MAX_RETRIES"))?.unwrap_or(default.max_retries),
                 max_losses: parsed("ERRAND_MAX_LOSSES", get("ERRAND_MAX_LOSSES"))?.unwrap_or(default.max_losses),
@@ -97,6 +99,7 @@ impl Deployment {
                 chat,
                 founder_linkedin_url: read_as("ERRAND_FOUNDER_LINKEDIN_URL", get("ERRAND_FOUNDER_LINKEDIN_URL"))?,
                 sink: sink(get("ERRAND_WEBHOOK_URL"))?,
+                bus_events: parsed("ERRAND_BUS_EVENTS", get("ERRAND_BUS_EVENTS"))?.unwrap_or_default(),
                 poll_page: default.poll_page,
             },
             secrets: secrets.into_iter().chain(get("ERRAND_WEBHOOK_URL")).collect(),
@@ -129,12 +132,12 @@ fn verifiers(list: &str) -> Vec<String> {
 }
 
 fn sink(url: Option<String>) -> Result<Sink, ConfigError> {
-    let Some(url) = url else { return Ok(Sink::None) };
+    let Some(url) = url else { return Ok(Sink::default()) };
     // It may carry a secret, which a log line must not.
     let malformed = |error: &dyn Display| malformed("ERRAND_WEBHOOK_URL", "…".to_owned(), error);
     let parsed = url.parse().map_err(|error: <reqwest::Url as FromStr>::Err| malformed(&error))?;
     let webhook = Webhook::new(parsed).map_err(|error| malformed(&error))?;
-    Ok(Sink::Webhook(Arc::new(webhook)))
+    Ok(Sink::webhook(webhook))
 }
 
 fn parsed<T: FromStr<Err: Display>>(name: &str, value: Option<String>) -> Result<Option<T>, ConfigError> {
@@ -155,6 +158,7 @@ fn malformed(name: &str, value: String, problem: impl Display) -> ConfigError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::relay::BusEvents;
 
     const GIVEN: [(&str, &str); 4] = [
         ("ERRAND_STACK", "errand"),
@@ -195,9 +199,13 @@ mod tests {
 
     #[test]
     fn a_malformed_variable_is_named_with_its_value() {
-        for name in
-            ["ERRAND_MAX_RETRIES", "ERRAND_MAX_LOSSES", "ERRAND_LOG_RETENTION_DAYS", "ERRAND_FOUNDER_LINKEDIN_URL"]
-        {
+        for name in [
+            "ERRAND_MAX_RETRIES",
+            "ERRAND_MAX_LOSSES",
+            "ERRAND_LOG_RETENTION_DAYS",
+            "ERRAND_FOUNDER_LINKEDIN_URL",
+            "ERRAND_BUS_EVENTS",
+        ] {
             let error = read(&[(name, "many")], "").unwrap_err().to_string();
             assert!(error.starts_with(&format!("the environment variable {name} is \"many\": ")), "{error}");
         }
@@ -216,6 +224,8 @@ mod tests {
             ("ERRAND_WEBHOOK_URL", "http://127.0.0.1/hook"),
             ("ERRAND_FOUNDER_LINKEDIN_URL", "https://www.linkedin.com/in/founder"),
             ("ERRAND_PROFILES", PROFILES),
+            ("ERRAND_EVENT_BUS", "errand"),
+            ("ERRAND_BUS_EVENTS", "all"),
             ("MODEL_KEY", "k-12345678"),
         ];
         let read = read(&given, "").unwrap();
@@ -223,7 +233,8 @@ mod tests {
         assert_eq!((read.settings.max_retries, read.settings.max_losses), (0, 5));
         assert_eq!(read.settings.verifiers, ["arn:a", "arn:b"]);
         assert_eq!(read.retention, Retention { tasks: Duration::from_secs(7 * 86_400), ..Retention::default() });
-        assert!(matches!(read.settings.sink, Sink::Webhook(_)));
+        assert!(read.settings.sink.webhook.is_some());
+        assert_eq!((read.bus.as_deref(), read.settings.bus_events), (Some("errand"), BusEvents::All));
         assert_eq!(read.settings.founder_linkedin_url.unwrap().person(), "founder");
         assert!(read.settings.chat.get("fast").is_ok());
         assert_eq!(read.secrets, ["k-12345678", "http://127.0.0.1/hook"]);

@@ -113,11 +113,10 @@ fn merge(patch: &mut Patch, newer: Patch) {
     patch.expires_at = newer.expires_at.or(patch.expires_at);
 }
 
-/// The outbox record of an event: the poller, finding it due, delivers it.
+/// The outbox record of an event.
 fn publish(event: Event, tenant: &Name, now: Timestamp) -> RecordWrite {
     let key = RecordKey { tenant: tenant.clone(), kind: outbox::kind(), id: Id::from(event.id) };
-    let record = Record { wake_at: Some(now), ..Record::new(key, outbox::doc(event), now) };
-    RecordWrite::Put { record: Box::new(record), expect: Expect::Absent }
+    outbox::outbox_record(key, outbox::doc(event), now)
 }
 
 #[cfg(test)]

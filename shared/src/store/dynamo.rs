@@ -6,8 +6,10 @@
 
 mod attributes;
 mod commit;
+mod counters;
 mod errors;
 mod expression;
+pub mod image;
 mod keys;
 mod list;
 mod log_item;
@@ -26,11 +28,8 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::{Client, operation::update_item::UpdateItemError, types::TableDescription};
 use futures::{StreamExt, stream};
 
-use self::{
-    attributes::{Item, millis},
-    commit::corrupt,
-    errors::read_failed,
-};
+pub use self::attributes::Item;
+use self::{attributes::millis, commit::corrupt, errors::read_failed};
 use super::{
     Commit, Due, DueItem, Inserted, ListQuery, Page, Position, QueueStats, Record, RecordKey, Related, Scope, Stats,
     Store, StoreError,

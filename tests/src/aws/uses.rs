@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::{
         transact_write_items::TransactWriteItemsInput, update_item::UpdateItemInput,
     },
 };
+use aws_sdk_eventbridge::operation::put_events::PutEventsInput;
 use aws_sdk_sqs::operation::{
     change_message_visibility::ChangeMessageVisibilityInput, get_queue_attributes::GetQueueAttributesInput,
     send_message_batch::SendMessageBatchInput,
@@ -78,6 +79,9 @@ impl Intercept for Uses {
             on_queue("ChangeMessageVisibility", hide.queue_url())
         } else if let Some(get) = input.downcast_ref::<GetQueueAttributesInput>() {
             on_queue("GetQueueAttributes", get.queue_url())
+        } else if let Some(put) = input.downcast_ref::<PutEventsInput>() {
+            let buses = put.entries().iter().map(|entry| resource(entry.event_bus_name()));
+            buses.map(|bus| ("events:PutEvents".to_owned(), bus)).collect()
         } else {
             panic!("{input:?} is not known here")
         };
@@ -87,12 +91,14 @@ impl Intercept for Uses {
     }
 }
 
-/// `tasks-…` is the template's TasksTable, `log-…` its ActionLogTable, `…/dead-letter-…` its DeadLetterQueue.
+/// `tasks-…` is the template's TasksTable, `log-…` its ActionLogTable, `bus-…` its EventBus, `…/dead-letter-…`
+/// its DeadLetterQueue.
 fn resource(name_or_url: Option<&str>) -> String {
     let name = name_or_url.unwrap_or_default();
     match name.rsplit('/').next().unwrap_or(name).rsplit_once('-') {
         Some(("tasks", _)) => "TasksTable".to_owned(),
         Some(("log", _)) => "ActionLogTable".to_owned(),
+        Some(("bus", _)) => "EventBus".to_owned(),
         Some((queue, _)) => queue_id(queue),
         None => panic!("{name:?} is no table or queue of ours"),
     }

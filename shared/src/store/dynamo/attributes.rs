@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 
 /// One item: its attributes by name.
-pub(super) type Item = HashMap<String, AttributeValue>;
+pub type Item = HashMap<String, AttributeValue>;
 
 pub(super) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())

@@ -147,7 +147,7 @@ impl DynamoStore {
         task_item::write(task, apart, self.config.retention).map_err(StoreError::Unavailable)
     }
 
-    fn in_tasks(&self, action: Action, condition: Expression) -> Write {
+    pub(super) fn in_tasks(&self, action: Action, condition: Expression) -> Write {
         Write { table: self.config.tasks_table.clone(), action, condition }
     }
 
@@ -200,7 +200,7 @@ fn is_own(stored: &Item, version: Uuid) -> bool {
     Fields(stored).uuid("v").is_ok_and(|stored| stored == version)
 }
 
-fn absent() -> Expression {
+pub(super) fn absent() -> Expression {
     Expression::new("attribute_not_exists(pk)", [])
 }
 

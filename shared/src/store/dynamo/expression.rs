@@ -36,6 +36,11 @@ impl Expression {
         placeholder
     }
 
+    /// The expression, where an empty one is refused.
+    pub(super) fn text(&self) -> Option<String> {
+        (!self.text.is_empty()).then(|| self.text.clone())
+    }
+
     /// The names, where an empty map is refused.
     pub(super) fn names(&self) -> Option<HashMap<String, String>> {
         (!self.names.is_empty()).then(|| self.names.clone())

@@ -10,6 +10,7 @@ use crate::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey},
     lifecycle::Task,
+    relay::Counter,
     store::{Bucket, DueItem, Listing, RecordKey, Related, Relation, RelationKind},
 };
 
@@ -23,7 +24,7 @@ pub(super) const LISTING_SHARDS: u16 = 8;
 pub(super) const TASK: &str = "t";
 
 /// `sk` of a record.
-const RECORD: &str = "r";
+pub(super) const RECORD: &str = "r";
 
 /// The key of a task's item.
 pub(super) fn task(key: &TaskKey) -> Item {
@@ -48,6 +49,18 @@ pub(super) fn payload_sk(hash: &str) -> String {
 /// The key of a record's item.
 pub(super) fn record(key: &RecordKey) -> Item {
     item(format!("r#{}#{}#{}", key.tenant, key.kind, key.id), RECORD.to_owned())
+}
+
+/// The key of a counter's item. No tenant is called `*`.
+pub(super) fn counter(counter: &Counter) -> Item {
+    let tenant = counter.tenant.as_ref().map_or("*", Name::as_str);
+    let sk = counter.hour.map_or_else(|| "total".to_owned(), |hour| format!("hour#{hour}"));
+    item(format!("c#{tenant}"), sk)
+}
+
+/// The key of a stream shard's watermark.
+pub(super) fn watermark(shard: &str) -> Item {
+    item(format!("w#{shard}"), "w".to_owned())
 }
 
 /// How many log rows one life of a task can have.

@@ -177,7 +177,7 @@ fn transact_item(write: &Write) -> Result<TransactWriteItem, BuildError> {
             let update = Update::builder().table_name(&write.table).set_key(Some(key.clone()));
             let update = update
                 .update_expression(&change.text)
-                .condition_expression(&condition.text)
+                .set_condition_expression(condition.text())
                 .set_expression_attribute_names(both.names())
                 .set_expression_attribute_values(both.values())
                 .return_values_on_condition_check_failure(AllOld);

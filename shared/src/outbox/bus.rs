@@ -1,0 +1,18 @@
+//! An event bus, where whoever likes listens.
+
+use async_trait::async_trait;
+
+use super::Published;
+
+/// Why an event is not on the bus.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the bus did not take it: {0}")]
+pub struct BusError(pub String);
+
+/// Takes events. (The trait because the one-machine deployment must not compile the AWS SDK.)
+#[async_trait]
+pub trait Bus: std::fmt::Debug + Send + Sync {
+    /// Puts events on the bus; each answer stands for itself, in order. Put again, an event is there twice, with
+    /// the same `id`.
+    async fn put(&self, events: &[Published]) -> Vec<Result<(), BusError>>;
+}

@@ -1,0 +1,91 @@
+//! What the relay does: tells the bus, and keeps for the poller what that does not take.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use integration_tests::{
+    aws::{Lambda, Stack},
+    relay::stream_record,
+};
+use serde_json::{Value, json};
+use shared::{ids::Name, poller::PollReport, relay::Counter};
+
+use super::{MEDIUM, enqueued, scripted};
+
+/// Where nobody listens.
+const NOWHERE: &str = "http://127.0.0.1:9";
+
+/// The records of a task that was enqueued and is completed, and publishes something.
+async fn completed(stack: &Stack, event_type: &str) -> (String, Vec<Value>) {
+    let id = enqueued(stack, &scripted(json!({"publish": event_type}))).await;
+    let pk = format!("t#default#{id}");
+    let new = stack.item(&pk, "t").await;
+    stack.deliver(MEDIUM).await;
+    let done = stack.item(&pk, "t").await;
+    let mut running = done.clone();
+    running.insert("s".to_owned(), AttributeValue::S("running".to_owned()));
+    let event = stack.owed().await.pop().unwrap();
+    let records = [(None, &new), (Some(&new), &running), (Some(&running), &done), (None, &event)];
+    let records = records.into_iter().enumerate();
+    (id, records.map(|(n, (old, new))| stream_record(&n.to_string(), old, Some(new))).collect())
+}
+
+/// Type and id of what was heard, in the order of types.
+fn told(heard: &[Value]) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let mut told: Vec<_> =
+        heard.iter().map(|event| (text(&event["detail-type"]), text(&event["detail"]["id"]))).collect();
+    told.sort();
+    told
+}
+
+#[tokio::test]
+async fn whoever_listens_hears_of_ends_and_of_what_handlers_publish() {
+    bus(&Stack::start().await).await;
+}
+
+pub(super) async fn bus(stack: &Stack) {
+    let url = stack.listen().await;
+    let (id, records) = completed(stack, "thing.happened").await;
+    let app = stack.app(Lambda::Relay);
+    assert!(stack.relay(app, &records).await.is_empty());
+    let heard = stack.heard(&url).await;
+    let first = told(&heard);
+    assert_eq!(first.iter().map(|(of, _)| of.as_str()).collect::<Vec<_>>(), ["task.completed", "thing.happened"]);
+    let end = heard.iter().find(|event| event["detail-type"] == "task.completed").unwrap();
+    assert_eq!(end["source"], "errand");
+    let detail = json!({
+        "id": end["detail"]["id"], "time": end["detail"]["time"], "type": "task.completed", "tenant": "default",
+        "subject": id, "old_status": "running", "new_status": "completed", "task_type": "scripted",
+    });
+    assert_eq!(end["detail"], detail);
+
+    // What the stream brings again is told again, under the same id; the poller has nothing left to tell.
+    assert!(stack.relay(app, &records[..3]).await.is_empty());
+    assert_eq!(told(&stack.heard(&url).await), first[..1]);
+    stack.clock.advance(Duration::from_secs(120));
+    assert_eq!(stack.poll().await, PollReport { complete: true, ..PollReport::default() });
+    let total = Counter { tenant: Some(Name::default()), hour: None };
+    assert_eq!(stack.new_store(Lambda::Relay).counter(&total).await.unwrap()["c////scripted"], 1);
+}
+
+#[tokio::test]
+async fn an_outage_of_the_bus_loses_nothing_and_holds_up_nothing() {
+    outage(&Stack::start().await).await;
+}
+
+pub(super) async fn outage(stack: &Stack) {
+    let url = stack.listen().await;
+    let (_, records) = completed(stack, "thing.happened").await;
+    let cut_off = stack.new_app_with(Lambda::Relay, NOWHERE);
+    assert!(stack.relay(&cut_off, &records).await.is_empty());
+    assert!(stack.heard(&url).await.is_empty());
+    assert_eq!(stack.owed().await.len(), 2);
+
+    // A day later the bus is back.
+    stack.clock.advance(Duration::from_secs(24 * 3600));
+    assert_eq!(stack.poll().await, PollReport { complete: true, published: 2, ..PollReport::default() });
+    let kinds: Vec<_> = told(&stack.heard(&url).await).into_iter().map(|(of, _)| of).collect();
+    assert_eq!(kinds, ["task.completed", "thing.happened"]);
+    assert!(stack.owed().await.is_empty());
+}

@@ -1,0 +1,47 @@
+//! The relay: counters that are exact whatever Lambda repeats, and events that are told whatever is out of order.
+
+mod events;
+mod exact;
+
+use std::sync::Arc;
+
+use integration_tests::relay::MemoryBus;
+use shared::{
+    app::App,
+    clock::Timestamp,
+    ids::{Name, TaskKey},
+    lifecycle::Status,
+    relay::{Change, Seen, Sequence, Standing},
+};
+use uuid::Uuid;
+
+/// The app with this bus, and with no webhook.
+fn with_bus(app: &App, bus: &Arc<MemoryBus>) -> App {
+    let mut settings = (*app.settings).clone();
+    settings.sink.bus = Some(bus.clone());
+    App { settings: Arc::new(settings), ..app.clone() }
+}
+
+fn sequence(number: u128) -> Sequence {
+    Sequence::try_from(number.to_string()).unwrap()
+}
+
+/// That the task `id` of `tenant` went from one status to another.
+fn change(tenant: &str, id: u128, old: Option<Status>, new: Status, at: Timestamp) -> Change {
+    let standing = |status| Standing { status, failures: 0 };
+    Change {
+        key: TaskKey { tenant: Name::new(tenant).unwrap(), id: Uuid::from_u128(id) },
+        project: Name::default(),
+        queue: Name::default(),
+        lane: Name::default(),
+        task_type: Name::of("scripted"),
+        version: Uuid::new_v4(),
+        at,
+        old: old.map(standing),
+        new: standing(new),
+    }
+}
+
+fn seen(change: Change) -> Seen {
+    Seen::Task(Box::new(change))
+}
