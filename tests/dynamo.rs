@@ -10,6 +10,7 @@ mod meter;
 mod own_writes;
 mod patches;
 mod payloads;
+pub(crate) mod relayed;
 
 use std::{collections::HashMap, time::Duration};
 
@@ -64,12 +65,6 @@ async fn setup_with(change: impl FnOnce(Builder) -> Builder) -> Setup {
 }
 
 impl Setup {
-    /// Another store on the same tables, its client watched by `interceptor`.
-    fn watched_by(&self, interceptor: impl Intercept + 'static) -> DynamoStore {
-        let client = self.client.config().to_builder().interceptor(interceptor).build();
-        DynamoStore::new(Client::from_conf(client), self.config.clone())
-    }
-
     /// Every item of the partition of a task: the task and payloads.
     async fn items(&self, key: &TaskKey) -> Vec<Item> {
         let pk = AttributeValue::S(format!("t#{}#{}", key.tenant, key.id));

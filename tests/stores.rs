@@ -4,6 +4,8 @@ use errand::sqlite::{Settings, SqliteStore};
 use integration_tests::conformance;
 use shared::store::MemoryStore;
 
+use crate::dynamo::relayed::Relayed;
+
 #[tokio::test]
 async fn the_memory_store_keeps_every_promise() {
     conformance::run(&MemoryStore::default(), conformance::cases().chain(conformance::counts())).await;
@@ -11,8 +13,13 @@ async fn the_memory_store_keeps_every_promise() {
 
 #[tokio::test]
 async fn the_dynamodb_store_keeps_every_promise() {
-    // Nothing writes its counters yet.
     conformance::run(&crate::dynamo::setup().await.store, conformance::cases()).await;
+}
+
+#[tokio::test]
+async fn the_dynamodb_store_counts_what_is_relayed() {
+    let store = Relayed::new(crate::dynamo::setup().await);
+    conformance::run(&store, conformance::counts()).await;
 }
 
 #[tokio::test]

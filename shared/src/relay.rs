@@ -5,18 +5,18 @@
 //! [`Window`].
 
 mod change;
-mod counts;
 mod field;
 mod sequence;
+mod tally;
 mod window;
 
 use async_trait::async_trait;
 use tracing::{error, warn};
 
 pub use change::{BusEvents, Change, Standing};
-pub use counts::{Counter, Counts, hour_of, hour_start};
 pub use field::{Field, Named, What};
 pub use sequence::{NoSequence, Sequence};
+pub use tally::{Counter, Tally};
 pub use window::Window;
 
 use crate::{
@@ -92,7 +92,7 @@ pub trait Counters: Send + Sync {
         shard: &str,
         from: Option<&Sequence>,
         to: &Sequence,
-        counts: &Counts,
+        counts: &Tally,
         now: Timestamp,
     ) -> Result<Moved, StoreError>;
 }

@@ -15,6 +15,7 @@ use aws_sdk_dynamodb::{
     },
     error::BoxError,
     operation::{
+        batch_get_item::BatchGetItemInput,
         put_item::{PutItemInput, PutItemOutput},
         query::{QueryInput, QueryOutput},
         transact_write_items::{TransactWriteItemsInput, TransactWriteItemsOutput},
@@ -86,6 +87,8 @@ impl Intercept for Meter {
             transaction.return_consumed_capacity = wanted;
         } else if let Some(query) = input.downcast_mut::<QueryInput>() {
             query.return_consumed_capacity = wanted;
+        } else if let Some(batch) = input.downcast_mut::<BatchGetItemInput>() {
+            batch.return_consumed_capacity = wanted;
         } else {
             panic!("the meter does not know {input:?}");
         }

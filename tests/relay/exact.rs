@@ -21,7 +21,7 @@ use shared::{
     clock::Timestamp,
     ids::{Id, Name},
     lifecycle::Status,
-    relay::{Batch, BusEvents, Counter, Counts, Field, Relayed, Seen, Sequence, What, relay},
+    relay::{Batch, BusEvents, Counter, Field, Relayed, Seen, Sequence, Tally, What, relay},
 };
 
 use super::{change, seen, sequence, with_bus};
@@ -67,7 +67,7 @@ fn kind(task: usize, tenants: usize) -> [String; 5] {
 struct History {
     shards: Vec<Shard>,
     stands: BTreeMap<usize, Status>,
-    entered: BTreeMap<(usize, i64, &'static str), i64>,
+    entered: BTreeMap<(usize, Timestamp, &'static str), i64>,
     changes: i64,
 }
 
@@ -87,7 +87,7 @@ fn history(events: &[Event], shards: usize, tenants: usize) -> History {
             (told.project, told.queue) = (name(&project), name(&queue));
             (told.lane, told.task_type) = (name(&lane), name(&task_type));
             history.stands.insert(event.task, event.status);
-            let hour = i64::try_from(now_ms / HOUR_MS).unwrap();
+            let hour = Timestamp::from_millis(i64::try_from(now_ms - now_ms % HOUR_MS).unwrap());
             *history.entered.entry((event.task, hour, event.status.as_str())).or_default() += 1;
             history.changes += 1;
             seen(told)
@@ -104,7 +104,7 @@ fn expected(history: &History, tenants: usize) -> BTreeMap<(Counter, String), i6
     let mut all: BTreeMap<(Counter, String), i64> = BTreeMap::new();
     let letter = |status: &str| if status == "cancelled" { "x".to_owned() } else { status[..1].to_owned() };
     let short = |name: &str| if name == "default" { String::new() } else { name.to_owned() };
-    let mut count = |task: usize, hour: Option<i64>, status: &str, by: i64| {
+    let mut count = |task: usize, hour: Option<Timestamp>, status: &str, by: i64| {
         let [tenant, rest @ ..] = kind(task, tenants);
         let name = format!("{}/{}", letter(status), rest.map(|part| short(&part)).join("/"));
         let tenant = Some(Name::new(&tenant).unwrap());
@@ -117,7 +117,7 @@ fn expected(history: &History, tenants: usize) -> BTreeMap<(Counter, String), i6
 }
 
 /// The same as they were counted; and everybody's changes.
-fn counted(counts: &Counts) -> (BTreeMap<(Counter, String), i64>, i64) {
+fn counted(counts: &Tally) -> (BTreeMap<(Counter, String), i64>, i64) {
     let mut all = BTreeMap::new();
     let mut changes = 0;
     for (counter, fields) in counts.iter() {

@@ -19,7 +19,7 @@ use shared::{
     lifecycle::Task,
     log::LogEntry,
     queue::{OutMessage, Queue, QueueError, QueueName},
-    relay::{Counters, Counts, Moved, Sequence},
+    relay::{Counters, Moved, Sequence, Tally},
     store::{
         Commit, Due, Inserted, ListQuery, Page, Position, QueueStats, Record, RecordKey, Related, Scope, Stats, Store,
         StoreError,
@@ -282,7 +282,7 @@ impl Counters for FaultyCounters {
         shard: &str,
         from: Option<&Sequence>,
         to: &Sequence,
-        counts: &Counts,
+        counts: &Tally,
         now: Timestamp,
     ) -> Result<Moved, StoreError> {
         let call = self.inner.advance(shard, from, to, counts, now);

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use shared::{
     clock::Timestamp,
     outbox::{Bus, BusError, Published},
-    relay::{Counters, Counts, Moved, Sequence},
+    relay::{Counters, Moved, Sequence, Tally},
     store::StoreError,
 };
 
@@ -52,11 +52,11 @@ impl Bus for MemoryBus {
 
 /// Counters as a store should keep them.
 #[derive(Debug, Default)]
-pub struct MemoryCounters(Mutex<(BTreeMap<String, Sequence>, Counts)>);
+pub struct MemoryCounters(Mutex<(BTreeMap<String, Sequence>, Tally)>);
 
 impl MemoryCounters {
     /// All of them.
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> Tally {
         self.0.lock().unwrap().1.clone()
     }
 }
@@ -72,7 +72,7 @@ impl Counters for MemoryCounters {
         shard: &str,
         from: Option<&Sequence>,
         to: &Sequence,
-        counts: &Counts,
+        counts: &Tally,
         _: Timestamp,
     ) -> Result<Moved, StoreError> {
         let (watermarks, all) = &mut *self.0.lock().unwrap();

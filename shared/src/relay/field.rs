@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `{s}/{project}/{queue}/{lane}/{type}` | tasks by status: `p`, `r`, `c`, `f`, `x` (cancelled), `b` |
 //! | `n/{project}/{queue}` | changes of status, inserts included |
-//! | `e/{project}/{queue}` | no count: when a task last ended, in milliseconds since 1970 |
+//! | `e/{project}/{queue}` | no count: when a task was last processed, in milliseconds since 1970 |
 //! | `{s}/`, `n/`, `e/` | the same of everybody |
 //! | `{s}/*`, `n/*`, `e/*` | what found no room in a counter with too many names: [`Field::rest`] |
 //!
@@ -16,7 +16,7 @@ use super::Change;
 use crate::{ids::Name, lifecycle::Status};
 
 const CHANGES: &str = "n";
-const LAST_END: &str = "e";
+const LAST_PROCESSED: &str = "e";
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -41,45 +41,35 @@ pub enum What {
     Tasks(Status),
     /// Changes of status.
     Changes,
-    /// Nothing: it is when a task last ended.
-    LastEnd,
+    /// Nothing: it is when a task was last processed.
+    LastProcessed,
 }
 
 impl Field {
-    /// The tasks like the change's in this status.
-    pub(super) fn tasks(of: &Change, status: Status) -> Self {
-        let parts = [&of.project, &of.queue, &of.lane, &of.task_type].map(short);
-        Self(format!("{}/{}", letter(status), parts.join("/")))
+    /// The tasks like `of`'s in this status; `None` is everybody's.
+    pub(super) fn tasks(of: Option<&Change>, status: Status) -> Self {
+        let of = of.map(|of| [&of.project, &of.queue, &of.lane, &of.task_type].map(short).join("/"));
+        Self(format!("{}/{}", letter(status), of.unwrap_or_default()))
     }
 
-    /// Everybody's tasks in this status.
-    pub(super) fn tasks_of_all(status: Status) -> Self {
-        Self(format!("{}/", letter(status)))
+    /// The changes in the queue of `of`.
+    pub(super) fn changes(of: Option<&Change>) -> Self {
+        Self::of_queue(CHANGES, of)
     }
 
-    /// The changes in the change's queue.
-    pub(super) fn changes(of: &Change) -> Self {
-        Self(format!("{CHANGES}/{}/{}", short(&of.project), short(&of.queue)))
+    /// When a task of the queue of `of` was last processed.
+    pub(super) fn last_processed(of: Option<&Change>) -> Self {
+        Self::of_queue(LAST_PROCESSED, of)
     }
 
-    /// Everybody's changes.
-    pub(super) fn changes_of_all() -> Self {
-        Self(format!("{CHANGES}/"))
-    }
-
-    /// When a task of the change's queue last ended.
-    pub(super) fn last_end(of: &Change) -> Self {
-        Self(format!("{LAST_END}/{}/{}", short(&of.project), short(&of.queue)))
-    }
-
-    /// When anybody's task last ended.
-    pub(super) fn last_end_of_all() -> Self {
-        Self(format!("{LAST_END}/"))
+    fn of_queue(what: &str, of: Option<&Change>) -> Self {
+        let of = of.map(|of| [&of.project, &of.queue].map(short).join("/"));
+        Self(format!("{what}/{}", of.unwrap_or_default()))
     }
 
     /// Whether it is a time, to be replaced by a later one, and no count.
     pub fn is_time(&self) -> bool {
-        self.0.split_once('/').is_some_and(|(what, _)| what == LAST_END)
+        self.0.split_once('/').is_some_and(|(what, _)| what == LAST_PROCESSED)
     }
 
     /// The field of the same for all queues, lanes and types that find no room.
@@ -97,13 +87,13 @@ impl Field {
         let (what, of) = name.split_once('/')?;
         let what = match what {
             CHANGES => What::Changes,
-            LAST_END => What::LastEnd,
+            LAST_PROCESSED => What::LastProcessed,
             letter => What::Tasks(Status::ALL.into_iter().find(|status| self::letter(*status) == letter)?),
         };
         let parts: Vec<&str> = of.split('/').collect();
         let (queue, kind) = match (what, parts.as_slice()) {
             (_, ["" | "*"]) => (None, None),
-            (What::Changes | What::LastEnd, [project, queue]) => (Some((long(project)?, long(queue)?)), None),
+            (What::Changes | What::LastProcessed, [project, queue]) => (Some((long(project)?, long(queue)?)), None),
             (What::Tasks(_), [project, queue, lane, kind]) => {
                 (Some((long(project)?, long(queue)?)), Some((long(lane)?, long(kind)?)))
             }

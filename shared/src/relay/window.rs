@@ -17,20 +17,20 @@
 use serde::{Deserialize, Serialize};
 use tracing::error;
 
-use super::{Change, Counts, Sequence};
+use super::{Change, Sequence, Tally};
 
 /// See the module.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     from: Option<Sequence>,
     to: Option<Sequence>,
-    counts: Counts,
+    counts: Tally,
 }
 
 impl Window {
     /// The window that `state` describes, if it is not written yet; else a new one.
     pub fn resume(state: Option<&str>, watermark: Option<Sequence>) -> Self {
-        let new = Self { from: watermark.clone(), to: watermark.clone(), counts: Counts::default() };
+        let new = Self { from: watermark.clone(), to: watermark.clone(), counts: Tally::default() };
         let Some(state) = state else { return new };
         match serde_json::from_str::<Window>(state) {
             Ok(window) if window.from >= watermark => Self { from: watermark, ..window },
@@ -63,7 +63,7 @@ impl Window {
     }
 
     /// What is to be written, from where, and up to where; `None` if nothing was counted.
-    pub fn unwritten(&self) -> Option<(Option<&Sequence>, &Sequence, &Counts)> {
+    pub fn unwritten(&self) -> Option<(Option<&Sequence>, &Sequence, &Tally)> {
         let to = self.to.as_ref().filter(|_| !self.counts.is_empty())?;
         Some((self.from.as_ref(), to, &self.counts))
     }
@@ -71,7 +71,7 @@ impl Window {
     /// The window that follows this one, which is written.
     pub fn next(self) -> Self {
         let from = if self.counts.is_empty() { self.from } else { self.to.clone() };
-        Self { from, to: self.to, counts: Counts::default() }
+        Self { from, to: self.to, counts: Tally::default() }
     }
 
     /// What [`Window::resume`] reads.

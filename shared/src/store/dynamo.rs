@@ -17,6 +17,7 @@ mod oldest;
 mod payload;
 mod read;
 mod record_item;
+mod stats;
 mod task_doc;
 mod task_item;
 mod task_read;
@@ -160,13 +161,12 @@ impl Store for DynamoStore {
         self.records_page(related, after, limit).await
     }
 
-    async fn stats(&self, _scope: &Scope, now: Timestamp) -> Result<Stats, StoreError> {
-        // Nothing writes counters here yet.
-        Ok(Stats::at(now))
+    async fn stats(&self, scope: &Scope, now: Timestamp) -> Result<Stats, StoreError> {
+        self.stats_of(scope, now).await
     }
 
-    async fn queues(&self, _tenant: &Name, _now: Timestamp) -> Result<Vec<QueueStats>, StoreError> {
-        Ok(Vec::new())
+    async fn queues(&self, tenant: &Name, now: Timestamp) -> Result<Vec<QueueStats>, StoreError> {
+        self.stats_by_queue(tenant, now).await
     }
 
     async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

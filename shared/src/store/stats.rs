@@ -106,9 +106,13 @@ impl Step {
     /// What it counts as that a task whose status was `before` (`None`: that was not there) has become `task`;
     /// nothing if the status is the same.
     pub fn of(before: Option<Status>, task: &Task) -> Option<Self> {
-        let entered = task.status();
-        let processed_at = task.ended_at.filter(|_| matches!(entered, Status::Completed | Status::Failed));
-        let step = Self { left: before, entered, hour: hour_of(task.updated_at), processed_at };
+        Self::between(before, task.status(), task.updated_at)
+    }
+
+    /// The same of a task that has entered a status at `at`.
+    pub fn between(before: Option<Status>, entered: Status, at: Timestamp) -> Option<Self> {
+        let processed_at = matches!(entered, Status::Completed | Status::Failed).then_some(at);
+        let step = Self { left: before, entered, hour: hour_of(at), processed_at };
         (before != Some(entered)).then_some(step)
     }
 }

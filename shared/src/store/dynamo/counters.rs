@@ -3,11 +3,14 @@
 //! | item | `pk` | `sk` | attributes |
 //! |---|---|---|---|
 //! | a tenant's total | `c#{tenant}` | `total` | see [`crate::relay::Field`] |
-//! | its hour | `c#{tenant}` | `hour#{hours since 1970}` | the same; `ttl_s` |
+//! | its hour | `c#{tenant}` | `hour#{its start, in milliseconds since 1970}` | the same; `ttl_s` |
 //! | everybody's | `c#*` | as above | as above |
 //! | a shard's watermark | `w#{shard}` | `w` | `n`: the sequence number, as text; `ttl_s` |
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 
@@ -22,18 +25,17 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    relay::{Counter, Counters, Counts, Field, Moved, Sequence, hour_start},
-    store::StoreError,
+    relay::{Counter, Counters, Field, Moved, Sequence, Tally},
+    store::{KEEP_HOURS, StoreError},
 };
 
-/// How long an hour's counters are kept, at least 48 hours after its end.
-const KEEP_HOUR: Duration = Duration::from_secs(50 * 3600);
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// How long a watermark is kept after it was last moved. A stream keeps its records for a day, and a shard takes new
 /// ones for hours only.
 const KEEP_WATERMARK: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// From this size on a counter takes no new names: an item holds 400 KiB, and one flush adds no more than the rest.
+/// From this size on a counter takes no new names: an item holds 400 KiB, and one transaction adds less than the rest.
 const FULL_BYTES: usize = 300 * 1024;
 
 #[async_trait]
@@ -48,7 +50,7 @@ impl Counters for DynamoStore {
         shard: &str,
         from: Option<&Sequence>,
         to: &Sequence,
-        counts: &Counts,
+        tally: &Tally,
         now: Timestamp,
     ) -> Result<Moved, StoreError> {
         let mut watermark = keys::watermark(shard);
@@ -57,15 +59,8 @@ impl Counters for DynamoStore {
         let condition = from.map_or_else(absent, |from| Expression::new("n = :from", [(":from", text(from.as_str()))]));
         let watermark = self.in_tasks(Action::Put(watermark), condition);
 
-        let made = match write::make(&self.client, &self.writes(&watermark, counts)).await {
-            Err(Refused::Failed(StoreError::TooLarge(problem))) => {
-                tracing::error!(problem, "a counter has no room for more names; they are counted together");
-                let counts = self.with_room(counts.clone()).await?;
-                write::make(&self.client, &self.writes(&watermark, &counts)).await
-            }
-            made => made,
-        };
-        match made {
+        let tally = self.fitted(tally.clone()).await?;
+        match write::make(&self.client, &self.writes(watermark, &tally)).await {
             Ok(()) => Ok(Moved::Done),
             Err(Refused::Failed(problem)) => Err(problem),
             Err(Refused::Conditions(failed)) => {
@@ -78,40 +73,48 @@ impl Counters for DynamoStore {
 }
 
 impl DynamoStore {
-    /// What a counter holds, by name; nothing if nothing was counted. Strongly consistent.
-    pub async fn counter(&self, counter: &Counter) -> Result<BTreeMap<String, i64>, StoreError> {
-        let item = self.item(keys::counter(counter)).await?.unwrap_or_default();
-        let fields = item.iter().filter(|(name, _)| Field::read(name).is_some());
-        let read = fields.map(|(name, value)| Some((name.clone(), value.as_n().ok()?.parse().ok()?)));
-        let read: Option<BTreeMap<String, i64>> = read.collect();
-        read.ok_or_else(|| corrupt(format!("counter {counter}"), anyhow::anyhow!("a count is no number")))
-    }
-
     async fn item(&self, key: Item) -> Result<Option<Item>, StoreError> {
         let get = self.client.get_item().table_name(&self.config.tasks_table).consistent_read(true);
         Ok(get.set_key(Some(key)).send().await.map_err(read_failed)?.item)
     }
 
-    fn writes(&self, watermark: &Write, counts: &Counts) -> Vec<Write> {
-        let updates = counts.iter().filter_map(|(counter, fields)| {
+    fn writes(&self, watermark: Write, tally: &Tally) -> Vec<Write> {
+        let updates = tally.iter().filter_map(|(counter, fields)| {
             let update = update(counter, fields)?;
             Some(self.in_tasks(Action::Update(keys::counter(counter), update), Expression::default()))
         });
-        std::iter::once(watermark.clone()).chain(updates).collect()
+        std::iter::once(watermark).chain(updates).collect()
     }
 
-    /// The counts with the counters that are full by status alone.
-    async fn with_room(&self, counts: Counts) -> Result<Counts, StoreError> {
-        let counters: Vec<Counter> = counts.iter().map(|(counter, _)| counter.clone()).collect();
-        let mut folded = counts;
-        for counter in counters {
-            let stored = self.item(keys::counter(&counter)).await?;
-            if stored.is_some_and(|item| size(&item) > FULL_BYTES) {
-                folded = folded.folded(&counter);
+    /// What of the tally is news, given what is stored, and has room there. Two shards at the same moment may both have
+    /// news of when a task was last processed; then the later window decides, and the next one is right.
+    async fn fitted(&self, mut tally: Tally) -> Result<Tally, StoreError> {
+        let counters: Vec<Counter> = tally.iter().map(|(counter, _)| counter.clone()).collect();
+        let stored = self.counter_items(&counters).await?;
+        for counter in &counters {
+            let Some(item) = stored.get(counter) else { continue };
+            if size(item) > FULL_BYTES {
+                tracing::error!(%counter, "a counter has no room for more names; it goes on by status alone");
+                tally.fold(counter);
             }
+            tally.forget_earlier(counter, |field| count(item, field.as_str()));
         }
-        Ok(folded)
+        Ok(tally)
     }
+
+    /// Those of the counters that are there. Strongly consistent.
+    pub(super) async fn counter_items(&self, counters: &[Counter]) -> Result<HashMap<Counter, Item>, StoreError> {
+        let found = self.batch_get(counters.iter().map(keys::counter).collect()).await?;
+        let of = |item: &Item| {
+            counters.iter().find(|counter| keys::counter(counter).iter().all(|(k, v)| item.get(k) == Some(v)))
+        };
+        Ok(found.into_iter().filter_map(|item| Some((of(&item)?.clone(), item))).collect())
+    }
+}
+
+/// A number that a counter's item holds.
+pub(super) fn count(item: &Item, name: &str) -> Option<i64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
 }
 
 /// Adds what there is to add; `None` if there is nothing.
@@ -120,14 +123,18 @@ fn update(counter: &Counter, fields: &BTreeMap<Field, i64>) -> Option<Expression
     let (mut sets, mut adds) = (Vec::new(), Vec::new());
     for (field, by) in fields.iter().filter(|(_, by)| **by != 0) {
         let (name, value) = (update.name(field.as_str().to_owned()), update.value(number(by)));
-        if field.is_time() { sets.push(format!("{name} = {value}")) } else { adds.push(format!("{name} {value}")) }
+        if field.is_time() {
+            sets.push(format!("{name} = {value}"));
+        } else {
+            adds.push(format!("{name} {value}"));
+        }
     }
     if adds.is_empty() {
         return None;
     }
     if let Some(hour) = counter.hour {
-        let at = update.value(ttl(hour_start(hour + 1) + KEEP_HOUR));
-        sets.push(format!("ttl_s = {at}"));
+        let until = update.value(ttl(hour + HOUR + KEEP_HOURS));
+        sets.push(format!("ttl_s = {until}"));
     }
     update.text = format!("ADD {}", adds.join(", "));
     if !sets.is_empty() {

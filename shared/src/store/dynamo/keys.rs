@@ -54,7 +54,7 @@ pub(super) fn record(key: &RecordKey) -> Item {
 /// The key of a counter's item. No tenant is called `*`.
 pub(super) fn counter(counter: &Counter) -> Item {
     let tenant = counter.tenant.as_ref().map_or("*", Name::as_str);
-    let sk = counter.hour.map_or_else(|| "total".to_owned(), |hour| format!("hour#{hour}"));
+    let sk = counter.hour.map_or_else(|| "total".to_owned(), |hour| format!("hour#{}", hour.as_millis()));
     item(format!("c#{tenant}"), sk)
 }
 

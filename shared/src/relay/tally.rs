@@ -1,19 +1,16 @@
 //! What changes of tasks add to which counters.
 //!
-//! A counter counts tasks, by project, queue, lane, type and status. A tenant has a total (how many are pending and
-//! running now, how many stand ended since the beginning) and one for each hour (how many entered each status in it);
-//! all tenants together have the same, by status alone. Removing a task takes nothing away.
+//! What counts is [`Step`]'s to say. A tenant has a total and a counter for each hour; all tenants together have the
+//! same, by status alone.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Change, Field};
-use crate::{clock::Timestamp, ids::Name};
+use crate::{clock::Timestamp, ids::Name, store::Step};
 
-const HOUR_MS: i64 = 3_600_000;
-
-/// When [`Counts::is_full`]: one more change adds four counters at most, and a transaction holds 100 items.
+/// When [`Tally::is_full`]: one more change adds four counters at most, and a transaction holds 100 items.
 const MOST_COUNTERS: usize = 90;
 
 /// The same for the fields of one counter: an update expression has 4 KiB.
@@ -23,47 +20,37 @@ const MOST_FIELDS: usize = 150;
 const MOST_FIELDS_IN_ALL: usize = 2_000;
 
 /// One counter: whose, and of what time.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Counter {
     /// Whose tasks; `None` is everybody's.
     pub tenant: Option<Name>,
-    /// In which hour since 1970; `None` is the total.
-    pub hour: Option<i64>,
+    /// In which hour, by its start; `None` is the total.
+    pub hour: Option<Timestamp>,
 }
 
 /// What is to be added: by counter and field.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Counts(BTreeMap<Counter, BTreeMap<Field, i64>>);
+pub struct Tally(BTreeMap<Counter, BTreeMap<Field, i64>>);
 
-/// The hour that `at` lies in, since 1970.
-pub fn hour_of(at: Timestamp) -> i64 {
-    at.as_millis().div_euclid(HOUR_MS)
-}
-
-/// When an hour begins.
-pub fn hour_start(hour: i64) -> Timestamp {
-    Timestamp::from_millis(hour.saturating_mul(HOUR_MS))
-}
-
-impl Counts {
+impl Tally {
     /// Counts one change.
     pub fn add(&mut self, change: &Change) {
+        let Some(step) = Step::between(change.old.map(|old| old.status), change.new.status, change.at) else { return };
         for everybody in [false, true] {
-            let tenant = (!everybody).then(|| change.key.tenant.clone());
-            let field = |status| if everybody { Field::tasks_of_all(status) } else { Field::tasks(change, status) };
-            let hour = Counter { tenant: tenant.clone(), hour: Some(hour_of(change.at)) };
-            self.plus(&hour, field(change.new.status), 1);
+            let of = (!everybody).then_some(change);
+            let tenant = of.map(|change| change.key.tenant.clone());
+            let hour = Counter { tenant: tenant.clone(), hour: Some(step.hour) };
+            self.plus(&hour, Field::tasks(of, step.entered), 1);
             let total = Counter { tenant, hour: None };
-            self.plus(&total, field(change.new.status), 1);
-            if let Some(old) = change.old {
-                self.plus(&total, field(old.status), -1);
+            self.plus(&total, Field::tasks(of, step.entered), 1);
+            if let Some(left) = step.left {
+                self.plus(&total, Field::tasks(of, left), -1);
             }
-            self.plus(&total, if everybody { Field::changes_of_all() } else { Field::changes(change) }, 1);
-            if change.new.status.is_ended() {
-                let field = if everybody { Field::last_end_of_all() } else { Field::last_end(change) };
-                self.latest(&total, field, change.at.as_millis());
+            self.plus(&total, Field::changes(of), 1);
+            if let Some(at) = step.processed_at {
+                self.latest(&total, Field::last_processed(of), at.as_millis());
             }
         }
     }
@@ -88,7 +75,7 @@ impl Counts {
     }
 
     /// The same with another's added.
-    pub fn merge(&mut self, other: &Counts) {
+    pub fn merge(&mut self, other: &Tally) {
         for (counter, fields) in other.iter() {
             for (field, by) in fields {
                 if field.is_time() {
@@ -100,8 +87,15 @@ impl Counts {
         }
     }
 
-    /// The same with `counter` by status alone, as [`Field::rest`] says.
-    pub fn folded(mut self, counter: &Counter) -> Self {
+    /// Leaves out of `counter` what is no news to it: when a task was processed, if a later one is `stored` already.
+    pub fn forget_earlier(&mut self, counter: &Counter, stored: impl Fn(&Field) -> Option<i64>) {
+        if let Some(fields) = self.0.get_mut(counter) {
+            fields.retain(|field, at| !field.is_time() || stored(field).is_none_or(|stored| stored < *at));
+        }
+    }
+
+    /// Has `counter` count by status alone, as [`Field::rest`] says.
+    pub fn fold(&mut self, counter: &Counter) {
         for (field, by) in self.0.remove(counter).unwrap_or_default() {
             match field.rest() {
                 Some(rest) if field.is_time() => self.latest(counter, rest, by),
@@ -109,7 +103,6 @@ impl Counts {
                 None => {}
             }
         }
-        self
     }
 
     fn plus(&mut self, counter: &Counter, field: Field, by: i64) {
@@ -129,7 +122,7 @@ impl Counts {
 impl fmt::Display for Counter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.tenant.as_ref().map_or("*", Name::as_str))?;
-        self.hour.map_or(Ok(()), |hour| write!(f, "#{hour}"))
+        self.hour.map_or(Ok(()), |hour| write!(f, "#{}", hour.as_millis()))
     }
 }
 
@@ -151,7 +144,7 @@ impl FromStr for Counter {
             } else {
                 Some(Name::new(tenant).map_err(|_| format!("{text:?} is no counter"))?)
             },
-            hour: hour.map(str::parse).transpose().map_err(bad)?,
+            hour: hour.map(str::parse).transpose().map_err(bad)?.map(Timestamp::from_millis),
         })
     }
 }

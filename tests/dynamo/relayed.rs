@@ -1,0 +1,139 @@
+//! The DynamoDB store with a relay that keeps up: what a write did to its tasks is counted before the write is answered.
+
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+
+use async_trait::async_trait;
+use integration_tests::relay::{batch, stream_record};
+use shared::{
+    clock::Timestamp,
+    ids::{Name, TaskKey},
+    lifecycle::Task,
+    log::LogEntry,
+    store::{
+        Commit, Due, Inserted, ListQuery, Page, Position, QueueStats, Record, RecordKey, Related, Scope, Stats, Store,
+        StoreError, TaskWrite,
+    },
+};
+
+use super::{Item, Setup};
+
+/// See the module.
+pub(crate) struct Relayed {
+    setup: Setup,
+    records: AtomicU64,
+}
+
+impl Relayed {
+    pub(crate) fn new(setup: Setup) -> Self {
+        Self { setup, records: AtomicU64::new(0) }
+    }
+
+    async fn images(&self, keys: &[TaskKey]) -> Vec<Option<Item>> {
+        let mut images = Vec::new();
+        for key in keys {
+            let is_task = |item: &Item| item["sk"].as_s().is_ok_and(|sk| sk == "t");
+            images.push(self.setup.items(key).await.into_iter().find(is_task));
+        }
+        images
+    }
+
+    async fn relay(&self, before: Vec<Option<Item>>, after: Vec<Option<Item>>) {
+        let changed = before.iter().zip(&after).filter(|(old, new)| old != new);
+        let record = |(old, new): (&Option<Item>, &Option<Item>)| {
+            let number = self.records.fetch_add(1, SeqCst);
+            stream_record(&number.to_string(), old.as_ref(), new.as_ref())
+        };
+        let records: Vec<_> = changed.map(record).collect();
+        let app = super::counters::app();
+        relay::handle(&app, &self.setup.store, batch("s", None, &records, true)).await.unwrap();
+    }
+}
+
+fn touched(commit: &Commit) -> Vec<TaskKey> {
+    let change = match &commit.task {
+        Some(TaskWrite::Change { transition, .. }) => Some(transition.task.key.clone()),
+        Some(TaskWrite::Step { .. }) | None => None,
+    };
+    change.into_iter().chain(commit.tasks.iter().map(|task| task.key.clone())).collect()
+}
+
+#[async_trait]
+impl Store for Relayed {
+    async fn insert(&self, tasks: Vec<Task>) -> Vec<Result<Inserted, StoreError>> {
+        let keys: Vec<TaskKey> = tasks.iter().map(|task| task.key.clone()).collect();
+        let before = self.images(&keys).await;
+        let inserted = self.setup.store.insert(tasks).await;
+        self.relay(before, self.images(&keys).await).await;
+        inserted
+    }
+
+    async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), StoreError>> {
+        let keys: Vec<TaskKey> = commits.iter().flat_map(touched).collect();
+        let before = self.images(&keys).await;
+        let made = self.setup.store.commit(commits).await;
+        self.relay(before, self.images(&keys).await).await;
+        made
+    }
+
+    async fn tasks(&self, keys: &[TaskKey]) -> Vec<Result<Option<Task>, StoreError>> {
+        self.setup.store.tasks(keys).await
+    }
+
+    fn shards(&self) -> u16 {
+        self.setup.store.shards()
+    }
+
+    async fn due(&self, shard: u16, until: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
+        self.setup.store.due(shard, until, limit).await
+    }
+
+    async fn set_aside(&self, due: &Due, until: Timestamp) -> Result<(), StoreError> {
+        self.setup.store.set_aside(due, until).await
+    }
+
+    async fn list(
+        &self,
+        query: &ListQuery,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Page<Task, Position>, StoreError> {
+        self.setup.store.list(query, after, limit).await
+    }
+
+    async fn log(&self, key: &TaskKey, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
+        self.setup.store.log(key, after, limit).await
+    }
+
+    async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
+        self.setup.store.record(key).await
+    }
+
+    async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
+        self.setup.store.records_at(keys).await
+    }
+
+    async fn records(
+        &self,
+        related: &Related,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Record, String>, StoreError> {
+        self.setup.store.records(related, after, limit).await
+    }
+
+    async fn stats(&self, scope: &Scope, now: Timestamp) -> Result<Stats, StoreError> {
+        self.setup.store.stats(scope, now).await
+    }
+
+    async fn queues(&self, tenant: &Name, now: Timestamp) -> Result<Vec<QueueStats>, StoreError> {
+        self.setup.store.queues(tenant, now).await
+    }
+
+    async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.setup.store.oldest_due(scope, now).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.setup.store.check().await
+    }
+}
