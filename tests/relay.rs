@@ -1,5 +1,6 @@
 //! The relay: counters that are exact whatever Lambda repeats, and events that are told whatever is out of order.
 
+mod bus;
 mod events;
 mod exact;
 

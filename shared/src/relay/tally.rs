@@ -55,7 +55,7 @@ impl Tally {
         }
     }
 
-    /// Whether they must be written before one more change is added. Depends on nothing but the changes themselves:
+    /// Whether it must be written before one more change is added. Depends on nothing but the changes themselves:
     /// whoever counts them again writes at the same places.
     pub fn is_full(&self) -> bool {
         let fields: usize = self.0.values().map(BTreeMap::len).sum();
@@ -74,7 +74,7 @@ impl Tally {
         self.0.iter()
     }
 
-    /// The same with another's added.
+    /// Adds another.
     pub fn merge(&mut self, other: &Tally) {
         for (counter, fields) in other.iter() {
             for (field, by) in fields {

@@ -1,5 +1,5 @@
 //! What was counted, as it is read: two or three items for a queue, for all of a tenant's, and for everybody. The relay
-//! writes them, so they lag behind the tasks by half a minute.
+//! writes them once in 30 s, so they lag behind the tasks.
 
 use std::{collections::BTreeMap, time::Duration};
 
