@@ -292,8 +292,10 @@ async fn a_window_whose_writing_was_not_heard_of_is_not_counted_twice() {
 
     // And by whoever did not see it written when it began.
     let counts = work(1, 1, 1);
-    let moved = setup.store.advance("s", None, &sequence(1), &counts, at(0)).await.unwrap();
-    assert_eq!(moved, Moved::StandsAt(Some(sequence(1))));
+    for from in [None, Some(sequence(0))] {
+        let moved = setup.store.advance("s", from.as_ref(), &sequence(1), &counts, at(0)).await.unwrap();
+        assert_eq!(moved, Moved::StandsAt(Some(sequence(1))), "{from:?}");
+    }
     assert_eq!(read(&setup, &total(None)).await["n/"], 1);
 }
 
