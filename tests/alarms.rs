@@ -17,7 +17,7 @@ const AWS_OWN: [(&str, &[&str]); 4] = [
             "ApproximateNumberOfMessagesVisible",
         ],
     ),
-    ("AWS/Lambda", &["ConcurrentExecutions", "Errors", "Throttles"]),
+    ("AWS/Lambda", &["ConcurrentExecutions", "Errors", "IteratorAge", "Throttles"]),
     ("AWS/ApiGateway", &["4xx", "5xx", "Count", "Latency"]),
     (
         "AWS/DynamoDB",
