@@ -73,7 +73,7 @@ impl Field {
     }
 
     /// The field of the same for all queues, lanes and types that find no room.
-    pub(super) fn rest(&self) -> Option<Self> {
+    pub fn rest(&self) -> Option<Self> {
         self.0.split_once('/').map(|(what, _)| Self(format!("{what}/*")))
     }
 
