@@ -130,7 +130,8 @@ impl Stack {
         let bus = format!("bus-{}", uuid::Uuid::new_v4().simple());
         let events = aws_sdk_eventbridge::Client::new(&config);
         events.create_event_bus().name(&bus).send().await.unwrap_or_else(|error| panic!("{error:?}"));
-        let mut stack = Self { clock, tables, urls, bus, dynamo, polls: Lambda::Poller, settings, apps, uses, sqs, events };
+        let mut stack =
+            Self { clock, tables, urls, bus, dynamo, polls: Lambda::Poller, settings, apps, uses, sqs, events };
         stack.apps = Lambda::ALL.into_iter().map(|of| (of, stack.new_app(of))).collect();
         stack
     }
