@@ -52,6 +52,7 @@ async fn asked_for() -> Vec<(Lambda, BTreeSet<Use>)> {
             28 => defer::expiry(&stack).boxed(),
             29 => defer::unreadable(&stack).boxed(),
             30 => defer::events(&stack).boxed(),
+            31 => read::commander(&stack).boxed(),
             _ => break,
         };
         journey.await;

@@ -49,6 +49,29 @@ pub(super) async fn records(stack: &Stack) {
 }
 
 #[tokio::test]
+async fn the_commander_sees_the_open_tasks_and_what_is_new_to_it() {
+    commander(&Stack::start().await).await;
+}
+
+pub(super) async fn commander(stack: &Stack) {
+    let due = enqueued(stack, &scripted(json!({}))).await;
+    let later = enqueued(stack, &with(scripted(json!({})), json!({"priority": "urgent", "delay_s": 60}))).await;
+    let shown = async || {
+        let snapshot = read(stack, "/v1/commander?reader_id=ada").await;
+        assert_eq!(snapshot["stats"]["oldest_due_at"], json!(stack.now()));
+        let task = |n: usize| &snapshot["tasks"]["items"][n];
+        let shown = [0, 1].map(|n| (task(n)["id"].as_str().unwrap().to_owned(), task(n)["unread"] == true));
+        (shown, snapshot["unread"].as_u64().unwrap())
+    };
+    assert_eq!(shown().await, ([(later.clone(), true), (due.clone(), true)], 2));
+    for _ in 0..2 {
+        let marked = stack.call(&Call::post(&format!("/v1/tasks/{due}/read"), &json!({"reader_id": "ada"}))).await;
+        assert_eq!(marked.body(200)["unread"], false);
+    }
+    assert_eq!(shown().await, ([(later, true), (due, false)], 1));
+}
+
+#[tokio::test]
 async fn health_tells_of_the_store_the_queues_and_the_last_poll() {
     health(&Stack::start().await).await;
 }
