@@ -149,7 +149,8 @@ pub trait Store: Send + Sync {
     async fn queues(&self, tenant: &Name, now: Timestamp) -> Result<Vec<QueueStats>, StoreError>;
 
     /// The earliest `run_at` of the pending tasks of `scope` that are due at `now`, if any is: how long work waits
-    /// for a worker. It may be later than the earliest where telling exactly would take reading many tasks (DynamoDB).
+    /// for a worker. It may be later where telling exactly would cost too much: SQLite tells it to the second, rounded
+    /// up; DynamoDB looks at the oldest open tasks of each priority.
     async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
 
     /// Whether the store answers and is of the shape this version needs.

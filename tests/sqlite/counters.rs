@@ -1,5 +1,7 @@
 //! The tables of counts: made from what a file holds, cut back, and never left behind.
 
+use std::time::Duration;
+
 use errand::sqlite::{Settings, SqliteStore};
 use integration_tests::conformance::fixtures::{
     accepted, at, change, changed, claimed, complete, failed, insert, name, new, now, task, tenant,
@@ -88,6 +90,18 @@ async fn a_task_that_waits_no_more_leaves_nothing_behind() {
         change(store, &running, failed(&running, at(21))).await;
     }
     assert_eq!(fixture.number("SELECT count(*) FROM waiting"), 0);
+}
+
+#[tokio::test]
+async fn how_long_work_waits_is_told_to_the_second_and_never_too_early() {
+    let fixture = Fixture::new();
+    let half = Duration::from_millis(500);
+    insert(&fixture.store, accepted(NewTask { scheduled_for: at(5) + half, ..new(&tenant()) })).await;
+    let oldest = async |at| fixture.store.oldest_due(&Scope::All, at).await.unwrap();
+    assert_eq!(
+        [oldest(at(5) + half).await, oldest(at(6)).await, oldest(at(9)).await],
+        [None, Some(at(6)), Some(at(6))]
+    );
 }
 
 #[tokio::test]

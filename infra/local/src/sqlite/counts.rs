@@ -16,11 +16,9 @@ const REMEMBERED_QUEUES: usize = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     numbers: HashMap<(Name, Name, Name), i64>,
-    /// By queue, lane and type.
-    changed: HashMap<(i64, Name, Name), Change>,
-    /// What entered, by hour and queue.
-    hours: HashMap<(i64, i64), ByStatus>,
-    /// How many more pending tasks of a queue have this `run_at`.
+    /// By queue, hour, lane and type.
+    changed: HashMap<(i64, i64, Name, Name), Change>,
+    /// How many more pending tasks of a queue are due from this second on.
     waiting: HashMap<(i64, i64), i64>,
 }
 
@@ -30,6 +28,7 @@ type ByStatus = [i64; Status::ALL.len()];
 #[derive(Debug, Default)]
 struct Change {
     by: ByStatus,
+    entered: ByStatus,
     changes: i64,
     last_processed_at: Option<i64>,
 }
@@ -46,11 +45,11 @@ const ADD_HOUR: &str = "INSERT INTO hours (hour, queue_n, pending, running, comp
     ON CONFLICT DO UPDATE SET pending = pending + ?3, running = running + ?4, completed = completed + ?5,
         failed = failed + ?6, cancelled = cancelled + ?7, blocked = blocked + ?8";
 
-const ADD_WAIT: &str = "INSERT INTO waiting (queue_n, run_at, tasks) VALUES (?1, ?2, ?3)
+const ADD_WAIT: &str = "INSERT INTO waiting (queue_n, due_from, tasks) VALUES (?1, ?2, ?3)
     ON CONFLICT DO UPDATE SET tasks = tasks + ?3";
 
-/// Ends the wait of the last `?3` tasks of a `run_at`.
-const END_WAIT: &str = "DELETE FROM waiting WHERE queue_n = ?1 AND run_at = ?2 AND tasks = ?3";
+/// Ends the wait of the last `?3` tasks of a second.
+const END_WAIT: &str = "DELETE FROM waiting WHERE queue_n = ?1 AND due_from = ?2 AND tasks = ?3";
 
 impl Counts {
     /// The number of the queue that `task` stands in; a queue nobody has used yet gets one.
@@ -77,31 +76,37 @@ impl Counts {
         let (status, run_at) = before.map_or((None, None), |(status, run_at)| (Some(status), run_at));
         self.waits(queue_n, run_at, task.run_at().map(|at| at.as_millis()));
         let Some(step) = Step::of(status, task) else { return };
-        let change = self.changed.entry((queue_n, task.lane.clone(), task.task_type.clone())).or_default();
+        let place = (queue_n, step.hour.as_millis(), task.lane.clone(), task.task_type.clone());
+        let change = self.changed.entry(place).or_default();
         add(&mut change.by, step.entered, 1);
+        add(&mut change.entered, step.entered, 1);
         if let Some(left) = step.left {
             add(&mut change.by, left, -1);
         }
         change.changes += 1;
         change.last_processed_at = change.last_processed_at.max(step.processed_at.map(|at| at.as_millis()));
-        add(self.hours.entry((step.hour.as_millis(), queue_n)).or_default(), step.entered, 1);
     }
 
     fn waits(&mut self, queue_n: i64, before: Option<i64>, after: Option<i64>) {
+        let (before, after) = (before.map(due_from), after.map(due_from));
         if before == after {
             return;
         }
-        if let Some(run_at) = before {
-            *self.waiting.entry((queue_n, run_at)).or_default() -= 1;
+        if let Some(due_from) = before {
+            *self.waiting.entry((queue_n, due_from)).or_default() -= 1;
         }
-        if let Some(run_at) = after {
-            *self.waiting.entry((queue_n, run_at)).or_default() += 1;
+        if let Some(due_from) = after {
+            *self.waiting.entry((queue_n, due_from)).or_default() += 1;
         }
     }
 
     /// Writes what was noted; the last act of a transaction.
     pub(super) fn write(&mut self, db: &Connection) -> rusqlite::Result<()> {
-        for ((queue_n, lane, task_type), Change { by, changes, last_processed_at }) in self.changed.drain() {
+        let mut hours: HashMap<(i64, i64), ByStatus> = HashMap::new();
+        for ((queue_n, hour, lane, task_type), change) in self.changed.drain() {
+            let Change { by, entered, changes, last_processed_at } = change;
+            let of_hour = hours.entry((hour, queue_n)).or_default();
+            of_hour.iter_mut().zip(entered).for_each(|(count, entered)| *count += entered);
             let [pending, running, completed, failed, cancelled, blocked] = by;
             db.prepare_cached(ADD_COUNTS)?.execute(params![
                 queue_n,
@@ -117,14 +122,14 @@ impl Counts {
                 last_processed_at
             ])?;
         }
-        for ((hour, queue_n), [pending, running, completed, failed, cancelled, blocked]) in self.hours.drain() {
+        for ((hour, queue_n), [pending, running, completed, failed, cancelled, blocked]) in hours {
             let row = [hour, queue_n, pending, running, completed, failed, cancelled, blocked];
             db.prepare_cached(ADD_HOUR)?.execute(row)?;
         }
-        for ((queue_n, run_at), by) in self.waiting.drain().filter(|(_, by)| *by != 0) {
-            let all = by < 0 && db.prepare_cached(END_WAIT)?.execute([queue_n, run_at, -by])? > 0;
+        for ((queue_n, due_from), by) in self.waiting.drain().filter(|(_, by)| *by != 0) {
+            let all = by < 0 && db.prepare_cached(END_WAIT)?.execute([queue_n, due_from, -by])? > 0;
             if !all {
-                db.prepare_cached(ADD_WAIT)?.execute([queue_n, run_at, by])?;
+                db.prepare_cached(ADD_WAIT)?.execute([queue_n, due_from, by])?;
             }
         }
         Ok(())
@@ -134,6 +139,11 @@ impl Counts {
     pub(super) fn forget(&mut self) {
         *self = Self::default();
     }
+}
+
+/// The first whole second by which what has this `run_at` is due.
+fn due_from(run_at_ms: i64) -> i64 {
+    run_at_ms.saturating_add(999).div_euclid(1000) * 1000
 }
 
 fn add(to: &mut ByStatus, status: Status, by: i64) {

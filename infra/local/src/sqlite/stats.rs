@@ -36,9 +36,9 @@ pub(super) fn queues(db: &Connection, tenant: &Name, now: Timestamp) -> Result<V
     stats.collect()
 }
 
-/// The earliest `run_at` of what is pending and due.
+/// The earliest `run_at` of what is pending and due, rounded up to a second.
 pub(super) fn oldest_due(db: &Connection, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-    let first = "SELECT run_at FROM waiting WHERE queue_n = q.n AND run_at <= ?1 ORDER BY run_at LIMIT 1";
+    let first = "SELECT due_from FROM waiting WHERE queue_n = q.n AND due_from <= ?1 ORDER BY due_from LIMIT 1";
     let ask = |sql: &str, of: &[&dyn rusqlite::ToSql]| -> rusqlite::Result<Option<i64>> {
         db.prepare_cached(sql)?.query_row(of, |row| row.get(0))
     };

@@ -28,13 +28,13 @@ CREATE TABLE hours (
     PRIMARY KEY (hour, queue_n)
 ) STRICT, WITHOUT ROWID;
 
--- How many pending tasks have this run_at: an index on tasks that is written once for many of them, since what arrives
--- together runs together. It tells how long work waits for a worker.
+-- How many pending tasks are due from this second on (their run_at, rounded up): how long work waits for a worker. An
+-- index on tasks would be written twice for every task; a second is written once for all that arrive or run in it.
 CREATE TABLE waiting (
-    queue_n INTEGER NOT NULL,       -- queues.n
-    run_at  INTEGER NOT NULL,
-    tasks   INTEGER NOT NULL,       -- never 0
-    PRIMARY KEY (queue_n, run_at)
+    queue_n  INTEGER NOT NULL,      -- queues.n
+    due_from INTEGER NOT NULL,
+    tasks    INTEGER NOT NULL,      -- never 0
+    PRIMARY KEY (queue_n, due_from)
 ) STRICT, WITHOUT ROWID;
 
 -- What a file of the first schema holds. Its earlier changes are unknown: each task counts as one.
@@ -45,7 +45,8 @@ SELECT queue_n, lane, task_type, sum(status = 'pending'), sum(status = 'running'
 FROM tasks GROUP BY queue_n, lane, task_type;
 
 INSERT INTO waiting
-SELECT queue_n, run_at, count(*) FROM tasks WHERE ended_at IS NULL AND run_at IS NOT NULL GROUP BY queue_n, run_at;
+SELECT queue_n, (run_at + 999) / 1000 * 1000, count(*) FROM tasks WHERE ended_at IS NULL AND run_at IS NOT NULL
+GROUP BY 1, 2;
 
 ALTER TABLE queues DROP COLUMN open;
 ALTER TABLE queues DROP COLUMN completed;
