@@ -28,6 +28,13 @@ pub(crate) enum Retry {
     Never,
 }
 
+impl Retry {
+    /// What follows a failure of this kind, which asked to come back after `wait`.
+    pub(crate) fn of(kind: FailureKind, wait: Option<Duration>) -> Self {
+        if kind.is_permanent() { Retry::Never } else { wait.map_or(Retry::Backoff, Retry::After) }
+    }
+}
+
 impl Failure {
     /// Tried again by the type's policy.
     pub fn transient(message: impl Into<String>) -> Self {
@@ -50,21 +57,21 @@ impl Failure {
 
     /// What a model backend's error means for the task; sorted here and nowhere else.
     pub(crate) fn of_chat(error: ChatError, now: Timestamp) -> Self {
-        let (kind, retry) = match &error {
-            ChatError::Auth(_) => (FailureKind::ProviderAuth, Retry::Never),
-            ChatError::RateLimit { retry_after: Some(at), .. } => (FailureKind::RateLimit, Retry::After(at.wait(now))),
-            ChatError::RateLimit { retry_after: None, .. } => (FailureKind::RateLimit, Retry::Backoff),
-            ChatError::Timeout(_) => (FailureKind::Timeout, Retry::Backoff),
-            ChatError::Transport(_) => (FailureKind::ProviderTransport, Retry::Backoff),
-            ChatError::InvalidAnswer(_) => (FailureKind::InvalidAnswer, Retry::Backoff),
-            ChatError::Refused(_) => (FailureKind::Backend, Retry::Never),
+        let (kind, wait) = match &error {
+            ChatError::Auth(_) => (FailureKind::ProviderAuth, None),
+            ChatError::RateLimit { retry_after, .. } => (FailureKind::RateLimit, retry_after.map(|at| at.wait(now))),
+            ChatError::Timeout(_) => (FailureKind::Timeout, None),
+            ChatError::Transport(_) => (FailureKind::ProviderTransport, None),
+            ChatError::InvalidAnswer(_) => (FailureKind::InvalidAnswer, None),
+            ChatError::Refused(_) => (FailureKind::Backend, None),
         };
-        Self { kind, error: error.into(), retry }
+        Self { kind, error: error.into(), retry: Retry::of(kind, wait) }
     }
 
     /// Nobody but the installation's configuration can help.
     pub(crate) fn of_profile(error: UnknownProfile) -> Self {
-        Self { kind: FailureKind::Backend, error: error.into(), retry: Retry::Never }
+        let kind = FailureKind::Backend;
+        Self { kind, error: error.into(), retry: Retry::of(kind, None) }
     }
 
     /// The error and its causes in one line.

@@ -41,6 +41,52 @@ pub enum FailureKind {
     ProviderTransport,
     /// A model backend's answer cannot be used.
     InvalidAnswer,
+    /// The work of an agent was called off.
+    Cancelled,
+    /// An agent, or its goal, has spent what it may.
+    BudgetExceeded,
+    /// What an agent has spent, or what its next turn costs, cannot be told.
+    BudgetUnavailable,
+    /// Another worker holds the lease.
+    LeaseConflict,
+    /// What is asked for belongs to another tenant or project.
+    TenantPolicyDenied,
+    /// What an agent or runner sent is not of the form that was asked for.
+    SchemaInvalid,
+    /// What an agent's work stands on failed: a runner, a workspace.
+    InfraFailed,
+}
+
+impl FailureKind {
+    /// Whether another try, of the same input and without a person's doing, would fail the same way. The others are
+    /// tried again by the type's policy.
+    pub fn is_permanent(self) -> bool {
+        match self {
+            FailureKind::InvalidPayload
+            | FailureKind::UnknownType
+            | FailureKind::Expired
+            | FailureKind::TooLarge
+            | FailureKind::Backend
+            | FailureKind::ProviderAuth
+            | FailureKind::Cancelled
+            // A budget frees itself in an hour, a day or a month: no retry waits that long.
+            | FailureKind::BudgetExceeded
+            | FailureKind::BudgetUnavailable
+            // The other worker goes on; this one has nothing left to try.
+            | FailureKind::LeaseConflict
+            | FailureKind::TenantPolicyDenied
+            | FailureKind::SchemaInvalid => true,
+            FailureKind::Handler
+            | FailureKind::Timeout
+            | FailureKind::Panic
+            | FailureKind::WorkerLost
+            | FailureKind::EffectConflict
+            | FailureKind::RateLimit
+            | FailureKind::ProviderTransport
+            | FailureKind::InvalidAnswer
+            | FailureKind::InfraFailed => false,
+        }
+    }
 }
 
 impl fmt::Display for FailureKind {
@@ -66,5 +112,24 @@ impl Failure {
     /// Redacts and cuts `message`; there is no other way to make one.
     pub fn new(kind: FailureKind, message: &str, at: Timestamp, execution: u32) -> Self {
         Self { kind, message: cut(&redact::text(message), ERROR_BYTES).to_owned(), at, execution }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waiting_may_mend_is_tried_again() {
+        let permanent = |kinds: &str| -> Vec<bool> {
+            let kind = |name| serde_json::from_value::<FailureKind>(serde_json::json!(name)).unwrap();
+            kinds.split_whitespace().map(|name| kind(name).is_permanent()).collect()
+        };
+        let never = "provider_auth backend cancelled budget_exceeded budget_unavailable lease_conflict \
+            tenant_policy_denied schema_invalid invalid_payload unknown_type expired too_large";
+        let again = "rate_limit timeout provider_transport invalid_answer infra_failed handler panic worker_lost \
+            effect_conflict";
+        assert_eq!(permanent(never), [true; 12]);
+        assert_eq!(permanent(again), [false; 9]);
     }
 }
