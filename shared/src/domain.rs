@@ -132,10 +132,10 @@ fn relations_of<E: Entity>(key: &RecordKey, text: &str, place: &str) -> Result<R
     }
 }
 
-fn parent(of: &Id, place: &str) -> Relations {
+pub(crate) fn parent(of: &Id, place: &str) -> Relations {
     Relations { parent: Some(Relation { of: of.clone(), sort: place.to_owned() }), owner: None }
 }
 
-fn owner(of: &Id, place: &str) -> Relations {
+pub(crate) fn owner(of: &Id, place: &str) -> Relations {
     Relations { parent: None, owner: Some(Relation { of: of.clone(), sort: place.to_owned() }) }
 }

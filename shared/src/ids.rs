@@ -82,6 +82,13 @@ impl From<Uuid> for Id {
     }
 }
 
+/// Every name is an id.
+impl From<&Name> for Id {
+    fn from(name: &Name) -> Self {
+        Self(name.0.clone())
+    }
+}
+
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -1,5 +1,6 @@
 //! Errand's core: the life of a task, the stores and queues it lives in, and what runs it. Knows no Lambda event.
 
+pub mod agent;
 pub mod api;
 pub mod app;
 #[cfg(feature = "aws")]

@@ -1,0 +1,45 @@
+//! Agent runs: what an agent does for a task, recorded step by step. The pure core: records, lifecycles, decisions.
+//!
+//! Nothing here reads, writes or asks for the time; whoever commits decides what rides in one commit. There is one lease,
+//! the task's: a run's `attempt` is the task's `executions`, and is all of the fence that a run needs.
+//!
+//! | record kind | id | parent, in the order of | owner, in the order of | serves |
+//! |---|---|---|---|---|
+//! | `run` | derived from task and drive ([`run::id`]) | its session, `queued_at` | its project, `queued_at` | runs (newest first), the runs of a session, the run of a task (by id) |
+//! | `run_event` | derived from run and `seq` | its run, `seq` | – | events after `seq`; trace and output of a session, run by run |
+//! | `command` | derived from run and key, or fresh | its run, `seq` | – | commands after `seq`; a repeated key (by id) |
+//! | `runner_job` | derived from run and key, or fresh | its run, `created_at` | its runner, `created_at` | the jobs of a run; of a runner |
+//! | `session` | the caller's, or fresh | its conversation, `created_at` | its project, [`Session::place`] | sessions, active first, then by activity |
+//! | `agent` | the caller's, or the task's | its task, `created_at` | its project, `created_at` | agents (newest first), the agents of a task |
+//! | `runner` | the caller's, or fresh | – | its project, `created_at` | runners |
+//! | `spending` | the agent's | – | – | budgets (by id) |
+//!
+//! `event` is the kind of published events (see `outbox`), hence `run_event`. Only an owner can be patched, so what
+//! moves (a session in its list) is an owner's order. Sequences are ten digits, so that text sorts as numbers do.
+//!
+//! **What depends on the reader** cannot be in a key: a list of sessions "active, then unread, then newest activity" is
+//! [`Phase`] after phase over the one order, each showing what belongs to it; its cursor is phase and place.
+
+mod agent_record;
+mod bundle;
+mod command;
+mod money;
+pub mod preview;
+mod records;
+mod refused;
+pub mod run;
+mod runner;
+mod session;
+pub mod supervisor;
+#[cfg(test)]
+mod table;
+
+pub use agent_record::{Agent, AgentAction, AgentStatus};
+pub use bundle::{BundleView, ResourceBundle};
+pub use command::{Admitted, Command, CommandAction, CommandKind, CommandStatus, admit};
+pub use money::{Prices, Usd};
+pub use records::{after_seq, keyed_id, replace, seq_place};
+pub use refused::Refused;
+pub use run::{End, Recovery, Retrieval, Run, RunAction, RunStatus, Terminal, TurnDone};
+pub use runner::{Runner, RunnerJob};
+pub use session::{Attention, ExecutionState, Incident, Phase, Session, SessionAction, SessionFilter};

@@ -1,0 +1,165 @@
+//! Money: whole millionths of a US dollar inside, a number of dollars on the wire, never a float that is added up.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::chat::Usage;
+
+/// An amount in US dollars, to the millionth, not negative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Usd(u64);
+
+/// The largest amount: a billion dollars, which a float still holds to the millionth and an `i64` to spare.
+const MAX_MICROS: u64 = 1_000_000_000_000_000;
+
+/// What a profile's model costs, in millionths of a dollar for a million tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prices {
+    micros_in: u64,
+    micros_out: u64,
+}
+
+impl Usd {
+    /// Nothing.
+    pub const ZERO: Usd = Usd(0);
+
+    /// So many millionths of a dollar, at most a billion dollars.
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(if micros < MAX_MICROS { micros } else { MAX_MICROS })
+    }
+
+    /// Reads a number of dollars, rounded to the millionth; `None` for what is no amount (negative, infinite, too much).
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // within the range just checked
+    pub fn from_dollars(dollars: f64) -> Option<Self> {
+        let micros = (dollars * 1e6).round();
+        (0.0..=MAX_MICROS as f64).contains(&micros).then_some(Self(micros as u64))
+    }
+
+    /// Millionths of a dollar.
+    pub fn micros(self) -> u64 {
+        self.0
+    }
+
+    /// The amount as a patch adds it.
+    pub fn as_addend(self) -> i64 {
+        i64::try_from(self.0).unwrap_or(i64::MAX)
+    }
+
+    /// The sum, at most a billion dollars.
+    pub fn plus(self, other: Usd) -> Usd {
+        Usd::from_micros(self.0.saturating_add(other.0))
+    }
+
+    /// Whether this is at least `percent` % of `whole`; anything is, of nothing.
+    pub fn reaches(self, percent: u64, whole: Usd) -> bool {
+        u128::from(self.0) * 100 >= u128::from(whole.0) * u128::from(percent)
+    }
+}
+
+impl fmt::Display for Usd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:06} USD", self.0 / 1_000_000, self.0 % 1_000_000)
+    }
+}
+
+impl Serialize for Usd {
+    #[allow(clippy::cast_precision_loss)] // MAX_MICROS is below 2^53
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_f64(self.0 as f64 / 1e6)
+    }
+}
+
+impl<'de> Deserialize<'de> for Usd {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let dollars = f64::deserialize(d)?;
+        Usd::from_dollars(dollars).ok_or_else(|| de::Error::custom("expected an amount in USD, from 0 to a billion"))
+    }
+}
+
+impl Prices {
+    /// Prices in dollars for a million tokens read and written; `None` if either is no amount.
+    pub fn per_million(tokens_in: f64, tokens_out: f64) -> Option<Self> {
+        let micros = |dollars| Usd::from_dollars(dollars).map(Usd::micros);
+        Some(Self { micros_in: micros(tokens_in)?, micros_out: micros(tokens_out)? })
+    }
+
+    /// What so many tokens cost, rounded up. Unknown usage costs nothing where nothing costs anything, else it is `None`.
+    pub fn cost(self, usage: Option<Usage>) -> Option<Usd> {
+        if self.micros_in == 0 && self.micros_out == 0 {
+            return Some(Usd::ZERO);
+        }
+        let Usage { tokens_in, tokens_out } = usage?;
+        let of = |tokens: u64, price: u64| u128::from(tokens) * u128::from(price);
+        let exact = of(tokens_in, self.micros_in).saturating_add(of(tokens_out, self.micros_out));
+        Some(Usd::from_micros(u64::try_from(exact.div_ceil(1_000_000)).unwrap_or(u64::MAX)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(tokens_in: u64, tokens_out: u64) -> Option<Usage> {
+        Some(Usage { tokens_in, tokens_out })
+    }
+
+    #[test]
+    fn amounts_travel_as_dollars_and_are_kept_to_the_millionth() {
+        for (text, micros) in
+            [("0", 0), ("0.1", 100_000), ("2.5", 2_500_000), ("0.000001", 1), ("0.0000004", 0), ("1e9", MAX_MICROS)]
+        {
+            let amount: Usd = serde_json::from_str(text).unwrap();
+            assert_eq!(amount.micros(), micros, "{text}");
+            let again: Usd = serde_json::from_str(&serde_json::to_string(&amount).unwrap()).unwrap();
+            assert_eq!(again, amount);
+        }
+        for text in ["-0.01", "1e10", "\"5\"", "null"] {
+            assert!(serde_json::from_str::<Usd>(text).is_err(), "{text}");
+        }
+        assert_eq!(Usd::from_dollars(f64::NAN), None);
+    }
+
+    #[test]
+    fn every_amount_survives_the_wire() {
+        proptest::proptest!(|(micros in 0..=MAX_MICROS)| {
+            let amount = Usd::from_micros(micros);
+            let again: Usd = serde_json::from_str(&serde_json::to_string(&amount).unwrap()).unwrap();
+            assert_eq!(again, amount);
+        });
+    }
+
+    #[test]
+    fn a_thousand_tenths_are_a_hundred() {
+        let sum = (0..1000).fold(Usd::ZERO, |sum, _| sum.plus(Usd::from_micros(100_000)));
+        assert_eq!(sum, Usd::from_dollars(100.0).unwrap());
+        assert_eq!(Usd::from_micros(u64::MAX).plus(Usd::from_micros(u64::MAX)).micros(), MAX_MICROS);
+    }
+
+    #[test]
+    fn a_turn_costs_what_its_tokens_do_rounded_up() {
+        let prices = Prices::per_million(0.15, 0.60).unwrap();
+        for (tokens_in, tokens_out, micros) in
+            [(0, 0, 0), (1, 0, 1), (100, 0, 15), (1_000_000, 1_000_000, 750_000), (10, 1, 3), (u64::MAX, 0, MAX_MICROS)]
+        {
+            assert_eq!(prices.cost(usage(tokens_in, tokens_out)).map(Usd::micros), Some(micros), "{tokens_in}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_has_no_price_unless_everything_is_free() {
+        assert_eq!(Prices::per_million(1.0, 0.0).unwrap().cost(None), None);
+        assert_eq!(Prices::per_million(0.0, 0.0).unwrap().cost(None), Some(Usd::ZERO));
+        for (tokens_in, tokens_out) in [(-1.0, 0.0), (0.0, f64::INFINITY), (f64::NAN, 1.0)] {
+            assert_eq!(Prices::per_million(tokens_in, tokens_out), None);
+        }
+    }
+
+    #[test]
+    fn a_part_of_the_whole_is_reached_at_its_bound() {
+        let (eight, whole) = (Usd::from_micros(8), Usd::from_micros(10));
+        assert!(eight.reaches(80, whole));
+        assert!(!Usd::from_micros(7).reaches(80, whole));
+        assert!(Usd::ZERO.reaches(100, Usd::ZERO), "nothing may be spent of nothing");
+    }
+}

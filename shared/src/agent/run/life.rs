@@ -1,0 +1,185 @@
+//! The one function that changes a run.
+
+use super::{MAX_CITATIONS, Run, RunStatus, Terminal};
+use crate::{
+    agent::{
+        Refused, Usd,
+        preview::{MESSAGE_PREVIEW, RESULT_PREVIEW, preview},
+    },
+    chat::Usage,
+    clock::Timestamp,
+    lifecycle::Failure,
+};
+
+/// What can happen to a run. The task's lease decides who may: `attempt` is its `executions`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RunAction {
+    /// A worker takes it with the task's claim, over from another if it must.
+    Claim {
+        /// Which worker or runner.
+        by: String,
+        /// The claim's number.
+        attempt: u32,
+    },
+    /// Its worker sets the agent going.
+    Start {
+        /// The worker's.
+        attempt: u32,
+    },
+    /// The agent has answered.
+    Turn {
+        /// The worker's.
+        attempt: u32,
+        /// What came of it.
+        turn: Box<TurnDone>,
+    },
+    /// Its worker is through with it.
+    Finish {
+        /// The worker's.
+        attempt: u32,
+        /// How it ended.
+        end: End,
+    },
+    /// Its task has ended, whoever ended it: by an operator, by the poller, by another outcome.
+    TaskEnded {
+        /// How it ended.
+        end: End,
+    },
+}
+
+/// What one turn adds to its run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TurnDone {
+    /// The backend's name for the exchange.
+    pub thread_id: Option<String>,
+    /// The backend's name for the turn.
+    pub turn_id: Option<String>,
+    /// What the agent said.
+    pub message: String,
+    /// What it read and wrote, if that is known.
+    pub usage: Option<Usage>,
+    /// What it cost.
+    pub cost: Usd,
+    /// What it refers to.
+    pub citations: Vec<String>,
+    /// How many pieces it looked up.
+    pub retrieved: u64,
+    /// Where.
+    pub sources: Vec<String>,
+}
+
+/// How a run ends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct End {
+    /// In which state.
+    pub status: Terminal,
+    /// Why, if it failed.
+    pub failure: Option<Failure>,
+    /// The result, what is missing, or why it was called off; empty: the newest message's start stays.
+    pub text: String,
+}
+
+impl Run {
+    /// The run after `action` at `now`, or why nothing happens to it. Pure; every rule of a run's life is here.
+    pub fn apply(&self, action: RunAction, now: Timestamp) -> Result<Run, Refused> {
+        use RunStatus as S;
+        match (self.status, action) {
+            // A newer claim of the task takes the run over, whatever the older worker is at.
+            (S::Pending | S::Claimed | S::Running, RunAction::Claim { by, attempt }) => self.claimed(by, attempt),
+
+            (S::Claimed, RunAction::Start { attempt }) => {
+                self.fenced(attempt)?;
+                Ok(Run { status: S::Running, started_at: self.started_at.or(Some(now)), ..self.clone() })
+            }
+            (S::Pending | S::Running, RunAction::Start { attempt }) => {
+                self.fenced(attempt)?;
+                Err(Refused::NotWhile(self.status.as_str()))
+            }
+
+            (S::Running, RunAction::Turn { attempt, turn }) => {
+                self.fenced(attempt)?;
+                Ok(self.after(*turn))
+            }
+            (S::Pending | S::Claimed, RunAction::Turn { attempt, .. }) => {
+                self.fenced(attempt)?;
+                Err(Refused::NotWhile(self.status.as_str()))
+            }
+
+            (S::Running, RunAction::Finish { attempt, end }) => {
+                self.fenced(attempt)?;
+                Ok(self.ended(end, now))
+            }
+            // What could not be prepared can end, but not well.
+            (S::Claimed, RunAction::Finish { attempt, end }) => {
+                self.fenced(attempt)?;
+                match end.status {
+                    Terminal::Completed => Err(Refused::NotWhile(self.status.as_str())),
+                    Terminal::Failed | Terminal::Blocked | Terminal::Cancelled => Ok(self.ended(end, now)),
+                }
+            }
+            (S::Pending, RunAction::Finish { attempt, .. }) => {
+                self.fenced(attempt)?;
+                Err(Refused::NotWhile(self.status.as_str()))
+            }
+
+            (S::Pending | S::Claimed | S::Running, RunAction::TaskEnded { end }) => Ok(self.ended(end, now)),
+
+            (
+                S::Completed | S::Failed | S::Blocked | S::Cancelled,
+                RunAction::Claim { .. }
+                | RunAction::Start { .. }
+                | RunAction::Turn { .. }
+                | RunAction::Finish { .. }
+                | RunAction::TaskEnded { .. },
+            ) => Err(Refused::Ended(self.status.as_str())),
+        }
+    }
+
+    /// A claim number that is not newer is an older worker's, or the same claim again.
+    fn claimed(&self, by: String, attempt: u32) -> Result<Run, Refused> {
+        if attempt <= self.attempt {
+            return Err(Refused::LeaseConflict(self.attempt));
+        }
+        Ok(Run { status: RunStatus::Claimed, claimed_by: Some(by), attempt, ..self.clone() })
+    }
+
+    fn fenced(&self, attempt: u32) -> Result<(), Refused> {
+        if attempt == self.attempt && attempt > 0 { Ok(()) } else { Err(Refused::LeaseConflict(self.attempt)) }
+    }
+
+    fn after(&self, turn: TurnDone) -> Run {
+        let mut run = self.clone();
+        run.thread_id = turn.thread_id.or(run.thread_id);
+        run.turn_id = turn.turn_id;
+        run.message_preview = preview(&turn.message, MESSAGE_PREVIEW);
+        let Usage { tokens_in, tokens_out } = turn.usage.unwrap_or(Usage { tokens_in: 0, tokens_out: 0 });
+        run.tokens_in = run.tokens_in.saturating_add(tokens_in);
+        run.tokens_out = run.tokens_out.saturating_add(tokens_out);
+        run.cost_usd = run.cost_usd.plus(turn.cost);
+        add_new(&mut run.citations, turn.citations);
+        run.retrieval.count = run.retrieval.count.saturating_add(turn.retrieved);
+        add_new(&mut run.retrieval.sources, turn.sources);
+        run
+    }
+
+    fn ended(&self, end: End, now: Timestamp) -> Run {
+        let End { status, failure, text } = end;
+        let told = if text.is_empty() { &self.message_preview } else { &text };
+        Run {
+            status: status.into(),
+            failure,
+            result_preview: preview(told, RESULT_PREVIEW),
+            ended_at: Some(now),
+            ..self.clone()
+        }
+    }
+}
+
+/// Adds what is not there yet, while there is room.
+fn add_new(kept: &mut Vec<String>, more: Vec<String>) {
+    for text in more {
+        if kept.len() < MAX_CITATIONS && !kept.contains(&text) {
+            kept.push(text);
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The supervisor: what follows a turn. Pure; asked after every turn, and asked again the same after a crash.
+//!
+//! One round: [`assess`] what has happened; do its [`Action::Compact`], if it is that; then [`next`].
+
+mod assess;
+mod blocker;
+mod incomplete;
+mod next;
+
+pub use assess::{Action, Assessment, Goal, History, Limits, Reason, Severity, ToolUse, Turn, assess};
+pub use blocker::blocker;
+pub use incomplete::looks_incomplete;
+pub use next::{MAX_FOLLOW_UPS, Next, Round, first_prompt, next};
