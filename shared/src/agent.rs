@@ -23,6 +23,7 @@
 mod agent_record;
 mod bundle;
 mod command;
+pub mod event;
 mod money;
 pub mod preview;
 mod records;
