@@ -21,6 +21,7 @@
 //! [`Phase`] after phase over the one order, each showing what belongs to it; its cursor is phase and place.
 
 mod agent_record;
+pub mod budget;
 mod bundle;
 mod command;
 pub mod event;

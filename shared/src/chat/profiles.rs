@@ -174,6 +174,11 @@ impl Profile {
         Ok(Self { backend: Arc::new(backend), prices })
     }
 
+    /// What its model costs, for budgets; `None` if that is not known.
+    pub fn prices(&self) -> Option<crate::agent::Prices> {
+        self.prices.and_then(|p| crate::agent::Prices::per_million(p.tokens_in, p.tokens_out))
+    }
+
     /// What so many tokens cost in USD, if the profile has prices.
     #[allow(clippy::cast_precision_loss)] // a price needs no more than 52 bits
     pub fn cost(&self, usage: Usage) -> Option<f64> {
@@ -199,6 +204,7 @@ mod tests {
         assert_eq!(secrets, ["k-12345678"]);
         let cost = profiles.get("fast").unwrap().cost(Usage { tokens_in: 1_000_000, tokens_out: 500_000 });
         assert_eq!(cost, Some(2.0));
+        assert_eq!(profiles.get("fast").unwrap().prices(), crate::agent::Prices::per_million(1.0, 2.0));
         assert!(!format!("{profiles:?}").contains("k-1234"), "{profiles:?}");
     }
 
