@@ -1,4 +1,4 @@
-//! `extractive`: no model. Answers with the sentences of the text that say most, and says that it does.
+//! `extractive`: no model. Answers with the sentences that say most of what it was asked, and says that it does.
 
 use std::collections::BTreeMap;
 
@@ -19,11 +19,14 @@ const SENTENCES: usize = 5;
 #[async_trait]
 impl ChatBackend for Extractive {
     async fn chat(&self, request: &ChatRequest) -> Result<ChatAnswer, ChatError> {
-        let text = pick(&request.text, SENTENCES).join(" ");
+        // Not what was answered: that was picked from the same.
+        let asked = request.asked().collect::<Vec<_>>().join("\n");
+        let text = pick(&asked, SENTENCES).join(" ");
         if text.is_empty() {
             return Err(ChatError::Refused("the text has no sentences to pick from".to_owned()));
         }
-        Ok(ChatAnswer { text, model: MODEL.to_owned(), usage: Some(Usage { tokens_in: 0, tokens_out: 0 }) })
+        let usage = Some(Usage { tokens_in: 0, tokens_out: 0 });
+        Ok(ChatAnswer { text, model: MODEL.to_owned(), usage, ..ChatAnswer::default() })
     }
 }
 
@@ -64,6 +67,7 @@ fn sentences(text: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::ChatMessage;
 
     #[test]
     fn the_sentences_about_what_most_are_about_are_picked_in_their_order() {
@@ -75,9 +79,17 @@ mod tests {
 
     #[tokio::test]
     async fn it_says_that_it_is_no_model() {
-        let request = |text: &str| ChatRequest { instruction: "sum up".into(), text: text.into(), max_tokens: 100 };
+        let request = |text: &str| ChatRequest::of("sum up", text.to_owned(), 100);
         let answer = Extractive.chat(&request("One thing. Another.")).await.unwrap();
         assert_eq!((answer.text.as_str(), answer.model.as_str()), ("One thing. Another.", MODEL));
         assert!(matches!(Extractive.chat(&request(" \n")).await, Err(ChatError::Refused(_))));
+    }
+
+    #[tokio::test]
+    async fn it_picks_from_all_that_was_asked_and_nothing_that_was_answered() {
+        let mut request = ChatRequest::of("work", "Sell the shelves.".to_owned(), 100);
+        request.messages.push(ChatMessage::Assistant { text: "Shelves shelves.".to_owned(), tool_calls: vec![] });
+        request.messages.push(ChatMessage::User("Be quick.".to_owned()));
+        assert_eq!(Extractive.chat(&request).await.unwrap().text, "Sell the shelves. Be quick.");
     }
 }

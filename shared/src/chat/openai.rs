@@ -1,14 +1,15 @@
 //! `openai`: any HTTP endpoint that answers `POST {endpoint}/chat/completions` as OpenAI's does.
 
+mod wire;
+
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
-use reqwest::{Response, StatusCode, header};
-use serde::Deserialize;
+use reqwest::{Response, header};
 use serde_json::json;
 
-use super::{ChatAnswer, ChatBackend, ChatError, ChatRequest, RetryAfter, Usage};
-use crate::{clock::Timestamp, http, json::cut};
+use super::{ChatAnswer, ChatBackend, ChatError, ChatRequest, RetryAfter};
+use crate::http;
 
 /// A model at an endpoint.
 pub struct OpenAi {
@@ -21,33 +22,6 @@ pub struct OpenAi {
 
 /// The largest answer that is read, in bytes.
 const ANSWER_BYTES: usize = 1024 * 1024;
-
-/// How much of what a backend says against a request is passed on, in bytes.
-const MESSAGE_BYTES: usize = 300;
-
-#[derive(Deserialize)]
-struct Answer {
-    #[serde(default)]
-    choices: Vec<Choice>,
-    model: Option<String>,
-    usage: Option<Tokens>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    message: Message,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    content: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Tokens {
-    prompt_tokens: u64,
-    completion_tokens: u64,
-}
 
 impl OpenAi {
     /// `model` at `endpoint` (up to and with the `/v1`), asked with `key` as bearer token. A whole call may take `timeout`.
@@ -66,7 +40,7 @@ impl OpenAi {
 
     fn unanswered(&self, error: &reqwest::Error) -> ChatError {
         if error.is_timeout() {
-            ChatError::Timeout(self.timeout)
+            ChatError::no_answer_within(self.timeout)
         } else {
             // Without the URL, which may carry a secret.
             ChatError::Transport(crate::notify::chain(error).replace(self.url.as_str(), "its endpoint"))
@@ -91,10 +65,7 @@ impl ChatBackend for OpenAi {
         let body = json!({
             "model": self.model,
             "max_tokens": request.max_tokens,
-            "messages": [
-                {"role": "system", "content": request.instruction},
-                {"role": "user", "content": request.text},
-            ],
+            "messages": wire::messages(request),
         });
         let post = self.client.post(self.url.clone()).header(header::CONTENT_TYPE, "application/json");
         let post = match &self.key {
@@ -105,43 +76,14 @@ impl ChatBackend for OpenAi {
         let (status, retry_after) = (response.status(), retry_after(&response));
         let body = self.body(response).await?;
         if !status.is_success() {
-            return Err(refusal(status, retry_after, &body));
+            return Err(ChatError::of_status(status.as_u16(), retry_after, &String::from_utf8_lossy(&body)));
         }
-        self.read(&body)
+        wire::answer(&body, &self.model)
     }
 }
 
-impl OpenAi {
-    fn read(&self, body: &[u8]) -> Result<ChatAnswer, ChatError> {
-        let answer: Answer = serde_json::from_slice(body).map_err(|e| ChatError::InvalidAnswer(e.to_string()))?;
-        let text = answer.choices.into_iter().next().and_then(|choice| choice.message.content).unwrap_or_default();
-        if text.trim().is_empty() {
-            return Err(ChatError::InvalidAnswer("it has no choice with content".to_owned()));
-        }
-        let usage = answer.usage.map(|t| Usage { tokens_in: t.prompt_tokens, tokens_out: t.completion_tokens });
-        Ok(ChatAnswer { text, model: answer.model.unwrap_or_else(|| self.model.clone()), usage })
-    }
-}
-
-fn refusal(status: StatusCode, retry_after: Option<RetryAfter>, body: &[u8]) -> ChatError {
-    let message = format!("{status} {}", cut(String::from_utf8_lossy(body).trim(), MESSAGE_BYTES));
-    match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ChatError::Auth(message),
-        StatusCode::TOO_MANY_REQUESTS => ChatError::RateLimit { message, retry_after },
-        StatusCode::REQUEST_TIMEOUT => ChatError::Transport(message),
-        status if status.is_client_error() => ChatError::Refused(message),
-        _ => ChatError::Transport(message),
-    }
-}
-
-/// The header `Retry-After`: seconds, or a date.
 fn retry_after(response: &Response) -> Option<RetryAfter> {
-    let text = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
-    if let Ok(seconds) = text.parse() {
-        return Some(RetryAfter::In(Duration::from_secs(seconds)));
-    }
-    let at = jiff::fmt::rfc2822::parse(text).ok()?;
-    Some(RetryAfter::At(Timestamp::from_millis(at.timestamp().as_millisecond())))
+    RetryAfter::read(response.headers().get(header::RETRY_AFTER)?.to_str().ok()?)
 }
 
 impl fmt::Debug for OpenAi {

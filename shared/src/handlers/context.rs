@@ -81,6 +81,12 @@ impl<'a> TaskContext<'a> {
         Ok(answer)
     }
 
+    /// The same for who needs a text: an answer that only calls tools is none.
+    pub async fn ask(&self, profile: &str, request: &ChatRequest) -> Result<ChatAnswer, Failure> {
+        let answer = self.chat(profile, request).await?;
+        answer.with_text().map_err(|error| Failure::of_chat(error, self.now()))
+    }
+
     /// What was used so far.
     pub(crate) fn used(&self) -> Report {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()

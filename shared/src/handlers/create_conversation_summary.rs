@@ -71,9 +71,8 @@ impl CreateConversationSummary {
         new: &[Stored<Message>],
         until: Timestamp,
     ) -> Result<Summary, Failure> {
-        let text = transcript(new);
-        let request = ChatRequest { instruction: INSTRUCTION.to_owned(), text, max_tokens: 600 };
-        let answer = task.chat(Name::default().as_str(), &request).await?;
+        let request = ChatRequest::of(INSTRUCTION, transcript(new), 600);
+        let answer = task.ask(Name::default().as_str(), &request).await?;
         Ok(Summary {
             conversation_id: self.conversation_id.clone(),
             content: first_words(&answer.text, WORDS),

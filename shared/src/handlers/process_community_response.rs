@@ -74,7 +74,7 @@ async fn rate(
     request: &Stored<CommunityRequest>,
     response: &Stored<CommunityResponse>,
 ) -> Result<Rating, Failure> {
-    let answer = task.chat(Name::default().as_str(), &rating::request(&request.value, &response.value)).await?;
+    let answer = task.ask(Name::default().as_str(), &rating::request(&request.value, &response.value)).await?;
     Ok(rating::read(&answer))
 }
 

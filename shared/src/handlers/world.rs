@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::{
     app::App,
     change::{With, change},
-    chat::{ChatAnswer, ChatBackend, ChatError, ChatRequest, Profiles, Usage},
+    chat::{ChatAnswer, ChatBackend, ChatError, ChatMessage, ChatRequest, Profiles, Usage},
     clock::{Clock, ManualClock, Timestamp},
     config::Settings,
     domain,
@@ -202,8 +202,13 @@ impl World {
         self.told.as_ref().unwrap().asked.lock().unwrap().len()
     }
 
-    pub(crate) fn last_asked(&self) -> ChatRequest {
-        self.told.as_ref().unwrap().asked.lock().unwrap().last().unwrap().clone()
+    /// The text of the last question.
+    pub(crate) fn last_asked(&self) -> String {
+        let request = self.told.as_ref().unwrap().asked.lock().unwrap().last().unwrap().clone();
+        match request.messages.as_slice() {
+            [ChatMessage::User(text)] => text.clone(),
+            other => panic!("{other:?}"),
+        }
     }
 
     /// What happens while the model is asked for the first time.
@@ -273,7 +278,7 @@ impl ChatBackend for Told {
             return Err(error);
         }
         let usage = Some(Usage { tokens_in: 1000, tokens_out: 10 });
-        Ok(ChatAnswer { text: self.says.clone(), model: "told".to_owned(), usage })
+        Ok(ChatAnswer { text: self.says.clone(), model: "told".to_owned(), usage, ..ChatAnswer::default() })
     }
 }
 

@@ -1,79 +1,116 @@
 //! Against a real HTTP server, which answers as it is told.
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
+use serde_json::Value;
+use tokio::net::TcpListener;
 
 use super::*;
-
-/// What the server does with a request.
-enum Reply {
-    /// Sends these bytes.
-    Bytes(String),
-    /// Keeps it waiting.
-    Never,
-}
-
-fn http(status: &str, headers: &str, body: &str) -> Reply {
-    let length = body.len();
-    Reply::Bytes(format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n{body}"))
-}
-
-/// Reads one request, head and body.
-async fn request(stream: &mut TcpStream) -> String {
-    let mut read = Vec::new();
-    loop {
-        let mut buffer = [0; 4096];
-        let n = stream.read(&mut buffer).await.unwrap();
-        read.extend_from_slice(&buffer[..n]);
-        let text = String::from_utf8_lossy(&read).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length =
-                head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
-            if body.len() >= length.unwrap_or(0) {
-                return text;
-            }
-        }
-    }
-}
+use crate::chat::{
+    ChatMessage, ToolCall, Usage,
+    test_server::{Reply, body_of, http, serve},
+};
 
 /// Asks a server that answers `reply`; also what it was sent.
-async fn asked(reply: Reply) -> (Result<ChatAnswer, ChatError>, String) {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let endpoint = format!("http://{}/v1", listener.local_addr().unwrap()).parse().unwrap();
-    let server = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let request = request(&mut stream).await;
-        match reply {
-            Reply::Bytes(bytes) => stream.write_all(bytes.as_bytes()).await.unwrap(),
-            Reply::Never => return (request, Some(stream)),
-        }
-        (request, None)
-    });
+async fn asked_with(request: &ChatRequest, reply: Reply) -> (Result<ChatAnswer, ChatError>, String) {
+    let (address, server) = serve(reply).await;
+    let endpoint = format!("http://{address}/v1").parse().unwrap();
     let backend = OpenAi::new(&endpoint, "tiny".into(), Some("k-secret-1".into()), Duration::from_millis(300)).unwrap();
-    let answer =
-        backend.chat(&ChatRequest { instruction: "sum up".into(), text: "long story".into(), max_tokens: 7 }).await;
+    let answer = backend.chat(request).await;
     (answer, server.await.unwrap().0)
+}
+
+async fn asked(reply: Reply) -> (Result<ChatAnswer, ChatError>, String) {
+    asked_with(&ChatRequest::of("sum up", "long story".into(), 7), reply).await
+}
+
+async fn answered(body: Value) -> Result<ChatAnswer, ChatError> {
+    asked(http("200 OK", "", &body.to_string())).await.0
+}
+
+fn call(id: &str, name: &str, arguments: &str, output: Option<&str>) -> ToolCall {
+    ToolCall { id: id.into(), name: name.into(), arguments: arguments.into(), output: output.map(Into::into) }
 }
 
 async fn error(reply: Reply) -> ChatError {
     asked(reply).await.0.unwrap_err()
 }
 
-const GOOD: &str = r#"{"model":"tiny-1","choices":[{"message":{"role":"assistant","content":"short"}}],
-    "usage":{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14}}"#;
-
 #[tokio::test]
 async fn a_good_answer_is_read_with_its_usage() {
-    let (answer, request) = asked(http("200 OK", "", GOOD)).await;
-    let usage = Some(Usage { tokens_in: 11, tokens_out: 3 });
-    assert_eq!(answer.unwrap(), ChatAnswer { text: "short".into(), model: "tiny-1".into(), usage });
+    let good = json!({
+        "id": "chatcmpl-1", "model": "tiny-1", "choices": [{"message": {"role": "assistant", "content": "short"}}],
+        "usage": {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14},
+    });
+    let (answer, request) = asked(http("200 OK", "", &good.to_string())).await;
+    let expected = ChatAnswer {
+        text: "short".into(),
+        model: "tiny-1".into(),
+        usage: Some(Usage { tokens_in: 11, tokens_out: 3 }),
+        turn_id: Some("chatcmpl-1".into()),
+        ..ChatAnswer::default()
+    };
+    assert_eq!(answer.unwrap(), expected);
     assert!(request.starts_with("POST /v1/chat/completions "), "{request}");
     assert!(request.to_lowercase().contains("authorization: bearer k-secret-1"), "{request}");
-    let body: serde_json::Value = serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap();
     let messages = json!([{"role": "system", "content": "sum up"}, {"role": "user", "content": "long story"}]);
-    assert_eq!(body, json!({"model": "tiny", "max_tokens": 7, "messages": messages}));
+    assert_eq!(body_of(&request), json!({"model": "tiny", "max_tokens": 7, "messages": messages}));
+}
+
+#[tokio::test]
+async fn a_conversation_is_sent_with_the_calls_that_were_made_in_it() {
+    let said = |text: &str, tool_calls| ChatMessage::Assistant { text: text.into(), tool_calls };
+    let request = ChatRequest {
+        instruction: String::new(),
+        messages: vec![
+            ChatMessage::User("what is new?".into()),
+            said("Rain.", vec![call("c1", "look", r#"{"at":"sky"}"#, Some("grey")), call("c2", "feel", "{}", None)]),
+            ChatMessage::User("and now?".into()),
+            said("", vec![call("c3", "look", "{}", Some("blue"))]),
+            ChatMessage::User("so?".into()),
+        ],
+        max_tokens: 7,
+    };
+    let good = json!({"choices": [{"message": {"content": "Sun."}}]}).to_string();
+    let (answer, sent) = asked_with(&request, http("200 OK", "", &good)).await;
+    assert_eq!(answer.unwrap().text, "Sun.");
+    let function = |id: &str, name: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}});
+    let result = |id: &str, text: &str| json!({"role": "tool", "tool_call_id": id, "content": text});
+    let calls = [function("c1", "look", r#"{"at":"sky"}"#), function("c2", "feel", "{}")];
+    let expected = json!([
+        {"role": "user", "content": "what is new?"},
+        {"role": "assistant", "content": null, "tool_calls": calls},
+        result("c1", "grey"),
+        result("c2", "not reported"),
+        {"role": "assistant", "content": "Rain."},
+        {"role": "user", "content": "and now?"},
+        {"role": "assistant", "content": null, "tool_calls": [function("c3", "look", "{}")]},
+        result("c3", "blue"),
+        {"role": "user", "content": "so?"},
+    ]);
+    assert_eq!(body_of(&sent)["messages"], expected);
+}
+
+#[tokio::test]
+async fn tool_calls_are_recorded_in_whatever_way_an_endpoint_reports_them() {
+    let arguments = r#"{"q": "rain"}"#;
+    let function = json!({"name": "search", "arguments": arguments});
+    let ask = |id: &str| json!({"id": id, "type": "function", "function": function});
+    let asks = json!({"content": null, "tool_calls": [ask("t1"), ask("")]});
+    let answer = answered(json!({"choices": [{"message": asks}]})).await.unwrap();
+    let expected = ["t1", "call-2"].map(|id| call(id, "search", arguments, None));
+    assert_eq!((answer.text.as_str(), answer.tool_calls.as_slice()), ("", expected.as_slice()));
+
+    // Endpoints that run tools themselves; nobody demands that arguments be a text.
+    let ran = json!([{"index": 0, "type": "python", "arguments": arguments, "output": "12"}, {"index": 1, "name": "s",
+        "type": "search", "arguments": {"q": 1}, "output": null}]);
+    let answer = answered(json!({"choices": [{"message": {"content": "12.", "executed_tools": ran}}]})).await.unwrap();
+    let expected = [call("call-1", "python", arguments, Some("12")), call("call-2", "s", r#"{"q":1}"#, None)];
+    assert_eq!((answer.text.as_str(), answer.tool_calls.as_slice()), ("12.", expected.as_slice()));
+    let ran = json!([{"round": 0, "name": "run", "arguments": "{}", "result_content": "ok"}]);
+    let message = json!({"content": "Ok.", "tool_calls": null});
+    let answer = json!({"session_id": "s-1", "agentic_tool_calls": ran, "choices": [{"message": message}]});
+    let answer = answered(answer).await.unwrap();
+    assert_eq!(answer.tool_calls, [call("call-1", "run", "{}", Some("ok"))]);
+    assert_eq!((answer.thread_id.as_deref(), answer.model.as_str()), (Some("s-1"), "tiny"));
 }
 
 #[tokio::test]
@@ -91,8 +128,7 @@ async fn a_broken_connection_or_server_is_a_transport_failure() {
     let nobody = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap();
     let endpoint = format!("http://{nobody}/v1?key=hidden-in-url").parse().unwrap();
     let backend = OpenAi::new(&endpoint, "m".into(), None, Duration::from_secs(5)).unwrap();
-    let request = ChatRequest { instruction: String::new(), text: String::new(), max_tokens: 1 };
-    let error = backend.chat(&request).await.unwrap_err();
+    let error = backend.chat(&ChatRequest::of("", String::new(), 1)).await.unwrap_err();
     assert!(matches!(&error, ChatError::Transport(message) if !message.contains("hidden-in-url")), "{error:?}");
 }
 
@@ -103,7 +139,7 @@ async fn an_answer_that_says_nothing_is_invalid() {
         "{}",
         r#"{"choices":[]}"#,
         r#"{"choices":[{"message":{"content":" "}}]}"#,
-        r#"{"choices":[{"message":{"content":null}}]}"#,
+        r#"{"choices":[{"message":{"content":null,"tool_calls":[]}}]}"#,
     ] {
         let error = error(http("200 OK", "", body)).await;
         assert!(matches!(error, ChatError::InvalidAnswer(_)), "{body}: {error:?}");
@@ -122,18 +158,10 @@ async fn refused_credentials_and_requests_are_told_apart() {
 
 #[tokio::test]
 async fn a_rate_limit_says_when_to_come_back() {
-    let date: jiff::Timestamp = "2026-11-06T08:49:37Z".parse().unwrap();
-    let at = RetryAfter::At(Timestamp::from_millis(date.as_millisecond()));
-    for (header, expected) in [
-        ("retry-after: 17\r\n", Some(RetryAfter::In(Duration::from_secs(17)))),
-        ("retry-after: Fri, 06 Nov 2026 08:49:37 GMT\r\n", Some(at)),
-        ("retry-after: soon\r\n", None),
-        ("", None),
-    ] {
+    for (header, expected) in [("retry-after: 17\r\n", Some(RetryAfter::In(Duration::from_secs(17)))), ("", None)] {
         match error(http("429 Too Many Requests", header, "slow down")).await {
             ChatError::RateLimit { retry_after, .. } => assert_eq!(retry_after, expected, "{header}"),
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(at.wait(Timestamp::from_millis(date.as_millisecond() - 90_000)), Duration::from_secs(90));
 }

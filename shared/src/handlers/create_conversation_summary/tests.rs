@@ -37,7 +37,7 @@ async fn what_was_said_since_the_last_summary_is_summed_up_and_the_counter_reset
         summary,
         json!({"conversation_id": "c", "content": "They need shelves.", "messages": 2, "until": until, "model": "told"})
     );
-    assert_eq!(world.last_asked().text, "user: I need shelves.\nconcierge: How many?");
+    assert_eq!(world.last_asked(), "user: I need shelves.\nconcierge: How many?");
     assert_eq!(world.get("conversation/c").await["messages_since_summary"], 0);
     assert_eq!(world.log(&done).await.tokens_in, Some(1000));
 
@@ -46,7 +46,15 @@ async fn what_was_said_since_the_last_summary_is_summed_up_and_the_counter_reset
     assert_eq!(again, "nothing was said in conversation c since its last summary");
     said(&world, "4", "user", "Twelve.").await;
     world.run("create_conversation_summary", payload()).await.output();
-    assert_eq!(world.last_asked().text, "user: Twelve.");
+    assert_eq!(world.last_asked(), "user: Twelve.");
+}
+
+#[tokio::test]
+async fn an_answer_without_text_is_no_summary_but_is_paid_for() {
+    let world = world(Told::says(" ")).await;
+    let done = world.run("create_conversation_summary", payload()).await;
+    assert_eq!(done.retried(), "the model backend's answer cannot be used: it has no text");
+    assert_eq!(world.log(&done).await.tokens_in, Some(1000));
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ async fn each_failure_of_the_model_has_its_kind_and_reaction() {
         (ChatError::Refused("no".into()), FailureKind::Backend, None),
         (ChatError::RateLimit { message: "no".into(), retry_after: wait }, FailureKind::RateLimit, Some(600..601)),
         (ChatError::RateLimit { message: "no".into(), retry_after: None }, FailureKind::RateLimit, Some(54..67)),
-        (ChatError::Timeout(Duration::from_secs(45)), FailureKind::Timeout, Some(54..67)),
+        (ChatError::Timeout("no".into()), FailureKind::Timeout, Some(54..67)),
         (ChatError::Transport("no".into()), FailureKind::ProviderTransport, Some(54..67)),
         (ChatError::InvalidAnswer("no".into()), FailureKind::InvalidAnswer, Some(54..67)),
     ] {
