@@ -7,7 +7,9 @@ mod conversation;
 mod error;
 mod extractive;
 mod openai;
+mod price;
 mod profiles;
+mod scripted;
 
 #[cfg(test)]
 mod test_server;
@@ -20,7 +22,9 @@ pub use conversation::{ChatAnswer, ChatMessage, ChatRequest, ToolCall, Usage};
 pub use error::{ChatError, RetryAfter};
 pub use extractive::Extractive;
 pub use openai::OpenAi;
-pub use profiles::{Profile, Profiles, ProfilesError, UnknownProfile};
+pub use price::usd;
+pub use profiles::{Profile, ProfileView, Profiles, ProfilesError, UnknownProfile};
+pub use scripted::Scripted;
 
 /// Something that answers.
 #[async_trait]

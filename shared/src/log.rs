@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    chat::usd,
     clock::Timestamp,
     ids::{Id, Name, TaskKey},
     lifecycle::{Failure, Report, Task},
@@ -167,7 +168,7 @@ impl LogEntry {
     }
 
     pub(crate) fn with_report(self, report: Report) -> Self {
-        let Report { model, tokens_in, tokens_out, cost_usd } = report;
-        Self { model, tokens_in, tokens_out, cost_usd, ..self }
+        let Report { model, tokens_in, tokens_out, cost_nano_usd } = report;
+        Self { model, tokens_in, tokens_out, cost_usd: cost_nano_usd.map(usd), ..self }
     }
 }

@@ -86,6 +86,11 @@ impl ChatRequest {
             ChatMessage::Assistant { .. } => None,
         })
     }
+
+    /// How many answers came before.
+    pub(super) fn answered(&self) -> usize {
+        self.messages.len() - self.asked().count()
+    }
 }
 
 impl ChatAnswer {

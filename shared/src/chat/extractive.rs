@@ -11,7 +11,7 @@ use super::{ChatAnswer, ChatBackend, ChatError, ChatRequest, Usage};
 pub struct Extractive;
 
 /// What its answers call themselves.
-const MODEL: &str = "extractive (no model)";
+pub(super) const MODEL: &str = "extractive (no model)";
 
 /// How many sentences an answer has at most.
 const SENTENCES: usize = 5;

@@ -1,28 +1,42 @@
 //! The configured backends, by name.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+mod written;
 
-use serde::Deserialize;
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::{ChatBackend, Extractive, OpenAi, Usage};
-use crate::{
-    api::read::{FieldError, read_strict},
-    ids::Name,
-};
+use serde::Serialize;
+
+use self::written::{Making, Written};
+use super::{ChatBackend, Extractive, Usage, price::Prices};
+use crate::{api::read::FieldError, ids::Name};
 
 /// A backend, and what it costs.
 #[derive(Clone, Debug)]
 pub struct Profile {
     /// What answers.
     pub backend: Arc<dyn ChatBackend>,
+    /// What may be told of it.
+    pub view: ProfileView,
     prices: Option<Prices>,
 }
 
-/// USD for a million tokens.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Prices {
-    tokens_in: f64,
-    tokens_out: f64,
+/// A profile as it is shown: nothing in it is secret.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ProfileView {
+    /// What it is asked for by.
+    pub name: Name,
+    /// What kind of backend answers: `openai`, `bedrock`, `extractive` or `scripted`.
+    pub kind: &'static str,
+    /// The model that is asked for.
+    pub model: String,
+    /// Where it is asked: scheme, host and port. The rest of a URL may carry a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// Whether it is known what its tokens cost.
+    pub prices_known: bool,
+    /// How long a call may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_s: Option<f32>,
 }
 
 /// Every profile of this installation.
@@ -54,6 +68,20 @@ pub enum ProfilesError {
         /// Which variable.
         variable: String,
     },
+    /// This program cannot ask Bedrock.
+    #[error(
+        "profile `{profile}` is of kind `bedrock`, which this program is built without: only AWS functions have it"
+    )]
+    NoBedrock {
+        /// Which profile.
+        profile: Name,
+    },
+    /// A script has nothing to say.
+    #[error("profile `{profile}` needs `answers`, each with a text, a tool call or a failure")]
+    EmptyScript {
+        /// Which profile.
+        profile: Name,
+    },
     /// There is no client for its endpoint.
     #[error("profile `{profile}` cannot be used")]
     Client {
@@ -65,55 +93,15 @@ pub enum ProfilesError {
     },
 }
 
-/// One profile as it is written: `{"kind": "openai", "model": …, "endpoint": …, …}`.
-#[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
-enum Written {
-    Extractive {},
-    #[serde(rename = "openai")]
-    OpenAi(Box<WrittenOpenAi>),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenOpenAi {
-    model: String,
-    endpoint: crate::domain::WebUrl,
-    /// The environment variable that holds the key; absent: asked without one.
-    #[serde(default)]
-    api_key_env: Option<String>,
-    #[serde(default)]
-    usd_per_million_in: Option<f64>,
-    #[serde(default)]
-    usd_per_million_out: Option<f64>,
-    #[serde(default)]
-    timeout_s: TimeoutS,
-}
-
-/// How long a whole call may take, in seconds.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(try_from = "f32")]
-struct TimeoutS(Duration);
-
-impl Default for TimeoutS {
-    /// A task type that asks a model has a minute.
-    fn default() -> Self {
-        Self(Duration::from_secs(45))
-    }
-}
-
-impl TryFrom<f32> for TimeoutS {
-    type Error = String;
-    fn try_from(s: f32) -> Result<Self, String> {
-        let timeout = Duration::try_from_secs_f32(s).ok().filter(|timeout| !timeout.is_zero());
-        timeout.map(Self).ok_or_else(|| format!("timeout_s must be a number of seconds above 0, not {s}"))
-    }
-}
+/// No program has it yet.
+const BEDROCK: Option<written::MakeBedrock> = None;
 
 impl Default for Profiles {
     /// `default`: extractive.
     fn default() -> Self {
-        Self([(Name::default(), Profile::extractive())].into())
+        let view = Written::Extractive {}.view(Name::default());
+        let profile = Profile { backend: Arc::new(Extractive), prices: Some(Prices::default()), view };
+        Self([(Name::default(), profile)].into())
     }
 }
 
@@ -121,35 +109,25 @@ impl Profiles {
     /// Reads `{"name": {"kind", …}, …}`; `variable` answers what an environment variable holds. Also answers the keys,
     /// which are secrets.
     pub fn read(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<(Self, Vec<String>), ProfilesError> {
-        let written: BTreeMap<Name, Written> = read_strict(text).map_err(ProfilesError::Json)?;
+        Self::made(text, &Making { variable, bedrock: BEDROCK })
+    }
+
+    fn made(text: &str, with: &Making<impl Fn(&str) -> Option<String>>) -> Result<(Self, Vec<String>), ProfilesError> {
         let (mut profiles, mut secrets) = (BTreeMap::new(), Vec::new());
-        for (name, written) in written {
-            let profile = match written {
-                Written::Extractive {} => Profile::extractive(),
-                Written::OpenAi(written) => {
-                    let key = written.api_key_env.as_ref().map(|variable_name| {
-                        let no_key = || ProfilesError::NoKey { profile: name.clone(), variable: variable_name.clone() };
-                        variable(variable_name).filter(|key| !key.is_empty()).ok_or_else(no_key)
-                    });
-                    let key = key.transpose()?;
-                    secrets.extend(key.clone());
-                    let source = |source| ProfilesError::Client { profile: name.clone(), source };
-                    Profile::open_ai(*written, key).map_err(source)?
-                }
-            };
+        for (name, written) in written::read(text)? {
+            let (profile, key) = written.make(name.clone(), with)?;
+            secrets.extend(key);
             profiles.insert(name, profile);
-        }
-        if !profiles.contains_key(&Name::default()) {
-            return Err(ProfilesError::NoDefault);
         }
         Ok((Self(profiles), secrets))
     }
 
-    /// One profile, with prices for a million tokens in and out.
+    /// One profile, with prices in USD for a million tokens in and out.
     #[cfg(test)]
     pub(crate) fn of(name: &'static str, backend: Arc<dyn ChatBackend>, (tokens_in, tokens_out): (f64, f64)) -> Self {
-        let profile = Profile { backend, prices: Some(Prices { tokens_in, tokens_out }) };
-        Self([(Name::of(name), profile)].into())
+        let prices = Prices { tokens_in: tokens_in.try_into().unwrap(), tokens_out: tokens_out.try_into().unwrap() };
+        let view = Written::Extractive {}.view(Name::of(name));
+        Self([(Name::of(name), Profile { backend, view, prices: Some(prices) })].into())
     }
 
     /// The profile of this name.
@@ -160,79 +138,24 @@ impl Profiles {
             UnknownProfile { name: name.to_owned(), known: known.join(", ") }
         })
     }
+
+    /// All of them as they are shown, by name.
+    pub fn views(&self) -> impl Iterator<Item = &ProfileView> {
+        self.0.values().map(|profile| &profile.view)
+    }
+
+    /// The same of a text, for who shows them and asks none: no key is needed for it, and no backend made.
+    pub fn views_of(text: &str) -> Result<Vec<ProfileView>, ProfilesError> {
+        Ok(written::read(text)?.into_iter().map(|(name, written)| written.view(name)).collect())
+    }
 }
 
 impl Profile {
-    fn extractive() -> Self {
-        Self { backend: Arc::new(Extractive), prices: Some(Prices { tokens_in: 0.0, tokens_out: 0.0 }) }
-    }
-
-    fn open_ai(written: WrittenOpenAi, key: Option<String>) -> Result<Self, reqwest::Error> {
-        let backend = OpenAi::new(written.endpoint.url(), written.model, key, written.timeout_s.0)?;
-        let prices = written.usd_per_million_in.zip(written.usd_per_million_out);
-        let prices = prices.map(|(tokens_in, tokens_out)| Prices { tokens_in, tokens_out });
-        Ok(Self { backend: Arc::new(backend), prices })
-    }
-
-    /// What its model costs, for budgets; `None` if that is not known.
-    pub fn prices(&self) -> Option<crate::agent::Prices> {
-        self.prices.and_then(|p| crate::agent::Prices::per_million(p.tokens_in, p.tokens_out))
-    }
-
-    /// What so many tokens cost in USD, if the profile has prices.
-    #[allow(clippy::cast_precision_loss)] // a price needs no more than 52 bits
-    pub fn cost(&self, usage: Usage) -> Option<f64> {
-        let million = |tokens: u64, price: f64| tokens as f64 * price / 1e6;
-        self.prices.map(|p| million(usage.tokens_in, p.tokens_in) + million(usage.tokens_out, p.tokens_out))
+    /// What so many tokens cost in nano-USD, if the profile has prices.
+    pub fn cost_nano_usd(&self, usage: Usage) -> Option<u64> {
+        self.prices.map(|prices| prices.cost_nano_usd(usage))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> Result<(Profiles, Vec<String>), String> {
-        let variable = |name: &str| (name == "KEY").then(|| "k-12345678".to_owned());
-        Profiles::read(text, variable).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn profiles_are_read_with_their_keys_and_prices() {
-        let text = r#"{"default": {"kind": "extractive"}, "fast": {"kind": "openai", "model": "m",
-            "endpoint": "http://127.0.0.1:1/v1", "api_key_env": "KEY", "usd_per_million_in": 1.0, "usd_per_million_out": 2.0}}"#;
-        let (profiles, secrets) = read(text).unwrap();
-        assert_eq!(secrets, ["k-12345678"]);
-        let cost = profiles.get("fast").unwrap().cost(Usage { tokens_in: 1_000_000, tokens_out: 500_000 });
-        assert_eq!(cost, Some(2.0));
-        assert_eq!(profiles.get("fast").unwrap().prices(), crate::agent::Prices::per_million(1.0, 2.0));
-        assert!(!format!("{profiles:?}").contains("k-1234"), "{profiles:?}");
-    }
-
-    #[test]
-    fn an_unknown_profile_is_an_error_and_no_other_takes_its_place() {
-        let error = Profiles::default().get("fast").unwrap_err().to_string();
-        assert_eq!(error, "there is no model profile `fast`; known are default");
-    }
-
-    #[test]
-    fn what_is_wrong_with_profiles_is_said() {
-        for (text, expected) in [
-            ("{}", "there is no profile `default`, which task types use"),
-            (r#"{"default": {"kind": "oracle"}}"#, "unknown variant `oracle`"),
-            (r#"{"default": {"kind": "openai", "model": "m"}}"#, "missing field `endpoint`"),
-            (r#"{"default": {"kind": "openai", "model": "m", "endpoint": "here"}}"#, "expected an http(s) URL"),
-            (r#"{"default": {"kind": "openai", "model": "m", "endpoint": "http://h", "timeout_s": -1}}"#, "timeout_s"),
-            (
-                r#"{"default": {"kind": "openai", "model": "m", "endpoint": "http://h", "key": "k"}}"#,
-                "unknown field `key`",
-            ),
-            (
-                r#"{"default": {"kind": "openai", "model": "m", "endpoint": "http://h", "api_key_env": "NONE"}}"#,
-                "profile `default` takes its key from the environment variable NONE, which is not set",
-            ),
-        ] {
-            let error = read(text).unwrap_err();
-            assert!(error.contains(expected), "{text}: {error}");
-        }
-    }
-}
+mod tests;

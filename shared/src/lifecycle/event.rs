@@ -23,21 +23,21 @@ pub struct Report {
     pub tokens_in: Option<u64>,
     /// Tokens written by the model.
     pub tokens_out: Option<u64>,
-    /// What the model calls cost, in USD.
-    pub cost_usd: Option<f64>,
+    /// What the model calls cost, in billionths of a USD.
+    pub cost_nano_usd: Option<u64>,
 }
 
 impl Report {
     /// Both together; the model is the one called last.
     pub fn plus(self, later: Report) -> Self {
-        fn sum<T: std::ops::Add<Output = T> + Copy>(a: Option<T>, b: Option<T>) -> Option<T> {
-            a.zip(b).map(|(a, b)| a + b).or(a).or(b)
+        fn sum(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+            a.zip(b).map(|(a, b)| a.saturating_add(b)).or(a).or(b)
         }
         Self {
             model: later.model.or(self.model),
             tokens_in: sum(self.tokens_in, later.tokens_in),
             tokens_out: sum(self.tokens_out, later.tokens_out),
-            cost_usd: sum(self.cost_usd, later.cost_usd),
+            cost_nano_usd: sum(self.cost_nano_usd, later.cost_nano_usd),
         }
     }
 }

@@ -343,7 +343,8 @@ fn a_row_never_ends_before_it_began_though_clocks_differ() {
 #[test]
 fn the_log_says_how_long_an_execution_took_and_keeps_the_start_of_its_output() {
     let fence = Fence { executions: 2, worker: WORKER };
-    let report = Report { model: Some("m".into()), tokens_in: Some(1), tokens_out: Some(2), cost_usd: Some(0.5) };
+    let report =
+        Report { model: Some("m".into()), tokens_in: Some(1), tokens_out: Some(2), cost_nano_usd: Some(500_000_000) };
     let settlement = Settlement::Complete(Json::new(&json!("x".repeat(1000))));
     let settled = apply(&running(after(5)), Event::Settle { fence, settlement, report }, now()).unwrap();
     let row = settled.log.unwrap();
