@@ -5,6 +5,7 @@
 mod alarms;
 mod aws;
 mod bad_input;
+mod bedrock;
 mod crash;
 mod drift;
 mod dynamo;

@@ -1,12 +1,13 @@
 //! The README tells the truth about the task types: it lists them all, and adding one is as it says.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use shared::handlers::TaskInput;
+use shared::{chat::Profiles, handlers::TaskInput};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -24,9 +25,9 @@ fn section(heading: &str) -> String {
     inside.collect::<Vec<_>>().join("\n")
 }
 
-/// The blocks of Rust in a text.
-fn blocks(text: &str) -> Vec<&str> {
-    text.split("```rust\n").skip(1).map(|block| block.split_once("```").unwrap().0).collect()
+/// The blocks in a language in a text.
+fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
+    text.split(&format!("```{language}\n")).skip(1).map(|block| block.split_once("```").unwrap().0).collect()
 }
 
 #[test]
@@ -38,11 +39,21 @@ fn the_table_of_task_types_is_complete() {
     assert_eq!(listed, TaskInput::known());
 }
 
+#[test]
+fn the_model_profiles_can_be_used_and_every_kind_is_explained() {
+    let section = section("### Models");
+    let [profiles] = blocks(&section, "json").try_into().unwrap();
+    let (profiles, _) = Profiles::read(profiles, |name| Some(format!("the value of {name}"))).unwrap();
+    let shown: BTreeSet<&str> = profiles.views().map(|view| view.kind).collect();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    assert_eq!(shown, rows.collect());
+}
+
 /// Follows the README in a copy of `shared`, whose own tests then look at the new type as at every other.
 #[test]
 fn a_task_type_is_added_by_one_file_and_three_lines() {
     let section = section("### Add a task type");
-    let [file, lines] = blocks(&section).try_into().unwrap();
+    let [file, lines] = blocks(&section, "rust").try_into().unwrap();
     let path = section.split('`').find(|code| code.ends_with(".rs")).unwrap();
     let name = Path::new(path).file_stem().unwrap().to_str().unwrap();
     let copy = tempfile::tempdir().unwrap();

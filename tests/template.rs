@@ -9,7 +9,7 @@ use std::{
 };
 
 use integration_tests::venv::{program, venv};
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::{config::queue_variable, queue::QueueName};
 
 fn source() -> PathBuf {
@@ -63,11 +63,12 @@ pub(crate) fn resource(of_type: &str, id: &str) -> Value {
     found.unwrap_or_else(|| panic!("no {of_type} {id}")).1
 }
 
-/// The logical id that an intrinsic leads to: `Ref`, `GetAtt`, or the only variable of a `Sub`.
+/// The logical id that an intrinsic leads to: `Ref`, `GetAtt`, the only variable of a `Sub`, or what a `Split` splits.
 pub(crate) fn target(value: &Value) -> &str {
     let sub = || value["Fn::Sub"].as_str()?.split_once("${")?.1.split_once('}').map(|(id, _)| id);
     let sub = || sub().map(|id| id.split_once('.').map_or(id, |(id, _)| id));
     let id = value["Ref"].as_str().or_else(|| value["Fn::GetAtt"][0].as_str()).or_else(sub);
+    let id = id.or_else(|| value["Fn::Split"][1]["Ref"].as_str());
     id.unwrap_or_else(|| panic!("{value} names no resource"))
 }
 
@@ -76,11 +77,12 @@ fn listed(value: &Value) -> Vec<Value> {
     value.as_array().cloned().unwrap_or_else(|| vec![value.clone()])
 }
 
-/// Every (action, resource) that a role allows.
+/// Every (action, resource) that a role allows, at least where a parameter is given for it.
 pub(crate) fn allowed(role: &Value) -> Vec<(String, Value)> {
     let mut allowed = vec![];
     for policy in listed(&role["Policies"]) {
         for statement in listed(&policy["PolicyDocument"]["Statement"]) {
+            let statement = statement.pointer("/Fn::If/1").unwrap_or(&statement);
             for action in listed(&statement["Action"]) {
                 let action = action.as_str().unwrap_or_else(|| panic!("{statement} names no action")).to_owned();
                 allowed.extend(listed(&statement["Resource"]).into_iter().map(|on| (action.clone(), on)));
@@ -177,6 +179,20 @@ fn nobody_may_change_the_action_log_or_scan_and_only_enqueue_may_delete() {
             }
         }
     }
+}
+
+#[test]
+fn only_what_runs_tasks_may_ask_bedrock_and_only_the_models_that_are_named() {
+    for (id, role) in resources("AWS::IAM::Role") {
+        let bedrock: Vec<_> = allowed(&role).into_iter().filter(|(action, _)| action.starts_with("bedrock:")).collect();
+        let listed = json!({"Fn::Split": [",", {"Ref": "BedrockModelArns"}]});
+        let models = ("bedrock:InvokeModel".to_owned(), listed);
+        assert_eq!(bedrock, if id == "ProcessTaskRole" { vec![models] } else { vec![] }, "{id}");
+    }
+    let role = resource("AWS::IAM::Role", "ProcessTaskRole");
+    let statements = listed(&role["Policies"][0]["PolicyDocument"]["Statement"]);
+    let given = statements.iter().find(|statement| statement.to_string().contains("bedrock:")).unwrap();
+    assert_eq!((&given["Fn::If"][0], &given["Fn::If"][2]), (&json!("AsksBedrock"), &json!({"Ref": "AWS::NoValue"})));
 }
 
 #[test]
@@ -338,7 +354,7 @@ fn polls_do_not_pile_up() {
 #[test]
 fn every_route_asks_who_calls_and_leads_to_a_function_the_api_may_invoke() {
     for (id, route) in resources("AWS::ApiGatewayV2::Route") {
-        let asks = serde_json::json!({ "Fn::If": ["UseJwt", "JWT", "AWS_IAM"] });
+        let asks = json!({ "Fn::If": ["UseJwt", "JWT", "AWS_IAM"] });
         assert_eq!(route["AuthorizationType"], asks, "{id}");
         assert_eq!(target(&route["AuthorizerId"]["Fn::If"][1]), "JwtAuthorizer", "{id}");
         let integration = resource("AWS::ApiGatewayV2::Integration", target(&route["Target"]));

@@ -3,6 +3,8 @@
 //! Errand offers a model no tools. A backend that runs tools of its own says in its answer which, and they are recorded;
 //! nothing here ever runs one.
 
+#[cfg(feature = "bedrock")]
+mod bedrock;
 mod conversation;
 mod error;
 mod extractive;
@@ -18,6 +20,8 @@ use std::fmt;
 
 use async_trait::async_trait;
 
+#[cfg(feature = "bedrock")]
+pub use bedrock::Bedrock;
 pub use conversation::{ChatAnswer, ChatMessage, ChatRequest, ToolCall, Usage};
 pub use error::{ChatError, RetryAfter};
 pub use extractive::Extractive;

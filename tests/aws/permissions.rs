@@ -61,7 +61,7 @@ async fn asked_for() -> Vec<(Lambda, BTreeSet<Use>)> {
     asked
 }
 
-/// What the function's role allows besides its log lines and what its mappings do in its name.
+/// What the function's role allows besides its log lines, what its mappings do in its name, and asking models.
 fn may(of: Lambda) -> BTreeSet<Use> {
     let id = format!("{of:?}Function");
     let function = resource("AWS::Lambda::Function", &id);
@@ -76,7 +76,8 @@ fn may(of: Lambda) -> BTreeSet<Use> {
     };
     let role = resource("AWS::IAM::Role", target(&function["Role"]));
     let all = allowed(&role).into_iter().map(|(action, on)| (action, name(&on)));
-    all.filter(|(action, on)| !action.starts_with("logs:") && !by_mapping(action, on)).collect()
+    let besides = |action: &str| action.starts_with("logs:") || action.starts_with("bedrock:");
+    all.filter(|(action, on)| !besides(action) && !by_mapping(action, on)).collect()
 }
 
 /// `TasksTable/index/due` for `${TasksTable.Arn}/index/due`.

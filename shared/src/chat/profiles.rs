@@ -93,7 +93,12 @@ pub enum ProfilesError {
     },
 }
 
-/// No program has it yet.
+#[cfg(feature = "bedrock")]
+const BEDROCK: Option<written::MakeBedrock> = Some(|written| {
+    let region = written.region.clone().map(aws_config::Region::new);
+    Arc::new(super::Bedrock::new(written.model.clone(), region, written.timeout_s.0))
+});
+#[cfg(not(feature = "bedrock"))]
 const BEDROCK: Option<written::MakeBedrock> = None;
 
 impl Default for Profiles {

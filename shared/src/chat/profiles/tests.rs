@@ -46,6 +46,13 @@ fn profiles_are_shown_without_what_is_secret_and_without_being_made() {
     assert_eq!(shown, [("default", "extractive")]);
 }
 
+#[cfg(feature = "bedrock")]
+#[test]
+fn a_program_with_bedrock_makes_its_profiles_without_asking_anybody() {
+    let (profiles, _) = Profiles::read(ALL, |_| Some(KEY.to_owned())).unwrap();
+    assert_eq!(profiles.get("big").unwrap().view.kind, "bedrock");
+}
+
 #[test]
 fn an_unknown_profile_is_an_error_and_no_other_takes_its_place() {
     let error = Profiles::default().get("fast").unwrap_err().to_string();

@@ -52,7 +52,7 @@ pub(super) struct WrittenOpenAi {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)] // nothing asks it yet
+#[cfg_attr(not(feature = "bedrock"), allow(dead_code))] // nothing asks it there
 pub(super) struct WrittenBedrock {
     /// A model's id, an inference profile's, or the ARN of either.
     pub(super) model: String,
