@@ -39,7 +39,7 @@ mod table;
 pub use agent_record::{Agent, AgentAction, AgentStatus};
 pub use bundle::{BundleView, ResourceBundle};
 pub use command::{Admitted, Command, CommandAction, CommandKind, CommandStatus, admit};
-pub use money::{Prices, Usd};
+pub use money::Usd;
 pub use records::{after_seq, keyed_id, replace, seq_place};
 pub use refused::Refused;
 pub use run::{End, Recovery, Retrieval, Run, RunAction, RunStatus, Terminal, TurnDone};

@@ -26,7 +26,7 @@ pub use conversation::{ChatAnswer, ChatMessage, ChatRequest, ToolCall, Usage};
 pub use error::{ChatError, RetryAfter};
 pub use extractive::Extractive;
 pub use openai::OpenAi;
-pub use price::usd;
+pub use price::{Prices, usd};
 pub use profiles::{Profile, ProfileView, Profiles, ProfilesError, UnknownProfile};
 pub use scripted::Scripted;
 

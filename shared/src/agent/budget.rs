@@ -16,8 +16,12 @@ use serde::{Deserialize, Serialize};
 
 pub use spending::Spending;
 
-use super::{Prices, Usd};
-use crate::{chat::Usage, clock::Timestamp, lifecycle::FailureKind};
+use super::Usd;
+use crate::{
+    chat::{Prices, Usage},
+    clock::Timestamp,
+    lifecycle::FailureKind,
+};
 
 /// From how much of a limit on there is a warning, in percent.
 pub const WARN_PERCENT: u64 = 80;
@@ -117,7 +121,7 @@ pub fn before_turn(
 /// What a turn cost. An error if that cannot be told: its answer is kept, but no other turn follows where there is a limit.
 pub fn cost_of_turn(prices: Option<Prices>, usage: Option<Usage>) -> Result<Usd, OverBudget> {
     let unknown_usage = || OverBudget::Unavailable("the backend did not say how many tokens it used".into());
-    prices.ok_or_else(no_price)?.cost(usage).ok_or_else(unknown_usage)
+    prices.ok_or_else(no_price)?.cost_nano_usd(usage).map(Usd::from_nanos).ok_or_else(unknown_usage)
 }
 
 fn no_price() -> OverBudget {

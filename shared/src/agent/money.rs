@@ -4,21 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::chat::Usage;
-
 /// An amount in US dollars, to the millionth, not negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Usd(u64);
 
 /// The largest amount: a billion dollars, which a float still holds to the millionth and an `i64` to spare.
 const MAX_MICROS: u64 = 1_000_000_000_000_000;
-
-/// What a profile's model costs, in millionths of a dollar for a million tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Prices {
-    micros_in: u64,
-    micros_out: u64,
-}
 
 impl Usd {
     /// Nothing.
@@ -27,6 +18,11 @@ impl Usd {
     /// So many millionths of a dollar, at most a billion dollars.
     pub const fn from_micros(micros: u64) -> Self {
         Self(if micros < MAX_MICROS { micros } else { MAX_MICROS })
+    }
+
+    /// What a profile says that tokens cost, in billionths of a dollar; rounded up.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self::from_micros(nanos.div_ceil(1000))
     }
 
     /// Reads a number of dollars, rounded to the millionth; `None` for what is no amount (negative, infinite, too much).
@@ -77,32 +73,9 @@ impl<'de> Deserialize<'de> for Usd {
     }
 }
 
-impl Prices {
-    /// Prices in dollars for a million tokens read and written; `None` if either is no amount.
-    pub fn per_million(tokens_in: f64, tokens_out: f64) -> Option<Self> {
-        let micros = |dollars| Usd::from_dollars(dollars).map(Usd::micros);
-        Some(Self { micros_in: micros(tokens_in)?, micros_out: micros(tokens_out)? })
-    }
-
-    /// What so many tokens cost, rounded up. Unknown usage costs nothing where nothing costs anything, else it is `None`.
-    pub fn cost(self, usage: Option<Usage>) -> Option<Usd> {
-        if self.micros_in == 0 && self.micros_out == 0 {
-            return Some(Usd::ZERO);
-        }
-        let Usage { tokens_in, tokens_out } = usage?;
-        let of = |tokens: u64, price: u64| u128::from(tokens) * u128::from(price);
-        let exact = of(tokens_in, self.micros_in).saturating_add(of(tokens_out, self.micros_out));
-        Some(Usd::from_micros(u64::try_from(exact.div_ceil(1_000_000)).unwrap_or(u64::MAX)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn usage(tokens_in: u64, tokens_out: u64) -> Option<Usage> {
-        Some(Usage { tokens_in, tokens_out })
-    }
 
     #[test]
     fn amounts_travel_as_dollars_and_are_kept_to_the_millionth() {
@@ -137,21 +110,9 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_costs_what_its_tokens_do_rounded_up() {
-        let prices = Prices::per_million(0.15, 0.60).unwrap();
-        for (tokens_in, tokens_out, micros) in
-            [(0, 0, 0), (1, 0, 1), (100, 0, 15), (1_000_000, 1_000_000, 750_000), (10, 1, 3), (u64::MAX, 0, MAX_MICROS)]
-        {
-            assert_eq!(prices.cost(usage(tokens_in, tokens_out)).map(Usd::micros), Some(micros), "{tokens_in}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_known_has_no_price_unless_everything_is_free() {
-        assert_eq!(Prices::per_million(1.0, 0.0).unwrap().cost(None), None);
-        assert_eq!(Prices::per_million(0.0, 0.0).unwrap().cost(None), Some(Usd::ZERO));
-        for (tokens_in, tokens_out) in [(-1.0, 0.0), (0.0, f64::INFINITY), (f64::NAN, 1.0)] {
-            assert_eq!(Prices::per_million(tokens_in, tokens_out), None);
+    fn a_fraction_of_a_millionth_counts_as_a_whole() {
+        for (nanos, micros) in [(0, 0), (1, 1), (1000, 1), (1001, 2), (u64::MAX, MAX_MICROS)] {
+            assert_eq!(Usd::from_nanos(nanos).micros(), micros, "{nanos}");
         }
     }
 

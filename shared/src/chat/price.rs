@@ -4,9 +4,9 @@ use serde::Deserialize;
 
 use super::Usage;
 
-/// What a model's tokens cost.
+/// What a profile's tokens cost; by default nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Prices {
+pub struct Prices {
     pub(super) tokens_in: Price,
     pub(super) tokens_out: Price,
 }
@@ -39,11 +39,22 @@ impl TryFrom<f64> for Price {
 }
 
 impl Prices {
-    /// What so many tokens cost in nano-USD, a fraction counting as a whole.
-    pub(super) fn cost_nano_usd(self, usage: Usage) -> u64 {
+    /// Prices in USD for a million tokens in and out.
+    #[cfg(test)]
+    pub(crate) fn per_million(tokens_in: f64, tokens_out: f64) -> Option<Self> {
+        Some(Self { tokens_in: tokens_in.try_into().ok()?, tokens_out: tokens_out.try_into().ok()? })
+    }
+
+    /// What so many tokens cost in nano-USD, a fraction counting as a whole. Unknown usage costs nothing where nothing
+    /// costs anything, else it is `None`.
+    pub fn cost_nano_usd(self, usage: Option<Usage>) -> Option<u64> {
+        if self == Self::default() {
+            return Some(0);
+        }
+        let usage = usage?;
         let pico = |tokens: u64, price: Price| u128::from(tokens) * u128::from(price.pico_usd);
         let sum = pico(usage.tokens_in, self.tokens_in).saturating_add(pico(usage.tokens_out, self.tokens_out));
-        u64::try_from(sum.div_ceil(1000)).unwrap_or(u64::MAX)
+        Some(u64::try_from(sum.div_ceil(1000)).unwrap_or(u64::MAX))
     }
 }
 
@@ -58,12 +69,12 @@ mod tests {
     use super::*;
 
     fn prices(tokens_in: f64, tokens_out: f64) -> Prices {
-        Prices { tokens_in: tokens_in.try_into().unwrap(), tokens_out: tokens_out.try_into().unwrap() }
+        Prices::per_million(tokens_in, tokens_out).unwrap()
     }
 
     #[test]
     fn a_cost_is_exact_to_the_billionth_of_a_dollar() {
-        let cost = |prices: Prices, tokens_in, tokens_out| prices.cost_nano_usd(Usage { tokens_in, tokens_out });
+        let cost = |prices: Prices, tokens_in, tokens_out| prices.cost_nano_usd(Some(Usage { tokens_in, tokens_out })).unwrap();
         assert_eq!(cost(prices(0.15, 0.6), 1, 1), 750);
         assert_eq!(cost(prices(0.1, 0.2), 3, 0), 300); // 0.1 + 0.1 + 0.1 is not 0.3 in fractions of two
         assert_eq!(cost(prices(0.15, 0.6), 1_000_000, 1_000_000), 750_000_000);
@@ -71,6 +82,12 @@ mod tests {
         assert_eq!(cost(prices(0.00875, 0.000_001), 1, 1), 9);
         assert_eq!(cost(prices(1e6, 1e6), u64::MAX, u64::MAX), u64::MAX);
         assert_eq!(usd(750), 0.000_000_75);
+    }
+
+    #[test]
+    fn unknown_usage_has_no_cost_unless_everything_is_free() {
+        assert_eq!(prices(1.0, 0.0).cost_nano_usd(None), None);
+        assert_eq!(prices(0.0, 0.0).cost_nano_usd(None), Some(0));
     }
 
     #[test]

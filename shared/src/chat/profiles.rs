@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Serialize;
 
 use self::written::{Making, Written};
-use super::{ChatBackend, Extractive, Usage, price::Prices};
+use super::{ChatBackend, Extractive, Prices};
 use crate::{api::read::FieldError, ids::Name};
 
 /// A backend, and what it costs.
@@ -17,7 +17,8 @@ pub struct Profile {
     pub backend: Arc<dyn ChatBackend>,
     /// What may be told of it.
     pub view: ProfileView,
-    prices: Option<Prices>,
+    /// What its tokens cost, if that is known.
+    pub prices: Option<Prices>,
 }
 
 /// A profile as it is shown: nothing in it is secret.
@@ -130,9 +131,9 @@ impl Profiles {
     /// One profile, with prices in USD for a million tokens in and out.
     #[cfg(test)]
     pub(crate) fn of(name: &'static str, backend: Arc<dyn ChatBackend>, (tokens_in, tokens_out): (f64, f64)) -> Self {
-        let prices = Prices { tokens_in: tokens_in.try_into().unwrap(), tokens_out: tokens_out.try_into().unwrap() };
         let view = Written::Extractive {}.view(Name::of(name));
-        Self([(Name::of(name), Profile { backend, view, prices: Some(prices) })].into())
+        let prices = Prices::per_million(tokens_in, tokens_out);
+        Self([(Name::of(name), Profile { backend, view, prices })].into())
     }
 
     /// The profile of this name.
@@ -152,13 +153,6 @@ impl Profiles {
     /// The same of a text, for who shows them and asks none: no key is needed for it, and no backend made.
     pub fn views_of(text: &str) -> Result<Vec<ProfileView>, ProfilesError> {
         Ok(written::read(text)?.into_iter().map(|(name, written)| written.view(name)).collect())
-    }
-}
-
-impl Profile {
-    /// What so many tokens cost in nano-USD, if the profile has prices.
-    pub fn cost_nano_usd(&self, usage: Usage) -> Option<u64> {
-        self.prices.map(|prices| prices.cost_nano_usd(usage))
     }
 }
 

@@ -74,7 +74,7 @@ impl<'a> TaskContext<'a> {
             model: Some(answer.model.clone()),
             tokens_in: answer.usage.map(|usage| usage.tokens_in),
             tokens_out: answer.usage.map(|usage| usage.tokens_out),
-            cost_nano_usd: answer.usage.and_then(|usage| profile.cost_nano_usd(usage)),
+            cost_nano_usd: profile.prices.and_then(|prices| prices.cost_nano_usd(answer.usage)),
         };
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         *used = std::mem::take(&mut *used).plus(report);

@@ -23,8 +23,8 @@ fn profiles_are_read_with_their_keys_and_prices() {
     let text = ALL.replace(r#""big": {"kind": "bedrock""#, r#""big": {"kind": "openai", "endpoint": "http://h""#);
     let (profiles, secrets) = read(&text.replace(r#", "region": "eu-west-1""#, "")).unwrap();
     assert_eq!(secrets, [KEY]);
-    let cost =
-        |name: &str| profiles.get(name).unwrap().cost_nano_usd(Usage { tokens_in: 1_000_000, tokens_out: 500_000 });
+    let usage = Some(crate::chat::Usage { tokens_in: 1_000_000, tokens_out: 500_000 });
+    let cost = |name: &str| profiles.get(name).unwrap().prices?.cost_nano_usd(usage);
     assert_eq!((cost("fast"), cost("big")), (Some(2_250_000_000), None));
     assert_eq!((cost("default"), cost("told")), (Some(0), Some(0)));
     assert!(!format!("{profiles:?}").contains("k-1234"), "{profiles:?}");
