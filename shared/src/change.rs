@@ -32,22 +32,23 @@ pub enum ChangeError {
     Store(#[from] StoreError),
 }
 
-/// What is committed with an event.
+/// What is committed with an event, besides what ends with the task if the event ends it ([`TaskHandler::ended`]).
+///
+/// [`TaskHandler::ended`]: crate::handlers::TaskHandler::ended
 #[derive(Clone, Debug)]
 pub struct With {
     effects: Vec<Effect>,
-    what_ends: bool,
 }
 
 impl With {
     /// The effects of the handler's own outcome.
     pub fn outcome(effects: Vec<Effect>) -> Self {
-        Self { effects, what_ends: false }
+        Self { effects }
     }
 
-    /// If the event ends the task, whatever its handler says ends with it.
+    /// Nothing else.
     pub fn what_ends() -> Self {
-        Self { effects: Vec::new(), what_ends: true }
+        Self { effects: Vec::new() }
     }
 
     /// The same, and `effect`; if that was there already the whole change is [`ChangeError::Effect`].
@@ -55,20 +56,17 @@ impl With {
         self.effects.push(effect);
         self
     }
+}
 
-    /// What goes with the change of `task` into `changed`.
-    async fn effects(&self, app: &App, task: &Task, changed: &Task) -> Vec<Effect> {
-        let mut effects = self.effects.clone();
-        let ends = !task.status().is_ended() && changed.status().is_ended();
-        if self.what_ends
-            && ends
-            && let Ok(input) = TaskInput::stored(&task.task_type, &task.payload)
-        {
-            // One of a type that nobody knows must be able to end, too.
-            let ended = input.handler().ended(&TaskContext::new(app, task)).await;
-            effects.extend(ended.into_iter().map(Effect::or_skip));
-        }
-        effects
+/// What ends with `task` when it becomes `changed`.
+async fn what_ends(app: &App, task: &Task, changed: &Task) -> Result<Vec<Effect>, StoreError> {
+    if task.status().is_ended() || !changed.status().is_ended() {
+        return Ok(Vec::new());
+    }
+    match TaskInput::stored(&task.task_type, &task.payload) {
+        Ok(input) => input.handler().ended(&TaskContext::new(app, task), changed).await,
+        // One of a type that nobody knows must be able to end, too.
+        Err(_) => Ok(Vec::new()),
     }
 }
 
@@ -77,17 +75,16 @@ impl With {
 /// the messages of follow-up tasks; their own `wake_at` covers a crash in between.
 pub async fn change(app: &App, task: &Task, event: Event, with: With) -> Result<Task, ChangeError> {
     let mut newer = None;
-    let mut left = None;
+    let mut done = Vec::new();
     let mut tries = 0;
     loop {
         let task = newer.as_ref().unwrap_or(task);
         let now = app.clock.now();
         let mut transition = apply(task, event.clone(), now)?;
         transition.task.version = ids::fresh();
-        let effects = match left.take() {
-            Some(effects) => effects,
-            None => with.effects(app, task, &transition.task).await,
-        };
+        let mut effects = left(with.effects.clone(), &done);
+        let own = effects.len();
+        effects.extend(left(what_ends(app, task, &transition.task).await?, &done));
         let compiled = compile(&effects, &task.key.tenant, now);
         if let Some(row) = &mut transition.log {
             row.effects = effects.iter().map(Effect::describe).collect();
@@ -117,35 +114,37 @@ pub async fn change(app: &App, task: &Task, event: Event, with: With) -> Result<
         if parts.contains(&Part::Task) {
             newer = Some(store::task(&*app.store, &task.key).await?.ok_or(ChangeError::Gone)?);
         } else {
-            let skip = resolve(app, &effects, &compiled, &parts).await?;
-            let kept = effects.into_iter().enumerate().filter(|(place, _)| !skip.contains(place));
-            left = Some(kept.map(|(_, effect)| effect).collect());
+            done.extend(resolve(app, effects.split_at(own), &compiled, &parts).await?);
         }
     }
 }
+/// Without what is done already.
+fn left(mut effects: Vec<Effect>, done: &[String]) -> Vec<Effect> {
+    effects.retain(|effect| effect.on_conflict == OnConflict::Rerun || !done.contains(&effect.describe()));
+    effects
+}
 
-/// The places of the effects to drop, if all that failed may be dropped.
+/// The effects to drop, if all that failed may be dropped, or is what ends with the task: that is asked for anew.
 async fn resolve(
     app: &App,
-    effects: &[Effect],
+    (own, ends): (&[Effect], &[Effect]),
     compiled: &Compiled,
     parts: &[Part],
-) -> Result<Vec<usize>, ChangeError> {
-    let mut skip = Vec::new();
+) -> Result<Vec<String>, ChangeError> {
+    let mut done = Vec::new();
     for part in parts {
         if let Part::NewTask(n) = part {
             same_task(app, compiled.tasks.get(*n)).await?;
         }
         for place in compiled.sources(*part) {
-            match effects.get(*place) {
-                Some(effect) if effect.on_conflict == OnConflict::Rerun => {
-                    return Err(ChangeError::Effect(effect.describe()));
-                }
-                _ => skip.push(*place),
+            match own.get(*place).or_else(|| ends.get(place.checked_sub(own.len())?)) {
+                Some(effect) if effect.on_conflict == OnConflict::Skip => done.push(effect.describe()),
+                Some(effect) if *place < own.len() => return Err(ChangeError::Effect(effect.describe())),
+                _ => {}
             }
         }
     }
-    Ok(skip)
+    Ok(done)
 }
 
 /// A follow-up that exists already is done only if it is the same request.

@@ -78,6 +78,11 @@ pub struct Stored<E> {
 }
 
 impl<E: Entity> Stored<E> {
+    /// One that was made just now, of no version yet.
+    pub(crate) fn of_new(id: Id, value: E, created_at: Timestamp) -> Self {
+        Self { id, version: Uuid::nil(), created_at, value }
+    }
+
     /// Reads a record's document, leniently: fields this version does not know are passed over.
     pub fn read(record: Record) -> Result<Self, serde_json::Error> {
         let Record { key, version, doc, created_at, .. } = record;

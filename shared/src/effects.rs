@@ -11,7 +11,7 @@ use crate::{
     clock::Timestamp,
     ids::{Id, Name},
     lifecycle::NewTask,
-    store::{Doc, Expect, Patch, Relation},
+    store::{Doc, Expect, Patch, RecordWrite, Relation},
 };
 
 /// One thing a handler wants done; its parts are done together or dropped together.
@@ -34,6 +34,7 @@ pub enum OnConflict {
 pub(crate) enum Action {
     Put { kind: Name, id: Id, doc: Doc, relations: Relations, expires_at: Option<Timestamp>, expect: Expect },
     Patch { kind: Name, id: Id, patch: Patch, expect: Expect },
+    Write(Box<RecordWrite>),
     Publish(Event),
     Enqueue(Box<NewTask>),
 }
@@ -70,6 +71,11 @@ impl Effect {
     /// Changes fields of a record that exists.
     pub fn patch(kind: Name, id: Id, patch: Patch, expect: Expect) -> Self {
         Self::of(Action::Patch { kind, id, patch, expect })
+    }
+
+    /// Writes a record as somebody else has put it together.
+    pub(crate) fn write(write: RecordWrite) -> Self {
+        Self::of(Action::Write(Box::new(write)))
     }
 
     /// Tells whoever listens, once the commit stands.
@@ -117,6 +123,7 @@ impl Action {
     fn describe(&self) -> String {
         match self {
             Action::Put { kind, id, .. } => format!("put {kind} {id}"),
+            Action::Write(write) => format!("write {} {}", write.key().kind, write.key().id),
             Action::Patch { kind, id, patch, .. } => {
                 let fields: Vec<&str> = patch.set.keys().chain(patch.add.keys()).map(String::as_str).collect();
                 format!("patch {kind} {id}: {}", fields.join(", "))

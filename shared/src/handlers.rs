@@ -48,6 +48,7 @@ use crate::{
     json::Json,
     lifecycle::Task,
     retry::{MAX_SNOOZES, RetryPolicy},
+    store::StoreError,
 };
 
 /// What a type decides about its tasks.
@@ -111,10 +112,11 @@ pub trait TaskHandler: Send + Sync {
     /// Runs the task once. Reads through `task` and returns what is to be written; see [`Failure`] for errors.
     async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure>;
 
-    /// What else ends with the task when it ends other than by an outcome of `handle`: its last failure, the
-    /// poller's last reap, an operator's cancel, an expiry.
-    async fn ended(&self, _task: &TaskContext<'_>) -> Vec<Effect> {
-        Vec::new()
+    /// What else ends with the task when it becomes `ended`, whoever ends it: an outcome of `handle`, its last failure,
+    /// the poller's last reap, an operator's cancel, an expiry. Committed with the end. Of what has changed meanwhile it
+    /// is asked again, unless the effect is one to skip; if it cannot be told, the task does not end yet.
+    async fn ended(&self, _task: &TaskContext<'_>, _ended: &Task) -> Result<Vec<Effect>, StoreError> {
+        Ok(Vec::new())
     }
 }
 

@@ -104,6 +104,12 @@ pub(crate) fn doc(event: Event) -> Doc {
     doc
 }
 
+/// The outbox record of an event.
+pub(crate) fn put(event: Event, tenant: &Name, now: Timestamp) -> RecordWrite {
+    let key = RecordKey { tenant: tenant.clone(), kind: kind(), id: Id::from(event.id) };
+    outbox_record(key, doc(event), now)
+}
+
 /// Delivers `tenant`'s due events in order and notes each; stops at `until`, or at the first that cannot be delivered.
 /// A crash in between delivers one again, with the same id. Answers how many were delivered, and what stopped it.
 ///
@@ -173,7 +179,7 @@ pub(crate) async fn keep(app: &App, events: Vec<Published>) -> Vec<Result<(), St
 }
 
 /// The write of an event that somebody has to deliver: from now on it is due.
-pub(crate) fn outbox_record(key: RecordKey, doc: Doc, now: Timestamp) -> RecordWrite {
+fn outbox_record(key: RecordKey, doc: Doc, now: Timestamp) -> RecordWrite {
     let record = Record { wake_at: Some(now), ..Record::new(key, doc, now) };
     RecordWrite::Put { record: Box::new(record), expect: Expect::Absent }
 }

@@ -31,6 +31,7 @@ pub enum BackendPhase {
     CommandTerminal,
     SessionUpdated,
     CancelRequested,
+    Checkpoint,
 }
 
 /// `backend_status`: something happened to the run, not in it.

@@ -25,7 +25,7 @@ pub fn keyed_id(kind: &str, run: &Id, key: Option<&str>) -> Id {
 
 /// Writes `value` in place of what was read, if that is still so.
 pub fn replace<E: Entity>(tenant: &Name, stored: &Stored<E>, value: &E, at: Timestamp) -> RecordWrite {
-    let key = RecordKey { tenant: tenant.clone(), kind: E::kind(), id: stored.id.clone() };
+    let key = key_of::<E>(tenant, &stored.id);
     let relations = value.relations(&stored.created_at.to_string());
     let record = Record {
         parent: relations.parent,
@@ -34,6 +34,19 @@ pub fn replace<E: Entity>(tenant: &Name, stored: &Stored<E>, value: &E, at: Time
         ..Record::new(key, value.doc(), at)
     };
     RecordWrite::Put { record: Box::new(record), expect: Expect::Version(stored.version) }
+}
+
+/// Writes `value` as a new record, in the order of `at`.
+pub fn create<E: Entity>(tenant: &Name, id: &Id, value: &E, at: Timestamp) -> RecordWrite {
+    let key = key_of::<E>(tenant, id);
+    let relations = value.relations(&at.to_string());
+    let record = Record { parent: relations.parent, owner: relations.owner, ..Record::new(key, value.doc(), at) };
+    RecordWrite::Put { record: Box::new(record), expect: Expect::Absent }
+}
+
+/// Where an entity is found.
+pub fn key_of<E: Entity>(tenant: &Name, id: &Id) -> RecordKey {
+    RecordKey { tenant: tenant.clone(), kind: E::kind(), id: id.clone() }
 }
 
 #[cfg(test)]

@@ -24,6 +24,9 @@ use crate::{
 /// How many citations, and names of sources, a run keeps.
 pub const MAX_CITATIONS: usize = 100;
 
+/// How many commands of a run may be open at once.
+pub const MAX_OPEN_COMMANDS: usize = 32;
+
 /// What can be done about a run whose worker was lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -135,6 +138,13 @@ pub struct Run {
     /// The number of its newest command; 0 if it has none.
     #[serde(default)]
     pub last_command_seq: u64,
+    /// The commands that have not ended, in their order; at most [`MAX_OPEN_COMMANDS`], so that they end with the run in
+    /// one commit. Kept here because a list may lag.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open_commands: Vec<Id>,
+    /// How many turns it has had.
+    #[serde(default)]
+    pub turns: u32,
 }
 
 /// The id of the run that does `task` in its `drive`th drive. One run for each drive, so that a second start finds the
@@ -177,6 +187,8 @@ impl Run {
             ended_at: None,
             last_event_seq: 0,
             last_command_seq: 0,
+            open_commands: Vec::new(),
+            turns: 0,
         }
     }
 }

@@ -74,7 +74,9 @@ mod tests {
 
     #[test]
     fn a_cost_is_exact_to_the_billionth_of_a_dollar() {
-        let cost = |prices: Prices, tokens_in, tokens_out| prices.cost_nano_usd(Some(Usage { tokens_in, tokens_out })).unwrap();
+        let cost = |prices: Prices, tokens_in, tokens_out| {
+            prices.cost_nano_usd(Some(Usage { tokens_in, tokens_out })).unwrap()
+        };
         assert_eq!(cost(prices(0.15, 0.6), 1, 1), 750);
         assert_eq!(cost(prices(0.1, 0.2), 3, 0), 300); // 0.1 + 0.1 + 0.1 is not 0.3 in fractions of two
         assert_eq!(cost(prices(0.15, 0.6), 1_000_000, 1_000_000), 750_000_000);

@@ -100,7 +100,7 @@ impl Deployment {
                 founder_linkedin_url: read_as("ERRAND_FOUNDER_LINKEDIN_URL", get("ERRAND_FOUNDER_LINKEDIN_URL"))?,
                 sink: sink(get("ERRAND_WEBHOOK_URL"))?,
                 bus_events: parsed("ERRAND_BUS_EVENTS", get("ERRAND_BUS_EVENTS"))?.unwrap_or_default(),
-                poll_page: default.poll_page,
+                ..default
             },
             secrets: secrets.into_iter().chain(get("ERRAND_WEBHOOK_URL")).collect(),
         })

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, Effect, Event, Relations};
+use super::{Action, Effect, Relations};
 use crate::{
     clock::Timestamp,
-    ids::{self, Id, Name},
+    ids::{self, Name},
     lifecycle::Task,
     outbox,
     store::{Expect, Part, Patch, Record, RecordKey, RecordWrite},
@@ -39,7 +39,8 @@ pub(crate) fn compile(effects: &[Effect], tenant: &Name, now: Timestamp) -> Comp
                     let key = RecordKey { tenant: tenant.clone(), kind, id };
                     out.add(RecordWrite::Patch { key, patch, expect, version: ids::fresh(), at: now }, source);
                 }
-                Action::Publish(event) => out.add(publish(event, tenant, now), source),
+                Action::Write(write) => out.add(*write, source),
+                Action::Publish(event) => out.add(outbox::put(event, tenant, now), source),
                 // The same follow-up twice is one.
                 Action::Enqueue(task) if out.tasks.iter().any(|there| there.is_request(&task)) => {}
                 Action::Enqueue(task) => {
@@ -113,17 +114,12 @@ fn merge(patch: &mut Patch, newer: Patch) {
     patch.expires_at = newer.expires_at.or(patch.expires_at);
 }
 
-/// The outbox record of an event.
-fn publish(event: Event, tenant: &Name, now: Timestamp) -> RecordWrite {
-    let key = RecordKey { tenant: tenant.clone(), kind: outbox::kind(), id: Id::from(event.id) };
-    outbox::outbox_record(key, outbox::doc(event), now)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::ids::Id;
 
     fn name(s: &str) -> Name {
         Name::new(s).unwrap()

@@ -12,7 +12,8 @@ use crate::{
     domain::CreditEvent,
     effects::{Effect, Relations},
     ids::{Id, Name},
-    store::{BODY_BYTES, Expect, Relation},
+    lifecycle::{Status, Task},
+    store::{BODY_BYTES, Expect, Relation, StoreError},
 };
 
 /// Does what it is told, for tests and measurements: what in which execution, and what to leave behind.
@@ -102,9 +103,10 @@ impl TaskHandler for Scripted {
         }
     }
 
-    async fn ended(&self, task: &TaskContext<'_>) -> Vec<Effect> {
-        let note = |mark: &Id| Id::new(&format!("{mark}.ended")).ok().map(|id| hit(id, task));
-        self.mark.iter().filter_map(note).collect()
+    async fn ended(&self, task: &TaskContext<'_>, ended: &Task) -> Result<Vec<Effect>, StoreError> {
+        let note = |mark: &Id| Id::new(&format!("{mark}.ended")).ok().map(|id| hit(id, task).or_skip());
+        let completed = ended.status() == Status::Completed;
+        Ok(self.mark.iter().filter(|_| !completed).filter_map(note).collect())
     }
 }
 

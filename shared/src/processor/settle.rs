@@ -132,13 +132,8 @@ fn decide(task: &Task, result: Result<Outcome, Failure>, settings: &Settings, ji
             plain(failed(task, &Failure::permanent(message), settings, jitter, now))
         }
         Ok(Outcome::Snooze(wait)) => plain(Settlement::Snooze { run_at: now + wait, hinted: false }),
-        // The handler's own outcome: nothing else ends with it.
-        Ok(Outcome::Cancel(reason)) => {
-            Decision { settlement: Settlement::Cancel { reason }, with: With::outcome(Vec::new()) }
-        }
-        Ok(Outcome::Block(reason)) => {
-            Decision { settlement: Settlement::Block { reason }, with: With::outcome(Vec::new()) }
-        }
+        Ok(Outcome::Cancel(reason)) => plain(Settlement::Cancel { reason }),
+        Ok(Outcome::Block(reason)) => plain(Settlement::Block { reason }),
         Err(failure) => plain(failed(task, &failure, settings, jitter, now)),
     }
 }

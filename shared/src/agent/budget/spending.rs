@@ -72,6 +72,16 @@ impl Spending {
         Some(RecordWrite::Patch { key, patch, expect: Expect::Any, version: ids::fresh(), at })
     }
 
+    /// With `cost` added: what it will be.
+    pub fn with(&self, cost: Usd, at: Timestamp, zone: &TimeZone) -> Self {
+        let mut sums = self.sums.clone();
+        for field in [minute_field(minute(at)), day_field(date(at, zone)), month_field(date(at, zone))] {
+            let sum = sums.entry(field).or_default();
+            *sum = sum.plus(cost);
+        }
+        Self { stored: self.stored, sums }
+    }
+
     /// How it stands to `budgets` at `at`: the first limit that is reached, else the first that is near.
     pub fn check(&self, budgets: &Budgets, at: Timestamp, zone: &TimeZone) -> Verdict {
         let Budgets { hourly_usd, daily_usd, monthly_usd } = *budgets;

@@ -151,6 +151,7 @@ impl Run {
         let mut run = self.clone();
         run.thread_id = turn.thread_id.or(run.thread_id);
         run.turn_id = turn.turn_id;
+        run.turns = run.turns.saturating_add(1);
         run.message_preview = preview(&turn.message, MESSAGE_PREVIEW);
         let Usage { tokens_in, tokens_out } = turn.usage.unwrap_or(Usage { tokens_in: 0, tokens_out: 0 });
         run.tokens_in = run.tokens_in.saturating_add(tokens_in);

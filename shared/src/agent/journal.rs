@@ -1,0 +1,154 @@
+//! The journal: every change to a run and to what belongs to it, read, decided by the pure core, and committed together.
+//!
+//! One [`Draft`] is one commit: the run with its session, its agent and its open commands as they were read, what becomes
+//! of them, and the events that tell of it. It is written on the versions read, so that of two writers at the same time
+//! one reads again and decides again: events get their numbers without gaps or repeats, and nothing is lost. A worker
+//! writes under its task's fence besides.
+
+mod append;
+mod claim;
+mod command;
+mod draft;
+mod end;
+mod start;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub use append::{Batch, append};
+pub use claim::claim;
+pub use command::{Given, NewCommand, change_command, give};
+pub(crate) use draft::Draft;
+pub use end::ends;
+pub use start::{Begun, Start, begin};
+
+use super::{NotAdmitted, Refused, Run, event::TooMany, run};
+use crate::{
+    app::App,
+    ids::{Id, Name},
+    lifecycle::{Fence, Task},
+    store::{self, Commit, Part, RecordKey, StoreError, TaskWrite},
+};
+
+/// How often a draft that met newer versions is made anew.
+const MAX_TRIES: usize = 8;
+
+/// How often a commit that the store did not answer is made again, and how long after the first time. The wait doubles.
+const MAX_REPEATS: u32 = 4;
+const REPEAT_AFTER: Duration = Duration::from_millis(50);
+
+/// Why the journal did not write.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// There is no such run, or command; or it is another tenant's.
+    #[error("there is no such {0}")]
+    None(&'static str),
+    /// It does not happen to what is there now. A 409.
+    #[error(transparent)]
+    Refused(Refused),
+    /// The session is another project's (403) or another profile's (400).
+    #[error(transparent)]
+    NotAdmitted(#[from] NotAdmitted),
+    /// More events than one commit takes. A 400.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
+    /// So many commands of the run are open already. A 409.
+    #[error("{0} commands of the run are open; at most {max} may be", max = run::MAX_OPEN_COMMANDS)]
+    TooManyCommands(usize),
+    /// The task is no longer this worker's: `lease_conflict`.
+    #[error("the lease was lost")]
+    LeaseLost,
+    /// The store did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Refused> for JournalError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            // A newer claim of the task has reached the run.
+            Refused::LeaseConflict(_) => Self::LeaseLost,
+            refused => Self::Refused(refused),
+        }
+    }
+}
+
+/// Which run, and by whom it is changed.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Whose.
+    pub tenant: Name,
+    /// The run.
+    pub run: Id,
+    /// The claimed task, if its worker writes: nothing is written once that has lost it.
+    pub task: Option<(crate::ids::TaskKey, Fence)>,
+}
+
+impl Place {
+    /// Written by somebody else than its worker.
+    pub fn of_run(tenant: Name, run: Id) -> Self {
+        Self { tenant, run, task: None }
+    }
+
+    /// Written by the worker that holds `task`, to the run of its drive.
+    pub fn held(task: &Task) -> Result<Self, JournalError> {
+        let fence = task.fence().ok_or(JournalError::LeaseLost)?;
+        let (tenant, run) = (task.key.tenant.clone(), run::id(&task.key, task.redrives));
+        Ok(Self { tenant, run, task: Some((task.key.clone(), fence)) })
+    }
+}
+
+/// Reads the run at `place` and the records at `also`, has `build` decide, and commits what it drafted; again, on fresh
+/// data, where that has changed meanwhile.
+pub(crate) async fn write<T: Send>(
+    app: &App,
+    place: &Place,
+    also: &[RecordKey],
+    mut build: impl FnMut(&mut Draft) -> Result<T, JournalError> + Send,
+) -> Result<T, JournalError> {
+    for _ in 0..MAX_TRIES {
+        let mut draft =
+            Draft::read(app, &place.tenant, &place.run, also).await?.ok_or(JournalError::None(Run::NAME))?;
+        let built = build(&mut draft)?;
+        if commit(app, place, draft).await? {
+            return Ok(built);
+        }
+    }
+    Err(StoreError::Busy.into())
+}
+
+/// Commits `draft`; `false` if it builds on what has changed meanwhile.
+pub(crate) async fn commit(app: &App, place: &Place, draft: Draft) -> Result<bool, JournalError> {
+    let (records, witness) = draft.records()?;
+    if records.is_empty() {
+        return Ok(true);
+    }
+    let task = place.task.clone().map(|(key, fence)| TaskWrite::Step { key, fence });
+    let commit = Commit { task, records, ..Commit::default() };
+    let (mut wait, mut unsure) = (REPEAT_AFTER, false);
+    for _ in 0..MAX_REPEATS {
+        match store::commit(&*app.store, commit.clone()).await {
+            Ok(()) => return Ok(true),
+            // The first try may have landed, and others may have written since: what it has put for good tells.
+            Err(StoreError::Conflict { .. }) if unsure && landed(app, witness.as_ref()).await? => return Ok(true),
+            Err(StoreError::Conflict { parts }) if parts.contains(&Part::Task) => return Err(JournalError::LeaseLost),
+            Err(StoreError::Conflict { .. }) => return Ok(false),
+            Err(StoreError::Busy | StoreError::Unavailable(_)) => unsure = true,
+            Err(error) => return Err(error.into()),
+        }
+        app.clock.sleep_until(app.clock.now() + wait).await;
+        wait *= 2;
+    }
+    store::commit(&*app.store, commit).await?;
+    Ok(true)
+}
+
+async fn landed(app: &App, witness: Option<&(RecordKey, uuid::Uuid)>) -> Result<bool, StoreError> {
+    let Some((key, version)) = witness else { return Ok(false) };
+    Ok(app.store.record(key).await?.is_some_and(|there| there.version == *version))
+}
+
+impl Run {
+    const NAME: &'static str = "run";
+}

@@ -1,0 +1,112 @@
+//! The end: all that ends with a run, in the commit that ends its task.
+
+use serde_json::{Value, json};
+
+use super::Draft;
+use crate::{
+    agent::{
+        AgentAction, AgentStatus, CommandAction, End, Refused, RunAction, SessionAction, Terminal,
+        event::{BackendPhase, EventBody, TerminalNote},
+        run,
+    },
+    app::App,
+    clock::Timestamp,
+    effects::Effect,
+    ids::{self, Id, Name, TaskKey},
+    json::Json,
+    lifecycle::{NewTask, State, Task},
+    notify::chain,
+    store::StoreError,
+};
+
+/// What ends with the run of `task`, which becomes `ended`: nothing, if it has no run or that has ended. To be asked
+/// again if any of it has changed when it is committed.
+pub async fn ends(app: &App, task: &Task, ended: &Task) -> Result<Vec<Effect>, StoreError> {
+    let Some(end) = how(ended) else { return Ok(Vec::new()) };
+    let id = run::id(&task.key, task.redrives);
+    let mut draft = match Draft::read(app, &task.key.tenant, &id, &[]).await {
+        Ok(Some(draft)) => draft,
+        Ok(None) => return Ok(Vec::new()),
+        Err(problem @ StoreError::Corrupt { .. }) => {
+            // The task must be able to end all the same.
+            tracing::error!(error = %chain(&problem), "a run cannot be read; its task ends without it");
+            return Ok(Vec::new());
+        }
+        Err(problem) => return Err(problem),
+    };
+    if draft.run().status.terminal().is_some() {
+        return Ok(Vec::new());
+    }
+    let expires_at = app.settings.session_ttl.map(|ttl| draft.now + ttl);
+    let mut effects: Vec<Effect> = Vec::new();
+    if let (Some(session), Some(at)) = (&draft.run().session_id, expires_at) {
+        effects.push(Effect::enqueue(cleanup(task, &id, session, at)));
+    }
+    // Each action below fits what was read, or is passed over: nothing of it may keep the task from ending.
+    draft.end(end, expires_at).map_err(|refused| StoreError::Unavailable(refused.into()))?;
+    let (records, _) = draft.records().map_err(|error| StoreError::Unavailable(error.into()))?;
+    effects.extend(records.into_iter().map(Effect::write));
+    Ok(effects)
+}
+
+/// How a task that has ended tells its run to.
+fn how(ended: &Task) -> Option<End> {
+    let end = |status, text: &str| Some(End { status, failure: None, text: text.to_owned() });
+    match &ended.state {
+        State::Pending { .. } | State::Running { .. } => None,
+        State::Completed { output } => {
+            let output: Value = output.parse().unwrap_or_default();
+            end(Terminal::Completed, output.get("result").and_then(Value::as_str).unwrap_or_default())
+        }
+        State::Failed { failure } => {
+            let text = failure.message.clone();
+            Some(End { status: Terminal::Failed, failure: Some(failure.clone()), text })
+        }
+        State::Cancelled { reason } => end(Terminal::Cancelled, reason),
+        State::Blocked { reason } => end(Terminal::Blocked, reason),
+    }
+}
+
+impl Draft {
+    fn end(&mut self, end: End, expires_at: Option<Timestamp>) -> Result<(), Refused> {
+        let End { status, failure, text } = end.clone();
+        self.on_run(RunAction::TaskEnded { end })?;
+        if status == Terminal::Cancelled {
+            self.happened(BackendPhase::CancelRequested, None, Some(text.clone()));
+        }
+        let open: Vec<Id> = self.open_commands().map(|(id, _)| id.clone()).collect();
+        for id in open {
+            self.on_command(&id, CommandAction::RunEnded)?;
+        }
+        // Of those that are gone, too.
+        self.run.value.open_commands.clear();
+        let failure_kind = failure.as_ref().map(|failure| failure.kind);
+        let told = Some(text.clone()).filter(|text| !text.is_empty());
+        self.event(EventBody::TerminalStatus(TerminalNote { status, failure_kind, text: told }));
+        if self.session().is_some_and(|session| session.active_run.as_ref() == Some(&self.run.id)) {
+            let (run, last_event_seq) = (self.run.id.clone(), self.last_event_seq());
+            self.on_session(SessionAction::Appended { run: run.clone(), last_event_seq, to_read: false })?;
+            self.on_session(SessionAction::RunEnded { run, status, failure_kind, text: text.clone(), expires_at })?;
+        }
+        let spawning = self.agent.as_ref().is_some_and(|agent| agent.value.status == AgentStatus::Spawning);
+        if spawning && status == Terminal::Completed {
+            self.on_agent(AgentAction::Start)?;
+        }
+        self.on_agent(AgentAction::run_ended(status, &text))
+    }
+}
+
+/// The task that cleans `session` up if nothing more happens in it.
+fn cleanup(task: &Task, run: &Id, session: &Id, at: Timestamp) -> NewTask {
+    let key = TaskKey { tenant: task.key.tenant.clone(), id: ids::derived(&["cleanup_session", run.as_str()]) };
+    let payload = Json::new(&json!({"session_id": session}));
+    NewTask {
+        project: task.project.clone(),
+        queue: task.queue.clone(),
+        lane: task.lane.clone(),
+        parent_id: Some(task.key.id),
+        request_id: task.request_id.clone(),
+        scheduled_for: at,
+        ..NewTask::of_type(key, Name::of("cleanup_session"), payload, task.created_by.clone(), at)
+    }
+}

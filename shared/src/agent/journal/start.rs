@@ -1,0 +1,208 @@
+//! Starting: the run of a task's drive, with its session and its agent. There is one, however often it is started.
+
+use super::{
+    Draft, JournalError, Place,
+    draft::{Entry, typed},
+};
+use crate::{
+    agent::{Agent, AgentStatus, Recovery, Refused, ResourceBundle, Run, Session, event::BackendPhase, key_of, run},
+    app::App,
+    domain::Stored,
+    ids::{self, Id, Name},
+    lifecycle::{NewTask, Task},
+    notify::notify,
+    store::{self, Commit, Doc, Part, StoreError},
+};
+
+/// What a run is begun with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Start {
+    /// What sort of work.
+    pub kind: Name,
+    /// Who asks for it, such as `api` or `task`.
+    pub source: Name,
+    /// Whether it is the machinery's own.
+    pub internal: bool,
+    /// The run that asks for it.
+    pub parent_run_id: Option<Id>,
+    /// The session to go on in; absent: the task's own, which its redrives go on in.
+    pub session_id: Option<Id>,
+    /// What a new session is about.
+    pub conversation_id: Option<Id>,
+    /// What its caller keeps with a new session.
+    pub metadata: Doc,
+    /// Who works; absent: the task's own.
+    pub agent_id: Option<Id>,
+    /// What its caller keeps with the agent; empty: what is there stays.
+    pub agent_metadata: Doc,
+    /// Which model backend answers.
+    pub profile: Name,
+    /// What is to be done; it makes a new session's title.
+    pub prompt: String,
+    /// What can be done if its worker is lost.
+    pub recovery: Recovery,
+    /// Whose workspace it works in; absent: its project's.
+    pub workspace: Option<Id>,
+    /// What it works with.
+    pub resource_bundle: Option<ResourceBundle>,
+}
+
+/// A run that was begun.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    /// Its task.
+    pub task: Task,
+    /// The run; none if the task was there already and its worker has still to make it.
+    pub run: Option<Stored<Run>>,
+    /// Whether it was there already.
+    pub deduplicated: bool,
+}
+
+/// How often a start that met newer versions is made anew.
+const MAX_TRIES: usize = 8;
+
+impl Start {
+    /// With every choice left at its default.
+    pub fn of(source: Name, profile: Name, prompt: String) -> Self {
+        Self {
+            kind: Name::of("agent"),
+            source,
+            internal: false,
+            parent_run_id: None,
+            session_id: None,
+            conversation_id: None,
+            metadata: Doc::new(),
+            agent_id: None,
+            agent_metadata: Doc::new(),
+            profile,
+            prompt,
+            recovery: Recovery::default(),
+            workspace: None,
+            resource_bundle: None,
+        }
+    }
+
+    /// A draft of the run of `task`'s present drive; `None` if there is one.
+    pub(super) async fn draft(&self, app: &App, task: &Task) -> Result<Option<Draft>, JournalError> {
+        let (tenant, now) = (&task.key.tenant, app.clock.now());
+        let id = run::id(&task.key, task.redrives);
+        let session_id = self.session_id.clone().unwrap_or_else(|| task.key.id.into());
+        let agent_id = self.agent_id.clone().unwrap_or_else(|| task.key.id.into());
+        let keys =
+            [key_of::<Run>(tenant, &id), key_of::<Session>(tenant, &session_id), key_of::<Agent>(tenant, &agent_id)];
+        let mut found = app.store.records_at(&keys).await?.into_iter();
+        if found.next().flatten().is_some() {
+            return Ok(None);
+        }
+        let session = found.next().flatten().map(typed::<Session>).transpose()?;
+        let agent = found.next().flatten().map(typed::<Agent>).transpose()?;
+        let new = Run::of_task(task, self.kind.clone(), self.source.clone(), self.profile.clone(), now);
+        let run = Run {
+            internal: self.internal,
+            parent_run_id: self.parent_run_id.clone(),
+            session_id: Some(session_id.clone()),
+            agent_id: Some(agent_id.clone()),
+            recovery: self.recovery,
+            resource_bundle: self.resource_bundle.clone(),
+            ..new
+        };
+        let mut draft = Draft::new(tenant.clone(), Entry::new(id, run), now);
+        draft.session = Some(self.session(task, session_id, session, &draft)?);
+        self.spawn(task, agent_id, agent, &mut draft)?;
+        draft.happened(BackendPhase::RunCreated, None, None);
+        Ok(Some(draft))
+    }
+
+    fn session(
+        &self,
+        task: &Task,
+        id: Id,
+        there: Option<Stored<Session>>,
+        draft: &Draft,
+    ) -> Result<Entry<Session>, JournalError> {
+        let Some(there) = there else {
+            let (project, profile, now) = (task.project.clone(), self.profile.clone(), draft.now);
+            let new = Session::new(project, profile, self.metadata.clone(), &self.prompt, now);
+            return Ok(Entry::new(id, Session { conversation_id: self.conversation_id.clone(), ..new }));
+        };
+        there.value.admits(&task.project, &self.profile)?;
+        if there.value.is_expired(draft.now) {
+            return Err(Refused::Expired.into());
+        }
+        Ok(Entry::stored(there))
+    }
+
+    fn spawn(&self, task: &Task, id: Id, there: Option<Stored<Agent>>, draft: &mut Draft) -> Result<(), Refused> {
+        let kept = there.as_ref().map(|there| there.value.metadata.clone()).unwrap_or_default();
+        let new = Agent {
+            project: task.project.clone(),
+            task_id: task.key.id,
+            drive: task.redrives,
+            status: AgentStatus::Spawning,
+            created_at: draft.now,
+            started_at: None,
+            ended_at: None,
+            error: None,
+            metadata: if self.agent_metadata.is_empty() { kept } else { self.agent_metadata.clone() },
+        };
+        let spawned = Agent::spawn(there.as_ref().map(|there| &there.value), new)?;
+        let mut entry = there.map_or_else(|| Entry::new(id, spawned.clone()), Entry::stored);
+        entry.value = spawned;
+        draft.agent = Some(entry);
+        draft.tell_of_agent(None);
+        Ok(())
+    }
+}
+
+/// Inserts `new` and begins its run, together. The same request again answers what there is; another one under the same
+/// id is [`Refused::OtherPayload`].
+pub async fn begin(app: &App, new: NewTask, start: &Start) -> Result<Begun, JournalError> {
+    let task = Task::accept(new, ids::fresh(), app.clock.now());
+    for _ in 0..MAX_TRIES {
+        let Some(draft) = start.draft(app, &task).await? else { return existing(app, &task).await };
+        let run = Stored::of_new(draft.run.id.clone(), draft.run().clone(), draft.now);
+        let (records, _) = draft.records()?;
+        match store::commit(&*app.store, Commit { task: None, records, tasks: vec![task.clone()] }).await {
+            Ok(()) => {
+                notify(app, std::slice::from_ref(&task)).await;
+                let run = reread(app, &task, &run.id).await?.or(Some(run));
+                return Ok(Begun { task, run, deduplicated: false });
+            }
+            Err(StoreError::Conflict { parts }) if parts.contains(&Part::NewTask(0)) => {
+                return existing(app, &task).await;
+            }
+            Err(StoreError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Busy.into())
+}
+
+/// What was begun before by the same request.
+async fn existing(app: &App, asked: &Task) -> Result<Begun, JournalError> {
+    match store::task(&*app.store, &asked.key).await? {
+        Some(task) if task.is_same_request(asked) => {
+            let run = reread(app, &task, &run::id(&task.key, task.redrives)).await?;
+            Ok(Begun { task, run, deduplicated: true })
+        }
+        Some(_) => Err(Refused::OtherPayload.into()),
+        None => Err(StoreError::Busy.into()),
+    }
+}
+
+async fn reread(app: &App, task: &Task, id: &Id) -> Result<Option<Stored<Run>>, JournalError> {
+    let record = app.store.record(&key_of::<Run>(&task.key.tenant, id)).await?;
+    Ok(record.map(typed).transpose()?)
+}
+
+/// Makes the run of a claimed task that has none.
+pub(super) async fn start(app: &App, task: &Task, start: &Start) -> Result<(), JournalError> {
+    let place = Place::held(task)?;
+    for _ in 0..MAX_TRIES {
+        let Some(draft) = start.draft(app, task).await? else { return Ok(()) };
+        if super::commit(app, &place, draft).await? {
+            return Ok(());
+        }
+    }
+    Err(StoreError::Busy.into())
+}

@@ -1,0 +1,120 @@
+//! A turn as it is stored: once, before anything depends on it, so that no execution asks the model for it again.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Usd, preview::first, supervisor};
+use crate::{
+    chat::{ChatAnswer, ChatMessage},
+    clock::Timestamp,
+    domain::{Entity, parent},
+    effects::Relations,
+    ids::{self, Id},
+    json::{Json, cut},
+    redact,
+};
+
+/// How much of an answer's text is kept, in bytes.
+const TURN_TEXT_BYTES: usize = 48 * 1024;
+
+/// How much of a prompt is kept, in bytes.
+const TURN_PROMPT_BYTES: usize = 16 * 1024;
+
+/// How many calls of tools are kept of one answer, and how much of each; in bytes. All of a turn fits in a record.
+pub const TURN_CALLS: usize = 40;
+const ARGUMENT_BYTES: usize = 1024;
+const OUTPUT_BYTES: usize = 2 * 1024;
+
+/// How much of what a general tool is called with tells what it is used for, in characters.
+const USE_CHARS: usize = 200;
+
+/// Tools that do everything.
+const GENERAL_TOOLS: [&str; 8] = ["shell", "bash", "sh", "exec", "execute", "run_command", "terminal", "python"];
+
+/// Why there was a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The run began.
+    First,
+    /// The supervisor wanted it.
+    FollowUp,
+    /// Somebody asked for it by a command: what was before no longer counts as going in circles.
+    Command,
+}
+
+/// See the module. Redacted and cut.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredTurn {
+    /// Of which run.
+    pub run_id: Id,
+    /// In which session.
+    pub session_id: Id,
+    /// From 0.
+    pub nth: u32,
+    /// Why.
+    pub cause: Cause,
+    /// What the agent was told.
+    pub prompt: String,
+    /// What it answered.
+    pub answer: ChatAnswer,
+    /// What that cost, if it can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<Usd>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl StoredTurn {
+    /// The id of the `nth` turn of `run`.
+    pub fn id(run: &Id, nth: u32) -> Id {
+        Id::from(ids::derived(&["turn", run.as_str(), &nth.to_string()]))
+    }
+
+    /// `answer` as it is kept.
+    pub fn kept(mut answer: ChatAnswer) -> ChatAnswer {
+        let within = |text: &str, bytes| cut(&redact::text(text), bytes).to_owned();
+        answer.text = within(&answer.text, TURN_TEXT_BYTES);
+        answer.tool_calls.truncate(TURN_CALLS);
+        for call in &mut answer.tool_calls {
+            call.arguments = within(&call.arguments, ARGUMENT_BYTES);
+            call.output = call.output.as_deref().map(|output| within(output, OUTPUT_BYTES));
+        }
+        answer
+    }
+
+    /// `prompt` as it is kept.
+    pub fn kept_prompt(prompt: &str) -> String {
+        cut(&redact::text(prompt), TURN_PROMPT_BYTES).to_owned()
+    }
+
+    /// How many characters were said, both ways.
+    pub fn characters(&self) -> u64 {
+        (self.prompt.chars().count() + self.answer.text.chars().count()) as u64
+    }
+
+    /// What the model is told again of it.
+    pub fn said(&self, prompt: String) -> [ChatMessage; 2] {
+        let ChatAnswer { text, tool_calls, .. } = self.answer.clone();
+        [ChatMessage::User(prompt), ChatMessage::Assistant { text, tool_calls }]
+    }
+
+    /// What the supervisor looks at.
+    pub fn assessed(&self) -> supervisor::Turn {
+        let tools = self.answer.tool_calls.iter().map(|call| {
+            let general = GENERAL_TOOLS.contains(&call.name.to_lowercase().as_str());
+            let used_for = if general { first(&call.arguments, USE_CHARS) } else { "" };
+            let tool = format!("{} {used_for}", call.name).trim_end().to_owned();
+            let output = Json::new(&call.output.as_deref().unwrap_or_default().into()).hash();
+            supervisor::ToolUse { tool, output }
+        });
+        supervisor::Turn { text: self.answer.text.clone(), tools: tools.collect() }
+    }
+}
+
+impl Entity for StoredTurn {
+    const KIND: &'static str = "turn";
+
+    fn relations(&self, _: &str) -> Relations {
+        parent(&self.session_id, &format!("{}.{:06}", self.at, self.nth))
+    }
+}
