@@ -22,6 +22,7 @@ mod processing;
 mod readme;
 mod redrive;
 mod relay;
+mod runs;
 mod sqlite;
 mod sqs;
 mod stores;

@@ -42,6 +42,7 @@ mod turn;
 pub use agent_record::{Agent, AgentAction, AgentStatus};
 pub use bundle::{BundleView, ResourceBundle};
 pub use command::{Admitted, Command, CommandAction, CommandKind, CommandStatus, admit};
+pub use event::RunEvent;
 pub use money::Usd;
 pub use records::{after_seq, create, key_of, keyed_id, replace, seq_place};
 pub use refused::Refused;

@@ -1,6 +1,7 @@
 //! The task types: what each is given, how it is run, and the closed list of them all.
 
 mod catalog;
+mod cleanup_session;
 mod community_request_available;
 mod community_response_available;
 mod context;
@@ -17,6 +18,7 @@ mod quiet;
 mod rating;
 mod re_engagement_check;
 mod research_solution;
+mod run_agent;
 mod schedule_followup;
 mod scoring;
 mod scripted;
@@ -40,6 +42,7 @@ pub use catalog::{TaskType, task_types};
 pub use context::TaskContext;
 pub use failure::Failure;
 pub(crate) use failure::Retry;
+pub use run_agent::RunAgent;
 
 use crate::{
     api::read::{FieldError, not_a_list, read_lenient, read_strict},
@@ -125,6 +128,7 @@ pub trait TaskHandler: Send + Sync {
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)] // each type says what it is, at its payload
 pub enum TaskInput {
+    CleanupSession(cleanup_session::CleanupSession),
     CommunityRequestAvailable(community_request_available::CommunityRequestAvailable),
     CommunityResponseAvailable(community_response_available::CommunityResponseAvailable),
     CreateConversationSummary(create_conversation_summary::CreateConversationSummary),
@@ -136,6 +140,7 @@ pub enum TaskInput {
     ProcessCommunityResponse(process_community_response::ProcessCommunityResponse),
     ReEngagementCheck(re_engagement_check::ReEngagementCheck),
     ResearchSolution(research_solution::ResearchSolution),
+    RunAgent(run_agent::RunAgent),
     ScheduleFollowup(schedule_followup::ScheduleFollowup),
     Scripted(scripted::Scripted),
     SendIntroduction(send_introduction::SendIntroduction),
@@ -160,6 +165,7 @@ impl TaskInput {
     /// The handler of this input.
     pub fn handler(&self) -> &dyn TaskHandler {
         match self {
+            TaskInput::CleanupSession(handler) => handler,
             TaskInput::CommunityRequestAvailable(handler) => handler,
             TaskInput::CommunityResponseAvailable(handler) => handler,
             TaskInput::CreateConversationSummary(handler) => handler,
@@ -171,6 +177,7 @@ impl TaskInput {
             TaskInput::ProcessCommunityResponse(handler) => handler,
             TaskInput::ReEngagementCheck(handler) => handler,
             TaskInput::ResearchSolution(handler) => handler,
+            TaskInput::RunAgent(handler) => handler,
             TaskInput::ScheduleFollowup(handler) => handler,
             TaskInput::Scripted(handler) => handler,
             TaskInput::SendIntroduction(handler) => handler,

@@ -177,6 +177,7 @@ fn settings_of(options: &Options) -> anyhow::Result<Settings> {
         sink: webhook.map(Sink::webhook).unwrap_or_default(),
         bus_events: BusEvents::default(), // there is no bus
         poll_page: usize::try_from(options.tasks_per_poll)?,
+        ..Settings::default()
     })
 }
 

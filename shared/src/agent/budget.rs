@@ -12,6 +12,7 @@
 mod spending;
 
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use spending::Spending;
@@ -27,17 +28,20 @@ use crate::{
 pub const WARN_PERCENT: u64 = 80;
 
 /// What an agent may spend; an absent limit is none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Budgets {
     /// Within any 60 minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<f64>")]
     pub hourly_usd: Option<Usd>,
     /// On one day of the configured zone.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<f64>")]
     pub daily_usd: Option<Usd>,
     /// In one month of the configured zone.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<f64>")]
     pub monthly_usd: Option<Usd>,
 }
 

@@ -111,6 +111,13 @@ impl Default for Profiles {
     }
 }
 
+impl FromIterator<(Name, Profile)> for Profiles {
+    /// Of backends made elsewhere; one must be `default`.
+    fn from_iter<I: IntoIterator<Item = (Name, Profile)>>(profiles: I) -> Self {
+        Self(profiles.into_iter().collect())
+    }
+}
+
 impl Profiles {
     /// Reads `{"name": {"kind", …}, …}`; `variable` answers what an environment variable holds. Also answers the keys,
     /// which are secrets.

@@ -41,6 +41,10 @@ impl<'a> TaskContext<'a> {
         Self { app, task, used: Mutex::default() }
     }
 
+    pub(crate) fn app(&self) -> &App {
+        self.app
+    }
+
     /// The task, as it was claimed.
     pub fn task(&self) -> &Task {
         self.task

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crate::{
+    agent::{NotAdmitted, journal::JournalError},
     chat::{ChatError, UnknownProfile},
     clock::Timestamp,
     lifecycle::FailureKind,
+    store::StoreError,
 };
 
 /// An execution that did not succeed. `?` on any error makes a *transient* one: tried again while retries are
@@ -53,6 +55,27 @@ impl Failure {
 
     pub(crate) fn of_kind(kind: FailureKind, message: impl Into<String>, retry: Retry) -> Self {
         Self { kind, retry, ..Self::transient(message) }
+    }
+
+    /// Of a kind that says itself whether another try makes sense.
+    pub(crate) fn of_kind_sorted(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self::of_kind(kind, message, Retry::of(kind, None))
+    }
+
+    /// What it means for a run's task that the journal did not write.
+    pub(crate) fn of_journal(error: JournalError) -> Self {
+        let kind = match &error {
+            JournalError::NotAdmitted(NotAdmitted::Project) => FailureKind::TenantPolicyDenied,
+            JournalError::NotAdmitted(NotAdmitted::Profile) => FailureKind::SchemaInvalid,
+            JournalError::LeaseLost => FailureKind::LeaseConflict,
+            JournalError::Store(StoreError::TooLarge(_)) | JournalError::TooMany(_) => FailureKind::TooLarge,
+            JournalError::Store(_) => FailureKind::Handler,
+            JournalError::None(_) => FailureKind::InfraFailed,
+            JournalError::Refused(_) | JournalError::TooManyCommands(_) => {
+                return Self { kind: FailureKind::Handler, error: error.into(), retry: Retry::Never };
+            }
+        };
+        Self { kind, error: error.into(), retry: Retry::of(kind, None) }
     }
 
     /// What a model backend's error means for the task; sorted here and nowhere else.

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     agent::{
-        Agent, AgentStatus, CommandAction, CommandKind, Session,
+        Agent, AgentStatus, Command, CommandAction, CommandKind, CommandStatus, ExecutionState, RunStatus, Session,
         event::{AssistantMessage, EventBody, RunEvent},
         key_of,
     },
@@ -195,4 +195,29 @@ async fn another_run_in_the_session_waits_for_the_first() {
     let task = change(&app, &second.task, Event::Claim { worker: ids::fresh() }, With::what_ends()).await.unwrap();
     let refused = claim(&app, &task, &start, "w").await.unwrap_err();
     assert!(matches!(refused, JournalError::Refused(Refused::Busy(_))), "{refused}");
+}
+
+#[tokio::test]
+async fn what_is_cancelled_ends_in_all_its_parts_at_once() {
+    let app = app();
+    let task = claimed(&app, &begun(&app).await.task).await;
+    let run = Place::held(&task).unwrap().run;
+    let given = give(&app, &Name::default(), &run, &steer(None, "x")).await.unwrap();
+    let cancelled = Event::Cancel { reason: "enough".into(), by: "me".into() };
+    let ended = change(&app, &task, cancelled, With::what_ends()).await.unwrap();
+    let effects = ends(&app, &task, &ended).await.unwrap();
+    assert_eq!(effects, [], "it has ended with its task");
+    let ended: Run = get(&app, &run).await;
+    let session: Session = get(&app, ended.session_id.as_ref().unwrap()).await;
+    let agent: Agent = get(&app, ended.agent_id.as_ref().unwrap()).await;
+    let command: Command = get(&app, &given.id).await;
+    assert_eq!((ended.status, ended.open_commands.len()), (RunStatus::Cancelled, 0));
+    assert_eq!((session.execution_state, session.active_run), (ExecutionState::Terminal, None));
+    assert_eq!((agent.status, command.status), (AgentStatus::Killed, CommandStatus::Cancelled));
+    let newest = events(&app, &run).await;
+    assert_eq!(session.last_event_seq, newest.len() as u64);
+    assert_eq!(json!(newest.last().unwrap())["payload"], json!({"status": "cancelled", "text": "enough"}));
+    assert!(session.revision > 0 && session.expires_at.is_some());
+    let refused = give(&app, &Name::default(), &run, &steer(None, "x")).await.unwrap_err();
+    assert!(matches!(refused, JournalError::Refused(Refused::Ended("cancelled"))), "{refused}");
 }

@@ -1,0 +1,122 @@
+//! `run_agent`: has an agent do something, turn by turn, each turn stored before anything depends on it.
+
+mod ask;
+mod follow;
+mod turn;
+mod watch;
+mod work;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::time::Duration;
+
+use self::{follow::Step, turn::Asked, work::Work};
+use super::{Failure, Outcome, Settings, TaskContext, TaskHandler};
+use crate::{
+    agent::{
+        Refused, Usd,
+        budget::Budgets,
+        journal::{self, JournalError, Start},
+    },
+    effects::Effect,
+    ids::{Id, Name},
+    lifecycle::Task,
+    retry::RetryPolicy,
+    store::StoreError,
+};
+
+/// Has an agent do something: asks the model of a profile, follows up where the answer is not finished, and stops when it
+/// is done, blocked, called off, or out of budget. What it does can be watched and steered as a run.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(example = json!({"prompt": "Ada needs cheaper storage for her cards. Find out what it costs. Tell her."}))]
+pub struct RunAgent {
+    /// What is to be done.
+    pub prompt: String,
+    /// Which model backend answers.
+    #[serde(default)]
+    pub profile: Name,
+    /// Who does it, and on whose budget; absent: an agent of the task's own.
+    #[serde(default)]
+    pub agent_id: Option<Id>,
+    /// The session to go on in; absent: one of the task's own.
+    #[serde(default)]
+    pub session_id: Option<Id>,
+    /// Whose workspace it is done in.
+    #[serde(default)]
+    pub project_id: Option<Id>,
+    /// What the agent may spend.
+    #[serde(default)]
+    pub budgets: Option<Budgets>,
+    /// What may be spent on this task, over all its runs, in USD.
+    #[serde(default)]
+    #[schemars(with = "Option<f64>")]
+    pub mission_cost_budget_usd: Option<Usd>,
+}
+
+/// As long as a task may take: what is left of it is not paid for, and what does not fit goes on in the next execution.
+const TIMEOUT_S: u32 = 840;
+
+/// How long a run waits for another one in its session, or for its agent's other life.
+const BUSY_WAIT: Duration = Duration::from_secs(30);
+
+/// So many waits, and executions that had too little time left.
+const MAX_SNOOZES: u32 = 1000;
+
+#[async_trait]
+impl TaskHandler for RunAgent {
+    fn settings(&self) -> Settings {
+        // A model that is overloaded, or away, is back in minutes.
+        let retry = RetryPolicy {
+            base: Duration::from_secs(30),
+            cap: Duration::from_secs(3600),
+            jitter: 0.2,
+            ..RetryPolicy::default()
+        };
+        Settings { timeout_s: TIMEOUT_S, retry, max_snoozes: MAX_SNOOZES }
+    }
+
+    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+        let by = task.task().fence().map(|fence| fence.worker.to_string()).unwrap_or_default();
+        match journal::claim(task.app(), task.task(), &self.start(), &by).await {
+            Ok(_) => {}
+            Err(JournalError::Refused(Refused::Busy(_) | Refused::NotWhile(_))) => {
+                return Ok(Outcome::Snooze(BUSY_WAIT));
+            }
+            Err(error) => return Err(Failure::of_journal(error)),
+        }
+        let mut work = Work::load(self, task).await?;
+        loop {
+            match work.step().await? {
+                Step::End(outcome) => return Ok(outcome),
+                Step::Ask(ask) => {
+                    work.may_spend().await?;
+                    if !work.has_time() {
+                        return Ok(Outcome::Snooze(Duration::ZERO));
+                    }
+                    match work.ask(ask).await? {
+                        Asked::Stored | Asked::Interrupted => {}
+                        Asked::Lost => return Err(Failure::of_journal(JournalError::LeaseLost)),
+                    }
+                }
+            }
+        }
+    }
+
+    async fn ended(&self, task: &TaskContext<'_>, ended: &Task) -> Result<Vec<Effect>, StoreError> {
+        journal::ends(task.app(), task.task(), ended).await
+    }
+}
+
+impl RunAgent {
+    /// What a run of a task that nobody has begun one for is begun with.
+    pub fn start(&self) -> Start {
+        Start {
+            session_id: self.session_id.clone(),
+            agent_id: self.agent_id.clone(),
+            workspace: self.project_id.clone(),
+            ..Start::of(Name::of("task"), self.profile.clone(), self.prompt.clone())
+        }
+    }
+}

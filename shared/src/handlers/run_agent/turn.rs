@@ -1,0 +1,181 @@
+//! One turn: asked under watch, then stored with all that follows from it in one commit.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+
+use super::{Failure, ask::Ask, watch::Stop, work::Work};
+use crate::{
+    agent::{
+        CommandAction, RunAction, SessionAction, StoredTurn, TurnDone, Usd,
+        budget::{self, Spending, Verdict},
+        create,
+        event::{AssistantMessage, BackendPhase, ErrorNote, EventBody, ToolCall},
+        journal::{self, Draft, JournalError},
+        key_of,
+        supervisor::Action,
+    },
+    chat::{ChatAnswer, ChatBackend, ChatRequest, Extractive},
+    domain::Stored,
+};
+
+/// How long a turn is kept: longer than any task waits for its next execution or its redrive.
+const KEEP_TURNS: Duration = Duration::from_secs(180 * 24 * 3600);
+
+/// What came of asking.
+pub(super) enum Asked {
+    /// The answer is stored.
+    Stored,
+    /// The call was dropped: somebody wants something else.
+    Interrupted,
+    /// The call was dropped: the task is another's, or over.
+    Lost,
+}
+
+impl Work<'_> {
+    /// Asks the model, and stores its answer before anything depends on it.
+    pub(super) async fn ask(&mut self, ask: Ask) -> Result<Asked, Failure> {
+        let request = self.request(&ask);
+        let answer = tokio::select! {
+            biased;
+            answer = self.task.chat(self.asked.profile.as_str(), &request) => answer,
+            stop = self.watch() => return Ok(match stop {
+                Stop::Interrupted => Asked::Interrupted,
+                Stop::Lost => Asked::Lost,
+            }),
+        };
+        match answer {
+            Ok(answer) => {
+                let stored = self.store(ask, answer).await?;
+                self.turns.push(stored);
+                Ok(Asked::Stored)
+            }
+            Err(failure) => {
+                let (message, kind) = (failure.message(), Some(failure.kind));
+                let body = EventBody::Error(ErrorNote { message, kind });
+                let noted = journal::append(self.task.app(), &self.place, None, vec![body]).await;
+                match noted {
+                    Err(JournalError::LeaseLost) => Ok(Asked::Lost),
+                    // What went wrong with the model is what counts.
+                    _ => Err(failure),
+                }
+            }
+        }
+    }
+
+    /// Commits the turn: its answer, its tokens and cost, the agent's spending, the events that tell of it, the commands
+    /// that are done with it, and what the supervisor notes; all once, or not at all.
+    async fn store(&self, ask: Ask, answer: ChatAnswer) -> Result<StoredTurn, Failure> {
+        let (app, tenant) = (self.task.app(), &self.place.tenant);
+        let nth = self.run.turns;
+        let id = StoredTurn::id(&self.place.run, nth);
+        let dropped = answer.tool_calls.len().saturating_sub(crate::agent::TURN_CALLS);
+        let cost = budget::cost_of_turn(self.profile.prices, answer.usage).ok();
+        let turn = StoredTurn {
+            run_id: self.place.run.clone(),
+            session_id: self.run.session_id.clone().unwrap_or_else(|| self.place.run.clone()),
+            nth,
+            cause: ask.cause,
+            prompt: StoredTurn::kept_prompt(&ask.prompt),
+            answer: StoredTurn::kept(answer),
+            cost_usd: cost,
+            at: self.task.now(),
+        };
+        let also = [key_of::<StoredTurn>(tenant, &id), self.spending_key()];
+        let stored = journal::write(app, &self.place, &also, |draft| {
+            if let Some(there) = draft.also.first_mut().and_then(Option::take) {
+                // An earlier try of this execution's.
+                let there = Stored::<StoredTurn>::read(there);
+                return Ok(there.map_or_else(|_| turn.clone(), |there| there.value));
+            }
+            let done = RunAction::Turn { attempt: self.run.attempt, turn: Box::new(done(&turn)) };
+            draft.on_run(done)?;
+            tell(draft, &turn, dropped);
+            for command in &ask.commands {
+                draft.on_command(command, CommandAction::Complete)?;
+            }
+            self.supervise(draft, &turn)?;
+            self.spend(draft, cost.unwrap_or_default(), &turn);
+            draft.put_first(create(tenant, &id, &turn, turn.at).expiring(turn.at + KEEP_TURNS));
+            Ok(turn.clone())
+        });
+        stored.await.map_err(Failure::of_journal)
+    }
+
+    /// Notes in the session what the turn was, what is the matter with it, and the short of it if it has become long.
+    fn supervise(&self, draft: &mut Draft, turn: &StoredTurn) -> Result<(), JournalError> {
+        let run = draft.run_id().clone();
+        let thread_id = turn.answer.thread_id.clone();
+        draft.on_session(SessionAction::Turn { run, thread_id, characters: turn.characters() })?;
+        let mut turns = self.turns.clone();
+        turns.push(turn.clone());
+        let Some(session) = draft.session().cloned() else { return Ok(()) };
+        let assessment = self.assessment(&turns, &session, draft.run().cost_usd);
+        if let Some(incident) = assessment.incident {
+            if session.incidents.iter().all(|there| there.id != incident.id) {
+                draft.happened(BackendPhase::SessionUpdated, None, Some(assessment.message));
+            }
+            if let Some(session) = draft.session_mut() {
+                session.note(incident);
+            }
+        }
+        if assessment.action == Action::Compact {
+            draft.on_session(SessionAction::Compacted { summary: self.in_short(&turns, &session.summary) })?;
+        }
+        Ok(())
+    }
+
+    /// The sentences that say most of what was said: no model is asked for it, so that it costs nothing and is always
+    /// the same.
+    fn in_short(&self, turns: &[StoredTurn], summary: &str) -> String {
+        let said = self.earlier.iter().chain(turns).map(|turn| turn.answer.text.as_str());
+        let all = [summary].into_iter().chain(said).collect::<Vec<_>>().join("\n");
+        let request = ChatRequest::of("", all, 0);
+        let answer = Extractive.chat(&request).now_or_never().and_then(Result::ok);
+        answer.map(|answer| answer.text).unwrap_or_default()
+    }
+
+    /// Counts what the turn cost, and says so if a limit is near.
+    fn spend(&self, draft: &mut Draft, cost: Usd, turn: &StoredTurn) {
+        let zone = &self.task.app().settings.budget_zone;
+        // A counter that cannot be read is not written over: the next turn's check will stop there.
+        let Ok(spending) = Spending::read(draft.also.get(1).and_then(Option::as_ref)) else { return };
+        if let Some(write) = spending.spend(self.spending_key(), cost, turn.at, zone) {
+            draft.also_write(write);
+        }
+        let after = spending.with(cost, turn.at, zone);
+        if let Verdict::Warn(near) | Verdict::Stop(near) = after.check(&self.budgets(), turn.at, zone) {
+            let (window, spent, limit) = (near.window.as_str(), near.spent_usd, near.limit_usd);
+            let note = format!("{spent} of the {window} budget of {limit} are spent");
+            draft.happened(BackendPhase::SessionUpdated, None, Some(note));
+        }
+    }
+}
+
+fn done(turn: &StoredTurn) -> TurnDone {
+    let ChatAnswer { text, usage, thread_id, turn_id, .. } = turn.answer.clone();
+    TurnDone {
+        thread_id,
+        turn_id,
+        message: text,
+        usage,
+        cost: turn.cost_usd.unwrap_or_default(),
+        ..TurnDone::default()
+    }
+}
+
+/// The events of a turn: the tools it used, then what it said.
+fn tell(draft: &mut Draft, turn: &StoredTurn, dropped: usize) {
+    for call in &turn.answer.tool_calls {
+        let input = serde_json::from_str(&call.arguments).unwrap_or_else(|_| call.arguments.clone().into());
+        let (tool, call_id, output) = (call.name.clone(), Some(call.id.clone()), call.output.clone());
+        draft.event(EventBody::ToolCall(ToolCall { tool, call_id, input, output }));
+    }
+    if dropped > 0 {
+        draft.happened(BackendPhase::SessionUpdated, None, Some(format!("{dropped} more tool calls are not shown")));
+    }
+    let (text, turn_id) = (turn.answer.text.clone(), turn.answer.turn_id.clone());
+    if !text.trim().is_empty() {
+        draft.event(EventBody::AssistantMessage(AssistantMessage { text, turn_id }));
+    }
+}

@@ -1,0 +1,7 @@
+//! Agent runs as a whole: every turn paid for once, every end complete, whatever crashes and whoever ends them.
+
+mod crashes;
+mod ends;
+mod stage;
+mod steering;
+mod turns;

@@ -1,0 +1,1 @@
+//! A run through every crash.

@@ -1,0 +1,208 @@
+//! How a run goes: in one turn or several, within its time, its budget and its agent's patience.
+
+use integration_tests::world::World;
+use serde_json::{Value, json};
+use shared::{
+    agent::{AgentStatus, ExecutionState},
+    chat::{ChatError, RetryAfter},
+    lifecycle::{FailureKind, State, Status},
+};
+use std::time::Duration;
+
+use super::stage::{Seen, enqueue, is_whole, says, seen, spent, until_ended, uses, world};
+
+fn failure(seen: &Seen) -> FailureKind {
+    match &seen.task.state {
+        State::Failed { failure } => failure.kind,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn redrive(world: &World, seen: &Seen, note: &str) {
+    let id = Some(seen.task.key.id);
+    let (status, answer) = world.request("POST /v1/tasks/{id}/retry", id, &json!({"note": note}), None).await;
+    assert_eq!(status, 200, "{answer}");
+}
+
+#[tokio::test]
+async fn a_run_is_done_in_one_turn_that_is_told_and_counted() {
+    let (world, told) = world(vec![uses("All is done: see a.txt.", "search", 2)], 0);
+    let id = enqueue(&world, json!({})).await;
+    let seen = until_ended(&world, id).await;
+    is_whole(&world, &seen).await;
+    assert_eq!(seen.task.status(), Status::Completed);
+    assert_eq!((told.asked(), spent(&world).await), (1, 10_000));
+    let expected = ["run-created", "run-claimed", "tool_call", "tool_call", "assistant_message", "terminal_status"];
+    assert_eq!(seen.told(), expected);
+    assert!(told.prompt().starts_with("Do it.\n\nRequirements:"), "{}", told.prompt());
+    let state = (seen.agent.status, seen.session.execution_state);
+    assert_eq!(state, (AgentStatus::Completed, ExecutionState::Idle));
+    let State::Completed { output } = &seen.task.state else { panic!() };
+    let output: Value = output.parse().unwrap();
+    assert_eq!(output["result"], "All is done: see a.txt.");
+    assert_eq!(output["run_id"], json!(seen.id));
+    let log = world.log(id).await;
+    let logged = log.iter().map(|row| (row.tokens_in, row.tokens_out, row.cost_usd)).collect::<Vec<_>>();
+    assert_eq!(logged, [(Some(100), Some(10), Some(0.01))]);
+    world.poll().await;
+    let published: Vec<Value> = world.events().await.into_iter().map(|event| event["type"].clone()).collect();
+    assert_eq!(published, ["agent.spawned", "agent.running", "agent.completed"]);
+}
+
+#[tokio::test]
+async fn an_answer_that_trails_off_is_followed_up_twice_at_most() {
+    let (world, told) = world(vec![says("I have begun with the first of the files, and the rest follows now...")], 0);
+    let id = enqueue(&world, json!({})).await;
+    let seen = until_ended(&world, id).await;
+    is_whole(&world, &seen).await;
+    assert_eq!((told.asked(), seen.task.status()), (3, Status::Completed));
+}
+
+#[tokio::test]
+async fn an_agent_that_repeats_a_tool_is_asked_for_another_way_and_then_blocked() {
+    let (world, told) = world(vec![uses("I have searched for it again.", "search", 3)], 0);
+    let id = enqueue(&world, json!({})).await;
+    let seen = until_ended(&world, id).await;
+    is_whole(&world, &seen).await;
+    assert!(told.prompt().contains("going in circles"), "{}", told.prompt());
+    assert_eq!((told.asked(), seen.task.status(), seen.session.incidents.len()), (3, Status::Blocked, 3));
+}
+
+#[tokio::test]
+async fn a_blocked_agent_goes_on_with_the_answer_it_is_redriven_with() {
+    let lines = vec![says("I tried.\nBLOCKED: the key of the vault"), says("With the key it is done.")];
+    let (world, told) = world(lines, 0);
+    let id = enqueue(&world, json!({})).await;
+    let blocked = until_ended(&world, id).await;
+    is_whole(&world, &blocked).await;
+    assert_eq!(blocked.task.state, State::Blocked { reason: "the key of the vault".into() });
+    assert_eq!(blocked.agent.status, AgentStatus::Failed);
+    redrive(&world, &blocked, "It hangs behind the door.").await;
+    let done = until_ended(&world, id).await;
+    is_whole(&world, &done).await;
+    assert!(told.prompt().contains("It hangs behind the door."), "{}", told.prompt());
+    assert_eq!((told.asked(), done.task.status()), (2, Status::Completed));
+    assert_ne!(blocked.id, done.id);
+    // It is told what was said before in the session.
+    assert_eq!(told.asked.lock().unwrap()[1].messages.len(), 3);
+}
+
+#[tokio::test]
+async fn an_agent_is_warned_of_its_budget_and_then_stopped_by_it() {
+    let (world, told) = world(vec![says("Now I'll do the first step of it...")], 0);
+    let budgets = json!({"budgets": {"hourly_usd": 0.0125}});
+    let id = enqueue(&world, budgets).await;
+    let seen = until_ended(&world, id).await;
+    is_whole(&world, &seen).await;
+    assert_eq!((told.asked(), failure(&seen)), (2, FailureKind::BudgetExceeded));
+    let notes: Vec<String> = seen
+        .events
+        .iter()
+        .filter_map(|event| Some(json!(event)["payload"]["note"].as_str()?.to_owned()))
+        .filter(|note| note.contains("hourly"))
+        .collect();
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert_eq!(seen.session.failure_kind, Some(FailureKind::BudgetExceeded));
+}
+
+#[tokio::test]
+async fn a_price_that_is_not_known_stops_an_agent_that_has_a_limit_before_it_asks() {
+    let (world, told) = world(vec![says("All is done.")], 0);
+    for (more, asked) in
+        [(json!({"budgets": {"daily_usd": 5}}), 0), (json!({"mission_cost_budget_usd": 5}), 0), (json!({}), 1)]
+    {
+        let mut payload =
+            json!({"profile": "unpriced", "session_id": format!("s{asked}{more}").replace(['"', '{', '}'], "")});
+        payload.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let id = enqueue(&world, payload).await;
+        let seen = until_ended(&world, id).await;
+        assert_eq!(told.asked(), asked, "{more}");
+        match asked {
+            0 => assert_eq!(failure(&seen), FailureKind::BudgetUnavailable),
+            _ => assert_eq!(seen.task.status(), Status::Completed),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_spent_goal_blocks_a_redrive_before_it_asks() {
+    let (world, told) = world(vec![says("All is done, as far as it goes...")], 0);
+    let id = enqueue(&world, json!({"mission_cost_budget_usd": 0.02})).await;
+    let blocked = until_ended(&world, id).await;
+    is_whole(&world, &blocked).await;
+    assert_eq!((told.asked(), blocked.task.status()), (2, Status::Blocked));
+    redrive(&world, &blocked, "go on").await;
+    let still = until_ended(&world, id).await;
+    assert_eq!((told.asked(), still.task.status()), (2, Status::Blocked), "nothing more is spent");
+}
+
+#[tokio::test]
+async fn an_unknown_profile_is_an_error() {
+    let (world, told) = world(vec![says("All is done.")], 0);
+    let id = enqueue(&world, json!({"profile": "gone"})).await;
+    let seen = until_ended(&world, id).await;
+    is_whole(&world, &seen).await;
+    assert_eq!((told.asked(), failure(&seen)), (0, FailureKind::Backend));
+}
+
+#[tokio::test]
+async fn a_model_that_asks_to_wait_is_asked_again_when_it_says() {
+    let (world, told) = world(vec![says("All is done.")], 0);
+    let retry_after = Some(RetryAfter::In(Duration::from_secs(777)));
+    told.fails.lock().unwrap().push(ChatError::RateLimit { message: "wait".into(), retry_after });
+    let id = enqueue(&world, json!({})).await;
+    world.deliver_all().await;
+    let waiting = seen(&world, id).await;
+    assert_eq!(waiting.task.run_at(), Some(world.now() + Duration::from_secs(777)));
+    assert!(waiting.told().contains(&"error".to_owned()));
+    let done = until_ended(&world, id).await;
+    is_whole(&world, &done).await;
+    assert_eq!((told.asked(), done.run.attempt, done.task.status()), (2, 2, Status::Completed));
+}
+
+#[tokio::test]
+async fn a_model_that_refuses_our_credentials_is_not_asked_again() {
+    let (world, told) = world(vec![says("All is done.")], 0);
+    told.fails.lock().unwrap().push(ChatError::Auth("no".into()));
+    let id = enqueue(&world, json!({})).await;
+    let seen = until_ended(&world, id).await;
+    is_whole(&world, &seen).await;
+    assert_eq!((told.asked(), failure(&seen)), (1, FailureKind::ProviderAuth));
+}
+
+#[tokio::test]
+async fn a_run_may_be_longer_than_an_execution() {
+    let (world, told) = world(vec![says("And then I'll go on...")], 30);
+    let body = json!({"task_type": "run_agent", "timeout_s": 60, "payload": {"prompt": "Do it.", "agent_id": "a"}});
+    let id = world.enqueue(&body).await;
+    let seen = until_ended(&world, id).await;
+    is_whole(&world, &seen).await;
+    assert_eq!((told.asked(), seen.task.status()), (3, Status::Completed));
+    assert!(seen.task.executions >= 2 && seen.task.failures == 0, "{} {}", seen.task.executions, seen.task.failures);
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_goes_on_in_is_cleaned_up_and_one_that_is_used_is_not() {
+    let (world, _) = world(vec![says("All is done.")], 0);
+    let first = enqueue(&world, json!({})).await;
+    until_ended(&world, first).await;
+    world.advance(20 * 24 * 3600);
+    let second = enqueue(&world, json!({})).await;
+    let used = until_ended(&world, second).await;
+    world.drain().await;
+    let gone = seen(&world, second).await;
+    assert_eq!(used.session.execution_state, ExecutionState::Idle);
+    assert_eq!(gone.session.execution_state, ExecutionState::Terminal);
+    let cleanups: Vec<Value> = world
+        .tasks()
+        .await
+        .iter()
+        .filter(|task| task.task_type.as_str() == "cleanup_session")
+        .map(|task| match &task.state {
+            State::Completed { output } => output.parse::<Value>().unwrap()["skipped"].clone(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(cleanups.iter().filter(|skipped| **skipped == true).count(), 1, "{cleanups:?}");
+    assert_eq!(cleanups.len(), 2);
+}
