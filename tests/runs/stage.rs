@@ -5,10 +5,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use integration_tests::world::World;
+use integration_tests::{faults::Faults, world::World};
 use serde_json::{Value, json};
 use shared::{
     agent::{Agent, Command, CommandKind, Run, RunEvent, Session, StoredTurn, journal, run},
+    app::App,
     chat::{ChatAnswer, ChatBackend, ChatError, ChatMessage, ChatRequest, Prices, Profile, Profiles, ToolCall, Usage},
     clock::Clock,
     config::Settings,
@@ -83,12 +84,24 @@ pub(super) fn on(mut world: World, lines: Vec<ChatAnswer>, takes_s: u64) -> (Wor
     let told = Arc::new(Told { lines, takes_s, clock, asked: Mutex::default(), fails: Mutex::default() });
     let (profiles, _) = Profiles::read(PROFILES, |_| None).unwrap();
     let priced = Profile { backend: told.clone(), ..profiles.get("default").unwrap().clone() };
+    world.app.settings = Arc::new(settings(&priced));
+    (world, told)
+}
+
+/// An installation whose profiles all are this model.
+fn settings(priced: &Profile) -> Settings {
     let free = Profile { prices: Some(Prices::default()), ..priced.clone() };
     let unpriced = Profile { prices: None, ..priced.clone() };
-    let chat = [(Name::default(), priced), (Name::of("free"), free), (Name::of("unpriced"), unpriced)];
+    let chat = [(Name::default(), priced.clone()), (Name::of("free"), free), (Name::of("unpriced"), unpriced)];
     let chat: Profiles = chat.into_iter().collect();
-    world.app.settings = Arc::new(Settings { chat, ..Settings::default() });
-    (world, told)
+    Settings { chat, ..Settings::default() }
+}
+
+/// A process like the world's whose store, queues and model have `faults`.
+pub(super) fn faulty(world: &World, faults: &Arc<Faults>) -> App {
+    let profile = world.app.settings.chat.get("default").unwrap().clone();
+    let profile = Profile { backend: faults.around_model(profile.backend.clone()), ..profile };
+    App { settings: Arc::new(settings(&profile)), ..faults.around(&world.app) }
 }
 
 impl Told {

@@ -14,6 +14,7 @@ use std::{
 use async_trait::async_trait;
 use shared::{
     app::App,
+    chat::{ChatAnswer, ChatBackend, ChatError, ChatRequest},
     clock::Timestamp,
     ids::{Name, TaskKey},
     lifecycle::Task,
@@ -49,7 +50,7 @@ impl Fault {
 }
 
 /// One process's faults, and what it has called.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Faults {
     calls: AtomicUsize,
     crashed: AtomicBool,
@@ -107,6 +108,11 @@ impl Faults {
         FaultyCounters { inner, faults: self.clone() }
     }
 
+    /// A model with these faults: one that is busy, or away, says so.
+    pub fn around_model(self: &Arc<Self>, inner: Arc<dyn ChatBackend>) -> Arc<dyn ChatBackend> {
+        Arc::new(FaultyModel { inner, faults: self.clone() })
+    }
+
     async fn call<T>(&self, call: impl Future<Output = T>, refuse: impl FnOnce(Fault) -> T) -> T {
         if self.stepping {
             let mut waited = false;
@@ -159,6 +165,21 @@ pub struct FaultyQueue<Q: ?Sized> {
 pub struct FaultyCounters {
     inner: Arc<dyn Counters>,
     faults: Arc<Faults>,
+}
+
+/// See the module.
+#[derive(Debug)]
+struct FaultyModel {
+    inner: Arc<dyn ChatBackend>,
+    faults: Arc<Faults>,
+}
+
+#[async_trait]
+impl ChatBackend for FaultyModel {
+    async fn chat(&self, request: &ChatRequest) -> Result<ChatAnswer, ChatError> {
+        let refuse = |_| Err(ChatError::Transport("injected".to_owned()));
+        self.faults.call(self.inner.chat(request), refuse).await
+    }
 }
 
 fn store_error(fault: Fault) -> StoreError {

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::Draft;
 use crate::{
     agent::{
-        AgentAction, AgentStatus, CommandAction, End, Refused, RunAction, SessionAction, Terminal,
+        AgentAction, AgentStatus, Command, CommandAction, CommandKind, CommandStatus, End, Refused, RunAction,
+        SessionAction, Terminal,
         event::{BackendPhase, EventBody, TerminalNote},
         run,
     },
@@ -74,17 +75,27 @@ impl Draft {
         if status == Terminal::Cancelled {
             self.happened(BackendPhase::CancelRequested, None, Some(text.clone()));
         }
-        let open: Vec<Id> = self.open_commands().map(|(id, _)| id.clone()).collect();
-        for id in open {
-            self.on_command(&id, CommandAction::RunEnded)?;
+        let taken = |command: &Command| command.status == CommandStatus::Acknowledged;
+        let open: Vec<(Id, bool)> = self
+            .open_commands()
+            // An interrupt that was taken is carried out by this end.
+            .map(|(id, command)| (id.clone(), command.kind == CommandKind::Interrupt && taken(command)))
+            .collect();
+        for (id, done) in open {
+            self.on_command(&id, if done { CommandAction::Complete } else { CommandAction::RunEnded })?;
         }
         // Of those that are gone, too.
         self.run.value.open_commands.clear();
         let failure_kind = failure.as_ref().map(|failure| failure.kind);
         let told = Some(text.clone()).filter(|text| !text.is_empty());
         self.event(EventBody::TerminalStatus(TerminalNote { status, failure_kind, text: told }));
-        if self.session().is_some_and(|session| session.active_run.as_ref() == Some(&self.run.id)) {
-            let (run, last_event_seq) = (self.run.id.clone(), self.last_event_seq());
+        let (run, last_event_seq) = (self.run.id.clone(), self.last_event_seq());
+        let active = self.session().and_then(|session| session.active_run.clone());
+        if active.is_none() {
+            // It ends before it was taken up; its session shows it all the same, unless its own time is over.
+            let _ = self.on_session(SessionAction::RunStarted { run: run.clone(), command: None });
+        }
+        if self.session().is_some_and(|session| session.active_run.as_ref() == Some(&run)) {
             self.on_session(SessionAction::Appended { run: run.clone(), last_event_seq, to_read: false })?;
             self.on_session(SessionAction::RunEnded { run, status, failure_kind, text: text.clone(), expires_at })?;
         }
