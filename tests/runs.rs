@@ -2,6 +2,8 @@
 
 mod crashes;
 mod ends;
+mod journeys;
 mod stage;
 mod steering;
 mod turns;
+mod writers;

@@ -145,3 +145,23 @@ async fn a_worker_that_was_given_up_on_writes_nothing_to_its_run() {
     is_whole(&world, &seen).await;
     assert_eq!((told.asked(), seen.run.turns), (2, 1));
 }
+
+#[tokio::test]
+async fn a_run_waits_for_the_other_one_in_its_session_and_for_its_agents_other_life() {
+    for other in [json!({"agent_id": "b"}), json!({"session_id": "t"})] {
+        let (world, told) = world(vec![says("All is done.")], 100);
+        let first = enqueue(&world, json!({})).await;
+        let mut second = first;
+        while_asked(&world, async || {
+            second = enqueue(&world, other).await;
+            world.deliver(QueueName::Long).await;
+            let waiting = world.task(second).await;
+            assert_eq!((waiting.status(), waiting.snoozes, told.asked()), (Status::Pending, 1, 1));
+        })
+        .await;
+        is_whole(&world, &until_ended(&world, first).await).await;
+        let second = until_ended(&world, second).await;
+        is_whole(&world, &second).await;
+        assert_eq!((told.asked(), second.task.status()), (2, Status::Completed));
+    }
+}

@@ -3,13 +3,13 @@
 use integration_tests::world::World;
 use serde_json::{Value, json};
 use shared::{
-    agent::{AgentStatus, ExecutionState},
-    chat::{ChatError, RetryAfter},
+    agent::{AgentStatus, CommandKind, ExecutionState, run::MAX_OPEN_COMMANDS},
+    chat::{ChatAnswer, ChatError, ChatMessage, RetryAfter, ToolCall},
     lifecycle::{FailureKind, State, Status},
 };
 use std::time::Duration;
 
-use super::stage::{Seen, enqueue, is_whole, says, seen, spent, until_ended, uses, world};
+use super::stage::{Seen, enqueue, give, is_whole, on, says, seen, spent, until_ended, uses, world};
 
 fn failure(seen: &Seen) -> FailureKind {
     match &seen.task.state {
@@ -179,6 +179,72 @@ async fn a_run_may_be_longer_than_an_execution() {
     is_whole(&world, &seen).await;
     assert_eq!((told.asked(), seen.task.status()), (3, Status::Completed));
     assert!(seen.task.executions >= 2 && seen.task.failures == 0, "{} {}", seen.task.executions, seen.task.failures);
+}
+
+#[tokio::test]
+async fn more_tools_and_commands_than_a_commit_holds_are_taken_up_one_after_the_other() {
+    let (world, told) = world(vec![uses("All is done.", "search", 99)], 0);
+    told.fails.lock().unwrap().push(ChatError::Transport("no".into()));
+    let id = enqueue(&world, json!({})).await;
+    world.deliver_all().await;
+    let waiting = seen(&world, id).await;
+    for _ in 0..MAX_OPEN_COMMANDS {
+        give(&world, &waiting.id, CommandKind::Steer, "x").await;
+    }
+    let seen = until_ended(&world, id).await;
+    is_whole(&world, &seen).await;
+    assert!(seen.turns.len() >= 3 && seen.run.open_commands.is_empty(), "{}", seen.turns.len());
+}
+
+#[tokio::test]
+async fn a_long_session_is_put_in_short() {
+    let (world, told) = world(vec![says(&"All is done. ".repeat(2000))], 0);
+    let first = enqueue(&world, json!({})).await;
+    let long = until_ended(&world, first).await;
+    assert_eq!((long.session.messages, long.task.status()), (1, Status::Completed));
+    let second = enqueue(&world, json!({})).await;
+    until_ended(&world, second).await;
+    let asked = told.asked.lock().unwrap()[1].clone();
+    assert_eq!(asked.messages.len(), 1, "the short of it, and the new prompt");
+    let ChatMessage::User(prompt) = &asked.messages[0] else { panic!() };
+    assert!(prompt.starts_with("What was said before, in short:\nAll is done."), "{prompt}");
+}
+
+#[tokio::test]
+async fn no_secret_that_an_agent_says_is_stored() {
+    let secret = "sk-abcdefgh12345678";
+    let (world, told) = world(vec![uses(&format!("The key is {secret}..."), "search", 1)], 0);
+    let call = ToolCall {
+        id: "c".into(),
+        name: "get".into(),
+        arguments: json!({"password": "hunter2hunter2"}).to_string(),
+        output: Some(secret.to_owned()),
+    };
+    drop(told);
+    let (world, _) =
+        on(world, vec![ChatAnswer { tool_calls: vec![call], ..says(&format!("I have {secret} now.")) }], 0);
+    let id = enqueue(&world, json!({})).await;
+    let seen = until_ended(&world, id).await;
+    let log = world.log(id).await;
+    let all = json!([seen.run, seen.session, seen.agent, seen.events, seen.turns, log]).to_string();
+    let task = format!("{:?}", seen.task);
+    for hidden in ["abcdefgh", "hunter2"] {
+        assert!(!all.contains(hidden) && !task.contains(hidden), "{all}");
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_recovers_by_itself_has_a_checkpoint() {
+    let (world, _) = world(vec![says("All is done.")], 0);
+    let first = enqueue(&world, json!({})).await;
+    let mut agent = until_ended(&world, first).await.agent;
+    agent.metadata.insert("auto_recovery".into(), true.into());
+    world.put("a", &agent).await;
+    let second = enqueue(&world, json!({"project_id": "p"})).await;
+    let seen = until_ended(&world, second).await;
+    is_whole(&world, &seen).await;
+    assert_eq!(seen.told()[..3], ["run-created", "run-claimed", "checkpoint"]);
+    assert_eq!(json!(seen.events[2])["payload"]["note"], format!("task:{second} in workspace p"));
 }
 
 #[tokio::test]

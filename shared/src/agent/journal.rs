@@ -144,7 +144,7 @@ pub(crate) async fn commit(app: &App, place: &Place, draft: Draft) -> Result<boo
     Ok(true)
 }
 
-async fn landed(app: &App, witness: Option<&(RecordKey, uuid::Uuid)>) -> Result<bool, StoreError> {
+async fn landed(app: &App, witness: Option<&draft::Witness>) -> Result<bool, StoreError> {
     let Some((key, version)) = witness else { return Ok(false) };
     Ok(app.store.record(key).await?.is_some_and(|there| there.version == *version))
 }

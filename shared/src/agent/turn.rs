@@ -20,7 +20,7 @@ const TURN_TEXT_BYTES: usize = 48 * 1024;
 const TURN_PROMPT_BYTES: usize = 16 * 1024;
 
 /// How many calls of tools are kept of one answer, and how much of each; in bytes. All of a turn fits in a record.
-pub const TURN_CALLS: usize = 40;
+pub const TURN_CALLS: usize = 30;
 const ARGUMENT_BYTES: usize = 1024;
 const OUTPUT_BYTES: usize = 2 * 1024;
 

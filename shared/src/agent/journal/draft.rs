@@ -34,6 +34,9 @@ pub(crate) struct Draft {
     last: Vec<RecordWrite>,
 }
 
+/// A record that is put once and for all, and the version it has then.
+pub(super) type Witness = (RecordKey, Uuid);
+
 /// A record that may change.
 pub(super) struct Entry<E> {
     pub(super) id: Id,
@@ -225,7 +228,7 @@ impl Draft {
     }
 
     /// What is to be written, and what of it is put once and for all, by which it is known again.
-    pub(super) fn records(mut self) -> Result<(Vec<RecordWrite>, Option<(RecordKey, Uuid)>), JournalError> {
+    pub(super) fn records(mut self) -> Result<(Vec<RecordWrite>, Option<Witness>), JournalError> {
         let (now, tenant) = (self.now, self.tenant.clone());
         let events = std::mem::take(&mut self.events);
         let appended = event::append(&self.run.id, self.run.value.last_event_seq, events, now)?;

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::{Failure, Outcome, ask::Ask, work::Work};
 use crate::{
-    agent::Cause,
     agent::{
-        Command, CommandAction, CommandKind, CommandStatus, SessionAction,
+        Cause, Command, CommandAction, CommandKind, CommandStatus, Refused, SessionAction, TURN_CALLS,
+        event::APPEND_EVENTS,
         journal::{self, Draft},
         supervisor::{Action, MAX_FOLLOW_UPS, Next, Round, first_prompt, next},
     },
@@ -15,6 +15,12 @@ use crate::{
 
 /// How many turns a run has at most, whoever asks for them.
 const MAX_TURNS: usize = 50;
+
+/// How many commands one prompt takes up; the rest waits for the next.
+const MAX_SAID: usize = 12;
+
+// The events of a turn are appended together: its calls, its commands' ends, what it said, and three notes at most.
+const _: () = assert!(TURN_CALLS + MAX_SAID + 4 <= APPEND_EVENTS);
 
 /// What follows.
 pub(super) enum Step {
@@ -87,6 +93,7 @@ impl Work<'_> {
             }
             CommandKind::Interrupt => false,
         });
+        said.truncate(MAX_SAID);
         said
     }
 
@@ -154,7 +161,7 @@ impl Work<'_> {
     /// Changes the open commands, as they are when it is written.
     async fn change(
         &self,
-        change: impl Fn(&mut Draft, &[(Id, Command)]) -> Result<(), crate::agent::Refused> + Send + Sync,
+        change: impl Fn(&mut Draft, &[(Id, Command)]) -> Result<(), Refused> + Send + Sync,
     ) -> Result<(), Failure> {
         let changed = journal::write(self.task.app(), &self.place, &[], |draft| {
             let open: Vec<(Id, Command)> =

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use super::{Failure, RunAgent, TaskContext};
 use crate::{
-    agent::Cause,
     agent::{
-        Command, Run, Session, StoredTurn, Usd,
+        Cause, Command, Run, Session, StoredTurn, Usd,
         budget::{self, Budgets, OverBudget, Spending},
         journal::{Draft, JournalError, Place},
         key_of, run,

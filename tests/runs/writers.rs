@@ -1,0 +1,146 @@
+//! Writers of one run at the same time, in any order of their calls.
+
+use std::{pin::Pin, sync::Arc};
+
+use fastrand::Rng;
+use futures::future::{FutureExt, LocalBoxFuture};
+use integration_tests::{
+    faults::{Fault, Faults},
+    in_memory::request,
+    world::World,
+};
+use serde_json::{Value, json};
+use shared::{
+    agent::{
+        CommandKind,
+        event::{AssistantMessage, EventBody},
+        journal::{self, JournalError, NewCommand, Place},
+    },
+    app::App,
+    ids::{Id, Name},
+    lifecycle::Status,
+};
+use uuid::Uuid;
+
+use super::stage::{Seen, enqueue, give, is_whole, says, seen, world};
+
+/// How many orders are tried.
+const ORDERS: u64 = 300;
+
+/// A run between two executions.
+async fn waiting() -> (World, Uuid) {
+    let (world, told) = world(vec![says("All is done.")], 0);
+    told.fails.lock().unwrap().push(shared::chat::ChatError::Transport("no".into()));
+    let id = enqueue(&world, json!({})).await;
+    world.deliver_all().await;
+    (world, id)
+}
+
+fn message(text: &str) -> EventBody {
+    EventBody::AssistantMessage(AssistantMessage { text: text.into(), turn_id: None })
+}
+
+/// A writer whose every call waits for its turn.
+struct Writer<'a> {
+    faults: Arc<Faults>,
+    work: Pin<Box<dyn Future<Output = ()> + 'a>>,
+}
+
+fn writer<'a, F: Future<Output = ()> + 'a>(world: &World, work: impl FnOnce(App) -> F) -> Writer<'a> {
+    let faults = Faults::stepping();
+    let work: LocalBoxFuture<'a, ()> = work(faults.around(&world.app)).boxed_local();
+    Writer { faults, work }
+}
+
+/// Drives them to their end, one call at a time, in the order that `seed` gives.
+async fn interleave(mut writers: Vec<Writer<'_>>, seed: u64) {
+    let mut rng = Rng::with_seed(seed);
+    while !writers.is_empty() {
+        let next = rng.usize(..writers.len());
+        let writer = &mut writers[next];
+        writer.faults.go();
+        if futures::poll!(writer.work.as_mut()).is_ready() {
+            drop(writers.swap_remove(next));
+        }
+    }
+}
+
+async fn told(world: &World, id: Uuid) -> (Seen, usize) {
+    let seen = seen(world, id).await;
+    let messages = seen.told().iter().filter(|told| *told == "assistant_message").count();
+    (seen, messages)
+}
+
+#[tokio::test]
+async fn events_have_no_gaps_and_no_repeats_whoever_writes_first() {
+    for seed in 0..ORDERS {
+        let (world, id) = waiting().await;
+        let run = seen(&world, id).await.id;
+        let place = Place::of_run(Name::default(), run.clone());
+        let writers = (0..4).map(|n: u32| {
+            let (place, run) = (place.clone(), run.clone());
+            writer(&world, move |app| async move {
+                let bodies = vec![message("a"), message("b")];
+                journal::append(&app, &place, Some(&n.to_string()), bodies).await.unwrap();
+                let new = NewCommand {
+                    kind: CommandKind::Steer,
+                    payload: json!(n),
+                    idempotency_key: None,
+                    by: "test".into(),
+                };
+                journal::give(&app, &Name::default(), &run, &new).await.unwrap();
+            })
+        });
+        interleave(writers.collect(), seed).await;
+        let (seen, messages) = told(&world, id).await;
+        let seqs: Vec<u64> = seen.events.iter().map(|event| event.seq).collect();
+        assert_eq!(seqs, (1..=seen.run.last_event_seq).collect::<Vec<_>>(), "{seed}: {:?}", seen.told());
+        assert_eq!((messages, seen.commands.len(), seen.run.open_commands.len()), (8, 4, 4), "{seed}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_given_to_a_run_that_is_cancelled_ends_with_it_or_is_refused() {
+    for seed in 0..ORDERS {
+        let (world, id) = waiting().await;
+        let run = seen(&world, id).await.id;
+        let place = Place::of_run(Name::default(), run.clone());
+        let cancel = writer(&world, move |app| async move {
+            let (status, answer) = request(&app, "POST /v1/tasks/{id}/cancel", Some(id), &Value::Null, None).await;
+            assert_eq!(status, 200, "{answer}");
+        });
+        let give = |n: u32| {
+            let run = run.clone();
+            writer(&world, move |app| async move {
+                let payload = json!(n);
+                let new = NewCommand { kind: CommandKind::Steer, payload, idempotency_key: None, by: "test".into() };
+                let given = journal::give(&app, &Name::default(), &run, &new).await;
+                assert!(given.is_ok() || matches!(given, Err(JournalError::Refused(_))), "{given:?}");
+            })
+        };
+        let append = writer(&world, move |app| async move {
+            let appended = journal::append(&app, &place, None, vec![message("a")]).await;
+            assert!(appended.is_ok() || matches!(appended, Err(JournalError::Refused(_))), "{appended:?}");
+        });
+        interleave(vec![cancel, give(1), give(2), append], seed).await;
+        let seen = seen(&world, id).await;
+        is_whole(&world, &seen).await;
+        assert_eq!(seen.task.status(), Status::Cancelled);
+    }
+}
+
+#[tokio::test]
+async fn a_batch_is_appended_once_though_its_answer_was_lost_and_another_wrote_since() {
+    let (world, id) = waiting().await;
+    let run: Id = seen(&world, id).await.id;
+    let place = Place::of_run(Name::default(), run.clone());
+    // The first two calls read.
+    let faults = Faults::at(2, Fault::LostAnswer);
+    let app = faults.around(&world.app);
+    let mut appending = Box::pin(journal::append(&app, &place, None, vec![message("a")]));
+    assert!(futures::poll!(appending.as_mut()).is_pending(), "it waits before it asks again");
+    assert_eq!(told(&world, id).await.1, 1, "it has landed");
+    give(&world, &run, CommandKind::Steer, "x").await;
+    world.run(appending).await.unwrap();
+    assert_eq!(told(&world, id).await.1, 1);
+}
