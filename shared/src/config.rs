@@ -1,17 +1,14 @@
 //! What an installation decides. On AWS read from the environment, once, at start.
 
+mod agents;
 mod environment;
 
 use std::time::Duration;
 
+pub use agents::AgentRules;
 pub use environment::{ConfigError, Deployment, queue_variable, variable};
 
-use jiff::tz::TimeZone;
-
-use crate::{agent::supervisor, chat::Profiles, domain::LinkedinUrl, outbox::Sink, relay::BusEvents, retry};
-
-/// How long a session is kept after its last run, unless configured otherwise.
-const SESSION_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
+use crate::{chat::Profiles, domain::LinkedinUrl, outbox::Sink, relay::BusEvents, retry};
 
 /// Settings that the code below the functions needs.
 #[derive(Clone, Debug)]
@@ -30,12 +27,8 @@ pub struct Settings {
     pub sink: Sink,
     /// Which changes of tasks are told on the bus, where there is one.
     pub bus_events: BusEvents,
-    /// How long after its last run a session may be cleaned up; `None`: never.
-    pub session_ttl: Option<Duration>,
-    /// In which zone agents' budgets have their days and months.
-    pub budget_zone: TimeZone,
-    /// From where on a run is in trouble.
-    pub supervisor: supervisor::Limits,
+    /// What goes for agents.
+    pub agents: AgentRules,
     /// How many due items the poller takes up at a time, in each shard.
     pub poll_page: usize,
 }
@@ -50,9 +43,7 @@ impl Default for Settings {
             founder_linkedin_url: None,
             sink: Sink::default(),
             bus_events: BusEvents::default(),
-            session_ttl: Some(SESSION_TTL),
-            budget_zone: TimeZone::UTC,
-            supervisor: supervisor::Limits::default(),
+            agents: AgentRules::default(),
             poll_page: 100,
         }
     }

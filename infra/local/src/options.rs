@@ -65,6 +65,10 @@ pub struct Options {
     #[arg(long, env = "ERRAND_PROFILES", value_name = "FILE")]
     pub profiles: Option<PathBuf>,
 
+    /// JSON file of what goes for agents: budget_zone, session_days, supervisor; see the README
+    #[arg(long, env = "ERRAND_AGENTS", value_name = "FILE")]
+    pub agents: Option<PathBuf>,
+
     /// LinkedIn profile whose connections are known to be who they say
     #[arg(long, env = "ERRAND_FOUNDER_LINKEDIN_URL", value_name = "URL", value_parser = linkedin_url)]
     pub founder_linkedin_url: Option<LinkedinUrl>,
@@ -128,6 +132,7 @@ pub fn measured(data: PathBuf, synchronous: Durability) -> Options {
         webhook_url: None,
         verifiers: Vec::new(),
         profiles: None,
+        agents: None,
         founder_linkedin_url: None,
         synchronous,
         token: None,

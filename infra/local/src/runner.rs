@@ -11,10 +11,11 @@ use std::{
 use anyhow::{Context, bail};
 use reqwest::Url;
 use shared::{
+    api::read::FieldError,
     app::App,
     chat::Profiles,
     clock::{Clock, SystemClock},
-    config::{Retention, Settings, variable},
+    config::{AgentRules, Retention, Settings, variable},
     outbox::{Sink, Webhook},
     queue::{MemoryQueue, QueueName, TaskMessage},
     redact,
@@ -176,8 +177,8 @@ fn settings_of(options: &Options) -> anyhow::Result<Settings> {
         founder_linkedin_url: options.founder_linkedin_url.clone(),
         sink: webhook.map(Sink::webhook).unwrap_or_default(),
         bus_events: BusEvents::default(), // there is no bus
+        agents: options.agents.as_deref().map(agents).transpose()?.unwrap_or_default(),
         poll_page: usize::try_from(options.tasks_per_poll)?,
-        ..Settings::default()
     })
 }
 
@@ -186,6 +187,14 @@ fn profiles(path: &Path) -> anyhow::Result<(Profiles, Vec<String>)> {
     let text = std::fs::read_to_string(path);
     let text = text.with_context(|| format!("the profiles {} could not be read", path.display()))?;
     Profiles::read(&text, variable).with_context(|| format!("the profiles {} cannot be used", path.display()))
+}
+
+/// What goes for agents, from a file.
+fn agents(path: &Path) -> anyhow::Result<AgentRules> {
+    let text = std::fs::read_to_string(path);
+    let text = text.with_context(|| format!("the rules {} could not be read", path.display()))?;
+    let wrong = |error: FieldError| anyhow::anyhow!("{}: {}", error.field, error.message);
+    AgentRules::read(&text).map_err(wrong).with_context(|| format!("the rules {} cannot be used", path.display()))
 }
 
 /// Two processes on one file would each believe the queue to be theirs.

@@ -120,21 +120,20 @@ pub(crate) async fn write<T: Send>(
 
 /// Commits `draft`; `false` if it builds on what has changed meanwhile.
 pub(crate) async fn commit(app: &App, place: &Place, draft: Draft) -> Result<bool, JournalError> {
-    let (records, witness) = draft.records()?;
+    let records = draft.records()?;
     if records.is_empty() {
         return Ok(true);
     }
     let task = place.task.clone().map(|(key, fence)| TaskWrite::Step { key, fence });
     let commit = Commit { task, records, ..Commit::default() };
-    let (mut wait, mut unsure) = (REPEAT_AFTER, false);
+    let mut wait = REPEAT_AFTER;
     for _ in 0..MAX_REPEATS {
         match store::commit(&*app.store, commit.clone()).await {
             Ok(()) => return Ok(true),
-            // The first try may have landed, and others may have written since: what it has put for good tells.
-            Err(StoreError::Conflict { .. }) if unsure && landed(app, witness.as_ref()).await? => return Ok(true),
             Err(StoreError::Conflict { parts }) if parts.contains(&Part::Task) => return Err(JournalError::LeaseLost),
             Err(StoreError::Conflict { .. }) => return Ok(false),
-            Err(StoreError::Busy | StoreError::Unavailable(_)) => unsure = true,
+            // If it has landed all the same, the store knows it again by its first record.
+            Err(StoreError::Busy | StoreError::Unavailable(_)) => {}
             Err(error) => return Err(error.into()),
         }
         app.clock.sleep_until(app.clock.now() + wait).await;
@@ -142,11 +141,6 @@ pub(crate) async fn commit(app: &App, place: &Place, draft: Draft) -> Result<boo
     }
     store::commit(&*app.store, commit).await?;
     Ok(true)
-}
-
-async fn landed(app: &App, witness: Option<&draft::Witness>) -> Result<bool, StoreError> {
-    let Some((key, version)) = witness else { return Ok(false) };
-    Ok(app.store.record(key).await?.is_some_and(|there| there.version == *version))
 }
 
 impl Run {

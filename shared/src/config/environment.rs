@@ -7,9 +7,9 @@ use std::{
     time::Duration,
 };
 
-use super::{Retention, Settings};
+use super::{AgentRules, Retention, Settings};
 use crate::{
-    api::MAX_RETRIES,
+    api::{MAX_RETRIES, read::FieldError},
     chat::Profiles,
     outbox::{Sink, Webhook},
     queue::QueueName,
@@ -100,7 +100,8 @@ impl Deployment {
                 founder_linkedin_url: read_as("ERRAND_FOUNDER_LINKEDIN_URL", get("ERRAND_FOUNDER_LINKEDIN_URL"))?,
                 sink: sink(get("ERRAND_WEBHOOK_URL"))?,
                 bus_events: parsed("ERRAND_BUS_EVENTS", get("ERRAND_BUS_EVENTS"))?.unwrap_or_default(),
-                ..default
+                agents: agents(get("ERRAND_AGENTS"))?,
+                poll_page: default.poll_page,
             },
             secrets: secrets.into_iter().chain(get("ERRAND_WEBHOOK_URL")).collect(),
         })
@@ -124,6 +125,13 @@ pub fn variable(name: &str) -> Option<String> {
 /// The variable that names a queue's URL.
 pub fn queue_variable(queue: QueueName) -> String {
     format!("ERRAND_QUEUE_{}", queue.as_str().to_uppercase().replace('-', "_"))
+}
+
+fn agents(value: Option<String>) -> Result<AgentRules, ConfigError> {
+    let Some(text) = value else { return Ok(AgentRules::default()) };
+    let wrong =
+        |error: FieldError| malformed("ERRAND_AGENTS", text.clone(), format!("{}: {}", error.field, error.message));
+    AgentRules::read(&text).map_err(wrong)
 }
 
 /// A comma with a space after it separates, too; and nobody without a name may verify.

@@ -1,7 +1,5 @@
 //! A draft: a run and what belongs to it as they were read, and what becomes of them in one commit.
 
-use uuid::Uuid;
-
 use super::JournalError;
 use crate::{
     agent::{
@@ -16,7 +14,7 @@ use crate::{
     effects::Event,
     ids::{self, Id, Name},
     outbox,
-    store::{Expect, Record, RecordKey, RecordWrite, StoreError},
+    store::{Record, RecordKey, RecordWrite, StoreError},
 };
 
 /// See the module.
@@ -33,9 +31,6 @@ pub(crate) struct Draft {
     first: Vec<RecordWrite>,
     last: Vec<RecordWrite>,
 }
-
-/// A record that is put once and for all, and the version it has then.
-pub(super) type Witness = (RecordKey, Uuid);
 
 /// A record that may change.
 pub(super) struct Entry<E> {
@@ -227,8 +222,9 @@ impl Draft {
         self.last.push(record);
     }
 
-    /// What is to be written, and what of it is put once and for all, by which it is known again.
-    pub(super) fn records(mut self) -> Result<(Vec<RecordWrite>, Option<Witness>), JournalError> {
+    /// What is to be written. First, if there is such, what is put once and for all: by it a store knows a commit that is
+    /// made again, whoever has written since.
+    pub(super) fn records(mut self) -> Result<Vec<RecordWrite>, JournalError> {
         let (now, tenant) = (self.now, self.tenant.clone());
         let events = std::mem::take(&mut self.events);
         let appended = event::append(&self.run.id, self.run.value.last_event_seq, events, now)?;
@@ -240,13 +236,11 @@ impl Draft {
         }
         let mut writes = self.first;
         writes.extend(appended.records.iter().map(|(id, event)| create(&tenant, id, event, now)));
-        let is_lasting = |write: &&RecordWrite| matches!(write, RecordWrite::Put { expect: Expect::Absent, .. });
-        let witness = writes.iter().find(is_lasting).map(|write| (write.key().clone(), write.version()));
         writes.extend(self.run.write(&tenant, now));
         writes.extend(self.session.iter().filter_map(|session| session.write(&tenant, now)));
         writes.extend(self.agent.iter().filter_map(|agent| agent.write(&tenant, now)));
         writes.extend(self.commands.iter().filter_map(|command| command.write(&tenant, now)));
         writes.extend(self.last);
-        Ok((writes, witness))
+        Ok(writes)
     }
 }

@@ -161,7 +161,7 @@ pub async fn begin(app: &App, new: NewTask, start: &Start) -> Result<Begun, Jour
     for _ in 0..MAX_TRIES {
         let Some(draft) = start.draft(app, &task).await? else { return existing(app, &task).await };
         let run = Stored::of_new(draft.run.id.clone(), draft.run().clone(), draft.now);
-        let (records, _) = draft.records()?;
+        let records = draft.records()?;
         match store::commit(&*app.store, Commit { task: None, records, tasks: vec![task.clone()] }).await {
             Ok(()) => {
                 notify(app, std::slice::from_ref(&task)).await;

@@ -1,8 +1,7 @@
-//! The journal under two writers at once, after lost answers, and at every end.
+//! The journal: what is begun, given and appended once, and what another may not. Writers at once: `tests/runs`.
 
 use std::sync::Arc;
 
-use futures::future::join_all;
 use serde_json::json;
 
 use super::*;
@@ -101,27 +100,6 @@ async fn a_session_is_not_taken_up_by_another_project_or_profile() {
     let refused = begin(&app, new_task(&app, "c"), &other).await.unwrap_err();
     assert!(matches!(refused, JournalError::NotAdmitted(NotAdmitted::Profile)), "{refused}");
     assert!(store::task(&*app.store, &new_task(&app, "c").key).await.unwrap().is_none(), "nothing is half begun");
-}
-
-#[tokio::test]
-async fn writers_at_once_number_their_events_without_gaps_or_repeats() {
-    let app = app();
-    let begun = begun(&app).await;
-    claimed(&app, &begun.task).await;
-    let run = begun.run.unwrap().id;
-    let place = Place::of_run(Name::default(), run.clone());
-    let writers = (0..6).map(async |n: usize| {
-        append(&app, &place, Some(&n.to_string()), vec![message("a"), message("b")]).await.unwrap();
-        give(&app, &Name::default(), &run, &steer(None, "x")).await.unwrap()
-    });
-    let given = join_all(writers).await;
-    let seqs: Vec<u64> = events(&app, &run).await.iter().map(|event| event.seq).collect();
-    assert_eq!(seqs, (1..=2 + 6 * 3).collect::<Vec<_>>());
-    let mut commands: Vec<u64> = given.iter().map(|given| given.command.seq).collect();
-    commands.sort_unstable();
-    assert_eq!(commands, (1..=6).collect::<Vec<_>>());
-    let session: Session = get(&app, get::<Run>(&app, &run).await.session_id.as_ref().unwrap()).await;
-    assert_eq!(session.last_event_seq, 20);
 }
 
 #[tokio::test]

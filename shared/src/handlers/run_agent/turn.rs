@@ -137,7 +137,7 @@ impl Work<'_> {
 
     /// Counts what the turn cost, and says so if a limit is near.
     fn spend(&self, draft: &mut Draft, cost: Usd, turn: &StoredTurn) {
-        let zone = &self.task.app().settings.budget_zone;
+        let zone = self.task.app().settings.agents.zone();
         // A counter that cannot be read is not written over: the next turn's check will stop there.
         let Ok(spending) = Spending::read(draft.also.get(1).and_then(Option::as_ref)) else { return };
         if let Some(write) = spending.spend(self.spending_key(), cost, turn.at, zone) {

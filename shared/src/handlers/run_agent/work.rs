@@ -126,7 +126,7 @@ impl<'a> Work<'a> {
             // The turn's own time, so that it is found the same after a crash.
             now: turns.last().map_or(self.task.now(), |turn| turn.at),
         };
-        assess(&history, &self.task.app().settings.supervisor)
+        assess(&history, &self.task.app().settings.agents.supervisor)
     }
 
     fn goal(&self, cost: Usd) -> Option<Goal> {
@@ -159,7 +159,7 @@ impl<'a> Work<'a> {
             Err(error) => Err(OverBudget::Unavailable(error.to_string())),
         };
         let (budgets, goal) = (self.budgets(), self.asked.mission_cost_budget_usd);
-        let zone = &app.settings.budget_zone;
+        let zone = app.settings.agents.zone();
         let said = budget::before_turn(&budgets, goal, self.profile.prices, &spending, self.task.now(), zone);
         said.map(drop).map_err(|over| Failure::of_kind_sorted(over.kind(), over.to_string()))
     }
