@@ -16,9 +16,9 @@ pub(super) fn records() -> anyhow::Result<Vec<(String, Value)>> {
     Ok(kinds.into_iter().flat_map(of_kind).collect())
 }
 
-/// One task of each type with its example as payload.
+/// One task of each type with its example as payload; but no session's time is over yet.
 pub(super) fn tasks() -> Vec<Value> {
-    task_types().into_iter().map(task).collect()
+    task_types().into_iter().filter(|task_type| task_type.name != "cleanup_session").map(task).collect()
 }
 
 fn task(TaskType { name, example, .. }: TaskType) -> Value {
