@@ -80,6 +80,7 @@ pub struct Stack {
     pub urls: BTreeMap<QueueName, String>,
     /// Its event bus.
     pub bus: String,
+    has_bus: bool,
     /// A client that looks at the tables from outside.
     pub dynamo: aws_sdk_dynamodb::Client,
     /// Which function polls: the poller, or control by `POST /v1/poll`.
@@ -119,6 +120,15 @@ impl Stack {
 
     /// The same for functions with these settings.
     pub async fn with(settings: Settings) -> Self {
+        Self::made(settings, true).await
+    }
+
+    /// The same for functions that know of no bus: the poller delivers every event at once, and lists it.
+    pub async fn without_bus(settings: Settings) -> Self {
+        Self::made(settings, false).await
+    }
+
+    async fn made(settings: Settings, has_bus: bool) -> Self {
         let endpoint = ministack::endpoint().unwrap_or_else(|error| panic!("{error}"));
         let config = ministack::config(endpoint);
         let (dynamo, sqs) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_sqs::Client::new(&config));
@@ -130,8 +140,20 @@ impl Stack {
         let bus = format!("bus-{}", uuid::Uuid::new_v4().simple());
         let events = aws_sdk_eventbridge::Client::new(&config);
         events.create_event_bus().name(&bus).send().await.unwrap_or_else(|error| panic!("{error:?}"));
-        let mut stack =
-            Self { clock, tables, urls, bus, dynamo, polls: Lambda::Poller, settings, apps, uses, sqs, events };
+        let mut stack = Self {
+            clock,
+            tables,
+            urls,
+            bus,
+            has_bus,
+            dynamo,
+            polls: Lambda::Poller,
+            settings,
+            apps,
+            uses,
+            sqs,
+            events,
+        };
         stack.apps = Lambda::ALL.into_iter().map(|of| (of, stack.new_app(of))).collect();
         stack
     }
@@ -148,7 +170,7 @@ impl Stack {
         let sqs = aws_sdk_sqs::config::Builder::from(&config).retry_config(at_once()).interceptor(watch.clone());
         let urls = of.queues().iter().map(|queue| (*queue, self.urls[queue].clone())).collect();
         let mut settings = (*self.settings).clone();
-        if of.has_bus() {
+        if self.has_bus && of.has_bus() {
             let events = aws_sdk_eventbridge::config::Builder::from(&ministack::config(bus_endpoint));
             let events =
                 events.retry_config(at_once()).timeout_config(EventBridge::timeouts()).interceptor(watch.clone());
