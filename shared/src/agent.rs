@@ -46,7 +46,7 @@ pub use event::RunEvent;
 pub use money::Usd;
 pub use records::{after_seq, create, key_of, keyed_id, replace, seq_place};
 pub use refused::Refused;
-pub use run::{End, Recovery, Retrieval, Run, RunAction, RunStatus, Terminal, TurnDone};
+pub use run::{End, Executor, Recovery, Retrieval, Run, RunAction, RunStatus, Terminal, TurnDone};
 pub use runner::{Runner, RunnerJob};
 pub use session::{Attention, ExecutionState, Incident, NotAdmitted, Phase, Session, SessionAction, SessionFilter};
 pub use turn::{Cause, StoredTurn, TURN_CALLS};

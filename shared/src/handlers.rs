@@ -19,6 +19,7 @@ mod rating;
 mod re_engagement_check;
 mod research_solution;
 mod run_agent;
+mod run_outside;
 mod schedule_followup;
 mod scoring;
 mod scripted;
@@ -141,6 +142,7 @@ pub enum TaskInput {
     ReEngagementCheck(re_engagement_check::ReEngagementCheck),
     ResearchSolution(research_solution::ResearchSolution),
     RunAgent(run_agent::RunAgent),
+    RunOutside(run_outside::RunOutside),
     ScheduleFollowup(schedule_followup::ScheduleFollowup),
     Scripted(scripted::Scripted),
     SendIntroduction(send_introduction::SendIntroduction),
@@ -178,6 +180,7 @@ impl TaskInput {
             TaskInput::ReEngagementCheck(handler) => handler,
             TaskInput::ResearchSolution(handler) => handler,
             TaskInput::RunAgent(handler) => handler,
+            TaskInput::RunOutside(handler) => handler,
             TaskInput::ScheduleFollowup(handler) => handler,
             TaskInput::Scripted(handler) => handler,
             TaskInput::SendIntroduction(handler) => handler,

@@ -119,6 +119,9 @@ async fn start(
     if let Some(executions) = delivery.message.executions {
         task = moved_back(app, task, executions).await?;
     }
+    if task.is_for_runners() {
+        return Ok(Start::Not(Verdict::Done)); // a dead letter of one that was moved back; its runner will come
+    }
     let input = TaskInput::stored(&task.task_type, &task.payload);
     if let Err(InputError::UnknownType(_)) = &input {
         return unknown_type(app, &task).await;

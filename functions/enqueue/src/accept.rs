@@ -45,6 +45,9 @@ pub async fn accept(
     let now = app.clock.now();
     let checked = requests.into_iter().map(|request| {
         let (caller, request) = request?;
+        if request.task_type.as_str() == Task::FOR_RUNNERS {
+            return Err(ApiError::invalid("task_type", "its run is what runners find; see POST /v1/runs"));
+        }
         let task = request.accept(&caller, &app.settings, now)?;
         Ok(Task::accept(task, ids::fresh(), now))
     });

@@ -42,6 +42,17 @@ pub enum Recovery {
     None,
 }
 
+/// Who does the work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Executor {
+    /// A worker of ours.
+    #[default]
+    Worker,
+    /// A runner outside, which takes it over HTTP.
+    Runner,
+}
+
 /// What a run looked up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -61,6 +72,9 @@ pub struct Run {
     pub kind: Name,
     /// Who asked for it, such as `api` or `task`.
     pub source: Name,
+    /// Who does the work.
+    #[serde(default)]
+    pub executor: Executor,
     /// Whether it is the machinery's own, to be left out of lists for people.
     #[serde(default)]
     pub internal: bool,
@@ -160,6 +174,7 @@ impl Run {
             project: task.project.clone(),
             kind,
             source,
+            executor: Executor::default(),
             internal: false,
             task_id: task.key.id,
             drive: task.redrives,

@@ -155,6 +155,14 @@ impl Task {
     /// How many failures a task remembers.
     pub const LAST_ERRORS: usize = 5;
 
+    /// The type of the tasks that runners take over HTTP.
+    pub const FOR_RUNNERS: &'static str = "run_outside";
+
+    /// Whether a runner outside takes it over HTTP, and no worker of ours: nobody is sent a message about it.
+    pub fn is_for_runners(&self) -> bool {
+        self.task_type.as_str() == Self::FOR_RUNNERS
+    }
+
     /// The state's name.
     pub fn status(&self) -> Status {
         self.state.status()

@@ -3,7 +3,7 @@
 use rusqlite::params;
 use shared::{
     clock::Timestamp,
-    lifecycle::{LOOK_AHEAD, Status},
+    lifecycle::{LOOK_AHEAD, Status, Task},
     store::{Bucket, Due, DueItem, KEEP_HOURS},
 };
 
@@ -36,16 +36,16 @@ pub(super) fn set_aside(tables: &Tables<'_>, due: &Due, until: Timestamp) -> rus
     Ok(())
 }
 
-/// Ends every lease and has every waiting task looked at, since no worker and no queue message has outlived the
-/// last process. Answers with how many tasks that changed.
+/// Ends every lease but those of runners outside, and has every waiting task looked at, since no worker and no queue
+/// message has outlived the last process. Answers with how many tasks that changed.
 pub(super) fn recover(tables: &Tables<'_>, now: Timestamp) -> rusqlite::Result<usize> {
     let now = now.as_millis();
     // Along the index of open tasks: the ended ones may be a million.
     let running = tables.db.execute(
         "UPDATE tasks INDEXED BY tasks_open
          SET lease_expires_at = min(lease_expires_at, ?1), wake_at = min(coalesce(wake_at, ?1), ?1)
-         WHERE ended_at IS NULL AND status = ?2",
-        params![now, Status::Running.as_str()],
+         WHERE ended_at IS NULL AND status = ?2 AND task_type <> ?3",
+        params![now, Status::Running.as_str(), Task::FOR_RUNNERS],
     )?;
     let pending = tables.db.execute(
         "UPDATE tasks INDEXED BY tasks_open SET wake_at = max(?1, run_at - ?3)

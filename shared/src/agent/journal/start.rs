@@ -5,7 +5,9 @@ use super::{
     draft::{Entry, typed},
 };
 use crate::{
-    agent::{Agent, AgentStatus, Recovery, Refused, ResourceBundle, Run, Session, event::BackendPhase, key_of, run},
+    agent::{
+        Agent, AgentStatus, Executor, Recovery, Refused, ResourceBundle, Run, Session, event::BackendPhase, key_of, run,
+    },
     app::App,
     domain::Stored,
     ids::{self, Id, Name},
@@ -21,6 +23,8 @@ pub struct Start {
     pub kind: Name,
     /// Who asks for it, such as `api` or `task`.
     pub source: Name,
+    /// Who does the work.
+    pub executor: Executor,
     /// Whether it is the machinery's own.
     pub internal: bool,
     /// The run that asks for it.
@@ -67,6 +71,7 @@ impl Start {
         Self {
             kind: Name::of("agent"),
             source,
+            executor: Executor::default(),
             internal: false,
             parent_run_id: None,
             session_id: None,
@@ -98,6 +103,7 @@ impl Start {
         let agent = found.next().flatten().map(typed::<Agent>).transpose()?;
         let new = Run::of_task(task, self.kind.clone(), self.source.clone(), self.profile.clone(), now);
         let run = Run {
+            executor: self.executor,
             internal: self.internal,
             parent_run_id: self.parent_run_id.clone(),
             session_id: Some(session_id.clone()),

@@ -1,0 +1,63 @@
+//! `run_outside`: a run that a runner takes over HTTP. No worker of ours is ever told of it.
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Failure, Outcome, Settings, TaskContext, TaskHandler};
+use crate::{
+    agent::{
+        Executor,
+        journal::{self, Start},
+    },
+    effects::Effect,
+    ids::{Id, Name},
+    lifecycle::Task,
+    store::StoreError,
+};
+
+/// Waits for a runner to take its run over HTTP; made by `POST /v1/runs` alone.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(example = json!({"prompt": "Build the release and say what broke.", "profile": "codex"}))]
+pub struct RunOutside {
+    /// What is to be done.
+    pub prompt: String,
+    /// What sort of runner takes it.
+    #[serde(default)]
+    pub profile: Name,
+    /// The session it goes on in; without one, a session of its own.
+    #[serde(default)]
+    pub session_id: Option<Id>,
+    /// The agent that works; without one, an agent of its own.
+    #[serde(default)]
+    pub agent_id: Option<Id>,
+}
+
+impl RunOutside {
+    /// What its run is begun with.
+    pub fn start(&self, source: Name) -> Start {
+        Start {
+            executor: Executor::Runner,
+            session_id: self.session_id.clone(),
+            agent_id: self.agent_id.clone(),
+            ..Start::of(source, self.profile.clone(), self.prompt.clone())
+        }
+    }
+}
+
+#[async_trait]
+impl TaskHandler for RunOutside {
+    fn settings(&self) -> Settings {
+        // Nobody stops a runner; this gives it the longest lease there is.
+        Settings { timeout_s: 85, ..Settings::default() }
+    }
+
+    async fn handle(&self, _: &TaskContext<'_>) -> Result<Outcome, Failure> {
+        Err(Failure::permanent("only a runner does this")) // not reached: see `Task::is_for_runners`
+    }
+
+    async fn ended(&self, task: &TaskContext<'_>, ended: &Task) -> Result<Vec<Effect>, StoreError> {
+        journal::ends(task.app(), task.task(), ended).await
+    }
+}
