@@ -2,6 +2,7 @@
 //!
 //! A journey takes a stack, so that what it asks of AWS can be compared with what its functions may (`permissions`).
 
+mod agents;
 mod control;
 mod defer;
 mod enqueue;

@@ -8,7 +8,7 @@ use std::{
 use integration_tests::{aws::Lambda, events::Call};
 use serde_json::{Map, Value, json};
 use shared::{
-    api::ROUTES,
+    api::{ROUTES, RouteInfo},
     config::{Deployment, Settings, queue_variable},
     handlers::TaskInput,
     store::dynamo,
@@ -40,7 +40,7 @@ pub(crate) fn variables(function: &str) -> BTreeMap<String, String> {
     let value = |name: &str| match name {
         "ERRAND_WEBHOOK_URL" => "http://127.0.0.1:9/hook",
         "ERRAND_FOUNDER_LINKEDIN_URL" => "https://www.linkedin.com/in/founder",
-        "ERRAND_PROFILES" => PROFILES,
+        "ERRAND_PROFILES" | "ERRAND_SHOWN_PROFILES" => PROFILES,
         "ERRAND_BUS_EVENTS" => "all",
         "ERRAND_AGENTS" => "{}",
         _ if name.ends_with("_DAYS") || name.starts_with("ERRAND_MAX_") => "7",
@@ -153,4 +153,22 @@ fn the_readmes_routes_are_routes() {
         }
     }
     assert!(named >= 14, "{named}");
+}
+
+#[test]
+fn the_routes_of_agent_runs_are_described_and_no_others() {
+    let text = include_str!("../docs/agents.md");
+    let described: BTreeSet<String> = text
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter_map(|code| {
+            let (method, path) = code.split_once(' ').filter(|(_, path)| path.starts_with("/v1/"))?;
+            Some(format!("{method} {}", path.split(['?', ' ']).next()?))
+        })
+        .collect();
+    let ours = ["runs", "sessions", "agents", "runners", "commands", "backends"].map(|of| format!("/v1/{of}"));
+    let routes = ROUTES.iter().filter(|info| ours.iter().any(|path| info.path.starts_with(path)));
+    let others: BTreeSet<String> = ["POST /v1/tasks/{id}/retry".to_owned()].into();
+    assert_eq!(described, routes.map(RouteInfo::key).collect::<BTreeSet<_>>().union(&others).cloned().collect());
 }

@@ -2,6 +2,7 @@
 
 #![cfg(test)] // always so here; it tells clippy that helpers too are test code
 
+mod agent_api;
 mod alarms;
 mod aws;
 mod bad_input;

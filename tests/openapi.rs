@@ -7,7 +7,7 @@ use errand::{
     runner::Runner,
 };
 use integration_tests::{
-    events::Call,
+    events::{Call, is_of_agents},
     venv::{program, venv},
     world::World,
 };
@@ -96,8 +96,11 @@ async fn the_server_does_as_the_document_says() {
     schemathesis.current_dir(data.path()).arg("--config-file").arg(config);
     schemathesis.args(["run", &url, "--checks", "all", "--max-examples", EXAMPLES, "--no-color"]);
     schemathesis.args(["--generation-database", "none"]);
+    // The bodies of agent runs are not told in full, so made up ones are no test of them; `agent_api` is.
+    schemathesis.args(["--exclude-path-regex", "^/v1/(runs|commands|sessions|agents|runners|backends)"]);
     let said = tokio::task::spawn_blocking(move || content(&mut schemathesis)).await.unwrap();
+    let tested = ROUTES.iter().filter(|info| !is_of_agents(info.path)).count();
     // All but the document itself, which it has read before.
-    assert!(said.contains(&format!("Tested: {}", ROUTES.len() - 1)), "{said}");
+    assert!(said.contains(&format!("Tested: {}", tested - 1)), "{said}");
     runner.stop().await;
 }

@@ -1,13 +1,17 @@
 //! The HTTP API: requests, answers and errors, apart from how they travel.
 
 mod actions;
+mod agent_view;
 mod batch;
 mod dead_letters;
 mod error;
+pub mod found;
+mod lease;
 mod page;
 pub mod read;
 mod request;
 mod routes;
+mod run_request;
 mod task_request;
 mod task_view;
 
@@ -15,11 +19,14 @@ pub use actions::{
     CancelRequest, Marked, PollRequest, ProcessRequest, ReadRequest, RedriveRequest, RescheduleRequest, RetryRequest,
     check_note,
 };
+pub use agent_view::{EntityView, RunView, SessionView};
 pub use batch::{BatchAnswer, BatchItem, BatchRequest};
 pub use dead_letters::{DeadLetterFilter, DeadLetterView, DeadLetters, Redriven};
 pub use error::ApiError;
-pub use page::{Listed, fitting, limit};
-pub use request::{Answer, Caller, Request};
+pub use lease::LeaseToken;
+pub use page::{Listed, fitting, limit, limit_of};
+pub use request::{Answer, Caller, Request, one_key};
 pub use routes::{Function, ROUTES, Route, RouteInfo};
+pub use run_request::{BudgetCheck, RunRequest};
 pub use task_request::{KEY_BYTES, MAX_RETRIES, TaskRequest};
 pub use task_view::{RecordView, TaskView};

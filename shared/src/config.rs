@@ -8,7 +8,13 @@ use std::time::Duration;
 pub use agents::AgentRules;
 pub use environment::{ConfigError, Deployment, queue_variable, variable};
 
-use crate::{chat::Profiles, domain::LinkedinUrl, outbox::Sink, relay::BusEvents, retry};
+use crate::{
+    chat::{ProfileView, Profiles},
+    domain::LinkedinUrl,
+    outbox::Sink,
+    relay::BusEvents,
+    retry,
+};
 
 /// Settings that the code below the functions needs.
 #[derive(Clone, Debug)]
@@ -21,6 +27,8 @@ pub struct Settings {
     pub verifiers: Vec<String>,
     /// The model backends, by name.
     pub chat: Profiles,
+    /// The model backends that other functions ask, for one that only tells of them; `None`: those of `chat`.
+    pub shown_backends: Option<Vec<ProfileView>>,
     /// Whose LinkedIn connections are known to be who they say.
     pub founder_linkedin_url: Option<LinkedinUrl>,
     /// Where events go.
@@ -40,12 +48,20 @@ impl Default for Settings {
             max_losses: retry::MAX_LOSSES,
             verifiers: Vec::new(),
             chat: Profiles::default(),
+            shown_backends: None,
             founder_linkedin_url: None,
             sink: Sink::default(),
             bus_events: BusEvents::default(),
             agents: AgentRules::default(),
             poll_page: 100,
         }
+    }
+}
+
+impl Settings {
+    /// The model backends there are, as they are shown.
+    pub fn backends(&self) -> Vec<ProfileView> {
+        self.shown_backends.clone().unwrap_or_else(|| self.chat.views().cloned().collect())
     }
 }
 

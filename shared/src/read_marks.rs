@@ -21,7 +21,7 @@ const MAX_TRIES: usize = 5;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     kind: &'static str,
-    id: Uuid,
+    id: Id,
 }
 
 /// A reader, of a tenant.
@@ -37,14 +37,19 @@ pub struct Reader {
 struct Mark {
     reader_id: Id,
     subject: String,
-    subject_id: Uuid,
+    subject_id: Id,
     revision: u64,
 }
 
 impl Subject {
     /// A task.
     pub fn task(id: Uuid) -> Self {
-        Self { kind: "task", id }
+        Self { kind: "task", id: id.into() }
+    }
+
+    /// A session of agent runs.
+    pub fn session(id: Id) -> Self {
+        Self { kind: "session", id }
     }
 }
 
@@ -72,8 +77,12 @@ impl Reader {
                 return Ok(seen);
             }
             let revision = seen.unwrap_or(0).max(revision);
-            let mark =
-                Mark { reader_id: self.id.clone(), subject: subject.kind.to_owned(), subject_id: subject.id, revision };
+            let mark = Mark {
+                reader_id: self.id.clone(),
+                subject: subject.kind.to_owned(),
+                subject_id: subject.id.clone(),
+                revision,
+            };
             // A struct of texts and numbers; it always has a JSON object.
             let doc = serde_json::to_value(mark).ok().and_then(|doc| doc.as_object().cloned()).unwrap_or_default();
             let expect = there.map_or(Expect::Absent, |there| Expect::Version(there.version));
@@ -95,7 +104,7 @@ impl Reader {
     }
 
     fn key(&self, subject: &Subject) -> RecordKey {
-        let id = ids::derived(&[self.id.as_str(), subject.kind, &subject.id.to_string()]);
+        let id = ids::derived(&[self.id.as_str(), subject.kind, subject.id.as_str()]);
         RecordKey { tenant: self.tenant.clone(), kind: Name::of("read_mark"), id: id.into() }
     }
 }

@@ -6,7 +6,7 @@ use futures::FutureExt;
 use integration_tests::aws::{Lambda, Stack, Use};
 use serde_json::Value;
 
-use super::{control, defer, enqueue, process, read, relay};
+use super::{agents, control, defer, enqueue, process, read, relay};
 use crate::template::{STREAM_ACTIONS, allowed, resource, resources, target};
 
 /// From this journey on it is control that polls, because somebody asks it to.
@@ -53,6 +53,8 @@ async fn asked_for() -> Vec<(Lambda, BTreeSet<Use>)> {
             29 => defer::unreadable(&stack).boxed(),
             30 => defer::events(&stack).boxed(),
             31 => read::commander(&stack).boxed(),
+            32 => agents::outside(&stack).boxed(),
+            33 => agents::by_a_worker(&stack).boxed(),
             _ => break,
         };
         journey.await;

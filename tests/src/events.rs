@@ -256,3 +256,9 @@ fn record(arn: &str, message: &Message) -> Value {
         "awsRegion": "us-east-1",
     })
 }
+
+/// Whether a path is one of agent runs, whose routes have tests of their own.
+pub fn is_of_agents(path: &str) -> bool {
+    ["runs", "commands", "sessions", "agents", "runners", "backends"]
+        .contains(&path.split('/').nth(2).unwrap_or_default())
+}

@@ -1,9 +1,13 @@
-//! Every write by a caller but enqueueing: cancel, retry, process now, reschedule, read marks, redrive, poll, records.
+//! Every write by a caller but enqueueing: cancel, retry, process now, reschedule, read marks, redrive, poll, records,
+//! agent runs.
 
+mod commands;
 mod once;
 mod read;
 mod records;
 mod redrive;
+mod runner;
+mod runs;
 mod tasks;
 
 use std::time::Duration;
@@ -38,6 +42,20 @@ async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
         Route::RunPoll => poll(app, &request).await,
         Route::PutRecord => records::put(app, &request).await,
         Route::PatchRecord => records::patch(app, &request).await,
+        Route::ReadSession => read::session(app, &request).await,
+        Route::StartRun => runs::start(app, &request).await,
+        Route::CancelRun => runs::cancel(app, &request).await,
+        Route::KillAgent => runs::kill(app, &request).await,
+        Route::GiveCommand => commands::give(app, &request).await,
+        Route::CancelCommand => commands::cancel(app, &request).await,
+        Route::MakeJob => commands::job(app, &request).await,
+        Route::RegisterRunner => runner::register(app, &request).await,
+        Route::ClaimRun => runner::claim(app, &request).await,
+        Route::HeartbeatRun => runner::heartbeat(app, &request).await,
+        Route::AppendEvents => runner::append(app, &request).await,
+        Route::AckCommand => runner::acknowledge(app, &request).await,
+        Route::FinishCommand => runner::finish_command(app, &request).await,
+        Route::FinishRun => runner::finish(app, &request).await,
         other => Err(ApiError::not_found(format!("{other:?} is not served here"))),
     }
 }

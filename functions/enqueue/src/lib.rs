@@ -8,7 +8,7 @@ mod invoke;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use shared::{
-    api::{Answer, ApiError, Request, Route, TaskRequest},
+    api::{Answer, ApiError, Request, Route, TaskRequest, one_key},
     app::App,
     lifecycle::Priority,
     queue::QueueName,
@@ -50,15 +50,6 @@ async fn one(app: &App, request: &Request) -> Result<Answer, ApiError> {
 }
 
 /// The request under the key that came beside it, if it has none of its own.
-fn with_key(mut task: TaskRequest, key: Option<String>) -> Result<TaskRequest, ApiError> {
-    match (&task.idempotency_key, key) {
-        (Some(own), Some(beside)) if *own != beside => {
-            Err(ApiError::invalid("idempotency_key", "differs from the Idempotency-Key header"))
-        }
-        (Some(_), _) | (None, None) => Ok(task),
-        (None, key) => {
-            task.idempotency_key = key;
-            Ok(task)
-        }
-    }
+fn with_key(task: TaskRequest, key: Option<String>) -> Result<TaskRequest, ApiError> {
+    Ok(TaskRequest { idempotency_key: one_key(task.idempotency_key, key)?, ..task })
 }

@@ -1,9 +1,12 @@
 //! Every read: tasks, their log, lists, counts, records, events, task types, health.
 
+mod agents;
 mod commander;
 mod health;
 mod lists;
 mod openapi;
+mod runs;
+mod sessions;
 mod stats;
 mod tasks;
 
@@ -50,6 +53,19 @@ async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
         Route::QueueStats => stats::queue(app, &request).await,
         Route::Commander => commander::answer(app, &request).await,
         Route::GetRecord => record(app, &request).await,
+        Route::ListRuns => runs::list(app, &request).await,
+        Route::GetRun => runs::run(app, &request).await,
+        Route::RunEvents => runs::events(app, &request).await,
+        Route::RunCommands => runs::commands(app, &request).await,
+        Route::RunJobs => runs::jobs(app, &request).await,
+        Route::ListSessions => sessions::list(app, &request).await,
+        Route::GetSession => sessions::session(app, &request).await,
+        Route::SessionTrace => runs::trace(app, &request).await,
+        Route::SessionOutput => runs::output(app, &request).await,
+        Route::ListAgents => agents::agents(app, &request).await,
+        Route::GetAgent => agents::agent(app, &request).await,
+        Route::ListRunners => agents::runners(app, &request).await,
+        Route::ListBackends => agents::backends(app, &request),
         Route::GetHealth => health::answer(app).await,
         Route::GetOpenApi => Ok(openapi::answer()),
         Route::ListTaskTypes => Ok(Answer::json(200, &Listed::new(task_types(), None))),

@@ -1,5 +1,6 @@
 //! `GET /v1/openapi.json`: what every route takes and answers, as OpenAPI 3.1. The schemas come from the types.
 
+mod agents;
 mod operation;
 mod parameters;
 mod routes;

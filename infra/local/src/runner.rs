@@ -174,6 +174,7 @@ fn settings_of(options: &Options) -> anyhow::Result<Settings> {
         max_losses: options.max_losses,
         verifiers: options.verifiers.clone(),
         chat,
+        shown_backends: None,
         founder_linkedin_url: options.founder_linkedin_url.clone(),
         sink: webhook.map(Sink::webhook).unwrap_or_default(),
         bus_events: BusEvents::default(), // there is no bus

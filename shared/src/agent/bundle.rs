@@ -56,6 +56,13 @@ pub struct BundleView {
 }
 
 impl ResourceBundle {
+    /// As it is stored: a credential that somebody wrote into a place is not kept.
+    pub fn without_secrets(mut self) -> Self {
+        self.repo_url = redact::text(&self.repo_url).into_owned();
+        self.tool_aliases.values_mut().for_each(|alias| *alias = redact::text(alias).into_owned());
+        self
+    }
+
     /// What answers show of it.
     pub fn view(&self) -> BundleView {
         BundleView {

@@ -7,7 +7,7 @@ mod normal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use append::{APPEND_EVENTS, Appended, TooMany, append};
+pub use append::{APPEND_EVENTS, Appended, TooMany, append, id};
 pub use incoming::read;
 pub use normal::{CUT_MARK, EVENT_NAME_BYTES, EVENT_TEXT_BYTES};
 

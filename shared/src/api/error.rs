@@ -4,7 +4,13 @@ use serde::Serialize;
 
 use super::read::FieldError;
 use crate::{
-    change::ChangeError, handlers::InputError, ids::NameError, lifecycle::Rejected, notify::chain, store::StoreError,
+    agent::{NotAdmitted, Refused, budget::OverBudget, journal::JournalError},
+    change::ChangeError,
+    handlers::InputError,
+    ids::NameError,
+    lifecycle::Rejected,
+    notify::chain,
+    store::StoreError,
 };
 
 /// An error as the API answers it: a status, a code for programs, a sentence for people, the field if one is to blame.
@@ -53,6 +59,16 @@ impl ApiError {
         Self::new(409, "conflict", message)
     }
 
+    /// 409: another worker holds what the caller writes to.
+    pub fn lease_conflict(message: impl Into<String>) -> Self {
+        Self::new(409, "lease_conflict", message)
+    }
+
+    /// 403: it belongs to another project.
+    pub fn tenant_policy_denied(message: impl Into<String>) -> Self {
+        Self::new(403, "tenant_policy_denied", message)
+    }
+
     /// 413: more than Errand takes.
     pub fn too_large(field: &str, message: impl Into<String>) -> Self {
         Self::new(413, "too_large", message).at(field)
@@ -88,10 +104,48 @@ impl From<StoreError> for ApiError {
     }
 }
 
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::LeaseConflict(_) => Self::lease_conflict(refused.to_string()),
+            Refused::OtherPayload => Self::conflict(refused.to_string()).at("idempotency_key"),
+            Refused::Ended(_) | Refused::NotWhile(_) | Refused::Busy(_) | Refused::Expired => {
+                Self::conflict(refused.to_string())
+            }
+        }
+    }
+}
+
+impl From<JournalError> for ApiError {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::None(what) => Self::not_found(format!("no such {what}")),
+            JournalError::Refused(refused) => refused.into(),
+            JournalError::NotAdmitted(NotAdmitted::Project) => Self::tenant_policy_denied(error.to_string()),
+            JournalError::NotAdmitted(NotAdmitted::Profile) => Self::invalid("profile", error.to_string()),
+            JournalError::TooMany(_) => Self::invalid("events", error.to_string()),
+            JournalError::TooManyCommands(_) => Self::conflict(error.to_string()),
+            JournalError::LeaseLost => Self::lease_conflict(error.to_string()),
+            JournalError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<OverBudget> for ApiError {
+    /// 429: it may be asked again when the hour, day or month is over. 409: not before somebody has helped.
+    fn from(error: OverBudget) -> Self {
+        match error {
+            OverBudget::Exceeded(_) => Self::new(429, "budget_exceeded", error.to_string()),
+            OverBudget::Unavailable(_) => Self::new(409, "budget_unavailable", error.to_string()),
+        }
+    }
+}
+
 impl From<ChangeError> for ApiError {
     fn from(error: ChangeError) -> Self {
         match error {
             ChangeError::Rejected(Rejected::NotDue(at)) => Self::new(409, "not_due", format!("not due before {at}")),
+            ChangeError::Rejected(Rejected::LeaseLost) => Self::lease_conflict("the lease was lost"),
             ChangeError::Rejected(rejected) => Self::conflict(format!("the task is {rejected}")),
             ChangeError::Gone => Self::not_found("no such task"),
             ChangeError::Effect(effect) => Self::conflict(format!("what `{effect}` builds on has changed")),

@@ -49,9 +49,14 @@ pub fn fitting<T: Serialize>(
 
 /// `?limit=`: 1 to 100, 50 if absent.
 pub fn limit(request: &Request) -> Result<usize, ApiError> {
+    limit_of(request, (100, 50))
+}
+
+/// `?limit=`: 1 to `most`, or what there is if it is absent.
+pub fn limit_of(request: &Request, (most, absent): (usize, usize)) -> Result<usize, ApiError> {
     match request.query.get("limit").map(|text| text.parse()) {
-        None => Ok(50),
-        Some(Ok(limit @ 1..=100)) => Ok(limit),
-        Some(_) => Err(ApiError::invalid("limit", "expected a number from 1 to 100")),
+        None => Ok(absent),
+        Some(Ok(limit)) if (1..=most).contains(&limit) => Ok(limit),
+        Some(_) => Err(ApiError::invalid("limit", format!("expected a number from 1 to {most}"))),
     }
 }

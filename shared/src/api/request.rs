@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{ApiError, Route, read::read_strict};
+use super::{ApiError, Route, read::read_strict, task_request::KEY_BYTES};
 use crate::ids::{Id, Name, NameError, TaskKey};
 
 /// The largest body a request may have, in bytes.
@@ -66,6 +66,11 @@ impl Request {
         Ok(if self.body.is_empty() { "{}" } else { &self.body })
     }
 
+    /// The idempotency key in the body, or the one beside it.
+    pub fn key_beside(&self, own: Option<String>) -> Result<Option<String>, ApiError> {
+        one_key(own, self.idempotency_key.clone())
+    }
+
     /// The task that the path names.
     pub fn task_key(&self) -> Result<TaskKey, ApiError> {
         // An id that is none names no task.
@@ -104,6 +109,18 @@ impl Request {
             Some(field) if known.is_empty() => Err(ApiError::invalid(field, "unknown parameter; there are none here")),
             Some(field) => Err(ApiError::invalid(field, format!("unknown parameter; known are {}", known.join(", ")))),
         }
+    }
+}
+
+/// The idempotency key in a body, or the one beside it: both may be given, and are then the same.
+pub fn one_key(own: Option<String>, beside: Option<String>) -> Result<Option<String>, ApiError> {
+    let invalid = |message: String| Err(ApiError::invalid("idempotency_key", message));
+    match (own, beside) {
+        (Some(own), Some(beside)) if own != beside => invalid("differs from the Idempotency-Key header".to_owned()),
+        (Some(key), _) | (None, Some(key)) if key.is_empty() || key.len() > KEY_BYTES => {
+            invalid(format!("expected 1 to {KEY_BYTES} bytes"))
+        }
+        (own, beside) => Ok(own.or(beside)),
     }
 }
 

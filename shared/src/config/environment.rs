@@ -81,6 +81,8 @@ impl Deployment {
             // The value is not shown: it may be long, and somebody may have put a key into it.
             Some(text) => Profiles::read(&text, get).map_err(|e| malformed("ERRAND_PROFILES", "{…}".to_owned(), e))?,
         };
+        let shown = get("ERRAND_SHOWN_PROFILES").map(|text| Profiles::views_of(&text));
+        let shown = shown.transpose().map_err(|e| malformed("ERRAND_SHOWN_PROFILES", "{…}".to_owned(), e))?;
         let url = |queue: &QueueName| Ok((*queue, required(&queue_variable(*queue))?));
         Ok(Self {
             stack: required("ERRAND_STACK")?,
@@ -97,6 +99,7 @@ impl Deployment {
                 max_losses: parsed("ERRAND_MAX_LOSSES", get("ERRAND_MAX_LOSSES"))?.unwrap_or(default.max_losses),
                 verifiers: get("ERRAND_VERIFIERS").map(|list| verifiers(&list)).unwrap_or_default(),
                 chat,
+                shown_backends: shown,
                 founder_linkedin_url: read_as("ERRAND_FOUNDER_LINKEDIN_URL", get("ERRAND_FOUNDER_LINKEDIN_URL"))?,
                 sink: sink(get("ERRAND_WEBHOOK_URL"))?,
                 bus_events: parsed("ERRAND_BUS_EVENTS", get("ERRAND_BUS_EVENTS"))?.unwrap_or_default(),
@@ -235,6 +238,8 @@ mod tests {
             ("ERRAND_EVENT_BUS", "errand"),
             ("ERRAND_BUS_EVENTS", "all"),
             ("MODEL_KEY", "k-12345678"),
+            // Who only shows them needs no key for it, and no backend.
+            ("ERRAND_SHOWN_PROFILES", r#"{"default": {"kind": "bedrock", "model": "nova"}}"#),
         ];
         let read = read(&given, "").unwrap();
         assert_eq!((read.tasks_table.as_str(), read.log_table.as_str()), ("tasks", "log"));
@@ -245,6 +250,8 @@ mod tests {
         assert_eq!((read.bus.as_deref(), read.settings.bus_events), (Some("errand"), BusEvents::All));
         assert_eq!(read.settings.founder_linkedin_url.unwrap().person(), "founder");
         assert!(read.settings.chat.get("fast").is_ok());
+        let shown: Vec<&str> = read.settings.shown_backends.iter().flatten().map(|view| view.model.as_str()).collect();
+        assert_eq!(shown, ["nova"]);
         assert_eq!(read.secrets, ["k-12345678", "http://127.0.0.1/hook"]);
     }
 }

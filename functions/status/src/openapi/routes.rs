@@ -14,6 +14,7 @@ use shared::{
 };
 
 use super::{
+    agents,
     operation::Operation,
     parameters::{self, Parameter},
     schemas::Schemas,
@@ -83,6 +84,33 @@ pub(super) fn describe(route: Route, schemas: &mut Schemas) -> Operation {
             schemas.answer::<Listed<TaskType>>(),
         ),
         Route::GetOpenApi => Operation::new("This document.", json!({"type": "object"})),
+        Route::ListRuns
+        | Route::GetRun
+        | Route::RunEvents
+        | Route::RunCommands
+        | Route::RunJobs
+        | Route::ListSessions
+        | Route::GetSession
+        | Route::SessionTrace
+        | Route::SessionOutput
+        | Route::ListAgents
+        | Route::GetAgent
+        | Route::ListRunners
+        | Route::ListBackends
+        | Route::StartRun
+        | Route::CancelRun
+        | Route::ClaimRun
+        | Route::HeartbeatRun
+        | Route::FinishRun
+        | Route::AppendEvents
+        | Route::GiveCommand
+        | Route::MakeJob
+        | Route::AckCommand
+        | Route::FinishCommand
+        | Route::CancelCommand
+        | Route::ReadSession
+        | Route::KillAgent
+        | Route::RegisterRunner => agents::describe(route).unwrap_or_else(|| Operation::new("", Value::Null)),
         Route::RunPoll => Operation::new("Polls once, now: what was done.", schemas.answer::<PollReport>())
             .optional_body(schemas.request::<PollRequest>())
             .keyed(),

@@ -26,6 +26,11 @@ pub struct Appended {
     pub to_read: bool,
 }
 
+/// The id of the `seq`th event of `run`: who knows how many there are finds each without a list, which may lag.
+pub fn id(run: &Id, seq: u64) -> Id {
+    Id::from(ids::derived(&["run_event", run.as_str(), &seq.to_string()]))
+}
+
 /// Makes `bodies`, normalised, the events of `run` after its `last_seq`th.
 pub fn append(run: &Id, last_seq: u64, bodies: Vec<EventBody>, at: Timestamp) -> Result<Appended, TooMany> {
     if bodies.len() > APPEND_EVENTS {
@@ -36,8 +41,7 @@ pub fn append(run: &Id, last_seq: u64, bodies: Vec<EventBody>, at: Timestamp) ->
         .zip(bodies)
         .map(|(seq, body)| {
             let (body, cut) = body.normalised();
-            let id = Id::from(ids::derived(&["run_event", run.as_str(), &seq.to_string()]));
-            (id, RunEvent { run_id: run.clone(), seq, at, body, cut })
+            (id(run, seq), RunEvent { run_id: run.clone(), seq, at, body, cut })
         })
         .collect();
     let last_seq = last_seq + records.len() as u64;

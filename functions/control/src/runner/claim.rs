@@ -1,0 +1,191 @@
+//! Taking a run, and keeping it.
+
+use serde::{Deserialize, Serialize};
+use shared::{
+    agent::{
+        ResourceBundle, Run, RunStatus, Runner,
+        journal::{self, JournalError},
+        run,
+    },
+    api::{Answer, ApiError, LeaseToken, Request, RunView},
+    app::App,
+    change::{ChangeError, With, change},
+    clock::Timestamp,
+    domain::Stored,
+    handlers::TaskInput,
+    ids::{self, Id, Name},
+    json::Json,
+    lifecycle::{Event, Rejected, Report, Settlement, State, Task},
+    store,
+};
+use uuid::Uuid;
+
+use super::register::seen;
+use crate::runs::task_of;
+
+#[derive(Deserialize)]
+struct Claim {
+    runner_id: Id,
+}
+
+/// What a runner is given with a run.
+#[derive(Serialize)]
+struct Claimed<'r> {
+    /// The run: after a redrive of its task another one than was asked for.
+    run_id: &'r Id,
+    /// To be shown with every write.
+    lease_token: LeaseToken,
+    /// Renewed by a heartbeat before this, or the run is given to another.
+    lease_expires_at: Option<Timestamp>,
+    /// What is to be done: the task's payload.
+    payload: &'r Json,
+    /// What the operator said who set the task going again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redrive_note: Option<&'r str>,
+    /// What it works with: to who does the work, in full.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_bundle: Option<&'r ResourceBundle>,
+    run: RunView<'r>,
+}
+
+/// `POST /v1/runs/{id}/claim {runner_id}`: the claim of its task. 409 `lease_conflict` while another's lease lives. Under
+/// an `Idempotency-Key` a claim whose answer was lost is answered again.
+pub(crate) async fn claim(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let Claim { runner_id } = request.json()?;
+    let run = request.found::<Run>(app).await?;
+    let no_runner = || ApiError::invalid("runner_id", "no such runner; see POST /v1/runners");
+    let runner = request.find::<Runner>(app, &runner_id).await?.ok_or_else(no_runner)?;
+    let task = task_of(app, request, run.value.task_id).await?;
+    let Ok(TaskInput::RunOutside(input)) = TaskInput::stored(&task.task_type, &task.payload) else {
+        return Err(ApiError::conflict("no runner takes this run: it was not made with `executor: runner`"));
+    };
+    takes(&runner.value, &run.value)?;
+    let worker = match &request.idempotency_key {
+        Some(key) => ids::derived(&["claim", run.id.as_str(), runner.id.as_str(), key]),
+        None => ids::fresh(),
+    };
+    let claimed = match change(app, &task, Event::Claim { worker }, With::what_ends()).await {
+        Ok(claimed) => claimed,
+        Err(ChangeError::Rejected(Rejected::Held(until))) => held_by(app, &task, worker, until).await?,
+        Err(problem) => return Err(problem.into()),
+    };
+    let begun_with = input.start(Name::of("task"));
+    match journal::claim(app, &claimed, &begun_with, runner.id.as_str()).await {
+        Ok(value) => {
+            seen(app, request, &runner).await;
+            let id = run::id(&claimed.key, claimed.redrives);
+            answer_claim(request, &claimed, &id, &value)
+        }
+        Err(JournalError::LeaseLost) => Err(JournalError::LeaseLost.into()),
+        Err(problem) => {
+            give_back(app, &claimed).await;
+            Err(problem.into())
+        }
+    }
+}
+
+fn answer_claim(request: &Request, task: &Task, id: &Id, run: &Run) -> Result<Answer, ApiError> {
+    let fence = task.fence().ok_or(JournalError::LeaseLost)?;
+    let claimed = Claimed {
+        run_id: id,
+        lease_token: LeaseToken(fence),
+        lease_expires_at: lease_end(task),
+        payload: &task.payload,
+        redrive_note: task.redrive_note.as_deref(),
+        resource_bundle: run.resource_bundle.as_ref(),
+        run: RunView::of(&request.caller.tenant, id, run),
+    };
+    Ok(Answer::json(200, &claimed))
+}
+
+fn takes(runner: &Runner, run: &Run) -> Result<(), ApiError> {
+    if runner.project != run.project {
+        return Err(ApiError::tenant_policy_denied("the run belongs to another project"));
+    }
+    if runner.profiles.is_empty() || runner.profiles.contains(&run.profile) {
+        return Ok(());
+    }
+    Err(ApiError::conflict(format!("the runner takes no runs of profile `{}`", run.profile)))
+}
+
+/// The task as this very claim left it, if its answer was lost.
+async fn held_by(app: &App, task: &Task, worker: Uuid, until: Timestamp) -> Result<Task, ApiError> {
+    let now = store::task(&*app.store, &task.key).await?;
+    let ours = now.filter(|task| task.fence().is_some_and(|fence| fence.worker == worker));
+    ours.ok_or_else(|| ApiError::lease_conflict(format!("another runner holds it, until {until} or longer")))
+}
+
+/// What the run cannot begin for now may be over soon: another run of its session, its agent's other life.
+async fn give_back(app: &App, task: &Task) {
+    let Some(fence) = task.fence() else { return };
+    let settlement = Settlement::Snooze { run_at: app.clock.now(), hinted: false };
+    let event = Event::Settle { fence, settlement, report: Report::default() };
+    // If that fails too, the lease ends by itself.
+    let _ = change(app, task, event, With::what_ends()).await;
+}
+
+#[derive(Deserialize)]
+struct Heartbeat {
+    lease_token: LeaseToken,
+}
+
+#[derive(Serialize)]
+struct News<'r> {
+    run_id: &'r Id,
+    status: RunStatus,
+    /// Whether the run was called off: stop.
+    cancel: bool,
+    lease_expires_at: Option<Timestamp>,
+    /// How many commands have not ended.
+    open_commands: usize,
+    /// The number of the newest command.
+    last_command_seq: u64,
+}
+
+/// `POST /v1/runs/{id}/heartbeat {lease_token}`: renews the lease and tells what is new. Of a run that was called off
+/// while the runner had it: `cancel`, and no lease.
+pub(crate) async fn heartbeat(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let Heartbeat { lease_token: LeaseToken(fence) } = request.json()?;
+    let run = request.found::<Run>(app).await?;
+    let called_off =
+        |run: &Stored<Run>| run.value.status == RunStatus::Cancelled && run.value.attempt == fence.executions;
+    if called_off(&run) {
+        return Ok(news(&run, None));
+    }
+    let task = task_of(app, request, run.value.task_id).await?;
+    match change(app, &task, Event::Renew { fence }, With::what_ends()).await {
+        Ok(renewed) => {
+            let runner = run.value.claimed_by.as_deref().and_then(|id| Id::new(id).ok());
+            if let Some(runner) = runner
+                && let Some(runner) = request.find::<Runner>(app, &runner).await?
+            {
+                seen(app, request, &runner).await;
+            }
+            Ok(news(&run, Some(&renewed)))
+        }
+        Err(problem) => {
+            let run = request.found::<Run>(app).await?;
+            if called_off(&run) { Ok(news(&run, None)) } else { Err(problem.into()) }
+        }
+    }
+}
+
+fn news(run: &Stored<Run>, task: Option<&Task>) -> Answer {
+    let Run { status, open_commands, last_command_seq, .. } = &run.value;
+    let news = News {
+        run_id: &run.id,
+        status: *status,
+        cancel: *status == RunStatus::Cancelled,
+        lease_expires_at: task.and_then(lease_end),
+        open_commands: open_commands.len(),
+        last_command_seq: *last_command_seq,
+    };
+    Answer::json(200, &news)
+}
+
+fn lease_end(task: &Task) -> Option<Timestamp> {
+    match task.state {
+        State::Running { lease_expires_at, .. } => Some(lease_expires_at),
+        _ => None,
+    }
+}

@@ -1,0 +1,69 @@
+//! Runners: who they are, and when they were last heard of.
+
+use serde::Deserialize;
+use serde_json::Value;
+use shared::{
+    agent::{Runner, create, replace},
+    api::{Answer, ApiError, EntityView, Request},
+    app::App,
+    domain::Stored,
+    ids::{self, Id, Name},
+    store::{self, Commit, Doc},
+};
+
+use super::redacted;
+
+/// The longest name of a runner, in bytes, and the most profiles it takes.
+const NAME_BYTES: usize = 200;
+const MAX_PROFILES: usize = 50;
+
+#[derive(Deserialize)]
+struct Register {
+    #[serde(default)]
+    runner_id: Option<Id>,
+    name: String,
+    #[serde(default)]
+    project: Name,
+    #[serde(default)]
+    profiles: Vec<Name>,
+    #[serde(default)]
+    metadata: Doc,
+}
+
+/// `POST /v1/runners {name, runner_id?, project?, profiles?, metadata?}`: 201 if it is new, else 200 with what it says of
+/// itself now.
+pub(crate) async fn register(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let Register { runner_id, name, project, profiles, mut metadata } = request.json()?;
+    if name.is_empty() || name.len() > NAME_BYTES || profiles.len() > MAX_PROFILES {
+        let message = format!("expected 1 to {NAME_BYTES} bytes, and at most {MAX_PROFILES} profiles");
+        return Err(ApiError::invalid("name", message));
+    }
+    metadata = match redacted(Value::Object(metadata)) {
+        Value::Object(metadata) => metadata,
+        _ => Doc::new(),
+    };
+    let id = runner_id.unwrap_or_else(|| Id::from(ids::fresh()));
+    let (tenant, now) = (&request.caller.tenant, app.clock.now());
+    let there = request.find::<Runner>(app, &id).await?;
+    if there.as_ref().is_some_and(|there| there.value.project != project) {
+        return Err(ApiError::tenant_policy_denied("the runner belongs to another project"));
+    }
+    let registered_at = there.as_ref().map_or(now, |there| there.value.registered_at);
+    let runner = Runner { project, name, profiles, metadata, registered_at, last_seen_at: now };
+    let write = match &there {
+        Some(there) => replace(tenant, there, &runner, now),
+        None => create(tenant, &id, &runner, now),
+    };
+    let version = Some(write.version());
+    store::commit(&*app.store, Commit { records: vec![write], ..Commit::default() }).await?;
+    let status = if there.is_some() { 200 } else { 201 };
+    Ok(Answer::json(status, &EntityView { id: &id, version, fields: &runner }))
+}
+
+/// Notes that the runner was heard of. Of no consequence if it is not: it is there for people.
+pub(super) async fn seen(app: &App, request: &Request, runner: &Stored<Runner>) {
+    let now = app.clock.now();
+    let value = Runner { last_seen_at: now, ..runner.value.clone() };
+    let records = vec![replace(&request.caller.tenant, runner, &value, now)];
+    let _ = store::commit(&*app.store, Commit { records, ..Commit::default() }).await;
+}

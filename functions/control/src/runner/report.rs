@@ -1,0 +1,203 @@
+//! What a runner tells of a run: events, what became of commands, how it ended.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shared::{
+    agent::{
+        Command, CommandAction, Run, RunStatus,
+        event::{self, EventBody},
+        journal,
+    },
+    api::{Answer, ApiError, EntityView, LeaseToken, Request, RunView, found::missing, read::FieldError},
+    app::App,
+    change::{With, change},
+    domain::Stored,
+    json::Json,
+    lifecycle::{Event, Failure, FailureKind, Report, Settlement, Task},
+    store::BODY_BYTES,
+};
+
+use super::{explained, held, redacted};
+use crate::runs::task_of;
+
+#[derive(Deserialize)]
+struct Append {
+    lease_token: LeaseToken,
+    events: Vec<NewEvent>,
+}
+
+#[derive(Deserialize)]
+struct NewEvent {
+    #[serde(rename = "type")]
+    event_type: String,
+    #[serde(default)]
+    payload: Value,
+}
+
+#[derive(Serialize)]
+struct Appended {
+    first_seq: u64,
+    last_seq: u64,
+    count: u64,
+    deduplicated: bool,
+}
+
+/// `POST /v1/runs/{id}/events {lease_token, events}`: appended together or not at all; under an `Idempotency-Key` once.
+pub(crate) async fn append(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let Append { lease_token, events } = request.json()?;
+    let bodies = events.iter().enumerate().map(|(nth, event)| {
+        read_event(event).map_err(|error: FieldError| ApiError::from(error.within(&format!("events[{nth}]"))))
+    });
+    let bodies: Vec<EventBody> = bodies.collect::<Result<_, _>>()?;
+    let run = request.found::<Run>(app).await?;
+    let place = held(request, &run, lease_token)?;
+    let batch = match journal::append(app, &place, request.idempotency_key.as_deref(), bodies).await {
+        Ok(batch) => batch,
+        Err(error) => return Err(explained(app, &place, error).await),
+    };
+    let journal::Batch { first_seq, last_seq, deduplicated } = batch;
+    let count = (last_seq + 1).saturating_sub(first_seq);
+    Ok(Answer::json(200, &Appended { first_seq, last_seq, count, deduplicated }))
+}
+
+fn read_event(event: &NewEvent) -> Result<EventBody, FieldError> {
+    match event::read(&event.event_type, &event.payload)? {
+        EventBody::TerminalStatus(_) => Err(FieldError::at("type", "a run ends by POST /v1/runs/{id}/finish alone")),
+        body => Ok(body),
+    }
+}
+
+#[derive(Deserialize)]
+struct Acknowledge {
+    lease_token: LeaseToken,
+}
+
+/// `POST /v1/commands/{id}/ack {lease_token}`.
+pub(crate) async fn acknowledge(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let Acknowledge { lease_token } = request.json()?;
+    on_command(app, request, lease_token, CommandAction::Acknowledge).await
+}
+
+#[derive(Deserialize)]
+struct FinishCommand {
+    lease_token: LeaseToken,
+    status: CommandEnd,
+    #[serde(default)]
+    error: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum CommandEnd {
+    Completed,
+    Failed,
+}
+
+/// `POST /v1/commands/{id}/finish {lease_token, status, error?}`, after it was acknowledged.
+pub(crate) async fn finish_command(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let FinishCommand { lease_token, status, error } = request.json()?;
+    let action = match status {
+        CommandEnd::Completed => CommandAction::Complete,
+        CommandEnd::Failed => CommandAction::Fail(error.unwrap_or_default()),
+    };
+    on_command(app, request, lease_token, action).await
+}
+
+async fn on_command(
+    app: &App,
+    request: &Request,
+    lease_token: LeaseToken,
+    action: CommandAction,
+) -> Result<Answer, ApiError> {
+    let command = request.found::<Command>(app).await?;
+    let run = request.find::<Run>(app, &command.value.run_id).await?.ok_or_else(missing::<Run>)?;
+    let place = held(request, &run, lease_token)?;
+    match journal::change_command(app, &place, &command.id, &action).await {
+        Ok(changed) => Ok(Answer::json(200, &EntityView { id: &command.id, version: None, fields: &changed })),
+        Err(error) => Err(explained(app, &place, error).await),
+    }
+}
+
+#[derive(Deserialize)]
+struct Finish {
+    lease_token: LeaseToken,
+    status: RunEnd,
+    #[serde(default)]
+    output: Value,
+    #[serde(default)]
+    failure: Option<FinishFailure>,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RunEnd {
+    Completed,
+    Failed,
+    Blocked,
+    Cancelled,
+}
+
+#[derive(Deserialize)]
+struct FinishFailure {
+    #[serde(default)]
+    kind: Option<FailureKind>,
+    message: String,
+}
+
+/// `POST /v1/runs/{id}/finish {lease_token, status, output?, failure?, reason?}`: settles the task, and all ends with it.
+/// Said again by the runner that said it, it is answered as it is.
+pub(crate) async fn finish(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let body: Finish = request.json()?;
+    let LeaseToken(fence) = body.lease_token;
+    let run = request.found::<Run>(app).await?;
+    let answer = |run: &Stored<Run>| Answer::json(200, &RunView::of(&request.caller.tenant, &run.id, &run.value));
+    if run.value.attempt == fence.executions && run.value.status == body.status.into() {
+        return Ok(answer(&run));
+    }
+    held(request, &run, body.lease_token)?;
+    let task = task_of(app, request, run.value.task_id).await?;
+    let settlement = body.settlement(app, &task)?;
+    change(app, &task, Event::Settle { fence, settlement, report: Report::default() }, With::what_ends()).await?;
+    Ok(answer(&request.found::<Run>(app).await?))
+}
+
+impl Finish {
+    fn settlement(self, app: &App, task: &Task) -> Result<Settlement, ApiError> {
+        let reason = self.reason.filter(|reason| !reason.is_empty());
+        let needed = |what: &str| ApiError::invalid(what, format!("say it, for a run that ends so: `{what}`"));
+        Ok(match self.status {
+            RunEnd::Completed => Settlement::Complete(fitting(self.output)?),
+            RunEnd::Failed => {
+                let FinishFailure { kind, message } = self.failure.ok_or_else(|| needed("failure"))?;
+                let kind = kind.unwrap_or(FailureKind::Handler);
+                Settlement::Fail { failure: Failure::new(kind, &message, app.clock.now(), task.executions) }
+            }
+            RunEnd::Blocked => Settlement::Block { reason: reason.ok_or_else(|| needed("reason"))? },
+            RunEnd::Cancelled => {
+                Settlement::Cancel { reason: reason.unwrap_or_else(|| "called off by its runner".to_owned()) }
+            }
+        })
+    }
+}
+
+impl From<RunEnd> for RunStatus {
+    fn from(end: RunEnd) -> Self {
+        match end {
+            RunEnd::Completed => RunStatus::Completed,
+            RunEnd::Failed => RunStatus::Failed,
+            RunEnd::Blocked => RunStatus::Blocked,
+            RunEnd::Cancelled => RunStatus::Cancelled,
+        }
+    }
+}
+
+fn fitting(output: Value) -> Result<Json, ApiError> {
+    let output = Json::new(&redacted(output));
+    let bytes = output.as_str().len();
+    if bytes > BODY_BYTES {
+        return Err(ApiError::too_large("output", format!("it has {bytes} bytes; at most {BODY_BYTES} are kept")));
+    }
+    Ok(output)
+}

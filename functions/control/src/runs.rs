@@ -1,0 +1,162 @@
+//! Runs, as whoever wants something done asks for them: start one, call one off.
+
+use serde::{Deserialize, Serialize};
+use shared::{
+    agent::{
+        Agent, AgentStatus, Run, RunStatus,
+        budget::{self, OverBudget, Spending, Standing},
+        journal::{self, Begun},
+        run,
+    },
+    api::{Answer, ApiError, BudgetCheck, EntityView, Request, RunRequest, RunView},
+    app::App,
+    change::{With, change},
+    chat::Prices,
+    domain::Stored,
+    ids::{Id, Name, TaskKey},
+    lifecycle::{Event, Task},
+    store,
+};
+use uuid::Uuid;
+
+#[derive(Serialize)]
+struct Started<'r> {
+    #[serde(flatten)]
+    run: RunView<'r>,
+    /// Whether it was there already.
+    deduplicated: bool,
+    /// What is said of the agent's budget, if something is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<Warning>,
+}
+
+#[derive(Serialize)]
+struct Warning {
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget: Option<Standing>,
+}
+
+/// `POST /v1/runs`: the task, its run, and its session and agent if they are new, in one commit.
+pub(crate) async fn start(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let mut body: RunRequest = request.json()?;
+    body.idempotency_key = request.key_beside(body.idempotency_key)?;
+    let (start, budgets) = (body.start(), Budgeted::of(&body));
+    let new = body.accept(&request.caller, &app.settings, app.clock.now())?;
+    let warning = budgets.check(app, request).await?;
+    let begun = journal::begin(app, new, &start).await?;
+    let run = present_or_last(app, request, &begun).await?;
+    let run_view = RunView::of(&request.caller.tenant, &run.id, &run.value);
+    let status = if begun.deduplicated { 200 } else { 201 };
+    Ok(Answer::json(status, &Started { run: run_view, deduplicated: begun.deduplicated, warning }))
+}
+
+/// The run that was begun; of a task that was set going again since and waits for its worker, the one before.
+async fn present_or_last(app: &App, request: &Request, begun: &Begun) -> Result<Stored<Run>, ApiError> {
+    if let Some(run) = &begun.run {
+        return Ok(run.clone());
+    }
+    let before = begun.task.redrives.saturating_sub(1);
+    let run = request.find::<Run>(app, &run::id(&begun.task.key, before)).await?;
+    run.ok_or_else(|| ApiError::conflict(format!("task {} has no run yet", begun.task.key.id)))
+}
+
+/// What the request says of money.
+struct Budgeted {
+    budgets: budget::Budgets,
+    agent: Option<Id>,
+    profile: Name,
+    check: BudgetCheck,
+}
+
+impl Budgeted {
+    fn of(body: &RunRequest) -> Self {
+        let (budgets, agent) = (body.budgets.unwrap_or_default(), body.agent_id.clone());
+        Self { budgets, agent, profile: body.profile.clone(), check: body.budget_check }
+    }
+
+    /// Whether the agent may spend anything now. (It is asked again before every turn.)
+    async fn check(&self, app: &App, request: &Request) -> Result<Option<Warning>, ApiError> {
+        let spending = match &self.agent {
+            Some(agent) => {
+                let record = app.store.record(&Spending::key(&request.caller.tenant, agent)).await?;
+                Spending::read(record.as_ref())
+            }
+            None => Ok(Spending::default()),
+        };
+        let backends = app.settings.backends();
+        let known = backends.iter().any(|view| view.name == self.profile && view.prices_known);
+        let prices = known.then(Prices::default);
+        let zone = app.settings.agents.zone();
+        let checked = budget::before_turn(&self.budgets, None, prices, &spending, app.clock.now(), zone);
+        match (checked, self.check) {
+            (Ok(None), _) => Ok(None),
+            (Ok(Some(near)), _) => {
+                let message = format!("the {} budget is nearly spent", near.window.as_str());
+                Ok(Some(Warning { message, budget: Some(near) }))
+            }
+            (Err(over), BudgetCheck::Warn) => {
+                let budget = match &over {
+                    OverBudget::Exceeded(standing) => Some(*standing),
+                    OverBudget::Unavailable(_) => None,
+                };
+                Ok(Some(Warning { message: over.to_string(), budget }))
+            }
+            (Err(over), BudgetCheck::Block) => Err(over.into()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Cancel {
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+/// `POST /v1/runs/{id}/cancel {reason?}`: ends its task, and with it all of it. Its worker or runner is told by its next
+/// heartbeat, and writes nothing more. One that is cancelled already answers as it is.
+pub(crate) async fn cancel(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let body: Cancel = request.json()?;
+    let mut run = request.found::<Run>(app).await?;
+    if run.value.status != RunStatus::Cancelled {
+        not_ended(&run.value)?;
+        end(app, request, run.value.task_id, body.reason).await?;
+        run = request.found::<Run>(app).await?;
+    }
+    Ok(Answer::json(200, &RunView::of(&request.caller.tenant, &run.id, &run.value)))
+}
+
+/// `POST /v1/agents/{id}/kill {reason?}`: the same, of the run that the agent lives for.
+pub(crate) async fn kill(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let body: Cancel = request.json()?;
+    let mut agent = request.found::<Agent>(app).await?;
+    if agent.value.status != AgentStatus::Killed {
+        if agent.value.status.is_final() {
+            return Err(ApiError::conflict(format!("already {}", agent.value.status.as_str())));
+        }
+        end(app, request, agent.value.task_id, body.reason.or_else(|| Some("killed by an operator".into()))).await?;
+        agent = request.found::<Agent>(app).await?;
+    }
+    Ok(Answer::json(200, &EntityView::from(&agent)))
+}
+
+async fn end(app: &App, request: &Request, task_id: Uuid, reason: Option<String>) -> Result<Task, ApiError> {
+    let task = task_of(app, request, task_id).await?;
+    let reason = reason.unwrap_or_else(|| "cancelled by an operator".to_owned());
+    let event = Event::Cancel { reason, by: request.caller.principal.clone() };
+    Ok(change(app, &task, event, With::what_ends()).await?)
+}
+
+/// The task of a run or agent of the caller's.
+pub(crate) async fn task_of(app: &App, request: &Request, id: Uuid) -> Result<Task, ApiError> {
+    let key = TaskKey { tenant: request.caller.tenant.clone(), id };
+    let task = store::task(&*app.store, &key).await?;
+    task.ok_or_else(|| ApiError::conflict("its task is past its retention"))
+}
+
+fn not_ended(run: &Run) -> Result<(), ApiError> {
+    match run.status.terminal() {
+        None => Ok(()),
+        Some(ended) => Err(ApiError::conflict(format!("the run is already {}", ended.as_str()))),
+    }
+}

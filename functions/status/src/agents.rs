@@ -1,0 +1,41 @@
+//! Agents, runners, and the model backends there are.
+
+use shared::{
+    agent::{Agent, Runner},
+    api::{Answer, ApiError, EntityView, Listed, Request},
+    app::App,
+    ids::Id,
+    store::RelationKind,
+};
+
+use crate::runs::listed;
+
+/// `GET /v1/agents?project=` or `?task_id=`: newest first.
+pub(crate) async fn agents(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    request.only_query(&["project", "task_id", "cursor", "limit"])?;
+    let (by, of) = match (request.query_name("project")?, request.query_as::<Id>("task_id")?) {
+        (Some(_), Some(_)) => return Err(ApiError::invalid("task_id", "name task_id or project, not both")),
+        (project, None) => (RelationKind::Owner, Id::from(&project.unwrap_or_default())),
+        (None, Some(task)) => (RelationKind::Parent, task),
+    };
+    listed::<Agent>(app, request, (by, &of, true)).await
+}
+
+/// `GET /v1/agents/{id}`.
+pub(crate) async fn agent(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    request.only_query(&[])?;
+    Ok(Answer::json(200, &EntityView::from(&request.found::<Agent>(app).await?)))
+}
+
+/// `GET /v1/runners?project=`: newest first.
+pub(crate) async fn runners(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    request.only_query(&["project", "cursor", "limit"])?;
+    let project = request.query_name("project")?.unwrap_or_default();
+    listed::<Runner>(app, request, (RelationKind::Owner, &Id::from(&project), true)).await
+}
+
+/// `GET /v1/backends`: the model profiles, without anything secret.
+pub(crate) fn backends(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    request.only_query(&[])?;
+    Ok(Answer::json(200, &Listed::new(app.settings.backends(), None)))
+}

@@ -1,0 +1,94 @@
+//! Runs and what belongs to them as the API answers them.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    agent::{Attention, BundleView, Run, Session, Terminal},
+    clock::Timestamp,
+    domain::{Entity, Stored},
+    ids::{Id, Name},
+};
+
+/// A run: its fields, and how it ended. Its bundle is shown by counts and names.
+#[derive(Debug, Serialize)]
+pub struct RunView<'r> {
+    /// Which one.
+    pub id: &'r Id,
+    /// Whose.
+    pub tenant: &'r Name,
+    /// How it ended, if it has.
+    pub terminal_status: Option<Terminal>,
+    /// What it works with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_bundle: Option<BundleView>,
+    /// The rest, without its bundle.
+    #[serde(flatten)]
+    run: Run,
+}
+
+impl<'r> RunView<'r> {
+    /// The view of a run of `tenant`.
+    pub fn of(tenant: &'r Name, id: &'r Id, run: &Run) -> Self {
+        let resource_bundle = run.resource_bundle.as_ref().map(|bundle| bundle.view());
+        let terminal_status = run.status.terminal();
+        Self { id, tenant, terminal_status, resource_bundle, run: Run { resource_bundle: None, ..run.clone() } }
+    }
+}
+
+/// A session as a reader sees it.
+#[derive(Debug, Serialize)]
+pub struct SessionView<'s> {
+    /// Which one.
+    pub id: &'s Id,
+    /// Whose.
+    pub tenant: &'s Name,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Whether something goes on in it.
+    pub active: bool,
+    /// Whether it has something that the reader has not seen; absent without a reader.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread: Option<bool>,
+    /// How much it wants the reader's attention.
+    pub attention: Attention,
+    /// Its fields.
+    #[serde(flatten)]
+    pub session: &'s Session,
+}
+
+impl<'s> SessionView<'s> {
+    /// The view of a session of `tenant` to a reader who has seen the revision `mark` (0: nothing), or to none.
+    pub fn of(tenant: &'s Name, stored: &'s Stored<Session>, mark: Option<u64>) -> Self {
+        let session = &stored.value;
+        let attention = session.attention(mark);
+        Self {
+            id: &stored.id,
+            tenant,
+            created_at: stored.created_at,
+            active: attention == Attention::Active,
+            unread: mark.map(|_| session.is_unread(mark)),
+            attention,
+            session,
+        }
+    }
+}
+
+/// Anything else: its id and version beside its fields.
+#[derive(Debug, Serialize)]
+pub struct EntityView<'e, E> {
+    /// Which one.
+    pub id: &'e Id,
+    /// Its version, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<Uuid>,
+    /// Its fields.
+    #[serde(flatten)]
+    pub fields: &'e E,
+}
+
+impl<'e, E: Entity> From<&'e Stored<E>> for EntityView<'e, E> {
+    fn from(stored: &'e Stored<E>) -> Self {
+        Self { id: &stored.id, version: Some(stored.version), fields: &stored.value }
+    }
+}

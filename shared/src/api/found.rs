@@ -1,0 +1,59 @@
+//! Reading what a request names: records of one kind, by id, of the caller's tenant.
+
+use super::{ApiError, Request};
+use crate::{
+    app::App,
+    domain::{Entity, Stored},
+    ids::Id,
+    store::{Page, Record, RecordKey, Related, RelationKind, StoreError},
+};
+
+impl Request {
+    /// The record of kind `E` that the path's `{id}` names. Another tenant's is none.
+    pub async fn found<E: Entity>(&self, app: &App) -> Result<Stored<E>, ApiError> {
+        // An id that is none names nothing.
+        let id = self.path_id("id").map_err(|_| missing::<E>())?;
+        self.find(app, &id).await?.ok_or_else(missing::<E>)
+    }
+
+    /// The record of kind `E` at `id`, if the caller's tenant has one.
+    pub async fn find<E: Entity>(&self, app: &App, id: &Id) -> Result<Option<Stored<E>>, ApiError> {
+        Ok(app.store.record(&self.key::<E>(id)).await?.map(stored).transpose()?)
+    }
+
+    /// Where the caller's record of kind `E` with this id is.
+    pub fn key<E: Entity>(&self, id: &Id) -> RecordKey {
+        RecordKey { tenant: self.caller.tenant.clone(), kind: E::kind(), id: id.clone() }
+    }
+
+    /// Which of the caller's records of kind `E` belong to `of`; newest first or in their order.
+    pub fn related<E: Entity>(&self, by: RelationKind, of: &Id, newest_first: bool) -> Related {
+        Related { tenant: self.caller.tenant.clone(), kind: E::kind(), by, of: of.clone(), newest_first }
+    }
+}
+
+/// The answer to who asks for an `E` that is not there.
+pub fn missing<E: Entity>() -> ApiError {
+    ApiError::not_found(format!("no such {}", E::KIND.replace('_', " ")))
+}
+
+/// Reads a record's fields.
+pub fn stored<E: Entity>(record: Record) -> Result<Stored<E>, StoreError> {
+    let id = format!("{} {}", record.key.kind, record.key.id);
+    Stored::read(record).map_err(|error| StoreError::Corrupt { id, source: error.into() })
+}
+
+/// A page of records, each read and with its place.
+pub async fn page<E: Entity>(
+    app: &App,
+    related: &Related,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Page<(Stored<E>, String), String>, StoreError> {
+    let page = app.store.records(related, after, limit).await?;
+    let placed = page.items.into_iter().filter_map(|record| {
+        let place = record.place(related.by)?;
+        Some(stored(record).map(|read| (read, place)))
+    });
+    Ok(Page { items: placed.collect::<Result<_, _>>()?, next: page.next })
+}

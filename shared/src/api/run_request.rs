@@ -1,0 +1,195 @@
+//! The body of `POST /v1/runs`, and the task that it asks for.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{ApiError, Caller, TaskRequest};
+use crate::{
+    agent::{Executor, Recovery, ResourceBundle, Usd, budget::Budgets, journal::Start},
+    clock::Timestamp,
+    config::Settings,
+    ids::{Id, Name},
+    lifecycle::{NewTask, Priority, Task},
+    redact,
+    store::Doc,
+};
+
+/// How long a run waits for a runner if its request does not say.
+const WAIT_FOR_RUNNER: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// What a spent budget means for a request; see `docs/agents.md`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BudgetCheck {
+    /// It is taken, with a warning.
+    #[default]
+    Warn,
+    /// It is refused.
+    Block,
+}
+
+/// A request for a run.
+#[derive(Clone, Debug, Deserialize)]
+#[allow(missing_docs)] // docs/agents.md says what each is
+pub struct RunRequest {
+    pub prompt: String,
+    #[serde(default)]
+    pub profile: Name,
+    #[serde(default)]
+    pub executor: Executor,
+    #[serde(default)]
+    pub session_id: Option<Id>,
+    #[serde(default)]
+    pub agent_id: Option<Id>,
+    #[serde(default)]
+    pub conversation_id: Option<Id>,
+    #[serde(default)]
+    pub metadata: Doc,
+    #[serde(default)]
+    pub agent_metadata: Doc,
+    #[serde(default)]
+    pub kind: Option<Name>,
+    #[serde(default)]
+    pub parent_run_id: Option<Id>,
+    #[serde(default)]
+    pub recovery: Recovery,
+    #[serde(default)]
+    pub resource_bundle: Option<ResourceBundle>,
+    #[serde(default)]
+    pub budgets: Option<Budgets>,
+    #[serde(default)]
+    pub mission_cost_budget_usd: Option<Usd>,
+    #[serde(default)]
+    pub budget_check: BudgetCheck,
+    #[serde(default)]
+    pub project_id: Option<Id>,
+    // The task's.
+    #[serde(default)]
+    pub project: Name,
+    #[serde(default)]
+    pub queue: Name,
+    #[serde(default)]
+    pub lane: Name,
+    #[serde(default)]
+    pub agent_type: Option<Name>,
+    #[serde(default)]
+    pub user_id: Option<Id>,
+    #[serde(default)]
+    pub priority: Priority,
+    #[serde(default)]
+    pub idempotency_key: Option<String>,
+    #[serde(default)]
+    pub max_retries: Option<u32>,
+    #[serde(default)]
+    pub timeout_s: Option<u32>,
+    #[serde(default)]
+    pub scheduled_for: Option<Timestamp>,
+    #[serde(default)]
+    pub delay_s: Option<u64>,
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
+}
+
+impl RunRequest {
+    /// What its run is begun with.
+    pub fn start(&self) -> Start {
+        let shown = |doc: &Doc| {
+            let mut value = Value::Object(doc.clone());
+            redact::value(&mut value);
+            value.as_object().cloned().unwrap_or_default()
+        };
+        let start = Start::of(Name::of("api"), self.profile.clone(), self.prompt.clone());
+        Start {
+            executor: self.executor,
+            kind: self.kind.clone().unwrap_or(start.kind),
+            parent_run_id: self.parent_run_id.clone(),
+            session_id: self.session_id.clone(),
+            conversation_id: self.conversation_id.clone(),
+            metadata: shown(&self.metadata),
+            agent_id: self.agent_id.clone(),
+            agent_metadata: shown(&self.agent_metadata),
+            recovery: self.recovery,
+            workspace: self.project_id.clone(),
+
+            resource_bundle: self.resource_bundle.clone().map(ResourceBundle::without_secrets),
+            ..start
+        }
+    }
+
+    /// Checks it and makes it a task of the caller's: `run_agent`, or `run_outside` for a runner.
+    pub fn accept(self, caller: &Caller, settings: &Settings, now: Timestamp) -> Result<NewTask, ApiError> {
+        let (task_type, expires_at) = match self.executor {
+            Executor::Worker => {
+                known_profile(settings, &self.profile)?;
+                (Name::of("run_agent"), self.expires_at)
+            }
+            Executor::Runner => {
+                self.only_for_workers()?;
+                let start = self.scheduled_for.unwrap_or(now).max(now) + Duration::from_secs(self.delay_s.unwrap_or(0));
+                (Name::of(Task::FOR_RUNNERS), self.expires_at.or(Some(start + WAIT_FOR_RUNNER)))
+            }
+        };
+        let request = TaskRequest {
+            task_type,
+            payload: self.payload(),
+            project: self.project,
+            queue: self.queue,
+            lane: self.lane,
+            agent_type: self.agent_type,
+            user_id: self.user_id,
+            context_id: None,
+            context_type: None,
+            parent_id: None,
+            priority: self.priority,
+            idempotency_key: self.idempotency_key,
+            max_retries: self.max_retries,
+            timeout_s: self.timeout_s,
+            scheduled_for: self.scheduled_for,
+            delay_s: self.delay_s,
+            expires_at,
+        };
+        // The fields of the payload are fields of this request.
+        request.accept(caller, settings, now).map_err(|error| ApiError {
+            field: error.field.map(|field| field.strip_prefix("payload.").unwrap_or(&field).to_owned()),
+            ..error
+        })
+    }
+
+    fn payload(&self) -> Value {
+        let mut payload = json!({
+            "prompt": self.prompt, "profile": self.profile, "session_id": self.session_id, "agent_id": self.agent_id,
+            "budgets": self.budgets, "mission_cost_budget_usd": self.mission_cost_budget_usd,
+            "project_id": self.project_id,
+        });
+        if let Some(fields) = payload.as_object_mut() {
+            fields.retain(|_, value| !value.is_null());
+        }
+        payload
+    }
+
+    fn only_for_workers(&self) -> Result<(), ApiError> {
+        let given = [
+            ("budgets", self.budgets.is_some()),
+            ("mission_cost_budget_usd", self.mission_cost_budget_usd.is_some()),
+            ("project_id", self.project_id.is_some()),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((field, _)) => {
+                Err(ApiError::invalid(field, "not for a run that a runner takes: it is not ours to watch"))
+            }
+        }
+    }
+}
+
+fn known_profile(settings: &Settings, profile: &Name) -> Result<(), ApiError> {
+    let backends = settings.backends();
+    if backends.iter().any(|view| view.name == *profile) {
+        return Ok(());
+    }
+    let known: Vec<&str> = backends.iter().map(|view| view.name.as_str()).collect();
+    let message = format!("there is no model profile `{profile}`; known are {}", known.join(", "));
+    Err(ApiError::invalid("profile", message))
+}

@@ -1,0 +1,214 @@
+//! What is refused, with what is wrong and where.
+
+use integration_tests::{events::Call, world::World};
+use serde_json::{Value, json};
+
+use super::{claim, done, error, get, id, message, outside, post, refused, register};
+
+#[tokio::test]
+async fn a_session_is_its_projects_and_its_profiles() {
+    let world = World::new();
+    outside(&world, &json!({"session_id": "s", "project": "p", "profile": "fast"})).await;
+    let asks = |project: &str, profile: &str| json!({"prompt": "x", "executor": "runner", "session_id": "s", "project": project, "profile": profile});
+    assert_eq!(refused(&world, "/v1/runs", &asks("q", "fast")).await, error(403, "tenant_policy_denied", ""));
+    assert_eq!(refused(&world, "/v1/runs", &asks("q", "slow")).await, error(403, "tenant_policy_denied", ""));
+    assert_eq!(refused(&world, "/v1/runs", &asks("p", "slow")).await, error(400, "invalid", "profile"));
+    assert_eq!(post(&world, "/v1/runs", &asks("p", "fast")).await.0, 201);
+    // Nothing of those that were refused is there.
+    assert_eq!(get(&world, "/v1/runs?session_id=s").await["count"], 2);
+    assert_eq!(get(&world, "/v1/runs?project=q").await["count"], 0);
+}
+
+#[tokio::test]
+async fn another_tenants_session_is_as_one_that_nobody_has() {
+    let world = World::new();
+    outside(&world, &json!({"session_id": "s", "project": "p", "profile": "fast"})).await;
+    let ask = |session: &str| {
+        let body =
+            json!({"prompt": "x", "executor": "runner", "session_id": session, "project": "q", "profile": "slow"});
+        Call::post("/v1/runs", &body).header("x-errand-tenant", "other")
+    };
+    let read = async |session: &str| {
+        Call::get(&format!("/v1/sessions/{session}"))
+            .header("x-errand-tenant", "other")
+            .answer(&world.app)
+            .await
+            .error()
+    };
+    assert_eq!(read("s").await, read("nobodys").await);
+    // It gets one of its own by that name, and nothing of the other's.
+    let (theirs, nobodys) = (ask("s").answer(&world.app).await, ask("nobodys").answer(&world.app).await);
+    assert_eq!((theirs.status, nobodys.status), (201, 201));
+    let session = Call::get("/v1/sessions/s").header("x-errand-tenant", "other").answer(&world.app).await.body(200);
+    assert_eq!((&session["profile"], &session["tenant"]), (&json!("slow"), &json!("other")));
+    assert_eq!(get(&world, "/v1/sessions/s").await["profile"], "fast");
+}
+
+#[tokio::test]
+async fn a_second_start_answers_the_first_and_another_payload_under_its_key_is_refused() {
+    let world = World::new();
+    let ask = |prompt: &str| json!({"prompt": prompt, "executor": "runner", "idempotency_key": "k"});
+    let (status, first) = post(&world, "/v1/runs", &ask("a")).await;
+    assert_eq!((status, &first["deduplicated"]), (201, &json!(false)));
+    let (status, again) = post(&world, "/v1/runs", &ask("a")).await;
+    assert_eq!((status, &again["deduplicated"], &again["id"]), (200, &json!(true), &first["id"]));
+    let other = refused(&world, "/v1/runs", &ask("b")).await;
+    assert_eq!(other, error(409, "conflict", "idempotency_key"));
+    let beside = Call::post("/v1/runs", &ask("a")).header("idempotency-key", "x").answer(&world.app).await.error();
+    assert_eq!((beside.0, beside.2.as_str()), (400, "idempotency_key"));
+    assert_eq!(get(&world, "/v1/runs").await["count"], 1);
+}
+
+#[tokio::test]
+async fn commands_and_jobs_are_idempotent_and_none_is_given_to_an_ended_run() {
+    let world = World::new();
+    let run = outside(&world, &json!({})).await;
+    for (what, extra) in [("commands", json!({"kind": "steer"})), ("jobs", json!({"kind": "checkout"}))] {
+        let path = format!("/v1/runs/{run}/{what}");
+        let body = |key: &str, text: &str| {
+            let mut body = json!({"payload": {"prompt": text}, "idempotency_key": key});
+            body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            body
+        };
+        let (status, first) = post(&world, &path, &body("k", "a")).await;
+        assert_eq!((status, &first["status"]), (201, &json!("pending")), "{what}");
+        let (status, again) = post(&world, &path, &body("k", "a")).await;
+        assert_eq!((status, &again["id"], &again["deduplicated"]), (200, &first["id"], &json!(true)));
+        assert_eq!(refused(&world, &path, &body("k", "b")).await, error(409, "conflict", "idempotency_key"));
+        assert_eq!(post(&world, &path, &body("k2", "b")).await.0, 201);
+        assert_eq!(get(&world, &path).await["count"], 2, "{what}");
+    }
+    done(&world, &format!("/v1/runs/{run}/cancel"), &json!({})).await;
+    for (what, kind) in [("commands", "steer"), ("jobs", "checkout")] {
+        let path = format!("/v1/runs/{run}/{what}");
+        let late = json!({"kind": kind, "idempotency_key": "k3"});
+        assert_eq!(refused(&world, &path, &late).await, error(409, "conflict", ""), "{what}");
+        // What was asked for before is answered: it asks for nothing new.
+        let again = json!({"kind": kind, "payload": {"prompt": "a"}, "idempotency_key": "k"});
+        assert_eq!(post(&world, &path, &again).await.0, 200, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_command_is_taken_back_once() {
+    let world = World::new();
+    let run = outside(&world, &json!({})).await;
+    let command = id(&done(&world, &format!("/v1/runs/{run}/commands"), &json!({"kind": "interrupt"})).await);
+    let cancel = format!("/v1/commands/{command}/cancel");
+    assert_eq!(done(&world, &cancel, &json!({})).await["status"], "cancelled");
+    assert_eq!(done(&world, &cancel, &json!({})).await["status"], "cancelled");
+    register(&world, "r").await;
+    let lease = claim(&world, &run, "r").await;
+    let ack = refused(&world, &format!("/v1/commands/{command}/ack"), &json!({"lease_token": lease})).await;
+    assert_eq!(ack, error(409, "conflict", ""));
+}
+
+#[tokio::test]
+async fn events_that_are_none_are_refused_by_the_field_and_nothing_is_appended() {
+    let world = World::new();
+    register(&world, "r").await;
+    let run = outside(&world, &json!({})).await;
+    let lease = claim(&world, &run, "r").await;
+    let path = format!("/v1/runs/{run}/events");
+    let before = get(&world, &path).await["last_seq"].clone();
+    for (event, field) in [
+        (json!({"type": "thought", "payload": {}}), "events[1].type"),
+        (json!({"type": "assistant_message", "payload": {"text": 5}}), "events[1].payload.text"),
+        (json!({"type": "assistant_message", "payload": {"text": "a", "mood": "b"}}), "events[1].payload.mood"),
+        (json!({"type": "terminal_status", "payload": {"status": "completed"}}), "events[1].type"),
+    ] {
+        let body = json!({"lease_token": lease, "events": [message("fine"), event]});
+        assert_eq!(refused(&world, &path, &body).await, error(400, "invalid", field));
+    }
+    assert_eq!(get(&world, &path).await["last_seq"], before);
+    let body = json!({"lease_token": "1", "events": []});
+    assert_eq!(refused(&world, &path, &body).await, error(400, "invalid", "lease_token"));
+}
+
+#[tokio::test]
+async fn requests_that_make_no_sense_are_refused_by_the_field() {
+    let world = World::new();
+    let run = outside(&world, &json!({})).await;
+    for (path, body, field) in [
+        ("/v1/runs".to_owned(), json!({"executor": "runner"}), ""),
+        ("/v1/runs".to_owned(), json!({"prompt": "x", "profile": "nobodys"}), "profile"),
+        ("/v1/runs".to_owned(), json!({"prompt": "x", "executor": "nobody"}), "executor"),
+        ("/v1/runs".to_owned(), json!({"prompt": "x", "colour": "red"}), "colour"),
+        ("/v1/runs".to_owned(), json!({"prompt": "x", "executor": "runner", "budgets": {"daily_usd": 1}}), "budgets"),
+        ("/v1/runs".to_owned(), json!({"prompt": "x", "executor": "runner", "max_retries": 101}), "max_retries"),
+        ("/v1/tasks".to_owned(), json!({"task_type": "run_outside", "payload": {"prompt": "x"}}), "task_type"),
+        (format!("/v1/runs/{run}/claim"), json!({"runner_id": "nobody"}), "runner_id"),
+        (format!("/v1/runs/{run}/commands"), json!({"kind": "dance"}), "kind"),
+        ("/v1/runners".to_owned(), json!({"name": ""}), "name"),
+        (format!("/v1/runs/{run}/finish"), json!({"lease_token": "x", "status": "completed"}), "lease_token"),
+    ] {
+        let (status, code, named) = refused(&world, &path, &body).await;
+        assert_eq!((status, &*code, &*named), (400, "invalid", field), "{path} {body}");
+    }
+    assert_eq!(
+        refused(&world, &format!("/v1/runs/{run}/commands"), &large()).await,
+        error(413, "too_large", "payload")
+    );
+}
+
+fn large() -> Value {
+    json!({"kind": "steer", "payload": {"prompt": "x".repeat(65 * 1024)}})
+}
+
+#[tokio::test]
+async fn a_runner_is_one_projects_and_takes_its_profiles() {
+    let world = World::new();
+    let of = |project: &str| json!({"runner_id": "r", "name": "r", "project": project, "profiles": ["fast"]});
+    assert_eq!(post(&world, "/v1/runners", &of("default")).await.0, 201);
+    assert_eq!(post(&world, "/v1/runners", &of("default")).await.0, 200);
+    assert_eq!(refused(&world, "/v1/runners", &of("q")).await, error(403, "tenant_policy_denied", ""));
+    assert_eq!(get(&world, "/v1/runners").await["count"], 1);
+    let takes = async |more: Value| {
+        let run = outside(&world, &more).await;
+        refused(&world, &format!("/v1/runs/{run}/claim"), &json!({"runner_id": "r"})).await
+    };
+    assert_eq!(takes(json!({"profile": "slow"})).await, error(409, "conflict", ""));
+    assert_eq!(takes(json!({"profile": "fast", "project": "q"})).await, error(403, "tenant_policy_denied", ""));
+    assert_eq!(takes(json!({"profile": "fast"})).await.0, 200);
+}
+
+#[tokio::test]
+async fn what_is_secret_is_shown_to_nobody() {
+    let world = World::new();
+    let secret = "sk-abcdefgh12345678";
+    let bundle = json!({"kind": "git", "repo_url": "https://me:pa55word@git.example/r", "tool_aliases": {"sh": secret},
+        "prompt_refs": ["a", "b"], "credential_ref": "deploy-key"});
+    let run = outside(&world, &json!({"resource_bundle": bundle, "metadata": {"note": secret, "title": "T"}})).await;
+    register(&world, "r").await;
+    let path = format!("/v1/runs/{run}");
+    let claimed = done(&world, &format!("{path}/claim"), &json!({"runner_id": "r"})).await;
+    assert_eq!(claimed["resource_bundle"]["prompt_refs"], json!(["a", "b"]));
+    let lease = &claimed["lease_token"];
+    done(&world, &format!("{path}/events"), &json!({"lease_token": lease, "events": [message(secret)]})).await;
+    let end = json!({"lease_token": lease, "status": "completed", "output": {"result": secret, "password": "hunter2hunter2"}});
+    let ended = done(&world, &format!("{path}/finish"), &end).await;
+    let session = ended["session_id"].as_str().unwrap();
+    let shown = [
+        ended.clone(),
+        get(&world, &format!("{path}/events")).await,
+        get(&world, &format!("/v1/sessions/{session}")).await,
+        get(&world, &format!("/v1/sessions/{session}/output")).await,
+        get(&world, &format!("/v1/tasks/{}", ended["task_id"].as_str().unwrap())).await,
+        get(&world, "/v1/backends").await,
+        get(&world, "/v1/runs").await,
+    ];
+    for answer in shown {
+        let text = answer.to_string();
+        for hidden in ["abcdefgh", "pa55word", "hunter2", "deploy-key"] {
+            assert!(!text.contains(hidden), "{hidden} in {text}");
+        }
+    }
+    let stored = get(&world, &format!("/v1/records/run/{run}")).await.to_string();
+    assert!(!stored.contains("pa55word") && !stored.contains("abcdefgh"), "{stored}");
+    assert_eq!(
+        (&ended["resource_bundle"]["prompt_refs"], &ended["resource_bundle"]["has_credential"]),
+        (&json!(2), &json!(true))
+    );
+    assert_eq!(get(&world, &format!("/v1/sessions/{session}")).await["title"], "T");
+    assert_eq!(get(&world, "/v1/backends").await["items"][0]["kind"], "extractive");
+}

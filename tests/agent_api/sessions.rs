@@ -1,0 +1,112 @@
+//! Sessions as a reader sees them.
+
+use integration_tests::world::World;
+use serde_json::{Value, json};
+
+use super::{claim, done, get, message, outside, refused, register};
+
+/// Sessions, the later the newer: idle and read, failed, running, idle, pending.
+async fn world() -> World {
+    let world = World::new();
+    register(&world, "r").await;
+    for (session, end) in
+        [("old", Some("completed")), ("bad", Some("failed")), ("busy", None), ("new", Some("completed"))]
+    {
+        world.advance(10);
+        let run = outside(&world, &json!({"session_id": session})).await;
+        let lease = claim(&world, &run, "r").await;
+        let event =
+            json!({"lease_token": lease, "events": [message("hi"), {"type": "tool_call", "payload": {"tool": "t"}}]});
+        done(&world, &format!("/v1/runs/{run}/events"), &event).await;
+        if let Some(status) = end {
+            let finish = json!({"lease_token": lease, "status": status, "failure": {"message": "no"}});
+            let finish = if status == "failed" { finish } else { json!({"lease_token": lease, "status": status}) };
+            done(&world, &format!("/v1/runs/{run}/finish"), &finish).await;
+        }
+    }
+    world.advance(10);
+    outside(&world, &json!({"session_id": "quiet", "profile": "slow"})).await;
+    world
+}
+
+fn ids(page: &Value) -> String {
+    let items = page["items"].as_array().unwrap().iter();
+    items.map(|session| session["id"].as_str().unwrap()).collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn sessions_are_listed_active_first_then_unread_then_by_newest_activity() {
+    let world = world().await;
+    let listed = async |query: &str| ids(&get(&world, &format!("/v1/sessions{query}")).await);
+    assert_eq!(listed("").await, "busy quiet new old");
+    assert_eq!(listed("?state=all").await, "busy quiet new bad old");
+    // To a reader what has something to read stands before what has not.
+    assert_eq!(listed("?state=all&reader_id=ada").await, "busy new bad old quiet");
+    done(&world, "/v1/sessions/new/read", &json!({"reader_id": "ada"})).await;
+    assert_eq!(listed("?state=all&reader_id=ada").await, "busy bad old quiet new");
+    assert_eq!(listed("?reader_id=ada").await, "busy bad old quiet new");
+    assert_eq!(listed("?state=unread&reader_id=ada").await, "busy bad old");
+    assert_eq!(listed("?state=running&reader_id=ada").await, "busy");
+    assert_eq!(listed("?state=terminal").await, "bad");
+    assert_eq!(listed("?state=idle").await, "quiet new old");
+    assert_eq!(listed("?state=all&profile=slow").await, "quiet");
+    assert_eq!(listed("?state=unread").await, "");
+    assert_eq!(listed("?project=elsewhere").await, "");
+}
+
+#[tokio::test]
+async fn every_page_of_sessions_goes_on_where_the_last_one_ended() {
+    let world = world().await;
+    for reader in ["", "&reader_id=ada"] {
+        let whole = ids(&get(&world, &format!("/v1/sessions?state=all{reader}")).await);
+        for limit in 1..=6 {
+            let (mut pages, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let page = get(&world, &format!("/v1/sessions?state=all&limit={limit}{reader}{cursor}")).await;
+                pages.push(ids(&page));
+                let Some(next) = page["cursor"].as_str() else { break };
+                cursor = format!("&cursor={next}");
+            }
+            pages.retain(|page| !page.is_empty());
+            assert_eq!(pages.join(" "), whole, "{limit}{reader}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_unread_until_its_reader_has_read_it() {
+    let world = world().await;
+    let seen = async || {
+        let session = get(&world, "/v1/sessions/bad?reader_id=ada").await;
+        (session["unread"].clone(), session["attention"].clone(), session["active"].clone())
+    };
+    assert_eq!(seen().await, (json!(true), json!("unread"), json!(false)));
+    let read = done(&world, "/v1/sessions/bad/read", &json!({"reader_id": "ada"})).await;
+    assert_eq!((&read["unread"], &read["session_id"]), (&json!(false), &json!("bad")));
+    assert_eq!(seen().await, (json!(false), json!("read"), json!(false)));
+    let ahead = json!({"reader_id": "ada", "revision": 1000});
+    assert_eq!(refused(&world, "/v1/sessions/bad/read", &ahead).await.2, "revision");
+    assert!(get(&world, "/v1/sessions/bad").await.get("unread").is_none());
+    assert_eq!(get(&world, "/v1/sessions/busy").await["attention"], "active");
+}
+
+#[tokio::test]
+async fn a_trace_is_every_event_and_an_output_what_there_is_to_read() {
+    let world = world().await;
+    let types = |page: &Value| -> Vec<String> {
+        page["items"].as_array().unwrap().iter().map(|e| e["type"].as_str().unwrap().to_owned()).collect()
+    };
+    let trace = get(&world, "/v1/sessions/bad/trace").await;
+    let run = trace["run_id"].as_str().unwrap();
+    assert_eq!(trace["last_seq"].as_u64().unwrap(), trace["count"].as_u64().unwrap());
+    assert!(types(&trace).contains(&"tool_call".to_owned()), "{trace:#}");
+    let output = get(&world, "/v1/sessions/bad/output").await;
+    assert_eq!(types(&output), ["assistant_message", "terminal_status"]);
+    assert_eq!((&output["cursor"], &output["run_status"]), (&trace["cursor"], &json!("failed")));
+    // A page of what was passed over is empty, and goes on.
+    let page = get(&world, &format!("/v1/sessions/bad/output?run_id={run}&limit=1")).await;
+    assert_eq!((&page["count"], &page["cursor"]), (&json!(0), &json!("1")));
+    let another = get(&world, "/v1/runs?session_id=new").await["items"][0]["id"].as_str().unwrap().to_owned();
+    let foreign = integration_tests::events::Call::get(&format!("/v1/sessions/bad/trace?run_id={another}"));
+    assert_eq!(foreign.answer(&world.app).await.status, 404);
+}

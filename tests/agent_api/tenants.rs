@@ -1,0 +1,76 @@
+//! Another tenant's run, session, command, agent or runner is one that is not there, on every route.
+
+use integration_tests::{events::Call, world::World};
+use serde_json::{Value, json};
+use shared::api::ROUTES;
+
+use super::{claim, done, get, id, outside, register};
+
+/// What belongs to agent runs.
+const OURS: [&str; 6] = ["/v1/runs", "/v1/sessions", "/v1/agents", "/v1/runners", "/v1/commands", "/v1/backends"];
+
+#[tokio::test]
+async fn another_tenant_finds_nothing_on_any_route_and_changes_nothing() {
+    let world = World::new();
+    register(&world, "r").await;
+    let run = outside(&world, &json!({})).await;
+    let lease = claim(&world, &run, "r").await;
+    let command = id(&done(&world, &format!("/v1/runs/{run}/commands"), &json!({"kind": "steer"})).await);
+    let shown = get(&world, &format!("/v1/runs/{run}")).await;
+    let of = |path: &str| match path.split('/').nth(2) {
+        Some("runs") => run.clone(),
+        Some("commands") => command.clone(),
+        Some("sessions") => shown["session_id"].as_str().unwrap().to_owned(),
+        Some("agents") => shown["agent_id"].as_str().unwrap().to_owned(),
+        other => panic!("{other:?} is not known here"),
+    };
+    let body = |path: &str| match path.rsplit('/').next().unwrap() {
+        "cancel" | "kill" => json!({}),
+        "claim" => json!({"runner_id": "r"}),
+        "heartbeat" | "ack" => json!({ "lease_token": lease }),
+        "finish" => json!({"lease_token": lease, "status": "completed"}),
+        "events" => json!({"lease_token": lease, "events": []}),
+        "commands" => json!({"kind": "steer"}),
+        "jobs" => json!({"kind": "checkout"}),
+        "read" => json!({"reader_id": "ada"}),
+        other => panic!("{other} is not known here"),
+    };
+    let everything = async |id_of: &dyn Fn(&str) -> String| {
+        let mut answers: Vec<(String, u16, Value)> = Vec::new();
+        for info in ROUTES.iter().filter(|info| OURS.iter().any(|ours| info.path.starts_with(ours))) {
+            let path =
+                info.path.replace("{id}", &if info.path.contains("{id}") { id_of(info.path) } else { String::new() });
+            let call = match (info.method, info.path.contains("{id}")) {
+                ("GET", _) => Call::get(&path),
+                (_, true) => Call::post(&path, &body(info.path)),
+                (_, false) => continue, // makes something of the caller's own
+            };
+            let answered = call.header("x-errand-tenant", "other").answer(&world.app).await;
+            answers.push((info.key(), answered.status, answered.body));
+        }
+        answers
+    };
+    let theirs = everything(&of).await;
+    assert_eq!(theirs, everything(&|_| "nobodys".to_owned()).await, "it can be told that there is something");
+    for (key, status, body) in &theirs {
+        if key.contains("{id}") {
+            assert_eq!((*status, &body["error"]["code"]), (404, &json!("not_found")), "{key}: {body}");
+        } else if !key.contains("backends") {
+            assert_eq!(body["count"], 0, "{key}: {body}");
+        }
+    }
+    assert!(theirs.len() > 20, "{}", theirs.len());
+    // By their own runner neither, and nothing has happened to the run.
+    let there = Call::post("/v1/runners", &json!({"runner_id": "r", "name": "r"})).header("x-errand-tenant", "other");
+    there.answer(&world.app).await.body(201);
+    let claims = Call::post(&format!("/v1/runs/{run}/claim"), &json!({"runner_id": "r"}));
+    assert_eq!(claims.header("x-errand-tenant", "other").answer(&world.app).await.status, 404);
+    assert_eq!(get(&world, &format!("/v1/runs/{run}")).await, shown);
+    // A runner is its tenant's, too.
+    done(&world, "/v1/runners", &json!({"runner_id": "ours", "name": "ours"})).await;
+    let their_run = Call::post("/v1/runs", &json!({"prompt": "x", "executor": "runner"}));
+    let their_run = id(&their_run.header("x-errand-tenant", "other").answer(&world.app).await.body(201));
+    let claims = Call::post(&format!("/v1/runs/{their_run}/claim"), &json!({"runner_id": "ours"}));
+    let refused = claims.header("x-errand-tenant", "other").answer(&world.app).await.error();
+    assert_eq!((refused.0, refused.2.as_str()), (400, "runner_id"));
+}

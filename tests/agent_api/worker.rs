@@ -1,0 +1,67 @@
+//! Runs that a worker of ours does, and what their budgets say to a request.
+
+use integration_tests::world::World;
+use serde_json::{Value, json};
+use shared::{
+    ids::{Id, Name},
+    store::{self, Commit, Expect, RecordKey, RecordWrite},
+};
+
+use super::{done, error, get, id, post, refused, register};
+
+#[tokio::test]
+async fn a_run_is_started_done_by_a_worker_and_seen() {
+    let world = World::new();
+    let run = done(&world, "/v1/runs", &json!({"prompt": "Ada needs cheaper cards.", "agent_id": "a"})).await;
+    assert_eq!(
+        (&run["status"], &run["executor"], &run["source"]),
+        (&json!("pending"), &json!("worker"), &json!("api"))
+    );
+    assert!(run.get("warning").is_none(), "{run:#}");
+    let path = format!("/v1/runs/{}", id(&run));
+    // No runner takes it.
+    register(&world, "r").await;
+    assert_eq!(refused(&world, &format!("{path}/claim"), &json!({"runner_id": "r"})).await, error(409, "conflict", ""));
+    world.deliver_all().await;
+    let run = get(&world, &path).await;
+    assert_eq!((&run["status"], &run["attempt"]), (&json!("completed"), &json!(1)), "{run:#}");
+    assert_eq!(get(&world, "/v1/agents/a").await["status"], "completed");
+    assert_eq!(get(&world, &format!("/v1/agents?task_id={}", run["task_id"].as_str().unwrap())).await["count"], 1);
+    let output = get(&world, &format!("/v1/sessions/{}/output", run["session_id"].as_str().unwrap())).await;
+    assert_eq!(output["items"][0]["type"], "assistant_message");
+}
+
+/// Notes that the agent `a` has spent so much today, in millionths of a dollar.
+async fn spent(world: &World, micros: &Value) {
+    let key = RecordKey { tenant: Name::default(), kind: Name::of("spending"), id: Id::of("a") };
+    let doc = json!({"day:2026-01-01": micros}).as_object().unwrap().clone();
+    let put = RecordWrite::put(key, doc, Expect::Any, world.now());
+    store::commit(&*world.app.store, Commit { records: vec![put], ..Commit::default() }).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_budget_warns_or_refuses_when_a_run_is_asked_for() {
+    let world = World::new();
+    let ask =
+        |check: &str| json!({"prompt": "x", "agent_id": "a", "budgets": {"daily_usd": 1.0}, "budget_check": check});
+    spent(&world, &json!(790_000)).await;
+    assert!(done(&world, "/v1/runs", &ask("block")).await.get("warning").is_none());
+    world.deliver_all().await;
+    for (micros, says, blocked) in [
+        (json!(800_000), "nearly spent", None),
+        (json!(1_000_000), "is spent", Some((429, "budget_exceeded"))),
+        (json!("a lot"), "cannot be checked", Some((409, "budget_unavailable"))),
+    ] {
+        spent(&world, &micros).await;
+        let (status, run) = post(&world, "/v1/runs", &ask("warn")).await;
+        let warning = run["warning"]["message"].as_str().unwrap();
+        assert!(status == 201 && warning.contains(says), "{micros}: {run:#}");
+        world.deliver_all().await;
+        let answer = refused(&world, "/v1/runs", &ask("block")).await;
+        match blocked {
+            Some((status, code)) => assert_eq!(answer, error(status, code, "")),
+            None => assert_eq!(answer.0, 201),
+        }
+        world.deliver_all().await;
+    }
+}

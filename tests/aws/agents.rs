@@ -1,0 +1,70 @@
+//! Agent runs: one that a runner outside does, and one that a worker does.
+
+use integration_tests::{aws::Stack, events::Call};
+use serde_json::{Value, json};
+use shared::queue::QueueName;
+
+async fn get(stack: &Stack, path: &str) -> Value {
+    stack.call(&Call::get(path)).await.body(200)
+}
+
+async fn post(stack: &Stack, path: &str, body: Value) -> Value {
+    let answered = stack.call(&Call::post(path, &body)).await;
+    assert!(answered.status < 300, "{path}: {:#}", answered.body);
+    answered.body
+}
+
+#[tokio::test]
+async fn a_runner_outside_does_a_run() {
+    outside(&Stack::start().await).await;
+}
+
+pub(super) async fn outside(stack: &Stack) {
+    post(stack, "/v1/runners", json!({"runner_id": "r", "name": "r"})).await;
+    let ask = json!({"prompt": "do it ".repeat(1000), "executor": "runner", "idempotency_key": "k"});
+    let run = post(stack, "/v1/runs", ask.clone()).await;
+    assert_eq!(post(stack, "/v1/runs", ask).await["deduplicated"], true);
+    let path = format!("/v1/runs/{}", run["id"].as_str().unwrap());
+    assert_eq!(get(stack, "/v1/runs?executor=runner&status=pending").await["items"][0]["id"], run["id"]);
+    let lease = post(stack, &format!("{path}/claim"), json!({"runner_id": "r"})).await["lease_token"].clone();
+    let command = post(stack, &format!("{path}/commands"), json!({"kind": "steer"})).await;
+    post(stack, &format!("{path}/jobs"), json!({"kind": "checkout", "idempotency_key": "j"})).await;
+    let news = post(stack, &format!("{path}/heartbeat"), json!({ "lease_token": lease })).await;
+    assert_eq!(news["open_commands"], 1);
+    let events = json!([{"type": "assistant_message", "payload": {"text": "hi"}}]);
+    post(stack, &format!("{path}/events"), json!({"lease_token": lease, "events": events})).await;
+    let command = format!("/v1/commands/{}", command["id"].as_str().unwrap());
+    post(stack, &format!("{command}/ack"), json!({ "lease_token": lease })).await;
+    post(stack, &format!("{command}/finish"), json!({"lease_token": lease, "status": "completed"})).await;
+    let end = json!({"lease_token": lease, "status": "completed", "output": {"result": "done"}});
+    let done = post(stack, &format!("{path}/finish"), end.clone()).await;
+    assert_eq!((&done["status"], &done["result_preview"]), (&json!("completed"), &json!("done")));
+
+    let events = get(stack, &format!("{path}/events")).await;
+    assert_eq!(events["count"], events["last_seq"]);
+    assert_eq!(get(stack, &format!("{path}/commands")).await["items"][0]["status"], "completed");
+    assert_eq!(get(stack, &format!("{path}/jobs")).await["count"], 1);
+    let session = format!("/v1/sessions/{}", done["session_id"].as_str().unwrap());
+    assert_eq!(post(stack, &format!("{session}/read"), json!({"reader_id": "ada"})).await["unread"], false);
+    assert_eq!(get(stack, "/v1/sessions?state=all&reader_id=ada").await["items"][0]["attention"], "read");
+    assert_eq!(get(stack, "/v1/agents").await["items"][0]["status"], "completed");
+    assert_eq!(get(stack, "/v1/backends").await["items"][0]["name"], "default");
+    let late = Call::post(&format!("{path}/events"), &json!({"lease_token": lease, "events": []}));
+    assert_eq!(stack.call(&late).await.error().1, "lease_conflict");
+}
+
+#[tokio::test]
+async fn a_worker_does_a_run_and_another_is_called_off() {
+    by_a_worker(&Stack::start().await).await;
+}
+
+pub(super) async fn by_a_worker(stack: &Stack) {
+    let run = post(stack, "/v1/runs", json!({"prompt": "Ada needs cheaper cards.", "agent_id": "a"})).await;
+    stack.deliver(QueueName::Long).await;
+    let run = get(stack, &format!("/v1/runs/{}", run["id"].as_str().unwrap())).await;
+    assert_eq!(run["status"], "completed", "{run:#}");
+    let second = post(stack, "/v1/runs", json!({"prompt": "And paper?", "agent_id": "b"})).await;
+    assert_eq!(post(stack, "/v1/agents/b/kill", json!({})).await["status"], "killed");
+    let again = post(stack, &format!("/v1/runs/{}/cancel", second["id"].as_str().unwrap()), json!({})).await;
+    assert_eq!(again["status"], "cancelled");
+}
