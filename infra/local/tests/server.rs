@@ -5,6 +5,8 @@ mod process;
 #[cfg(test)]
 mod records;
 #[cfg(test)]
+mod runs;
+#[cfg(test)]
 mod types;
 
 use std::time::{Duration, Instant};

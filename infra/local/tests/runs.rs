@@ -1,0 +1,93 @@
+//! Runs that a runner outside takes, with another program at the other end of the wire.
+
+use std::{
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::{Value, json};
+
+use crate::process::Server;
+
+/// The example runner, at work for `server`.
+fn runner(server: &Server) -> Child {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/outside_runner.py");
+    let mut command = Command::new("python3");
+    command.arg(script).arg(&server.url).stderr(Stdio::piped());
+    command.spawn().expect("the tests need Python 3.10 or newer as `python3`")
+}
+
+fn ended(runner: Child) {
+    let output = runner.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Begins a run for a runner; its path.
+async fn begun(server: &Server) -> String {
+    let (status, run) = server.post("/v1/runs", json!({"prompt": "look around", "executor": "runner"})).await;
+    assert_eq!(status, 201, "{run}");
+    format!("/v1/runs/{}", run["id"].as_str().unwrap())
+}
+
+/// The first event of `run` with this text.
+async fn said(server: &Server, run: &str, text: &str) -> Value {
+    server
+        .until(|| async {
+            let page = server.get(&format!("{run}/events?limit=500")).await;
+            page["items"].as_array().unwrap().iter().find(|event| event["payload"]["text"] == text).cloned()
+        })
+        .await
+}
+
+#[tokio::test]
+async fn a_program_that_knows_only_the_http_api_does_a_run() {
+    let server = Server::start(&["--poll-interval-ms", "20"]);
+    let run = begun(&server).await;
+    let program = runner(&server);
+    said(&server, &run, "I was asked: look around").await;
+    let (status, command) =
+        server.post(&format!("{run}/commands"), json!({"kind": "steer", "payload": {"prompt": "left"}})).await;
+    assert_eq!(status, 201, "{command}");
+    ended(program);
+    let done = server.get(&run).await;
+    assert_eq!((&done["status"], &done["claimed_by"]), (&json!("completed"), &json!("outside-runner")));
+    assert_eq!(done["result_preview"], "I was asked: look around steer: left");
+    let commands = server.get(&format!("{run}/commands")).await;
+    assert_eq!((&commands["items"][0]["id"], &commands["items"][0]["status"]), (&command["id"], &json!("completed")));
+    let events = server.get(&format!("{run}/events")).await;
+    let kinds: Vec<&Value> = events["items"].as_array().unwrap().iter().map(|event| &event["type"]).collect();
+    assert!(kinds.contains(&&json!("tool_call")) && **kinds.last().unwrap() == json!("terminal_status"), "{kinds:?}");
+    let task = server.get(&format!("/v1/tasks/{}", done["task_id"].as_str().unwrap())).await;
+    assert_eq!((&task["status"], &task["executions"]), (&json!("completed"), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_runner_that_is_told_of_a_cancel_stops() {
+    let server = Server::start(&["--poll-interval-ms", "20"]);
+    let run = begun(&server).await;
+    let program = runner(&server);
+    said(&server, &run, "I was asked: look around").await;
+    let (status, _) = server.post(&format!("{run}/cancel"), json!({})).await;
+    assert_eq!(status, 200);
+    ended(program);
+    assert_eq!(server.get(&run).await["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn a_runners_lease_outlives_the_server() {
+    let server = Server::start(&["--poll-interval-ms", "20"]);
+    server.post("/v1/runners", json!({"runner_id": "r", "name": "r"})).await;
+    let run = begun(&server).await;
+    let (_, claimed) = server.post(&format!("{run}/claim"), json!({"runner_id": "r"})).await;
+    // A task that is ended after the restart: by then the poller has looked at every lease.
+    let late = json!({"task_type": "scripted", "payload": {}, "delay_s": 1});
+    let (_, late) = server.post("/v1/tasks", late).await;
+    let server = server.kill_and_restart(&["--poll-interval-ms", "20"]);
+    server.ended(&late).await;
+    let lease = &claimed["lease_token"];
+    let (status, news) = server.post(&format!("{run}/heartbeat"), json!({"lease_token": lease})).await;
+    assert_eq!(status, 200, "{news}");
+    let finish = json!({"lease_token": lease, "status": "completed", "output": {"result": "fine"}});
+    let (status, done) = server.post(&format!("{run}/finish"), finish).await;
+    assert_eq!((status, &done["attempt"]), (200, &json!(1)), "{done}");
+}
