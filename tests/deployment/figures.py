@@ -1,0 +1,145 @@
+"""What the deployed functions need, and that they keep their promises in numbers. Each prints what it measured."""
+
+import itertools
+import json
+import random
+import threading
+import time
+from collections.abc import Callable
+
+from deploy import STACK
+from errand import Errand, Tenant, eventually
+from journeys.update import count
+from processes import Process, cpu_s, functions, kill, peak_mb
+
+TASKS = 2000
+
+# Each has its own credit: what was applied twice shows in their sums.
+USERS = 20
+
+# Per task and function process, of a release build.
+MOST_CPU_MS, MOST_MB = 0.6, 25
+
+# How long functions are killed for, at the least, and how soon after it everything must be done.
+KILLING_S, DONE_WITHIN_S = 60, 300
+
+
+def cost(errand: Errand, release: bool):
+    """Two thousand tasks: what `process-task` takes for each, from /proc. Only a release build's figures are judged."""
+    acme = errand.tenant("cost")
+    users(acme)
+    before = {process: cpu_s(process) for process in workers(errand)}
+    started = time.monotonic()
+    enqueue_all(acme, {})
+    while acme.get("/v1/queues/default/stats")["completed"] < TASKS:
+        assert time.monotonic() - started < 300, acme.get("/v1/queues/default/stats")
+        time.sleep(1)
+    took = time.monotonic() - started
+    after = {process: cpu_s(process) for process in workers(errand)}
+    cpu_ms = sum(used - before.get(process, 0.0) for process, used in after.items()) / TASKS * 1000
+    peak = max(peak_mb(process) for process in workers(errand))
+    print(
+        f"ok     figures.cost: {TASKS} tasks in {took:.0f} s by {len(after)} processes of process-task: "
+        f"{cpu_ms:.2f} ms of processor time a task (at most {MOST_CPU_MS}), {peak:.1f} MB resident (at most {MOST_MB})",
+        flush=True,
+    )
+    done_once(acme)
+    assert not release or (cpu_ms <= MOST_CPU_MS and peak <= MOST_MB)
+
+
+def kills(errand: Errand):
+    """Two thousand tasks, and one function's processes killed each second: nothing lost, nothing twice."""
+    acme, stop, killed = errand.tenant("kills"), threading.Event(), []
+    users(acme)
+
+    def killer():
+        for number in itertools.count():
+            mostly = "process-task" if number % 3 else random.choice(["enqueue", "poller", "status", "control"])
+            killed.extend(one for one in functions(errand.stack_pid, f"{STACK}-{mostly}") if kill(one))
+            if stop.wait(1):
+                return
+
+    thread = threading.Thread(target=killer, daemon=True)
+    thread.start()
+    started = time.monotonic()
+    # As a service does that does not take an error for an answer: again, under the same key.
+    enqueue_all(acme, {"acts": [{"sleep": 100}]}, timeout_s=5, within_s=300)
+    stop.wait(max(0.0, KILLING_S - (time.monotonic() - started)))
+    stop.set()
+    thread.join()
+    ended = time.monotonic()
+    stats = lambda: acme.call("GET", "/v1/queues/default/stats")[1]
+    last = eventually(stats, lambda now: now.get("completed") == TASKS, DONE_WITHIN_S, every_s=2)
+    assert (last["open"], last["failed"]) == (0, 0), last
+    done_once(acme)
+    print(
+        f"ok     figures.kills: {len(killed)} processes killed in {ended - started:.0f} s; "
+        f"all of {TASKS} tasks done once, {time.monotonic() - ended:.0f} s after the last", flush=True,
+    )
+
+
+def unreadable(errand: Errand) -> Callable[[], None]:
+    """A thousand messages that nothing can read, on a work queue, with a task behind each twenty: what each task waits
+    for. Answers with the check that all of them were put aside in the end, which takes two minutes more."""
+    acme, url = errand.tenant("unreadable"), errand.queue("Low")
+    # They come back until the queue gives them up: here after a minute and twice, not for days.
+    policy = json.dumps({"deadLetterTargetArn": errand.outputs["DeadLetterQueueArn"], "maxReceiveCount": 2})
+    limits = {"VisibilityTimeout": "60", "RedrivePolicy": policy}
+    errand.root.sqs.set_queue_attributes(QueueUrl=url, Attributes=limits)
+    before, done = sum(errand.depth("DeadLetter")), []
+    for _ in range(50):
+        for _ in range(2):
+            entries = [{"Id": str(n), "MessageBody": "tea, please"} for n in range(10)]
+            assert not errand.operator.sqs.send_message_batch(QueueUrl=url, Entries=entries).get("Failed")
+        done.append(acme.completed(acme.enqueue({}, priority="low"), within_s=30))
+    bad = eventually(lambda: complaints(errand), lambda bad: len(bad) >= 1000)
+    behind = [sum(task["created_at"] < at < task["last_attempted_at"] for at in bad) for task in done]
+    print(
+        f"ok     figures.unreadable: among 1000 unreadable messages each of {len(done)} tasks was done at once, "
+        f"behind at most {max(behind)} of them (at most two batches: 20)", flush=True,
+    )
+    assert max(behind) <= 20 and all(task["executions"] == 1 for task in done)
+
+    def put_aside():
+        eventually(lambda: sum(errand.depth("DeadLetter")), lambda now: now >= before + 1000, 180, every_s=2)
+        print("ok     figures.unreadable: all of them are on the dead-letter queue", flush=True)
+
+    return put_aside
+
+
+def complaints(errand: Errand) -> list[str]:
+    """When process-task said that it could not read a message, from its log."""
+    group, pages = f"/aws/lambda/{STACK}-process-task", errand.root.logs.get_paginator("filter_log_events")
+    events = [event["message"] for page in pages.paginate(logGroupName=group) for event in page["events"]]
+    lines = [json.loads(line) for event in events for line in event.splitlines() if "cannot be read" in line]
+    return [line["timestamp"] for line in lines]
+
+
+def workers(errand: Errand) -> list[Process]:
+    return functions(errand.stack_pid, f"{STACK}-process-task")
+
+
+def users(acme: Tenant):
+    for user in range(USERS):
+        assert acme.call("PUT", f"/v1/records/user/u{user}", {})[0] == 201
+
+
+def enqueue_all(acme: Tenant, payload: dict, within_s: float = 60, **fields):
+    """In batches of a hundred, each until it is taken whole."""
+    for batch in range(0, TASKS, 100):
+        tasks = [
+            {"task_type": "scripted", "payload": {**payload, "mark": "m", "credit": 3}, "user_id": f"u{n % USERS}",
+             "idempotency_key": f"{acme.name}-{n}", **fields}
+            for n in range(batch, batch + 100)
+        ]
+        taken = lambda got: got[0] == 200 and all(item["status"] in (200, 201) for item in got[1]["items"])
+        eventually(lambda: acme.call("POST", "/v1/tasks/batch", {"tasks": tasks}), taken, within_s)
+
+
+def done_once(acme: Tenant):
+    """Every task left its mark, and each user has the credits of theirs."""
+    marks = count(acme, "/v1/records/scripted?parent=m")
+    assert len(marks) == TASKS, len(marks)
+    for user in range(USERS):
+        credits = acme.get(f"/v1/records/user/u{user}")["credits"]
+        assert credits == 3 * TASKS // USERS, (user, credits)

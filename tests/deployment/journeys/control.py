@@ -1,0 +1,54 @@
+"""What operators do: cancel, process now, reschedule, retry."""
+
+from errand import Errand, eventually
+
+
+def a_cancelled_task_does_not_run(errand: Errand):
+    acme = errand.tenant("cancel")
+    task = acme.enqueue({"mark": "m"}, delay_s=5)
+    cancelled = acme.act(task, "cancel", {"reason": "not needed"})
+    assert (cancelled["status"], cancelled["reason"]) == ("cancelled", "not needed"), cancelled
+    assert acme.act(task, "cancel")["revision"] == cancelled["revision"], "cancelled twice"
+    # One that comes after it, on the same queue.
+    acme.completed(acme.enqueue({}, delay_s=6))
+    assert acme.log(task) == [("cancel", "cancelled")]
+    assert acme.get("/v1/records/scripted?parent=m")["count"] == 0
+
+
+def a_running_task_that_is_cancelled_leaves_nothing_behind(errand: Errand):
+    acme = errand.tenant("cancel-running")
+    task = acme.enqueue({"acts": [{"sleep": 6000}], "mark": "m"})
+    eventually(lambda: acme.task(task), lambda it: it["status"] == "running", every_s=0.2)
+    acme.act(task, "cancel")
+    acme.completed(acme.enqueue({}, delay_s=8))
+    assert acme.task(task)["status"] == "cancelled"
+    assert acme.get("/v1/records/scripted?parent=m")["count"] == 0
+    assert [outcome for _, outcome in acme.log(task)].count("cancelled") == 1, acme.log(task)
+
+
+def a_deferred_task_runs_now_only_by_force(errand: Errand):
+    acme = errand.tenant("process-now")
+    for fields in ({"priority": "urgent"}, {"priority": "high"}, {}, {"priority": "low"}, {"timeout_s": 70}):
+        task = acme.enqueue({}, delay_s=7200, **fields)
+        status, error = acme.call("POST", f"/v1/tasks/{task}/process", {})
+        assert (status, error["error"]["code"]) == (409, "not_due"), error
+        acme.act(task, "process", {"force": True})
+        acme.completed(task)
+        assert acme.log(task) == [("reschedule", "pending"), ("execution", "completed")]
+
+
+def a_retry_by_an_operator_happens_once_for_each_key(errand: Errand):
+    acme = errand.tenant("redrive")
+    task = acme.enqueue({"acts": [{"fail_for_good": "no"}, {"fail_for_good": "still no"}, "complete"]})
+    assert acme.ended(task)["status"] == "failed"
+    redriven = acme.act(task, "retry", {"note": "mended"}, idempotency_key="once")
+    assert (redriven["status"], redriven["redrive_note"]) == ("pending", "mended"), redriven
+    assert acme.ended(task)["executions"] == 2
+    # The same request, its answer lost, comes again when the task has failed once more.
+    same = acme.act(task, "retry", {"note": "mended"}, idempotency_key="once")
+    assert (same["status"], same["redrives"]) == ("failed", 1), same
+    acme.act(task, "retry")
+    acme.completed(task)
+    rows = [("execution", "failed"), ("redrive", "pending")] * 2 + [("execution", "completed")]
+    assert acme.log(task) == rows
+    errand.letters("DeadLetter", task, 2)

@@ -1,0 +1,152 @@
+"""That each function's role has what the function needs and nothing more. To be taken when the others have arrived."""
+
+import json
+from collections.abc import Callable
+
+from accounts import Clients
+from deploy import STACK
+from errand import Errand
+from journeys.ways_in import refused
+from processes import functions
+
+FUNCTIONS = ("enqueue", "process-task", "process-task-long", "poller", "status", "control")
+
+
+def every_role_was_asked_for_all_it_may_and_nothing_was_refused(errand: Errand):
+    """MiniStack decides each request of a function by its role, as it is deployed."""
+    for name in FUNCTIONS:
+        in_its_name(errand, name)
+    idle, denied = [], []
+    for role in {role_of(errand, name) for name in FUNCTIONS}:
+        decided = [d for d in errand.decisions() if f":assumed-role/{role}/" in d[0]]
+        asked = {(action, on) for _, action, on, allowed in decided if allowed}
+        denied += [decision for decision in decided if not decision[3]]
+        # A log group's rights name its streams.
+        idle += [(role, *may) for may in allowed(errand, role) if may not in asked]
+    assert not denied, f"refused to a function: {denied}"
+    assert not idle, f"never asked for: {idle}"
+
+
+def no_function_may_do_what_is_not_its_own(errand: Errand):
+    """With the credentials that each function's process has been given, called as a function that has been taken over."""
+    others = others_of(errand)
+    for name in FUNCTIONS:
+        clients = credentials(errand, name)
+        for what, call in forbidden(errand, name, clients, others).items():
+            try:
+                refused(call)
+            except AssertionError as problem:
+                raise AssertionError(f"{name} may {what}: {problem}") from problem
+
+
+def role_of(errand: Errand, function: str) -> str:
+    return errand.function(function)["Role"].rsplit("/", 1)[1]
+
+
+def allowed(errand: Errand, role: str) -> list[tuple[str, str]]:
+    """Every (action, resource) of the role's policies, as they are deployed."""
+    iam, found = errand.root.iam, []
+    for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+        for statement in document["Statement"]:
+            assert statement["Effect"] == "Allow", statement
+            listed = lambda value: value if isinstance(value, list) else [value]
+            found += [(action, on) for action in listed(statement["Action"]) for on in listed(statement["Resource"])]
+    return found
+
+
+def credentials(errand: Errand, function: str) -> Clients:
+    """Clients with the credentials of a running process of the function: those of its role."""
+    variables = functions(errand.stack_pid, f"{STACK}-{function}")[0].variables
+    keys = [variables[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")]
+    return Clients(errand.account.url, tuple(keys))
+
+
+def in_its_name(errand: Errand, function: str):
+    """What Lambda does with a function's role, and MiniStack without asking: it takes messages and writes the log."""
+    clients = credentials(errand, function)
+    mappings = errand.root.functions.list_event_source_mappings(FunctionName=f"{STACK}-{function}")
+    for mapping in mappings["EventSourceMappings"]:
+        url = errand.root.sqs.get_queue_url(QueueName=mapping["EventSourceArn"].rsplit(":", 1)[1])["QueueUrl"]
+        clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        clients.sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)
+        attempt(lambda: clients.sqs.delete_message(QueueUrl=url, ReceiptHandle="none"))
+    stream = {"logGroupName": f"/aws/lambda/{STACK}-{function}", "logStreamName": "test"}
+    clients.logs.create_log_stream(**stream)
+    clients.logs.put_log_events(**stream, logEvents=[{"timestamp": 0, "message": "a line"}])
+
+
+def attempt(call: Callable):
+    """Any answer will do but a refusal."""
+    try:
+        call()
+    except Exception as error:
+        assert "AccessDenied" not in str(error), error
+
+
+def others_of(errand: Errand) -> dict[str, str]:
+    """Things of other people in the same account."""
+    root = errand.root
+    root.dynamodb.create_table(
+        TableName="others", BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+    )
+    return {"table": "others", "queue": root.sqs.create_queue(QueueName="others")["QueueUrl"]}
+
+
+def forbidden(errand: Errand, function: str, of: Clients, others: dict[str, str]) -> dict[str, Callable]:
+    """What no function may do, or this one not, by words for it."""
+    tasks, log = errand.outputs["TasksTableName"], errand.outputs["ActionLogTableName"]
+    row, task = {"pk": {"S": "x"}, "seq": {"N": "1"}}, {"pk": {"S": "x"}, "sk": {"S": "t"}}
+    other = {"TableName": others["table"], "Key": {"pk": {"S": "x"}}}
+    change = {"UpdateExpression": "SET a = :a", "ExpressionAttributeValues": {":a": {"S": "a"}}}
+    transaction = lambda **member: lambda: of.dynamodb.transact_write_items(TransactItems=[member])
+    calls = {
+        "update the log": lambda: of.dynamodb.update_item(TableName=log, Key=row, **change),
+        "delete from the log": lambda: of.dynamodb.delete_item(TableName=log, Key=row),
+        "update the log in a transaction": transaction(Update={"TableName": log, "Key": row, **change}),
+        "delete from the log in a transaction": transaction(Delete={"TableName": log, "Key": row}),
+        "delete from the log in a batch": lambda: of.dynamodb.batch_write_item(
+            RequestItems={log: [{"DeleteRequest": {"Key": row}}]}),
+        "scan the tasks": lambda: of.dynamodb.scan(TableName=tasks),
+        "scan the log": lambda: of.dynamodb.scan(TableName=log),
+        "drop the tasks": lambda: of.dynamodb.delete_table(TableName=tasks),
+        "turn off what keeps the tasks": lambda: of.dynamodb.update_time_to_live(
+            TableName=tasks, TimeToLiveSpecification={"Enabled": False, "AttributeName": "ttl_s"}),
+        "read another table": lambda: of.dynamodb.get_item(**other),
+        "query another table": lambda: of.dynamodb.query(
+            TableName=others["table"], KeyConditionExpression="pk = :a",
+            ExpressionAttributeValues={":a": {"S": "a"}}),
+        "write to another table": lambda: of.dynamodb.put_item(TableName=others["table"], Item={"pk": {"S": "x"}}),
+        "write to another table in a transaction": transaction(Put={"TableName": others["table"], "Item": other["Key"]}),
+        "list all tables": lambda: of.dynamodb.list_tables(),
+        "send to another queue": lambda: of.sqs.send_message(QueueUrl=others["queue"], MessageBody="x"),
+        "receive from another queue": lambda: of.sqs.receive_message(QueueUrl=others["queue"]),
+        "receive dead letters": lambda: of.sqs.receive_message(QueueUrl=errand.queue("DeadLetter")),
+        "publish to the intake": lambda: of.sqs.send_message(QueueUrl=errand.queue("Intake"), MessageBody="x"),
+        "purge a queue": lambda: of.sqs.purge_queue(QueueUrl=errand.queue("Low")),
+        "list all queues": lambda: of.sqs.list_queues(),
+        "invoke a function": lambda: of.functions.invoke(FunctionName=f"{STACK}-enqueue"),
+        "change a function": lambda: of.functions.update_function_configuration(
+            FunctionName=f"{STACK}-enqueue", Timeout=1),
+        "widen its role": lambda: of.iam.put_role_policy(
+            RoleName=role_of(errand, function), PolicyName="all", PolicyDocument=json.dumps({"Statement": []})),
+        "assume a role": lambda: of.sts.assume_role(
+            RoleArn=errand.function("enqueue")["Role"], RoleSessionName="another"),
+        "read what is deployed": lambda: of.s3.list_buckets(),
+        "change the stack": lambda: of.cloudformation.delete_stack(StackName=STACK),
+        "write another's log lines": lambda: of.logs.create_log_stream(
+            logGroupName=f"/aws/lambda/{STACK}-{'poller' if function != 'poller' else 'enqueue'}", logStreamName="x"),
+    }
+    if function != "enqueue":
+        calls["delete a task"] = lambda: of.dynamodb.delete_item(TableName=tasks, Key=task)
+        calls["publish a refusal"] = lambda: of.sqs.send_message(
+            QueueUrl=errand.queue("IntakeDeadLetter"), MessageBody="x")
+    if function == "status":
+        calls["write a task"] = lambda: of.dynamodb.put_item(TableName=tasks, Item=task)
+        calls["write a log row"] = lambda: of.dynamodb.put_item(TableName=log, Item=row)
+        calls["send a task"] = lambda: of.sqs.send_message(QueueUrl=errand.queue("Urgent"), MessageBody="x")
+    else:
+        calls["read the log"] = lambda: of.dynamodb.query(
+            TableName=log, KeyConditionExpression="pk = :a", ExpressionAttributeValues={":a": {"S": "a"}})
+    return calls

@@ -1,0 +1,87 @@
+"""What an update of the stack does to work in flight, and what is left of it when it is deleted."""
+
+import itertools
+import threading
+
+from botocore.exceptions import ClientError
+
+from deploy import STACK, Sam
+from errand import Errand, eventually
+
+
+def update(errand: Errand, sam: Sam, **parameters: str):
+    """Deploys with other parameters while tasks come in, run, wait for a retry and for their time: none is lost."""
+    acme, stop = errand.tenant("update"), threading.Event()
+    before = acme.enqueue({}, delay_s=900)
+    waiting = [acme.enqueue({"acts": [{"retry_after": 10}, "complete"], "mark": "m"}) for _ in range(20)]
+    waiting += [acme.enqueue({"mark": "m"}, delay_s=15) for _ in range(20)]
+    coming = []
+    comes = threading.Thread(target=lambda: coming.extend(until(stop, lambda key: once(acme, key))), daemon=True)
+    comes.start()
+    sam.deploy(**parameters)
+    stop.set()
+    comes.join()
+    assert coming, "nothing came in meanwhile"
+    tasks = [*waiting, *coming]
+    # One whose process the update ended is reaped: its lease of 35 s, a minute to the next poll.
+    ends = [acme.ended(task, within_s=200) for task in tasks]
+    bad = [task for task in ends if task["status"] != "completed"]
+    assert not bad, bad[:3]
+    marks = count(acme, "/v1/records/scripted?parent=m")
+    assert len(marks) == len(tasks) == len(set(tasks)), (len(marks), len(tasks))
+    assert acme.task(before)["max_retries"] != acme.task(acme.enqueue({}, delay_s=900))["max_retries"]
+    lost = sum(task["losses"] for task in ends)
+    print(f"ok     update.update: {len(tasks)} tasks in flight, {len(coming)} of them came meanwhile, {lost} lost a worker")
+
+
+def delete(errand: Errand, sam: Sam):
+    """Deletes the stack: the tables stay with what is in them, and nothing else does."""
+    root, names = errand.root, (errand.outputs["TasksTableName"], errand.outputs["ActionLogTableName"])
+    sam.delete()
+    try:
+        root.cloudformation.describe_stacks(StackName=STACK)
+    except ClientError as error:
+        assert "does not exist" in str(error), error
+    else:
+        raise AssertionError("the stack is still there")
+    left = {
+        "functions": [it["FunctionName"] for it in root.functions.list_functions()["Functions"]],
+        "mappings": root.functions.list_event_source_mappings()["EventSourceMappings"],
+        "queues": [url for url in root.sqs.list_queues().get("QueueUrls", []) if STACK in url],
+        "roles": [it["RoleName"] for it in root.iam.list_roles()["Roles"] if STACK in it["RoleName"]],
+        "APIs": root.apigatewayv2.get_apis()["Items"],
+        "schedules": root.scheduler.list_schedules()["Schedules"],
+        "log groups": [it["logGroupName"] for it in root.logs.describe_log_groups()["logGroups"] if STACK in it["logGroupName"]],
+    }
+    assert not any(left.values()), left
+    for name in names:
+        assert root.dynamodb.scan(TableName=name, Select="COUNT")["Count"] > 0, f"{name} is empty"
+    print("ok     update.delete")
+
+
+def until(stop: threading.Event, enqueue) -> list[str]:
+    """Enqueues, one after the other, until it is time to stop."""
+    tasks = []
+    for key in itertools.count():
+        tasks.append(enqueue(f"update-{key}"))
+        if stop.wait(0.2):
+            return tasks
+
+
+def once(acme, key: str) -> str:
+    """Enqueues as a service does that does not take an error for an answer: again, under the same key."""
+    request = {"task_type": "scripted", "payload": {"acts": [{"sleep": 1000}], "mark": "m"}}
+    status, task = eventually(
+        lambda: acme.call("POST", "/v1/tasks", request, idempotency_key=key), lambda got: got[0] in (200, 201)
+    )
+    return task["id"]
+
+
+def count(acme, path: str) -> list[dict]:
+    """All items of a list, page by page."""
+    items, cursor = [], ""
+    while cursor is not None:
+        page = acme.get(f"{path}&limit=100" + (f"&cursor={cursor}" if cursor else ""))
+        items += page["items"]
+        cursor = page.get("cursor")
+    return items

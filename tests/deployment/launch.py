@@ -1,0 +1,46 @@
+"""What runs as MiniStack here: the tests' own launcher, with a file of every decision of its IAM and two faults mended.
+
+The file has one line of JSON for each new (principal, action, resource, allowed): what CloudTrail would tell.
+"""
+
+import json
+import os
+import runpy
+from pathlib import Path
+
+from ministack.core import iam_evaluator
+from ministack.services import lambda_svc
+
+decide = iam_evaluator.enforce
+seen = set()
+out = open(os.environ["IAM_DECISIONS"], "a", buffering=1, encoding="utf-8")
+
+
+def enforce(access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
+    if service == "sqs":
+        # AWS has no such actions: who may send (hide, delete) may do it in batches.
+        iam_action = iam_action.removesuffix("Batch")
+    refused = decide(access_key_id, iam_action, service, region, resource_arn, service_context)
+    caller = iam_evaluator.resolve_caller_identity(access_key_id)
+    decision = (caller["userArn"] if caller else "nobody", iam_action, resource_arn, refused is None)
+    if decision not in seen:
+        seen.add(decision)
+        out.write(json.dumps(decision) + "\n")
+    return refused
+
+
+iam_evaluator.enforce = enforce  # its callers import it when they call it
+
+concurrency_of = lambda_svc._sqs_esm_concurrency
+
+
+def concurrency(esm, *others):
+    """CloudFormation takes a number's text for the number (a `Ref` to a parameter); MiniStack's mappings do not."""
+    scaling = esm.get("ScalingConfig") or {}
+    if "MaximumConcurrency" in scaling:
+        scaling["MaximumConcurrency"] = int(scaling["MaximumConcurrency"])
+    return concurrency_of(esm, *others)
+
+
+lambda_svc._sqs_esm_concurrency = concurrency
+runpy.run_path(str(Path(__file__).parents[1] / "src/ministack/run.py"), run_name="__main__")

@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""The deployment test: deploys Errand to a MiniStack that enforces IAM and uses it as its users would.
+
+    python3 tests/deployment/run.py
+
+needs Rust 1.95, a C compiler and Python 3.10 with venv; it makes the rest itself under `target`.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import time
+
+from venvs import ROOT, venv
+
+ARGUMENTS = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+ARGUMENTS.add_argument("only", nargs="?", default="", help="only the journeys whose names contain this, and no figures")
+ARGUMENTS.add_argument("--debug", action="store_true", help="a debug build: quick to make, its figures mean nothing")
+ARGUMENTS.add_argument("--no-build", action="store_true", help="deploy what was built last")
+
+
+def main() -> bool:
+    """Whether all went well."""
+    import figures
+    from accounts import MAY_DEPLOY, Account
+    from deploy import BUCKET, Sam
+    from errand import Errand
+    from journeys import control, effects, permissions, process, read, schedule, travel, update, ways_in
+    from listener import Listener
+    from stack import MiniStack
+
+    asked = ARGUMENTS.parse_args()
+    scratch = ROOT / "target/deployment"
+    sam = Sam(venv("sam", "requirements-sam.txt"), scratch)
+    if not asked.no_build:
+        sam.build(asked.debug)
+    run = scratch / "run"
+    shutil.rmtree(run, ignore_errors=True)  # kept until now, to be looked at
+    stack = MiniStack(venv("ministack", "requirements.txt") / "bin/python", run)
+    try:
+        account = Account(stack.url)
+        deployer = account.user("deployer", {action: ["*"] for action in MAY_DEPLOY})
+        deployer.s3.create_bucket(Bucket=BUCKET)
+        sam.deploys_as(deployer.keys, stack.url)
+        listener = Listener()
+        sam.deploy(EventWebhookUrl=listener.url)
+        errand = Errand(account, stack, listener)
+        errand.lost = schedule.lose(errand.operator, errand)
+        well = travel([ways_in, process, schedule, control, effects, read], errand, asked.only)
+        if asked.only or not well:
+            return well
+        well = travel([permissions], errand)
+        update.update(errand, sam, EventWebhookUrl=listener.url, MaxRetries="7", MaxLosses="1000")
+        figures.cost(errand, release=not asked.debug)
+        put_aside = figures.unreadable(errand)
+        figures.kills(errand)
+        put_aside()
+        update.delete(errand, sam)
+        return well
+    finally:
+        stack.stop()
+
+
+if __name__ == "__main__":
+    # boto3 is in the environment of MiniStack.
+    python = venv("ministack", "requirements.txt") / "bin/python"
+    if sys.prefix != str(python.parents[1]):
+        os.execv(python, [python, *sys.argv])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that it tears down as it does on Ctrl-C
+    started = time.monotonic()
+    well = main()
+    print(f"{'ok' if well else 'FAILED'}: {time.monotonic() - started:.0f} s in all")
+    sys.exit(not well)
