@@ -340,6 +340,17 @@ fn whoever_delivers_events_delivers_them_to_all_there_is() {
 }
 
 #[test]
+fn what_no_function_can_read_is_among_the_dead_letters_before_it_is_too_old() {
+    const FOUR_DAYS_S: u64 = 345_600; // what SQS keeps a message for unless told otherwise
+    for (id, queue) in resources("AWS::SQS::Queue") {
+        let Some(receives) = queue["RedrivePolicy"]["maxReceiveCount"].as_u64() else { continue };
+        let tried_s = receives * queue["VisibilityTimeout"].as_u64().unwrap();
+        let kept_s = queue["MessageRetentionPeriod"].as_u64().unwrap_or(FOUR_DAYS_S);
+        assert!(tried_s < kept_s, "{id}: tried for {tried_s} s, kept for {kept_s} s");
+    }
+}
+
+#[test]
 fn polls_do_not_pile_up() {
     let (_, schedule) = resources("AWS::Scheduler::Schedule").pop().unwrap();
     let (_, invoke) = resources("AWS::Lambda::EventInvokeConfig").pop().unwrap();

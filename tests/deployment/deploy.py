@@ -37,7 +37,7 @@ class Sam:
         """From now on it deploys to `url`, as whoever has these keys."""
         self.env |= {"AWS_ACCESS_KEY_ID": keys[0], "AWS_SECRET_ACCESS_KEY": keys[1], "AWS_ENDPOINT_URL": url}
 
-    def deploy(self, **overrides: str):
+    def deploy(self, overrides: dict[str, str]):
         """`sam deploy` of what was built, with these parameters besides the architecture. Again: an update."""
         # SAM's own bucket lets nobody in without TLS, which MiniStack does not speak here.
         built = ["--template-file", self.build_dir / "template.yaml", "--no-resolve-s3", "--s3-bucket", BUCKET]

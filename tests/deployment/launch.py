@@ -1,4 +1,4 @@
-"""What runs as MiniStack here: the tests' own launcher, with a file of every decision of its IAM and two faults mended.
+"""What runs as MiniStack here: the tests' own launcher, with a file of every decision of its IAM and three faults mended.
 
 The file has one line of JSON for each new (principal, action, resource, allowed): what CloudTrail would tell.
 """
@@ -20,6 +20,9 @@ def enforce(access_key_id, iam_action, service, region, resource_arn="*", servic
     if service == "sqs":
         # AWS has no such actions: who may send (hide, delete) may do it in batches.
         iam_action = iam_action.removesuffix("Batch")
+    if iam_action == "logs:CreateLogStream":
+        # AWS means the group's streams, as in the policies that Lambda's console writes.
+        resource_arn += ":*"
     refused = decide(access_key_id, iam_action, service, region, resource_arn, service_context)
     caller = iam_evaluator.resolve_caller_identity(access_key_id)
     decision = (caller["userArn"] if caller else "nobody", iam_action, resource_arn, refused is None)

@@ -16,7 +16,7 @@ import time
 from venvs import ROOT, venv
 
 ARGUMENTS = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-ARGUMENTS.add_argument("only", nargs="?", default="", help="only the journeys whose names contain this, and no figures")
+ARGUMENTS.add_argument("only", nargs="?", default="", help="only what has this in its name")
 ARGUMENTS.add_argument("--debug", action="store_true", help="a debug build: quick to make, its figures mean nothing")
 ARGUMENTS.add_argument("--no-build", action="store_true", help="deploy what was built last")
 
@@ -27,7 +27,7 @@ def main() -> bool:
     from accounts import MAY_DEPLOY, Account
     from deploy import BUCKET, Sam
     from errand import Errand
-    from journeys import control, effects, permissions, process, read, schedule, travel, update, ways_in
+    from journeys import control, effects, permissions, process, read, schedule, take, travel, update, ways_in
     from listener import Listener
     from stack import MiniStack
 
@@ -45,19 +45,24 @@ def main() -> bool:
         deployer.s3.create_bucket(Bucket=BUCKET)
         sam.deploys_as(deployer.keys, stack.url)
         listener = Listener()
-        sam.deploy(EventWebhookUrl=listener.url)
+        # A task whose worker is killed now and then, as below, must not fail for it.
+        parameters = {"EventWebhookUrl": listener.url, "MaxLosses": "1000"}
+        sam.deploy(parameters)
         errand = Errand(account, stack, listener)
         errand.lost = schedule.lose(errand.operator, errand)
         well = travel([ways_in, process, schedule, control, effects, read], errand, asked.only)
-        if asked.only or not well:
-            return well
-        well = travel([permissions], errand)
-        update.update(errand, sam, EventWebhookUrl=listener.url, MaxRetries="7", MaxLosses="1000")
-        figures.cost(errand, release=not asked.debug)
-        put_aside = figures.unreadable(errand)
-        figures.kills(errand)
-        put_aside()
-        update.delete(errand, sam)
+        for name, step, *arguments in (
+            ("permissions.needed", permissions.every_role_was_asked_for_all_it_may_and_nothing_was_refused),
+            ("permissions.others", permissions.no_function_may_do_what_is_not_its_own),
+            ("update.update", update.update, sam, {**parameters, "MaxRetries": "7"}),
+            ("figures.cost", figures.cost, not asked.debug),
+            ("figures.unreadable", figures.unreadable),
+            ("figures.kills", figures.kills),
+            ("figures.put_aside", figures.put_aside),
+            ("update.delete", update.delete, sam),
+        ):
+            if asked.only in name:
+                well &= take(name, step, errand, *arguments)
         return well
     finally:
         stack.stop()

@@ -1,10 +1,12 @@
 """What users of the deployed Errand do. A journey is a function of the deployment; its name says what must be so."""
 
+import functools
 import inspect
 import queue
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from types import ModuleType
 
 
@@ -15,14 +17,11 @@ def travel(modules: list[ModuleType], errand, only: str = "") -> bool:
     going = [(name, journey) for name, journey in journeys.items() if only in name]
     for name, journey in going:
         # Daemons, so that Ctrl-C does not wait for them.
-        threading.Thread(target=lambda *who: arrived.put(timed(*who)), args=(name, journey, errand), daemon=True).start()
+        call = functools.partial(take, name, journey, errand)
+        threading.Thread(target=lambda call: arrived.put(call()), args=(call,), daemon=True).start()
     well = True
     for _ in going:
-        name, seconds, problem = arrived.get()
-        print(f"{'FAILED' if problem else 'ok':6} {name} ({seconds:.0f} s)", flush=True)
-        if problem:
-            print(problem, flush=True)
-            well = False
+        well &= arrived.get()
     return well
 
 
@@ -33,11 +32,13 @@ def own(module: ModuleType):
             yield name, function
 
 
-def timed(name: str, journey, errand) -> tuple[str, float, str]:
-    """The journey's name, how long it took, and what went wrong."""
-    started, problem = time.monotonic(), ""
+def take(name: str, journey: Callable, *arguments) -> bool:
+    """Takes one journey and prints how it went, with what it has to say: whether it went well."""
+    started, problem, said = time.monotonic(), "", ""
     try:
-        journey(errand)
+        said = journey(*arguments) or ""
     except Exception:
         problem = traceback.format_exc()
-    return name, time.monotonic() - started, problem
+    said = f": {said}" if said else ""
+    print(f"{'FAILED' if problem else 'ok':6} {name} ({time.monotonic() - started:.0f} s){said}\n{problem}", end="", flush=True)
+    return not problem

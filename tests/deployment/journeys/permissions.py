@@ -1,7 +1,9 @@
-"""That each function's role has what the function needs and nothing more. To be taken when the others have arrived."""
+"""That each function's role has what the function needs and nothing more. To be taken when the others have arrived,
+one after the other."""
 
 import json
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 
 from accounts import Clients
 from deploy import STACK
@@ -19,17 +21,18 @@ def every_role_was_asked_for_all_it_may_and_nothing_was_refused(errand: Errand):
     idle, denied = [], []
     for role in {role_of(errand, name) for name in FUNCTIONS}:
         decided = [d for d in errand.decisions() if f":assumed-role/{role}/" in d[0]]
-        asked = {(action, on) for _, action, on, allowed in decided if allowed}
+        asked = [decision[1:3] for decision in decided if decision[3]]
         denied += [decision for decision in decided if not decision[3]]
-        # A log group's rights name its streams.
-        idle += [(role, *may) for may in allowed(errand, role) if may not in asked]
+        for action, on in allowed(errand, role):
+            if not any(action == asked_for and fnmatchcase(of, on) for asked_for, of in asked):
+                idle.append((role, action, on))
     assert not denied, f"refused to a function: {denied}"
     assert not idle, f"never asked for: {idle}"
 
 
 def no_function_may_do_what_is_not_its_own(errand: Errand):
     """With the credentials that each function's process has been given, called as a function that has been taken over."""
-    others = others_of(errand)
+    others = _others(errand)
     for name in FUNCTIONS:
         clients = credentials(errand, name)
         for what, call in forbidden(errand, name, clients, others).items():
@@ -84,7 +87,7 @@ def attempt(call: Callable):
         assert "AccessDenied" not in str(error), error
 
 
-def others_of(errand: Errand) -> dict[str, str]:
+def _others(errand: Errand) -> dict[str, str]:
     """Things of other people in the same account."""
     root = errand.root
     root.dynamodb.create_table(

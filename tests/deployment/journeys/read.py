@@ -1,9 +1,11 @@
-"""Every read: lists, counts, records, health."""
+"""Every read: lists, records, health."""
+
+from urllib.parse import quote
 
 from errand import Errand, eventually
 
 
-def lists_and_counts_tell_what_is_there(errand: Errand):
+def lists_tell_what_is_there(errand: Errand):
     acme = errand.tenant("read")
     done = acme.enqueue({}, user_id="ada")
     acme.completed(done)
@@ -11,13 +13,11 @@ def lists_and_counts_tell_what_is_there(errand: Errand):
     ids = lambda answer: [task["id"] for task in answer["items"]]
     first = acme.get("/v1/tasks?queue=default&limit=2")
     assert ids(first) == [open_ones["urgent"], open_ones["high"]], first
-    rest = acme.get(f"/v1/tasks?limit=2&cursor={first['cursor']}")
+    rest = acme.get(f"/v1/tasks?limit=2&cursor={quote(first['cursor'])}")
     assert (ids(rest), rest.get("cursor")) == ([open_ones["low"]], None), rest
     assert ids(acme.get("/v1/tasks?status=completed")) == [done]
     assert ids(acme.get("/v1/tasks?lane=high&type=scripted")) == [open_ones["high"]]
     assert acme.get("/v1/tasks?user_id=ada")["count"] == 4
-    stats = acme.get("/v1/queues/default/stats")
-    assert (stats["open"], stats["completed"], stats["failed"]) == (3, 1, 0), stats
     assert "scripted" in str(acme.get("/v1/task-types"))
 
 

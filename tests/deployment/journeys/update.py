@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
@@ -9,7 +10,7 @@ from deploy import STACK, Sam
 from errand import Errand, eventually
 
 
-def update(errand: Errand, sam: Sam, **parameters: str):
+def update(errand: Errand, sam: Sam, parameters: dict[str, str]) -> str:
     """Deploys with other parameters while tasks come in, run, wait for a retry and for their time: none is lost."""
     acme, stop = errand.tenant("update"), threading.Event()
     before = acme.enqueue({}, delay_s=900)
@@ -18,7 +19,7 @@ def update(errand: Errand, sam: Sam, **parameters: str):
     coming = []
     comes = threading.Thread(target=lambda: coming.extend(until(stop, lambda key: once(acme, key))), daemon=True)
     comes.start()
-    sam.deploy(**parameters)
+    sam.deploy(parameters)
     stop.set()
     comes.join()
     assert coming, "nothing came in meanwhile"
@@ -31,7 +32,7 @@ def update(errand: Errand, sam: Sam, **parameters: str):
     assert len(marks) == len(tasks) == len(set(tasks)), (len(marks), len(tasks))
     assert acme.task(before)["max_retries"] != acme.task(acme.enqueue({}, delay_s=900))["max_retries"]
     lost = sum(task["losses"] for task in ends)
-    print(f"ok     update.update: {len(tasks)} tasks in flight, {len(coming)} of them came meanwhile, {lost} lost a worker")
+    return f"{len(tasks)} tasks in flight, {len(coming)} of which came meanwhile; {lost} of them lost their worker"
 
 
 def delete(errand: Errand, sam: Sam):
@@ -56,7 +57,6 @@ def delete(errand: Errand, sam: Sam):
     assert not any(left.values()), left
     for name in names:
         assert root.dynamodb.scan(TableName=name, Select="COUNT")["Count"] > 0, f"{name} is empty"
-    print("ok     update.delete")
 
 
 def until(stop: threading.Event, enqueue) -> list[str]:
@@ -81,7 +81,7 @@ def count(acme, path: str) -> list[dict]:
     """All items of a list, page by page."""
     items, cursor = [], ""
     while cursor is not None:
-        page = acme.get(f"{path}&limit=100" + (f"&cursor={cursor}" if cursor else ""))
+        page = acme.get(f"{path}&limit=100" + (f"&cursor={quote(cursor, safe='')}" if cursor else ""))
         items += page["items"]
         cursor = page.get("cursor")
     return items
