@@ -10,7 +10,9 @@ from stack import REGION, ROOT_KEYS
 # What `sam deploy` and `sam delete` of this template ask for.
 MAY_DEPLOY = [
     f"{service}:*"
-    for service in ("cloudformation", "s3", "iam", "lambda", "sqs", "dynamodb", "logs", "apigateway", "scheduler", "events")
+    for service in (
+        "cloudformation", "s3", "iam", "lambda", "sqs", "dynamodb", "logs", "apigateway", "scheduler", "events",
+    )
 ]
 
 

@@ -16,7 +16,7 @@ ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_6
 
 
 class Sam:
-    """The SAM CLI with its home, its build and its words under `scratch`. `keys`: of who deploys, to the stack at `url`."""
+    """The SAM CLI, with what it builds under `scratch`."""
 
     def __init__(self, venv: Path, scratch: Path):
         self.venv, self.build_dir = venv, scratch / "build"

@@ -1,4 +1,4 @@
-"""What runs as MiniStack here: the tests' own launcher, with a file of every decision of its IAM and three faults mended.
+"""What runs as MiniStack here: the tests' own launcher, a file of every decision of its IAM, three faults mended.
 
 The file has one line of JSON for each new (principal, action, resource, allowed): what CloudTrail would tell.
 """

@@ -52,6 +52,15 @@ def cpu_s(process: Process) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def age_s(process: Process) -> float:
+    """How long it has been running; 0 if it is gone."""
+    try:
+        started = int(Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[19])
+    except OSError:
+        return 0.0
+    return float(Path("/proc/uptime").read_text().split()[0]) - started / os.sysconf("SC_CLK_TCK")
+
+
 def peak_mb(process: Process) -> float:
     """The most memory it has held (resident), in MB of 10^6 bytes; 0 if it is gone."""
     try:

@@ -1,4 +1,4 @@
-"""Python tools in fixed versions, in the virtual environments that `tests/src/venv.rs` makes too: one list, one place."""
+"""Python tools in fixed versions, in the virtual environments that `tests/src/venv.rs` makes too."""
 
 import fcntl
 import subprocess
@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def venv(name: str, requirements: str) -> Path:
-    """The environment with exactly what the list `tests/<requirements>` names, made if it is not there or is another's."""
+    """The environment with exactly what `tests/<requirements>` lists, made if it is not there or has another list's."""
     venvs = ROOT / "target/venvs"
     venvs.mkdir(parents=True, exist_ok=True)
     made = venvs.resolve() / name

@@ -11,8 +11,8 @@ from types import ModuleType
 
 
 def travel(modules: list[ModuleType], errand, only: str = "") -> bool:
-    """Takes every journey of `modules` whose name contains `only`, all at once, as users would: whether all went well."""
-    journeys = {f"{module.__name__.split('.')[-1]}.{name}": journey for module in modules for name, journey in own(module)}
+    """Takes every journey of `modules` whose name contains `only`, all at once: whether all went well."""
+    journeys = {f"{of.__name__.split('.')[-1]}.{name}": journey for of in modules for name, journey in own(of)}
     arrived = queue.SimpleQueue()
     going = [(name, journey) for name, journey in journeys.items() if only in name]
     for name, journey in going:
@@ -39,6 +39,6 @@ def take(name: str, journey: Callable, *arguments) -> bool:
         said = journey(*arguments) or ""
     except Exception:
         problem = traceback.format_exc()
-    said = f": {said}" if said else ""
-    print(f"{'FAILED' if problem else 'ok':6} {name} ({time.monotonic() - started:.0f} s){said}\n{problem}", end="", flush=True)
+    went, took_s = "FAILED" if problem else "ok", time.monotonic() - started
+    print(f"{went:6} {name} ({took_s:.0f} s)" + (f": {said}" if said else "") + f"\n{problem}", end="", flush=True)
     return not problem

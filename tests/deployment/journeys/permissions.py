@@ -31,7 +31,7 @@ def every_role_was_asked_for_all_it_may_and_nothing_was_refused(errand: Errand):
 
 
 def no_function_may_do_what_is_not_its_own(errand: Errand):
-    """With the credentials that each function's process has been given, called as a function that has been taken over."""
+    """With the credentials that each function's process has: what a function that was taken over could do."""
     others = _others(errand)
     for name in FUNCTIONS:
         clients = credentials(errand, name)
@@ -121,7 +121,8 @@ def forbidden(errand: Errand, function: str, of: Clients, others: dict[str, str]
             TableName=others["table"], KeyConditionExpression="pk = :a",
             ExpressionAttributeValues={":a": {"S": "a"}}),
         "write to another table": lambda: of.dynamodb.put_item(TableName=others["table"], Item={"pk": {"S": "x"}}),
-        "write to another table in a transaction": transaction(Put={"TableName": others["table"], "Item": other["Key"]}),
+        "write to another table in a transaction": transaction(
+            Put={"TableName": others["table"], "Item": other["Key"]}),
         "list all tables": lambda: of.dynamodb.list_tables(),
         "send to another queue": lambda: of.sqs.send_message(QueueUrl=others["queue"], MessageBody="x"),
         "receive from another queue": lambda: of.sqs.receive_message(QueueUrl=others["queue"]),

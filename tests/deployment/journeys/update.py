@@ -52,11 +52,15 @@ def delete(errand: Errand, sam: Sam):
         "roles": [it["RoleName"] for it in root.iam.list_roles()["Roles"] if STACK in it["RoleName"]],
         "APIs": root.apigatewayv2.get_apis()["Items"],
         "schedules": root.scheduler.list_schedules()["Schedules"],
-        "log groups": [it["logGroupName"] for it in root.logs.describe_log_groups()["logGroups"] if STACK in it["logGroupName"]],
+        "log groups": [name for name in log_groups(errand) if STACK in name],
     }
     assert not any(left.values()), left
     for name in names:
         assert root.dynamodb.scan(TableName=name, Select="COUNT")["Count"] > 0, f"{name} is empty"
+
+
+def log_groups(errand: Errand) -> list[str]:
+    return [group["logGroupName"] for group in errand.root.logs.describe_log_groups()["logGroups"]]
 
 
 def until(stop: threading.Event, enqueue) -> list[str]:

@@ -65,7 +65,8 @@ def what_is_published_to_the_intake_queue_becomes_tasks(errand: Errand):
     letters = {letter["Body"]: letter["MessageAttributes"] for letter in errand.letters("IntakeDeadLetter", mark, 2)}
     assert set(letters) == {bodies[3], bodies[7]}, letters
     reasons = [letters[bodies[n]]["error_message"]["StringValue"] for n in (3, 7)]
-    assert reasons[0].startswith("not JSON") and reasons[1].startswith("payload.acts[0]: unknown variant `sing`"), reasons
+    assert reasons[0].startswith("not JSON"), reasons
+    assert reasons[1].startswith("payload.acts[0]: unknown variant `sing`"), reasons
 
 
 def the_enqueue_function_takes_tasks_by_invoke(errand: Errand):
