@@ -1,4 +1,4 @@
-"""Every read: lists, records, health."""
+"""Every read: lists, records, snapshots, health."""
 
 from urllib.parse import quote
 
@@ -39,3 +39,14 @@ def health_is_good_and_the_poller_has_run(errand: Errand):
     acme = errand.tenant("health")
     health = eventually(lambda: acme.get("/v1/health"), lambda health: health["last_poll"], within_s=80, every_s=2)
     assert health["status"] == "ok" and health["store"] == health["queue"] == {"reachable": True}, health
+
+
+def a_commander_sees_what_waits_and_what_they_have_not_seen(errand: Errand):
+    acme = errand.tenant("commander")
+    low, urgent = [acme.enqueue({}, priority=priority, delay_s=600) for priority in ("low", "urgent")]
+    asks = lambda: acme.get("/v1/commander?reader_id=ada")
+    shown = asks()
+    assert [task["id"] for task in shown["tasks"]["items"]] == [urgent, low] and shown["unread"] == 2, shown
+    acme.act(urgent, "read", {"reader_id": "ada"})
+    shown = asks()
+    assert [task["unread"] for task in shown["tasks"]["items"]] == [False, True] and shown["unread"] == 1, shown
