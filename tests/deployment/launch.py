@@ -20,7 +20,7 @@ def enforce(access_key_id, iam_action, service, region, resource_arn="*", servic
     if service == "sqs":
         # AWS has no such actions: who may send (hide, delete) may do it in batches.
         iam_action = iam_action.removesuffix("Batch")
-    if iam_action == "logs:CreateLogStream":
+    if iam_action in ("logs:CreateLogStream", "logs:PutLogEvents"):
         # AWS means the group's streams, as in the policies that Lambda's console writes.
         resource_arn += ":*"
     refused = decide(access_key_id, iam_action, service, region, resource_arn, service_context)
