@@ -1,10 +1,11 @@
-//! Sends messages about tasks: that they are due, and that they have failed.
+//! Sends messages about tasks: that they are due, that they have failed; and those that could not be accepted.
 
 use std::collections::BTreeMap;
 
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::{
+    api::ApiError,
     app::App,
     change::{With, change},
     lifecycle::{Event, Hint, State, Task, hint},
@@ -53,6 +54,34 @@ pub(crate) async fn dead_letter(app: &App, task: &Task) {
     let noted = Event::DeadLettered { redrives: task.redrives };
     if let Err(error) = change(app, task, noted, With::what_ends()).await {
         warn!(task.id = %task.key.id, error = %chain(&error), "a sent dead letter was not noted; it may be sent again");
+    }
+}
+
+/// A message that cannot be accepted: its id, its body, and why.
+pub type Refused = (Option<String>, String, ApiError);
+
+/// Sends what was `refused` to a dead-letter queue, each with its body and the reason as attributes, so that it neither
+/// comes again nor is lost. Answers with the ids of those that could not be sent: they must come again.
+pub async fn put_aside(app: &App, to: QueueName, refused: Vec<Refused>) -> Vec<String> {
+    let (ids, letters): (Vec<_>, Vec<_>) =
+        refused.into_iter().map(|(id, body, why)| (id, OutMessage::refused(body, why.code, explain(&why)))).unzip();
+    if letters.is_empty() {
+        return Vec::new();
+    }
+    let mut again = Vec::new();
+    for (id, sent) in ids.into_iter().zip(app.queue.send(to, letters).await) {
+        if let Err(error) = sent {
+            error!(message_id = id, error = %chain(&error), "a refused message was not put aside; it will come again");
+            again.extend(id);
+        }
+    }
+    again
+}
+
+fn explain(error: &ApiError) -> String {
+    match &error.field {
+        Some(field) => format!("{field}: {}", error.message),
+        None => error.message.clone(),
     }
 }
 

@@ -106,6 +106,26 @@ pub(super) async fn dead_letters(stack: &Stack) {
 }
 
 #[tokio::test]
+async fn what_no_reader_understands_is_a_dead_letter_at_once() {
+    unreadable(&Stack::start().await).await;
+}
+
+pub(super) async fn unreadable(stack: &Stack) {
+    let id = enqueued(stack, &scripted(json!({"mark": "m"}))).await;
+    for times in 1..=2 {
+        stack.send(MEDIUM, "tea, please", &[("theirs", "x")]).await;
+        let delivered = stack.deliver(MEDIUM).await;
+        assert!(delivered.again.is_empty() && stack.depth(MEDIUM).await == Depth::default(), "{times}");
+        let letter = stack.receive(QueueName::DeadLetter).await.remove(0);
+        let attributes = letter.message_attributes().unwrap();
+        let text = |name: &str| attributes[name].string_value().unwrap();
+        assert_eq!((letter.body(), text("error_code")), (Some("tea, please"), "invalid"));
+        assert!(text("error_message").starts_with("not JSON: "), "{attributes:?}");
+    }
+    assert_eq!(task(stack, &id).await["status"], "completed");
+}
+
+#[tokio::test]
 async fn what_handlers_write_is_there_with_the_end_of_their_task() {
     effects(&Stack::start().await).await;
 }

@@ -1,11 +1,13 @@
-//! Processes what the work queues deliver, and reports which messages must come again.
+//! Processes what the work queues deliver, puts aside what cannot be read, and reports which messages must come again.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use futures::future::join;
 use shared::{
-    api::read::read_lenient,
+    api::read::{FieldError, read_lenient},
     app::App,
     clock::Timestamp,
     meter,
+    notify::put_aside,
     processor::{Delivery, Verdict, process},
     queue::{QueueName, TRACE_ATTRIBUTE},
 };
@@ -14,9 +16,9 @@ use tracing::error;
 /// The queues this function uses. It hides and sends hints, and sends dead letters.
 pub const QUEUES: &[QueueName] = &QueueName::WORK_AND_DEAD_LETTER;
 
-/// Processes a batch. `deadline`: when Lambda stops this process.
+/// Processes a batch. What no reader understands is put aside at once. `deadline`: when Lambda stops this process.
 pub async fn handle(app: &App, event: SqsEvent, deadline: Option<Timestamp>) -> SqsBatchResponse {
-    let mut response = SqsBatchResponse::default();
+    let (mut again, mut refused) = (Vec::new(), Vec::new());
     let (mut ids, mut deliveries) = (Vec::new(), Vec::new());
     for message in event.records {
         match delivery(app, &message) {
@@ -24,30 +26,47 @@ pub async fn handle(app: &App, event: SqsEvent, deadline: Option<Timestamp>) -> 
                 ids.push(message.message_id);
                 deliveries.push(delivery);
             }
-            Err(problem) => {
-                // Another system's, or another version's: not ours to delete. The queue's own limit ends it.
-                error!(message_id = message.message_id, problem, "a message cannot be read");
+            Err(Unreadable::Body(why)) => {
+                // The reason goes with the message only: what the reader says of a body may repeat some of it.
+                error!(message_id = message.message_id, "a message names no task and is put aside");
                 meter::count(meter::UNREADABLE);
-                message.message_id.into_iter().for_each(|id| response.add_failure(id));
+                refused.push((message.message_id, message.body.unwrap_or_default(), why.into()));
+            }
+            Err(Unreadable::Queue) => {
+                // Not ours to take off it. Its own limit, if it has one, ends it.
+                error!(message_id = message.message_id, "a message comes from no queue of ours");
+                meter::count(meter::UNREADABLE);
+                again.extend(message.message_id);
             }
         }
     }
-    let verdicts = process(app, deliveries, deadline).await;
+    // Together, so that neither waits for the other's requests.
+    let aside = put_aside(app, QueueName::DeadLetter, refused);
+    let (verdicts, not_aside) = join(process(app, deliveries, deadline), aside).await;
+    again.extend(not_aside);
     for (id, verdict) in ids.into_iter().zip(verdicts) {
-        // Without an id Lambda could not tell which message is meant, and would have the whole batch again.
-        if let (Verdict::Again, Some(id)) = (verdict, id) {
-            response.add_failure(id);
+        if verdict == Verdict::Again {
+            again.extend(id);
         }
     }
+    let mut response = SqsBatchResponse::default();
+    // Only those with an id: without one Lambda could not tell which message is meant, and would have all again.
+    again.into_iter().for_each(|id| response.add_failure(id));
     response
 }
 
-fn delivery(app: &App, message: &SqsMessage) -> Result<Delivery, &'static str> {
-    let body = message.body.as_deref().unwrap_or_default();
-    // What the reader says of the body may repeat some of it.
-    let read = read_lenient(body).map_err(|_| "it names no task")?;
+/// Why a message is not a delivery.
+enum Unreadable {
+    /// Another system's, or another version's.
+    Body(FieldError),
+    /// Somebody has mapped another queue to this function.
+    Queue,
+}
+
+fn delivery(app: &App, message: &SqsMessage) -> Result<Delivery, Unreadable> {
     let arn = message.event_source_arn.as_deref().unwrap_or_default();
-    let queue = app.queue.by_arn(arn).ok_or("it comes from no queue of ours")?;
+    let queue = app.queue.by_arn(arn).ok_or(Unreadable::Queue)?;
+    let read = read_lenient(message.body.as_deref().unwrap_or_default()).map_err(Unreadable::Body)?;
     let receipt = message.receipt_handle.clone().unwrap_or_default();
     Ok(Delivery { message: read, queue, receipt, trace: message.attributes.get(TRACE_ATTRIBUTE).cloned() })
 }

@@ -117,6 +117,12 @@ impl OutMessage {
         Self { attributes, ..Self::about(task, Some(task.executions)) }
     }
 
+    /// "This could not be accepted": the body that came, with what is wrong with it as attributes.
+    pub fn refused(body: String, error_code: &str, error_message: String) -> Self {
+        let attributes = vec![("error_code", error_code.to_owned()), ("error_message", error_message)];
+        Self { body, delay: Duration::ZERO, group: None, attributes }
+    }
+
     fn about(task: &Task, executions: Option<u32>) -> Self {
         let message = TaskMessage { key: task.key.clone(), executions };
         // A name, a UUID and a number always have a JSON text.
