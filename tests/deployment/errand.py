@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSRequest
 
 from accounts import Account, Clients
 from deploy import STACK
-from listener import Listener
+from listener import Listener, Subscriber
 from stack import REGION, MiniStack
 
 ENDED = ("completed", "failed", "cancelled", "blocked")
@@ -18,13 +18,13 @@ ENDED = ("completed", "failed", "cancelled", "blocked")
 
 class Errand:
     """The deployed stack. `service`: a service that uses it, `operator`: a person with the console, `stranger`: nobody.
-    `events`: whoever listens to what handlers publish; `stack_pid`: the process whose children are the functions;
-    `decisions`: what IAM decided; `lost`: tasks by what became of their messages."""
+    `events`: whoever listens to what handlers publish, `bus`: who has a rule on the bus; `stack_pid`: the process whose
+    children are the functions; `decisions`: what IAM decided; `lost`: tasks by what became of their messages."""
 
     def __init__(self, account: Account, stack: MiniStack, events: Listener):
         self.account, self.root = account, account.root
         self.events, self.stack_pid, self.decisions = events, stack.process.pid, stack.decisions
-        self.lost: dict[str, list[str]] = {}
+        self.lost: dict[str, dict] = {}
         (deployed,) = self.root.cloudformation.describe_stacks(StackName=STACK)["Stacks"]
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in deployed["Outputs"]}
         api = urlsplit(self.outputs["ApiUrl"])
@@ -43,6 +43,7 @@ class Errand:
             "sqs:GetQueueAttributes": work,
         })
         self.stranger = account.user("stranger", {})
+        self.bus = Subscriber(account, self.outputs["EventBusArn"], ["bus", "lost", "asked-1", "asked-2"])
 
     def function(self, name: str) -> dict:
         """The configuration of a function, as it is deployed."""
@@ -101,11 +102,15 @@ class Tenant:
         assert status == 200, (path, status, answer)
         return answer
 
+    def post(self, path: str, body: dict, **headers: str) -> dict:
+        """What a `POST` answers; it must be done."""
+        status, answer = self.call("POST", path, body, **headers)
+        assert status == 200, (path, status, answer)
+        return answer
+
     def act(self, task: str, what: str, body: dict | None = None, **headers: str) -> dict:
         """What `POST /v1/tasks/{task}/{what}` answers; it must be done."""
-        status, answer = self.call("POST", f"/v1/tasks/{task}/{what}", body or {}, **headers)
-        assert status == 200, (what, status, answer)
-        return answer
+        return self.post(f"/v1/tasks/{task}/{what}", body or {}, **headers)
 
     def enqueue(self, payload: dict, task_type: str = "scripted", **fields) -> str:
         """The id of a new task."""

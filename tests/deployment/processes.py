@@ -43,22 +43,14 @@ def kill(process: Process) -> bool:
     return True
 
 
-def cpu_s(process: Process) -> float:
-    """The processor time it has used, in user and kernel; 0 if it is gone."""
+def cpu_s(process: Process) -> tuple[float, float]:
+    """The processor time it has used, for itself and in the kernel for it; none if it is gone."""
     try:
         fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
     except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def age_s(process: Process) -> float:
-    """How long it has been running; 0 if it is gone."""
-    try:
-        started = int(Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[19])
-    except OSError:
-        return 0.0
-    return float(Path("/proc/uptime").read_text().split()[0]) - started / os.sysconf("SC_CLK_TCK")
+        return 0.0, 0.0
+    ticks_a_s = os.sysconf("SC_CLK_TCK")
+    return int(fields[11]) / ticks_a_s, int(fields[12]) / ticks_a_s
 
 
 def peak_mb(process: Process) -> float:

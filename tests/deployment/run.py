@@ -18,6 +18,7 @@ from venvs import ROOT, venv
 ARGUMENTS = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 ARGUMENTS.add_argument("only", nargs="?", default="", help="only what has this in its name")
 ARGUMENTS.add_argument("--debug", action="store_true", help="a debug build: quick to make, its figures mean nothing")
+ARGUMENTS.add_argument("--quick", action="store_true", help="a release build without link-time optimisation")
 ARGUMENTS.add_argument("--no-build", action="store_true", help="deploy what was built last")
 
 
@@ -27,15 +28,17 @@ def main() -> bool:
     from accounts import MAY_DEPLOY, Account
     from deploy import BUCKET, Sam
     from errand import Errand
-    from journeys import control, effects, permissions, process, read, schedule, take, travel, update, ways_in
+    from journeys import control, effects, events, permissions, process, read, schedule, update, ways_in
+    from journeys import own, take, travel
     from listener import Listener
+    from losses import lose
     from stack import MiniStack
 
     asked = ARGUMENTS.parse_args()
     scratch = ROOT / "target/deployment"
     sam = Sam(venv("sam", "requirements-sam.txt"), scratch)
     if not asked.no_build:
-        sam.build(asked.debug)
+        sam.build(asked.debug, asked.quick)
     run = scratch / "run"
     shutil.rmtree(run, ignore_errors=True)  # kept until now, to be looked at
     stack = MiniStack(venv("ministack", "requirements.txt") / "bin/python", run)
@@ -46,19 +49,19 @@ def main() -> bool:
         sam.deploys_as(deployer.keys, stack.url)
         listener = Listener()
         # A task whose worker is killed now and then, as below, must not fail for it.
-        parameters = {"EventWebhookUrl": listener.url, "MaxLosses": "1000"}
+        parameters = {"MaxLosses": "1000"}
         sam.deploy(parameters)
         errand = Errand(account, stack, listener)
-        errand.lost = schedule.lose(errand.operator, errand)
-        well = travel([ways_in, process, schedule, control, effects, read], errand, asked.only)
+        if any(asked.only in f"schedule.{name}" for name, _ in own(schedule)):
+            errand.lost = lose(errand)
+        well = travel([ways_in, process, schedule, control, effects, events, read], errand, asked.only)
         for name, step, *arguments in (
             ("permissions.needed", permissions.every_role_was_asked_for_all_it_may_and_nothing_was_refused),
             ("permissions.others", permissions.no_function_may_do_what_is_not_its_own),
-            ("update.update", update.update, sam, {**parameters, "MaxRetries": "7"}),
+            ("update.update", update.update, sam, {**parameters, "MaxRetries": "7", "EventWebhookUrl": listener.url}),
             ("figures.cost", figures.cost, not asked.debug),
             ("figures.unreadable", figures.unreadable),
             ("figures.kills", figures.kills),
-            ("figures.put_aside", figures.put_aside),
             ("update.delete", update.delete, sam),
         ):
             if asked.only in name:

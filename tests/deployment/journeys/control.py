@@ -52,3 +52,28 @@ def a_retry_by_an_operator_happens_once_for_each_key(errand: Errand):
     rows = [("execution", "failed"), ("redrive", "pending")] * 2 + [("execution", "completed")]
     assert acme.log(task) == rows
     errand.letters("DeadLetter", task, 2)
+
+
+def failed_tasks_are_redriven_many_at_a_time_and_each_once(errand: Errand):
+    acme = errand.tenant("bulk")
+    fails = {"acts": [{"fail_for_good": "no"}, "complete"]}
+    meant = [acme.enqueue(fails, lane="mended") for _ in range(12)]
+    other = acme.enqueue(fails, lane="other")
+    for task in (*meant, other):
+        assert acme.ended(task)["status"] == "failed"
+    listed = eventually(lambda: acme.get("/v1/dead-letters?lane=mended"), lambda got: got["count"] == len(meant))
+    assert {task["id"] for task in listed["items"]} == set(meant), listed
+    ask = {"filter": {"lane": "mended"}, "note": "mended"}
+    shown = acme.post("/v1/dead-letters/redrive", {**ask, "dry_run": True})
+    assert (shown["matched"], {item["id"] for item in shown["items"]}) == (len(meant), set(meant)), shown
+    assert all(acme.task(task)["status"] == "failed" for task in meant), "a dry run redrove"
+    first = acme.post("/v1/dead-letters/redrive", {**ask, "limit": 5}, idempotency_key="once")
+    assert first["done"] == 5 and first["cursor"], first
+    again = acme.post("/v1/dead-letters/redrive", {**ask, "limit": 5}, idempotency_key="once")
+    assert again == first, again
+    rest = acme.post("/v1/dead-letters/redrive", {**ask, "cursor": first["cursor"]})
+    assert (rest["done"], rest["skipped"], rest["cursor"]) == (len(meant) - 5, 0, None), rest
+    for task in meant:
+        acme.completed(task)
+        assert acme.log(task) == [("execution", "failed"), ("redrive", "pending"), ("execution", "completed")]
+    assert acme.task(other)["status"] == "failed"

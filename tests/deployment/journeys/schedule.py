@@ -1,9 +1,10 @@
 """What the clock and the poller's schedule bring about."""
 
+import time
 from datetime import datetime, timedelta, timezone
 
-from accounts import Clients
 from errand import Errand, eventually
+from losses import ASKED, LOOKED_AT_S, LOST
 from processes import functions, kill
 
 
@@ -28,32 +29,41 @@ def a_task_far_off_waits_in_the_table_without_a_message(errand: Errand):
     acme.completed(task)
 
 
-def lose(operator: Clients, errand: Errand) -> dict[str, list[str]]:
-    """Enqueues tasks and deletes their messages before their time. Before any journey: it empties every work queue."""
-    acme = errand.tenant("lost")
-    at = lambda seconds: (datetime.now(timezone.utc) + timedelta(seconds=seconds)).isoformat()
-    each = [{"priority": "urgent"}, {"priority": "high"}, {}, {"priority": "low"}, {"timeout_s": 70}]
-    late = [acme.enqueue({}, scheduled_for=at(10), **on) for on in each]
-    too_late = [acme.enqueue({"mark": "m"}, scheduled_for=at(10), expires_at=at(11))]
-    for queue in ("Urgent", "High", "Medium", "Low", "Long"):
-        operator.sqs.purge_queue(QueueUrl=errand.queue(queue))
-    return {"late": late, "too late": too_late}
+def a_poll_that_is_asked_for_does_what_the_poller_does(errand: Errand):
+    """It notices lost messages, expires what waited too long, tells what the relay could not."""
+    for tenant in ASKED:
+        lost, acme = errand.lost[tenant], errand.tenant(tenant)
+        time.sleep(max(0, lost["due"] - 1 - time.monotonic()))
+        poll = lambda: acme.post("/v1/poll", {})["complete"]
+        tasks = [*lost["late"], lost["too late"]]
+        there = lambda: all(acme.task(task)["status"] != "pending" for task in tasks) and told(errand, tenant, lost)
+        eventually(lambda: poll() and there(), bool, within_s=60, every_s=0.3)
+        seen_to(errand, tenant, within_s=30)
 
 
-def a_task_whose_message_was_lost_is_noticed_by_the_schedule(errand: Errand):
+def what_was_lost_is_noticed_by_the_schedule(errand: Errand):
     """On any queue. What sends another message is the poller, which EventBridge Scheduler starts every minute."""
-    for task in errand.lost["late"]:
-        done = errand.tenant("lost").completed(task, within_s=10 + 120 + 60 + 30)
+    seen_to(errand, "lost", within_s=LOST["lost"] + LOOKED_AT_S + 60 + 30)
+
+
+def seen_to(errand: Errand, tenant: str, within_s: float):
+    """What was lost of a tenant is made good: run, or failed with a dead letter, and told."""
+    acme, lost = errand.tenant(tenant), errand.lost[tenant]
+    for task in lost["late"]:
+        done = acme.completed(task, within_s)
         late = moment(done["last_attempted_at"]) - moment(done["scheduled_for"])
         assert timedelta(seconds=100) < late < timedelta(seconds=195), late
-
-
-def a_task_that_waited_too_long_expires_with_a_dead_letter(errand: Errand):
-    acme, (task,) = errand.tenant("lost"), errand.lost["too late"]
-    failed = acme.ended(task, within_s=90)
+    failed = acme.ended(lost["too late"], within_s)
     assert (failed["status"], failed["failure"]["kind"], failed["executions"]) == ("failed", "expired", 0), failed
     assert acme.get("/v1/records/scripted?parent=m.ended")["count"] == 1, "what ends with the task did not"
-    errand.letters("DeadLetter", task)
+    errand.letters("DeadLetter", lost["too late"])
+    eventually(lambda: told(errand, tenant, lost), bool, within_s)
+
+
+def told(errand: Errand, tenant: str, lost: dict) -> bool:
+    """Whether the bus has heard that the task ended, and what it published."""
+    kinds = {kind for kind, detail in errand.bus.of_tenant(tenant) if detail["subject"] == lost["told"]}
+    return kinds == {"task.completed", "thing.happened"}
 
 
 def a_killed_worker_costs_an_execution_and_no_failure(errand: Errand):
@@ -69,15 +79,6 @@ def a_killed_worker_costs_an_execution_and_no_failure(errand: Errand):
     assert (done["executions"], done["losses"], done["failures"]) == (2, 1, 0), done
     assert acme.log(task) == [("execution", "lost"), ("execution", "completed")]
     assert acme.get("/v1/records/scripted?parent=m")["count"] == 1
-
-
-def what_handlers_publish_reaches_whoever_listens(errand: Errand):
-    acme = errand.tenant("events")
-    tasks = [acme.enqueue({"publish": kind}) for kind in ("first", "second")]
-    events = lambda: [event for event in errand.events.got if event["tenant"] == "events"]
-    got = eventually(events, lambda events: len(events) >= 2, within_s=80)
-    assert {event["type"] for event in got} == {"first", "second"}, got
-    assert all(acme.completed(task) for task in tasks)
 
 
 def moment(text: str) -> datetime:

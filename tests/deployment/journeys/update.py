@@ -12,10 +12,10 @@ from errand import Errand, eventually
 
 def update(errand: Errand, sam: Sam, parameters: dict[str, str]) -> str:
     """Deploys with other parameters while tasks come in, run, wait for a retry and for their time: none is lost."""
-    acme, stop = errand.tenant("update"), threading.Event()
-    before = acme.enqueue({}, delay_s=900)
-    waiting = [acme.enqueue({"acts": [{"retry_after": 10}, "complete"], "mark": "m"}) for _ in range(20)]
-    waiting += [acme.enqueue({"mark": "m"}, delay_s=15) for _ in range(20)]
+    acme, later, stop = errand.tenant("update"), errand.tenant("update-later"), threading.Event()
+    before = later.enqueue({}, delay_s=900)
+    waiting = [acme.enqueue({"acts": [{"retry_after": 10}, "complete"], "mark": "m"}, timeout_s=5) for _ in range(20)]
+    waiting += [acme.enqueue({"mark": "m"}, delay_s=15, timeout_s=5) for _ in range(20)]
     coming = []
     comes = threading.Thread(target=lambda: coming.extend(until(stop, lambda key: once(acme, key))), daemon=True)
     comes.start()
@@ -24,20 +24,33 @@ def update(errand: Errand, sam: Sam, parameters: dict[str, str]) -> str:
     comes.join()
     assert coming, "nothing came in meanwhile"
     tasks = [*waiting, *coming]
-    # One whose process the update ended is reaped: its lease of 35 s, a minute to the next poll.
-    ends = [acme.ended(task, within_s=200) for task in tasks]
+    # One whose process the update ended is reaped when its lease is over, by a poll that need not be the next minute's.
+    still_open = lambda: acme.post("/v1/poll", {}) and acme.get("/v1/tasks?limit=1")["count"]
+    eventually(still_open, lambda count: count == 0, within_s=200)
+    ends = [acme.task(task) for task in tasks]
     bad = [task for task in ends if task["status"] != "completed"]
     assert not bad, bad[:3]
     marks = count(acme, "/v1/records/scripted?parent=m")
     assert len(marks) == len(tasks) == len(set(tasks)), (len(marks), len(tasks))
-    assert acme.task(before)["max_retries"] != acme.task(acme.enqueue({}, delay_s=900))["max_retries"]
+    assert later.task(before)["max_retries"] != later.task(later.enqueue({}, delay_s=900))["max_retries"]
+    publishes_to_the_webhook(errand)
     lost = sum(task["losses"] for task in ends)
     return f"{len(tasks)} tasks in flight, {len(coming)} of which came meanwhile; {lost} of them lost their worker"
+
+
+def publishes_to_the_webhook(errand: Errand):
+    """Which the stack has from now on."""
+    acme = errand.tenant("webhook")
+    for kind in ("first", "second"):
+        acme.completed(acme.enqueue({"publish": kind}))
+    heard = lambda: acme.post("/v1/poll", {}) and [e["type"] for e in errand.events.got if e["tenant"] == "webhook"]
+    eventually(heard, lambda heard: sorted(set(heard)) == ["first", "second"])
 
 
 def delete(errand: Errand, sam: Sam):
     """Deletes the stack: the tables stay with what is in them, and nothing else does."""
     root, names = errand.root, (errand.outputs["TasksTableName"], errand.outputs["ActionLogTableName"])
+    errand.bus.leave()
     sam.delete()
     try:
         root.cloudformation.describe_stacks(StackName=STACK)
@@ -52,6 +65,9 @@ def delete(errand: Errand, sam: Sam):
         "roles": [it["RoleName"] for it in root.iam.list_roles()["Roles"] if STACK in it["RoleName"]],
         "APIs": root.apigatewayv2.get_apis()["Items"],
         "schedules": root.scheduler.list_schedules()["Schedules"],
+        "buses": [it["Name"] for it in root.events.list_event_buses()["EventBuses"] if it["Name"] != "default"],
+        "alarms": root.cloudwatch.describe_alarms()["MetricAlarms"],
+        "dashboards": root.cloudwatch.list_dashboards()["DashboardEntries"],
         "log groups": [name for name in log_groups(errand) if STACK in name],
     }
     assert not any(left.values()), left
@@ -74,7 +90,7 @@ def until(stop: threading.Event, enqueue) -> list[str]:
 
 def once(acme, key: str) -> str:
     """Enqueues as a service does that does not take an error for an answer: again, under the same key."""
-    request = {"task_type": "scripted", "payload": {"acts": [{"sleep": 1000}], "mark": "m"}}
+    request = {"task_type": "scripted", "payload": {"acts": [{"sleep": 1000}], "mark": "m"}, "timeout_s": 5}
     status, task = eventually(
         lambda: acme.call("POST", "/v1/tasks", request, idempotency_key=key), lambda got: got[0] in (200, 201)
     )
