@@ -121,6 +121,12 @@ class Tenant:
     def task(self, task: str) -> dict:
         return self.get(f"/v1/tasks/{task}")
 
+    def has_open(self) -> bool:
+        """Whether any task of the default queue is pending or running. (A page may be empty and not the last: what it
+        was to show has ended meanwhile.)"""
+        status, page = self.call("GET", "/v1/tasks?limit=1")
+        return status != 200 or page["count"] > 0 or page.get("cursor") is not None
+
     def log(self, task: str) -> list[tuple[str, str]]:
         """The task's rows in the action log: kind and outcome."""
         return [(row["kind"], row["outcome"]) for row in self.get(f"/v1/tasks/{task}/log")["items"]]

@@ -33,7 +33,7 @@ def cost(errand: Errand, release: bool) -> str:
     before = {process: cpu_s(process) for process in workers(errand)}
     started = time.monotonic()
     enqueue_all(acme, lambda number: {"payload": {}})
-    eventually(lambda: acme.get("/v1/tasks?limit=1")["count"], lambda count: count == 0, within_s=300)
+    eventually(acme.has_open, lambda has: not has, within_s=300)
     took = time.monotonic() - started
     after = {process: cpu_s(process) for process in workers(errand)}
     own_ms, kernel_ms = (
@@ -72,8 +72,7 @@ def kills(errand: Errand) -> str:
     stop.set()
     thread.join()
     ended = time.monotonic()
-    none_open = lambda got: got[0] == 200 and got[1]["count"] == 0
-    eventually(lambda: acme.call("GET", "/v1/tasks?limit=1"), none_open, DONE_WITHIN_S, every_s=2)
+    eventually(acme.has_open, lambda has: not has, DONE_WITHIN_S, every_s=2)
     done_s = time.monotonic() - ended
     done_once(acme)
     at_work = killed.count(f"{STACK}-process-task")
@@ -95,7 +94,7 @@ def unreadable(errand: Errand) -> str:
     bad = eventually(lambda: complaints(errand), lambda bad: len(bad) >= 1000)
     behind = [sum(task["created_at"] < at < task["last_attempted_at"] for at in bad) for task in done]
     assert max(behind) <= 20 and all(task["executions"] == 1 for task in done), behind
-    eventually(lambda: errand.depth("Low"), lambda depth: depth == (0, 0, 0))
+    eventually(lambda: errand.depth("Low"), lambda depth: depth[:2] == (0, 0))  # others' are delayed
     letters = errand.letters("DeadLetter", UNREADABLE, 1000, within_s=120)
     reasons = {letter["MessageAttributes"]["error_message"]["StringValue"] for letter in letters}
     assert len(letters) == 1000 and all(reason.startswith("not JSON: ") for reason in reasons), (len(letters), reasons)

@@ -25,8 +25,7 @@ def update(errand: Errand, sam: Sam, parameters: dict[str, str]) -> str:
     assert coming, "nothing came in meanwhile"
     tasks = [*waiting, *coming]
     # One whose process the update ended is reaped when its lease is over, by a poll that need not be the next minute's.
-    still_open = lambda: acme.post("/v1/poll", {}) and acme.get("/v1/tasks?limit=1")["count"]
-    eventually(still_open, lambda count: count == 0, within_s=200)
+    eventually(lambda: acme.post("/v1/poll", {}) and acme.has_open(), lambda has: not has, within_s=200)
     ends = [acme.task(task) for task in tasks]
     bad = [task for task in ends if task["status"] != "completed"]
     assert not bad, bad[:3]
