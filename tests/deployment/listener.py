@@ -5,6 +5,8 @@ import json
 import threading
 import time
 
+from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
+
 from accounts import Account
 
 
@@ -64,7 +66,10 @@ class Subscriber:
 
     def _listen(self, url: str):
         while self.here.is_set():
-            got = self.of.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+            try:
+                got = self.of.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+            except (EndpointConnectionError, ConnectionClosedError):
+                return  # the stack was stopped
             for message in got:
                 self.got.append(json.loads(message["Body"]))
                 self.of.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
