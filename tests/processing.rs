@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shared::{
     app::App,
     clock::{ManualClock, Timestamp},
-    lifecycle::{Priority, Status},
+    lifecycle::{Priority, State, Status},
     processor::{Delivery, Verdict, process},
     queue::{OutMessage, QueueName, TaskMessage},
 };
@@ -73,6 +73,60 @@ async fn a_message_too_early_to_be_hidden_is_left_to_the_poller() {
     assert_eq!(verdict(&world, id).await, Verdict::Done);
     world.drain().await;
     assert_eq!(world.task(id).await.status(), Status::Completed);
+}
+
+/// What is done with the message of a task that acts so: hidden until when, and whether another was sent.
+async fn after(act: Value) -> (World, Uuid, Verdict, Option<Timestamp>, bool) {
+    let world = World::new();
+    let id = world.scripted(&json!({"acts": [act]})).await;
+    for message in world.queue.receive(MEDIUM, 10, VISIBILITY) {
+        world.queue.delete(MEDIUM, &message.receipt);
+    }
+    let verdict = verdict(&world, id).await;
+    let sent = world.queue.next_visible(&[MEDIUM]).is_some();
+    let hidden = visible_at(&world);
+    (world, id, verdict, hidden, sent)
+}
+
+#[tokio::test]
+async fn a_task_that_is_to_run_again_soon_has_its_message_hidden_until_then() {
+    for act in [json!({"snooze": 1}), json!({"snooze": 600}), json!({"fail": "once"})] {
+        let (world, id, verdict, hidden, sent) = after(act).await;
+        let task = world.task(id).await;
+        let State::Pending { run_at, hinted } = task.state else { panic!("{:?}", task.state) };
+        assert_eq!((verdict, hidden, sent, hinted), (Verdict::Again, Some(run_at), false, true));
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_is_to_run_again_at_once_is_sent_anew_after_its_commit() {
+    let (world, id, verdict, _, sent) = after(json!({"snooze": 0})).await;
+    let task = world.task(id).await;
+    assert!(matches!(task.state, State::Pending { hinted: true, .. }), "{:?}", task.state);
+    assert_eq!((verdict, sent), (Verdict::Done, true));
+}
+
+#[tokio::test]
+async fn a_lease_that_covers_the_whole_run_is_never_renewed() {
+    let world = World::new();
+    let body = json!({"task_type": "scripted", "payload": {"acts": [{"sleep": 45_000}]}, "timeout_s": 60});
+    let id = world.enqueue(&body).await;
+    assert_eq!(verdict(&world, id).await, Verdict::Done);
+    let task = world.task(id).await;
+    // Inserted, claimed, settled.
+    assert_eq!((task.status(), task.revision), (Status::Completed, 3));
+}
+
+#[tokio::test]
+async fn a_retry_is_as_often_a_little_early_as_a_little_late() {
+    let (mut early, mut late) = (0, 0);
+    for _ in 0..40 {
+        let (world, id, ..) = after(json!({"fail": "once"})).await;
+        let run_at = world.task(id).await.run_at().unwrap();
+        if run_at < world.now() + Duration::from_secs(60) { early += 1 } else { late += 1 }
+    }
+    // One in 2^39 of honest coins would say otherwise.
+    assert!(early > 0 && late > 0, "{early} early, {late} late");
 }
 
 #[tokio::test]
