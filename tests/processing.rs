@@ -169,16 +169,6 @@ async fn a_message_on_a_queue_that_has_not_the_time_goes_over_to_the_tasks_own()
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_be_read_comes_again_and_harms_no_other() {
-    let world = World::new();
-    let id = world.scripted(&json!({})).await;
-    let out = OutMessage { body: "?".into(), delay: Duration::ZERO, group: None, attributes: vec![] };
-    drop(world.app.queue.send(MEDIUM, vec![out]).await);
-    world.deliver_all().await;
-    assert_eq!((world.task(id).await.status(), world.queue.depth(MEDIUM)), (Status::Completed, 1));
-}
-
-#[tokio::test]
 async fn a_task_in_a_batch_twice_runs_once_and_one_that_panics_harms_no_other() {
     let world = World::new();
     let good = world.scripted(&json!({"mark": "m"})).await;

@@ -14,6 +14,11 @@ async fn each_type_is_served_with_its_schema_and_an_example_that_is_taken() {
         let (name, example) = (&task_type["name"], &task_type["example"]);
         assert!(task_type["schema"]["properties"].is_object() && task_type["description"].is_string(), "{task_type}");
         let (status, answer) = server.post("/v1/tasks", json!({"task_type": name, "payload": example})).await;
+        if name == "run_outside" {
+            // It comes with its run.
+            assert_eq!((status, &answer["error"]["field"]), (400, &json!("task_type")), "{answer}");
+            continue;
+        }
         assert_eq!(status, 201, "{answer}");
         let mut payload = example.clone();
         payload["x"] = json!(1);

@@ -90,6 +90,18 @@ pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(json: D) -> Result
     json.deserialize_map(Object(PhantomData))
 }
 
+/// [`object`] of a field that may be absent or null.
+pub fn optional_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(json: D) -> Result<Option<T>, D::Error> {
+    struct Held<T>(T);
+    impl<'de, T: Deserialize<'de>> Deserialize<'de> for Held<T> {
+        fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+            object(json).map(Held)
+        }
+    }
+    let held = Option::<Held<T>>::deserialize(json)?;
+    Ok(held.map(|Held(value)| value))
+}
+
 /// Reads a `T`, passing over fields it does not have: for what is stored, maybe by another version.
 pub fn read_lenient<T: DeserializeOwned>(text: &str) -> Result<T, FieldError> {
     read(text, |_| {})

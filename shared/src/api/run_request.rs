@@ -55,9 +55,9 @@ pub struct RunRequest {
     pub parent_run_id: Option<Id>,
     #[serde(default)]
     pub recovery: Recovery,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::api::read::optional_object")]
     pub resource_bundle: Option<ResourceBundle>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::api::read::optional_object")]
     pub budgets: Option<Budgets>,
     #[serde(default)]
     pub mission_cost_budget_usd: Option<Usd>,

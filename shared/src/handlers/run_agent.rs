@@ -47,7 +47,7 @@ pub struct RunAgent {
     #[serde(default)]
     pub project_id: Option<Id>,
     /// What the agent may spend.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::api::read::optional_object")]
     pub budgets: Option<Budgets>,
     /// What may be spent on this task, over all its runs, in USD.
     #[serde(default)]

@@ -16,9 +16,12 @@ pub(super) fn records() -> anyhow::Result<Vec<(String, Value)>> {
     Ok(kinds.into_iter().flat_map(of_kind).collect())
 }
 
-/// One task of each type with its example as payload; but no session's time is over yet.
+/// The types of which the demo has no task: no session's time is over yet, and no runner is there.
+const NOT_SHOWN: [&str; 2] = ["cleanup_session", "run_outside"];
+
+/// One task of each other type with its example as payload.
 pub(super) fn tasks() -> Vec<Value> {
-    task_types().into_iter().filter(|task_type| task_type.name != "cleanup_session").map(task).collect()
+    task_types().into_iter().filter(|task_type| !NOT_SHOWN.contains(&task_type.name.as_str())).map(task).collect()
 }
 
 fn task(TaskType { name, example, .. }: TaskType) -> Value {
