@@ -30,6 +30,7 @@ use crate::{
 const OF_A_TASK: [Route; 6] =
     [Route::GetTask, Route::GetTaskLog, Route::CancelTask, Route::RetryTask, Route::ProcessTask, Route::RescheduleTask];
 
+#[allow(clippy::too_many_lines)] // a table
 pub(super) fn describe(route: Route, schemas: &mut Schemas) -> Operation {
     match route {
         Route::EnqueueTask | Route::EnqueueBatch => enqueue(route, schemas),
