@@ -1,6 +1,6 @@
 //! The journal: every change to a run and to what belongs to it, read, decided by the pure core, and committed together.
 //!
-//! One [`Draft`] is one commit: the run with its session, its agent and its open commands as they were read, what becomes
+//! One `Draft` is one commit: the run with its session, its agent and its open commands as they were read, what becomes
 //! of them, and the events that tell of it. It is written on the versions read, so that of two writers at the same time
 //! one reads again and decides again: events get their numbers without gaps or repeats, and nothing is lost. A worker
 //! writes under its task's fence besides.
