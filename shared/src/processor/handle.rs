@@ -42,7 +42,8 @@ pub(super) async fn handle(app: &App, task: Task, input: &Result<TaskInput, Inpu
     };
     let context = TaskContext::new(app, &task);
     let handling = AssertUnwindSafe(input.handler().handle(&context)).catch_unwind();
-    let timeout = app.clock.sleep_until(started_at(&task, app) + Duration::from_secs(task.timeout_s.into()));
+    let timeout =
+        app.clock.sleep_until(started_at(&task, app.clock.now()) + Duration::from_secs(task.timeout_s.into()));
     let held = Mutex::new(task.clone());
     let result = tokio::select! {
         biased;
@@ -62,10 +63,10 @@ pub(super) async fn handle(app: &App, task: Task, input: &Result<TaskInput, Inpu
     }
 }
 
-fn started_at(task: &Task, app: &App) -> Timestamp {
+fn started_at(task: &Task, now: Timestamp) -> Timestamp {
     match task.state {
         State::Running { started_at, .. } => started_at,
-        _ => app.clock.now(),
+        _ => now,
     }
 }
 
@@ -92,4 +93,27 @@ fn panicked(panic: &(dyn Any + Send)) -> Failure {
     let said = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
     let message = format!("the handler panicked: {}", said.unwrap_or("no message"));
     Failure::of_kind(FailureKind::Panic, message, Retry::Backoff)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        ids::{self, Name, TaskKey},
+        json::Json,
+        lifecycle::NewTask,
+    };
+
+    #[test]
+    fn handled_again_a_task_has_no_more_time_than_it_had() {
+        let (claimed, later) = (Timestamp::from_millis(1_000), Timestamp::from_millis(21_000));
+        let key = TaskKey { tenant: Name::default(), id: Uuid::from_u128(1) };
+        let new = NewTask::of_type(key, Name::of("scripted"), Json::new(&json!({})), "me".into(), claimed);
+        let mut task = Task::accept(new, ids::fresh(), claimed);
+        task.state = State::Running { lease_expires_at: later, worker: ids::fresh(), started_at: claimed };
+        assert_eq!(started_at(&task, later), claimed);
+    }
 }
