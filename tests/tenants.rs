@@ -183,7 +183,7 @@ async fn a_tokens_claim_says_whose_it_is_and_no_header_changes_that() {
 async fn no_body_or_parameter_says_whose_a_request_is() {
     let (world, mine) = mine().await;
     let token = json!({"sub": "mallory", "tenant": OTHER});
-    for info in &ROUTES {
+    for info in routes() {
         let (call, _) = case(info.route, &mine);
         let call = match info.method {
             "GET" => Call::get(&format!("{}?tenant=default", call.path())),
@@ -199,7 +199,7 @@ async fn no_body_or_parameter_says_whose_a_request_is() {
 async fn a_token_without_a_tenant_is_refused_on_every_route() {
     let (world, mine) = mine().await;
     for claims in [json!({"sub": "m"}), json!({"sub": "m", "tenant": ""}), json!({"sub": "m", "tenant": "a/b#c"})] {
-        for info in &ROUTES {
+        for info in routes() {
             let call = case(info.route, &mine).0.token(&claims).header("x-errand-tenant", "default");
             let (status, code, ..) = call.answer(&world.app).await.error();
             assert_eq!((status, code.as_str()), (403, "forbidden"), "{}: {claims}", info.key());
@@ -210,7 +210,7 @@ async fn a_token_without_a_tenant_is_refused_on_every_route() {
 #[tokio::test]
 async fn a_header_that_is_no_tenant_is_refused_on_every_route() {
     let (world, mine) = mine().await;
-    for info in &ROUTES {
+    for info in routes() {
         let call = case(info.route, &mine).0.header("x-errand-tenant", "a/b#c");
         let (status, _, field, _) = call.answer(&world.app).await.error();
         assert_eq!((status, field.as_str()), (400, "x-errand-tenant"), "{}", info.key());
