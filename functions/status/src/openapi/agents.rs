@@ -5,15 +5,11 @@ use shared::api::Route;
 
 use super::{operation::Operation, parameters::Parameter};
 
-/// The description of a route of agent runs; `None`: it is none of them.
-pub(super) fn describe(route: Route) -> Option<Operation> {
-    Some(reads(route).or_else(|| writes(route))?.or(&[404]))
-}
-
-fn reads(route: Route) -> Option<Operation> {
+/// What can be read of agent runs.
+pub(super) fn read(route: Route) -> Operation {
     let operation = |summary| Operation::new(summary, object());
     let project = || Parameter::name("project", "Its project; `default` if absent.");
-    Some(match route {
+    let operation = match route {
         Route::ListRuns => operation("Runs of a project or session, newest first.")
             .query(vec![
                 project(),
@@ -46,31 +42,15 @@ fn reads(route: Route) -> Option<Operation> {
             .paged(text()),
         Route::GetAgent => operation("One agent."),
         Route::ListRunners => operation("The runners of a project.").query(vec![project()]).paged(text()),
-        Route::ListBackends => operation("The model backends by profile, without their secrets."),
-        _ => return None,
-    })
+        _ => operation("The model backends by profile, without their secrets."),
+    };
+    operation.or(&[404])
 }
 
-fn writes(route: Route) -> Option<Operation> {
-    let summary = match route {
-        Route::StartRun => "Starts a run, with its task.",
-        Route::CancelRun => "Calls a run off, with its task.",
-        Route::ClaimRun => "Takes a run, with its task's lease, for a runner.",
-        Route::HeartbeatRun => "Renews a runner's lease; tells what is asked of the run.",
-        Route::FinishRun => "Ends a run, with its task.",
-        Route::AppendEvents => "Adds events to a run.",
-        Route::GiveCommand => "Steers or interrupts a run, or asks for one more turn.",
-        Route::MakeJob => "Makes a job for runners.",
-        Route::AckCommand => "Says that a command was taken up.",
-        Route::FinishCommand => "Says how a command ended.",
-        Route::CancelCommand => "Takes a command back.",
-        Route::ReadSession => "Marks a session as seen.",
-        Route::KillAgent => "Kills an agent: its run is cancelled.",
-        Route::RegisterRunner => "Registers a runner.",
-        _ => return None,
-    };
+/// What a write to agent runs does, in a line.
+pub(super) fn write(summary: &'static str) -> Operation {
     let operation = Operation::new(summary, object()).answers(201, "It is new.", object());
-    Some(operation.body(object()).keyed())
+    operation.body(object()).keyed().or(&[404])
 }
 
 /// The values of `state`.

@@ -97,21 +97,21 @@ pub(super) fn describe(route: Route, schemas: &mut Schemas) -> Operation {
         | Route::ListAgents
         | Route::GetAgent
         | Route::ListRunners
-        | Route::ListBackends
-        | Route::StartRun
-        | Route::CancelRun
-        | Route::ClaimRun
-        | Route::HeartbeatRun
-        | Route::FinishRun
-        | Route::AppendEvents
-        | Route::GiveCommand
-        | Route::MakeJob
-        | Route::AckCommand
-        | Route::FinishCommand
-        | Route::CancelCommand
-        | Route::ReadSession
-        | Route::KillAgent
-        | Route::RegisterRunner => agents::describe(route).unwrap_or_else(|| Operation::new("", Value::Null)),
+        | Route::ListBackends => agents::read(route),
+        Route::StartRun => agents::write("Starts a run, with its task."),
+        Route::CancelRun => agents::write("Calls a run off, with its task."),
+        Route::ClaimRun => agents::write("Takes a run, with its task's lease, for a runner."),
+        Route::HeartbeatRun => agents::write("Renews a runner's lease; tells what is asked of the run."),
+        Route::FinishRun => agents::write("Ends a run, with its task."),
+        Route::AppendEvents => agents::write("Adds events to a run."),
+        Route::GiveCommand => agents::write("Steers or interrupts a run, or asks for one more turn."),
+        Route::MakeJob => agents::write("Makes a job for runners."),
+        Route::AckCommand => agents::write("Says that a command was taken up."),
+        Route::FinishCommand => agents::write("Says how a command ended."),
+        Route::CancelCommand => agents::write("Takes a command back."),
+        Route::ReadSession => agents::write("Marks a session as seen."),
+        Route::KillAgent => agents::write("Kills an agent: its run is cancelled."),
+        Route::RegisterRunner => agents::write("Registers a runner."),
         Route::RunPoll => Operation::new("Polls once, now: what was done.", schemas.answer::<PollReport>())
             .optional_body(schemas.request::<PollRequest>())
             .keyed(),
