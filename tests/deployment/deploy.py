@@ -1,5 +1,6 @@
 """Builds and deploys as the README says: `sam build`, `sam deploy`, `sam delete`, by a user who may deploy."""
 
+import json
 import os
 import platform
 import subprocess
@@ -62,4 +63,5 @@ class Sam:
 
 def parameters(overrides: dict[str, str]) -> list[str]:
     values = {"Architecture": ARCHITECTURE} | overrides
-    return ["--parameter-overrides", *(f"{name}={value}" for name, value in values.items())]
+    # In quotes, with what is quoted in them escaped: a value may be JSON.
+    return ["--parameter-overrides", *(f"{name}={json.dumps(value)}" for name, value in values.items())]

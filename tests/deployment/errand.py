@@ -102,10 +102,10 @@ class Tenant:
         assert status == 200, (path, status, answer)
         return answer
 
-    def post(self, path: str, body: dict, **headers: str) -> dict:
-        """What a `POST` answers; it must be done."""
+    def post(self, path: str, body: dict, new: bool = False, **headers: str) -> dict:
+        """What a `POST` answers; it must be done, and what it makes is new only if so said."""
         status, answer = self.call("POST", path, body, **headers)
-        assert status == 200, (path, status, answer)
+        assert status == (201 if new else 200), (path, status, answer)
         return answer
 
     def act(self, task: str, what: str, body: dict | None = None, **headers: str) -> dict:

@@ -1,4 +1,4 @@
-"""What runs as MiniStack here: the tests' own launcher, a file of every decision of its IAM, three faults mended.
+"""What runs as MiniStack here: the tests' own launcher, a file of every decision of its IAM, four faults mended.
 
 The file has one line of JSON for each new (principal, action, resource, allowed): what CloudTrail would tell.
 """
@@ -20,6 +20,8 @@ def enforce(access_key_id, iam_action, service, region, resource_arn="*", servic
     if service == "sqs":
         # AWS has no such actions: who may send (hide, delete) may do it in batches.
         iam_action = iam_action.removesuffix("Batch")
+    if iam_action == "bedrock:Converse":
+        iam_action = "bedrock:InvokeModel"  # AWS has no action of the other name
     if iam_action in ("logs:CreateLogStream", "logs:PutLogEvents"):
         # AWS means the group's streams, as in the policies that Lambda's console writes.
         resource_arn += ":*"

@@ -10,7 +10,7 @@ use crate::{clock::Timestamp, json::cut};
 #[derive(Debug, thiserror::Error)]
 pub enum ChatError {
     /// The backend does not take our credentials. Never succeeds by trying again.
-    #[error("the model backend refuses our credentials: {0}")]
+    #[error("the model backend does not let us in: {0}")]
     Auth(String),
     /// Too many requests; again later, when it says.
     #[error("the model backend asks to wait: {message}")]
