@@ -1,6 +1,8 @@
 //! Wires a Lambda function to its store and queues.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use aws_config::{stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig};
 
 use crate::{
     app::App,
@@ -12,6 +14,9 @@ use crate::{
     release::Release,
     store::dynamo::{self, DynamoStore},
 };
+
+/// How long one try of a request to the tables or queues may take. The SDK makes three.
+const TRY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a function works with, from its environment; `queues` are those it uses. What it counts from here on it has to
 /// write out after each event ([`meter::write`]).
@@ -35,7 +40,12 @@ pub async fn app_with_bus(queues: &[QueueName]) -> Result<(App, DynamoStore), Co
 async fn wired(deployment: Deployment) -> (App, DynamoStore) {
     redact::know_secrets(deployment.secrets);
     meter::start(deployment.stack);
-    let sdk = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
+    // A limit for each try, in place of the SDK's watch over slow streams: no answer here is one, and to watch each
+    // costs a tenth of what a request does.
+    let sdk = aws_config::defaults(aws_config::BehaviorVersion::latest())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(TRY_TIMEOUT).build());
+    let sdk = sdk.load().await;
     let tables = dynamo::Config {
         tasks_table: deployment.tasks_table,
         log_table: deployment.log_table,
