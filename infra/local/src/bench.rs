@@ -1,9 +1,11 @@
 //! `errand bench`: measures this machine, release build, action log on, every write on the disk.
 
 mod batch;
+mod call;
 mod child;
 mod commander;
 mod deferred;
+mod events;
 mod http;
 mod report;
 mod waiting;
@@ -35,6 +37,10 @@ pub struct Options {
     /// Only the batch measurement on an empty file
     #[arg(long)]
     quick: bool,
+
+    /// Only the measurements of agent runs' events
+    #[arg(long, conflicts_with = "quick")]
+    events: bool,
 
     /// When a write counts as done
     #[arg(long, value_enum, default_value_t = Durability::Full)]
@@ -69,6 +75,10 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
 async fn measure(options: &Options) -> anyhow::Result<Report> {
     let tasks = u64::from(options.tasks);
     let mut report = Report::default();
+    if options.events {
+        events::measure(options, &mut report).await?;
+        return Ok(report);
+    }
     let empty = batch::Bench::start(options, "empty").await?;
     let on_empty = empty.run(tasks, "batches of 100, empty file").await?;
     empty.check(tasks)?;
@@ -88,6 +98,7 @@ async fn measure(options: &Options) -> anyhow::Result<Report> {
     http::measure(options, &mut report).await?;
     deferred::measure(options, &mut report).await?;
     waiting::measure(options, &mut report).await?;
+    events::measure(options, &mut report).await?;
     Ok(report)
 }
 

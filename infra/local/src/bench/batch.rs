@@ -2,18 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context, bail, ensure};
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use anyhow::ensure;
 use futures::future::try_join_all;
 use indicatif::ProgressBar;
 use rusqlite::{Connection, OpenFlags};
-use shared::{
-    api::{ROUTES, Route},
-    app::App,
-    store::Scope,
-};
+use shared::{api::Route, app::App, store::Scope};
 
-use super::{Options, bar};
+use super::{Options, bar, call::Call};
 use crate::{options, runner::Runner};
 
 /// Requests in one `POST /v1/tasks/batch`.
@@ -83,16 +78,9 @@ impl Bench {
     }
 
     async fn produce(&self, batches: impl Iterator<Item = u64>, tasks: u64) -> anyhow::Result<()> {
-        let route = ROUTES.iter().find(|info| info.route == Route::EnqueueBatch).context("no such route")?;
         for nth in batches {
             let size = BATCH.min(tasks - nth * BATCH);
-            let mut event = ApiGatewayV2httpRequest::default();
-            event.route_key = Some(route.key());
-            event.body = Some(batch_body(size, ""));
-            let answer = enqueue::http(&self.runner.app, event).await;
-            if answer.status_code != 200 {
-                bail!("a batch was refused: {:?}", answer.body);
-            }
+            Call::of(Route::EnqueueBatch).body(batch_body(size, "")).answer(&self.runner.app).await?;
         }
         Ok(())
     }

@@ -23,6 +23,16 @@ pub(super) struct Report {
     pub million_ended_ratio: Option<f64>,
     /// The slowest of 100 commander snapshots with those in the file.
     pub commander_ms_with_million: Option<f64>,
+    /// Events appended to one run, each in a request of its own, by one runner.
+    pub events_per_s_one_run: Option<f64>,
+    /// The same, 50 in a request.
+    pub events_per_s_one_run_by_50: Option<f64>,
+    /// Events appended to 100 runs at the same time, each in a request of its own, by one runner each.
+    pub events_per_s_many_runs: Option<f64>,
+    /// The same, 50 in a request.
+    pub events_per_s_many_runs_by_50: Option<f64>,
+    /// The slowest of 300 pages of 100 events of a run that has 100,000.
+    pub page_ms_of_100k: Option<f64>,
     /// How long after its time a deferred task began, at most.
     pub deferred_max_late_ms: Option<f64>,
     /// How many deferred tasks began before their time.
@@ -44,6 +54,11 @@ impl fmt::Display for Report {
             ("memory, 100,000 tasks waiting", self.rss_100k_waiting_mb, "MB", 1),
             ("speed with 1,000,000 ended tasks", self.million_ended_ratio, "of empty", 2),
             ("commander, 1,000,000 tasks, slowest", self.commander_ms_with_million, "ms", 1),
+            ("events of one run, one by one", self.events_per_s_one_run, "events/s", 0),
+            ("events of one run, 50 in a request", self.events_per_s_one_run_by_50, "events/s", 0),
+            ("events of 100 runs, one by one", self.events_per_s_many_runs, "events/s", 0),
+            ("events of 100 runs, 50 in a request", self.events_per_s_many_runs_by_50, "events/s", 0),
+            ("100 events of 100,000, slowest", self.page_ms_of_100k, "ms", 1),
             ("deferred tasks, latest start", self.deferred_max_late_ms, "ms late", 0),
             ("deferred tasks started early", early, "", 0),
             ("processor time over HTTP", self.cpu_us_per_task, "µs/task", 0),

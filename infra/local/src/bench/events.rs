@@ -1,0 +1,119 @@
+//! Events of agent runs: how fast runners append them, and how soon a page of a long run is answered.
+//!
+//! Each request is what a runner sends to `POST /v1/runs/{id}/events`, through the function library: read and checked,
+//! redacted, and on the disk before it is answered, with the run and its session as they are after it, under the fence
+//! of the runner's lease. A runner sends its next request when its last is answered.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use futures::future::try_join_all;
+use indicatif::ProgressBar;
+use serde_json::{Value, json};
+use shared::{agent::event::APPEND_EVENTS, api::Route, app::App};
+
+use super::{Options, bar, batch::Bench, call::Call, report::Report};
+
+/// What each measurement appends.
+const EVENTS: u64 = 100_000;
+
+/// The same one by one, where each waits for the disk.
+const SINGLE_EVENTS: u64 = 10_000;
+
+/// Runs that are appended to at the same time.
+const RUNS: u64 = 100;
+
+/// Bytes of an event's text.
+const TEXT_BYTES: usize = 200;
+
+/// Events of a page that is read, and how often it is read at each of several places.
+const PAGE: u64 = 100;
+const PAGES: u64 = 100;
+
+/// A run that a runner has taken.
+struct Held {
+    id: String,
+    lease: String,
+}
+
+pub(super) async fn measure(options: &Options, report: &mut Report) -> anyhow::Result<()> {
+    let bench = Bench::start(options, "events").await?;
+    let app = bench.app();
+    Call::of(Route::RegisterRunner).body(json!({"runner_id": "bench", "name": "bench"})).answer(app).await?;
+    let by_many = APPEND_EVENTS as u64;
+
+    let run = [Held::claim(app).await?];
+    report.events_per_s_one_run = Some(append(app, &run, SINGLE_EVENTS, 1, "events of one run, one by one").await?);
+    let run = [Held::claim(app).await?];
+    report.events_per_s_one_run_by_50 = Some(append(app, &run, EVENTS, by_many, "events of one run, by 50").await?);
+    let [long] = &run;
+    report.page_ms_of_100k = Some(pages(app, long).await?);
+
+    let runs = try_join_all((0..RUNS).map(|_| Held::claim(app))).await?;
+    report.events_per_s_many_runs = Some(append(app, &runs, EVENTS, 1, "events of 100 runs, one by one").await?);
+    let runs = try_join_all((0..RUNS).map(|_| Held::claim(app))).await?;
+    report.events_per_s_many_runs_by_50 = Some(append(app, &runs, EVENTS, by_many, "events of 100 runs, by 50").await?);
+    bench.stop().await;
+    Ok(())
+}
+
+impl Held {
+    async fn claim(app: &App) -> anyhow::Result<Self> {
+        // A lease lasts 90 s then, which is longer than a measurement.
+        let body = json!({"prompt": "be measured", "executor": "runner", "timeout_s": 840});
+        let run = Call::of(Route::StartRun).body(body).answer(app).await?;
+        let id = text(&run, "id")?;
+        let claimed = Call::of(Route::ClaimRun).id(&id).body(json!({"runner_id": "bench"})).answer(app).await?;
+        Ok(Self { lease: text(&claimed, "lease_token")?, id })
+    }
+}
+
+/// Appends `events` in all to `runs`, `size` at a time; how many in a second.
+async fn append(app: &App, runs: &[Held], events: u64, size: u64, what: &str) -> anyhow::Result<f64> {
+    let bar = bar(events, what);
+    let requests = events / size / runs.len() as u64;
+    let begin = Instant::now();
+    try_join_all(runs.iter().map(|run| append_to(app, run, requests, size, &bar))).await?;
+    let seconds = begin.elapsed().as_secs_f64();
+    bar.finish();
+    for run in runs {
+        let page = Call::of(Route::RunEvents).id(&run.id).query(&[("limit", "1")]).answer(app).await?;
+        // Two were there: that it was made, and that it was claimed.
+        ensure!(page.get("last_seq") == Some(&json!(requests * size + 2)), "not every event is there: {page}");
+    }
+    #[allow(clippy::cast_precision_loss)] // some hundred thousand
+    Ok(events as f64 / seconds)
+}
+
+async fn append_to(app: &App, run: &Held, requests: u64, size: u64, bar: &ProgressBar) -> anyhow::Result<()> {
+    let event = json!({"type": "assistant_message", "payload": {"text": "x".repeat(TEXT_BYTES)}});
+    let events: Vec<&Value> = (0..size).map(|_| &event).collect();
+    let body = json!({"lease_token": run.lease, "events": events}).to_string();
+    let call = Call::of(Route::AppendEvents).id(&run.id).body(body);
+    for _ in 0..requests {
+        call.clone().answer(app).await?;
+        bar.inc(size);
+    }
+    Ok(())
+}
+
+/// The slowest of many pages, at the start, in the middle and at the end of a run of [`EVENTS`] events, in milliseconds.
+async fn pages(app: &App, run: &Held) -> anyhow::Result<f64> {
+    let mut slowest = Duration::ZERO;
+    for after in [0, EVENTS / 2, EVENTS - PAGE] {
+        let (after, limit) = (after.to_string(), PAGE.to_string());
+        let call = Call::of(Route::RunEvents).id(&run.id).query(&[("after_seq", &after), ("limit", &limit)]);
+        for _ in 0..PAGES {
+            let begin = Instant::now();
+            let page = call.clone().answer(app).await?;
+            slowest = slowest.max(begin.elapsed());
+            ensure!(page.get("count") == Some(&json!(PAGE)), "a page is short: {page}");
+        }
+    }
+    Ok(slowest.as_secs_f64() * 1000.0)
+}
+
+fn text(answer: &Value, field: &str) -> anyhow::Result<String> {
+    let text = answer.get(field).and_then(Value::as_str);
+    text.map(str::to_owned).with_context(|| format!("no {field} in an answer"))
+}
