@@ -3,6 +3,7 @@
 mod crashes;
 mod ends;
 mod journeys;
+mod reads;
 mod stage;
 mod steering;
 mod turns;

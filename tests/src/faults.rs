@@ -53,6 +53,7 @@ impl Fault {
 #[derive(Debug, Default)]
 pub struct Faults {
     calls: AtomicUsize,
+    reads: AtomicUsize,
     crashed: AtomicBool,
     ended: Notify,
     stepping: bool,
@@ -64,6 +65,11 @@ impl Faults {
     /// `fault` at the `nth` call, from 0.
     pub fn at(nth: usize, fault: Fault) -> Arc<Self> {
         Arc::new(Self { plan: Mutex::new([(nth, fault)].into()), ..Self::default() })
+    }
+
+    /// None: what is called is counted.
+    pub fn none() -> Arc<Self> {
+        Arc::default()
     }
 
     /// None; but every call waits for [`Faults::go`] before it happens, so that others may come in between.
@@ -84,6 +90,11 @@ impl Faults {
     /// How many calls there were.
     pub fn calls(&self) -> usize {
         self.calls.load(SeqCst)
+    }
+
+    /// How many tasks, records and lists were read.
+    pub fn reads(&self) -> usize {
+        self.reads.load(SeqCst)
     }
 
     /// Whether the process has ended: whoever drives it must drop it.
@@ -140,6 +151,11 @@ impl Faults {
             }
             Some(fault @ (Fault::Unavailable | Fault::Busy)) => refuse(fault),
         }
+    }
+
+    async fn read<T>(&self, items: usize, call: impl Future<Output = T>, refuse: impl FnOnce(Fault) -> T) -> T {
+        self.reads.fetch_add(items, SeqCst);
+        self.call(call, refuse).await
     }
 
     async fn crash<T>(&self) -> T {
@@ -202,8 +218,9 @@ impl<S: Store + ?Sized> Store for FaultyStore<S> {
     }
 
     async fn tasks(&self, keys: &[TaskKey]) -> Vec<Result<Option<Task>, StoreError>> {
-        let refuse = |fault| keys.iter().map(|_| Err(store_error(fault))).collect();
-        self.faults.call(self.inner.tasks(keys), refuse).await
+        let count = keys.len();
+        let refuse = |fault| (0..count).map(|_| Err(store_error(fault))).collect();
+        self.faults.read(count, self.inner.tasks(keys), refuse).await
     }
 
     async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), StoreError>> {
@@ -230,19 +247,19 @@ impl<S: Store + ?Sized> Store for FaultyStore<S> {
         after: Option<Position>,
         limit: usize,
     ) -> Result<Page<Task, Position>, StoreError> {
-        self.faults.call(self.inner.list(query, after, limit), |fault| Err(store_error(fault))).await
+        self.faults.read(1, self.inner.list(query, after, limit), |fault| Err(store_error(fault))).await
     }
 
     async fn log(&self, key: &TaskKey, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
-        self.faults.call(self.inner.log(key, after, limit), |fault| Err(store_error(fault))).await
+        self.faults.read(1, self.inner.log(key, after, limit), |fault| Err(store_error(fault))).await
     }
 
     async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
-        self.faults.call(self.inner.records_at(keys), |fault| Err(store_error(fault))).await
+        self.faults.read(keys.len(), self.inner.records_at(keys), |fault| Err(store_error(fault))).await
     }
 
     async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
-        self.faults.call(self.inner.record(key), |fault| Err(store_error(fault))).await
+        self.faults.read(1, self.inner.record(key), |fault| Err(store_error(fault))).await
     }
 
     async fn records(
@@ -251,7 +268,7 @@ impl<S: Store + ?Sized> Store for FaultyStore<S> {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<Record, String>, StoreError> {
-        self.faults.call(self.inner.records(related, after, limit), |fault| Err(store_error(fault))).await
+        self.faults.read(1, self.inner.records(related, after, limit), |fault| Err(store_error(fault))).await
     }
 
     async fn stats(&self, scope: &Scope, now: Timestamp) -> Result<Stats, StoreError> {

@@ -109,7 +109,7 @@ pub fn before_turn(
     at: Timestamp,
     zone: &TimeZone,
 ) -> Result<Option<Standing>, OverBudget> {
-    if *budgets == Budgets::default() && goal.is_none() {
+    if !is_limited(budgets, goal) {
         return Ok(None);
     }
     if prices.is_none() {
@@ -120,6 +120,11 @@ pub fn before_turn(
         Verdict::Warn(standing) => Ok(Some(standing)),
         Verdict::Stop(standing) => Err(OverBudget::Exceeded(standing)),
     }
+}
+
+/// Whether anything limits what may be spent: if not, nothing need be read to tell.
+pub fn is_limited(budgets: &Budgets, goal: Option<Usd>) -> bool {
+    *budgets != Budgets::default() || goal.is_some()
 }
 
 /// What a turn cost. An error if that cannot be told: its answer is kept, but no other turn follows where there is a limit.

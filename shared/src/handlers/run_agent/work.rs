@@ -154,11 +154,14 @@ impl<'a> Work<'a> {
     /// Whether the agent may have another turn. Fails closed where it has a limit.
     pub(super) async fn may_spend(&self) -> Result<(), Failure> {
         let app = self.task.app();
+        let (budgets, goal) = (self.budgets(), self.asked.mission_cost_budget_usd);
+        if !budget::is_limited(&budgets, goal) {
+            return Ok(());
+        }
         let spending = match app.store.record(&self.spending_key()).await {
             Ok(record) => Spending::read(record.as_ref()),
             Err(error) => Err(OverBudget::Unavailable(error.to_string())),
         };
-        let (budgets, goal) = (self.budgets(), self.asked.mission_cost_budget_usd);
         let zone = app.settings.agents.zone();
         let said = budget::before_turn(&budgets, goal, self.profile.prices, &spending, self.task.now(), zone);
         said.map(drop).map_err(|over| Failure::of_kind_sorted(over.kind(), over.to_string()))

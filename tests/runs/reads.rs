@@ -1,0 +1,39 @@
+//! What a turn costs in reads.
+
+use integration_tests::{faults::Faults, in_memory::process, world::VISIBILITY};
+use serde_json::{Value, json};
+use shared::{lifecycle::Status, queue::QueueName};
+
+use super::stage::{enqueue, faulty, says, seen, world};
+
+/// Has a run of `turns` turns done, with this in its payload, and counts what its worker reads.
+async fn reads(turns: usize, more: Value) -> usize {
+    let mut lines = vec![says("This is one part of what I have found out, and the next one follows..."); turns - 1];
+    lines.push(says("All is done."));
+    let (world, told) = world(lines, 0);
+    let id = enqueue(&world, more).await;
+    let faults = Faults::none();
+    let received = world.queue.receive(QueueName::Long, 1, VISIBILITY);
+    world.run(process(&faulty(&world, &faults), &world.queue, QueueName::Long, received)).await;
+    let seen = seen(&world, id).await;
+    assert_eq!((told.asked(), seen.turns.len(), seen.task.status()), (turns, turns, Status::Completed));
+    faults.reads()
+}
+
+#[tokio::test]
+async fn a_budget_costs_a_turn_one_read_and_no_budget_none() {
+    let limits = [
+        json!({"budgets": {"hourly_usd": 5}}),
+        json!({"budgets": {"hourly_usd": 5, "daily_usd": 50, "monthly_usd": 500}}),
+        json!({"budgets": {"monthly_usd": 500}, "mission_cost_budget_usd": 50}),
+    ];
+    let free: Vec<usize> = vec![reads(1, json!({})).await, reads(2, json!({})).await, reads(3, json!({})).await];
+    for limit in limits {
+        for turns in 1..=3 {
+            let read = reads(turns, limit.clone()).await;
+            assert_eq!(read, free[turns - 1] + turns, "{turns} turns with {limit}");
+        }
+    }
+    // Nor does a turn read more, the later it comes.
+    assert_eq!(free[2] - free[1], free[1] - free[0], "{free:?}");
+}
