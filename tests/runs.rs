@@ -4,6 +4,7 @@ mod crashes;
 mod ends;
 mod journeys;
 mod reads;
+mod secrecy;
 mod stage;
 mod steering;
 mod turns;

@@ -25,11 +25,13 @@ use tracing::{Dispatch, subscriber::DefaultGuard};
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 use uuid::Uuid;
 
+pub(crate) use secrecy::ALL;
+
 const MEDIUM: QueueName = QueueName::Work(Priority::Medium);
 
 /// What is written to the log.
 #[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Written {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -52,7 +54,7 @@ impl<'a> MakeWriter<'a> for Written {
 
 impl Written {
     /// What this thread logs from here on, as the functions write it, at these levels.
-    fn on(levels: &str) -> (Self, DefaultGuard) {
+    pub(crate) fn on(levels: &str) -> (Self, DefaultGuard) {
         // With one subscriber only, a place in the code that another thread, which has none, comes by first is switched
         // off for good.
         static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| subscriber("trace", Written::default()));
@@ -62,7 +64,7 @@ impl Written {
         (written, guard)
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 

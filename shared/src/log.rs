@@ -7,7 +7,9 @@ use crate::{
     chat::usd,
     clock::Timestamp,
     ids::{Id, Name, TaskKey},
+    json::cut,
     lifecycle::{Failure, Report, Task},
+    redact,
 };
 
 /// The longest start of an output that the log keeps, in bytes.
@@ -169,6 +171,7 @@ impl LogEntry {
 
     pub(crate) fn with_report(self, report: Report) -> Self {
         let Report { model, tokens_in, tokens_out, cost_nano_usd } = report;
+        let model = model.map(|model| cut(&redact::text(&model), EXCERPT_BYTES).to_owned());
         Self { model, tokens_in, tokens_out, cost_usd: cost_nano_usd.map(usd), ..self }
     }
 }

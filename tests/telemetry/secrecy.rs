@@ -12,7 +12,7 @@ use shared::queue::{MemoryQueue, QueueName};
 use super::Written;
 
 /// Everything of ours, and of others what is logged in production.
-const ALL: &str = "info,shared=trace,gateway=trace,enqueue=trace,process_task=trace,poller=trace,status=trace,\
+pub(crate) const ALL: &str = "info,shared=trace,gateway=trace,enqueue=trace,process_task=trace,poller=trace,status=trace,\
     control=trace,errand=trace";
 
 const MARKER: &str = "Xq7-do-not-log-me";

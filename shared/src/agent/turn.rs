@@ -1,10 +1,13 @@
 //! A turn as it is stored: once, before anything depends on it, so that no execution asks the model for it again.
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
-use super::{Usd, preview::first, supervisor};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Usd, event::EVENT_NAME_BYTES, preview::first, supervisor};
 use crate::{
-    chat::{ChatAnswer, ChatMessage},
+    chat::{ChatAnswer, ChatMessage, ToolCall},
     clock::Timestamp,
     domain::{Entity, parent},
     effects::Relations,
@@ -71,20 +74,27 @@ impl StoredTurn {
     }
 
     /// `answer` as it is kept.
-    pub fn kept(mut answer: ChatAnswer) -> ChatAnswer {
-        let within = |text: &str, bytes| cut(&redact::text(text), bytes).to_owned();
-        answer.text = within(&answer.text, TURN_TEXT_BYTES);
-        answer.tool_calls.truncate(TURN_CALLS);
-        for call in &mut answer.tool_calls {
-            call.arguments = within(&call.arguments, ARGUMENT_BYTES);
-            call.output = call.output.as_deref().map(|output| within(output, OUTPUT_BYTES));
+    pub fn kept(answer: ChatAnswer) -> ChatAnswer {
+        let named = |name: Option<String>| name.map(|name| within(&name, EVENT_NAME_BYTES));
+        let calls = answer.tool_calls.into_iter().take(TURN_CALLS).map(|call| ToolCall {
+            id: within(&call.id, EVENT_NAME_BYTES),
+            name: within(&call.name, EVENT_NAME_BYTES),
+            arguments: cut(&without_secrets(&call.arguments), ARGUMENT_BYTES).to_owned(),
+            output: call.output.map(|output| within(&output, OUTPUT_BYTES)),
+        });
+        ChatAnswer {
+            text: within(&answer.text, TURN_TEXT_BYTES),
+            model: within(&answer.model, EVENT_NAME_BYTES),
+            usage: answer.usage,
+            tool_calls: calls.collect(),
+            thread_id: named(answer.thread_id),
+            turn_id: named(answer.turn_id),
         }
-        answer
     }
 
     /// `prompt` as it is kept.
     pub fn kept_prompt(prompt: &str) -> String {
-        cut(&redact::text(prompt), TURN_PROMPT_BYTES).to_owned()
+        within(prompt, TURN_PROMPT_BYTES)
     }
 
     /// How many characters were said, both ways.
@@ -109,6 +119,19 @@ impl StoredTurn {
         });
         supervisor::Turn { text: self.answer.text.clone(), tools: tools.collect() }
     }
+}
+
+/// Redacted first: half a secret looks like none.
+fn within(text: &str, bytes: usize) -> String {
+    cut(&redact::text(text), bytes).to_owned()
+}
+
+/// What is JSON is redacted by its keys, however deep; it stays as it was sent if nothing in it is secret.
+fn without_secrets(arguments: &str) -> Cow<'_, str> {
+    let Ok(sent) = serde_json::from_str::<Value>(arguments) else { return redact::text(arguments) };
+    let mut kept = sent.clone();
+    redact::value(&mut kept);
+    if kept == sent { Cow::Borrowed(arguments) } else { Cow::Owned(kept.to_string()) }
 }
 
 impl Entity for StoredTurn {

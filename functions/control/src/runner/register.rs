@@ -8,6 +8,7 @@ use shared::{
     app::App,
     domain::Stored,
     ids::{self, Id, Name},
+    redact,
     store::{self, Commit, Doc},
 };
 
@@ -38,6 +39,7 @@ pub(crate) async fn register(app: &App, request: &Request) -> Result<Answer, Api
         let message = format!("expected 1 to {NAME_BYTES} bytes, and at most {MAX_PROFILES} profiles");
         return Err(ApiError::invalid("name", message));
     }
+    let name = redact::text(&name).into_owned();
     metadata = match redacted(Value::Object(metadata)) {
         Value::Object(metadata) => metadata,
         _ => Doc::new(),
