@@ -1,4 +1,5 @@
-//! Runs on the one-machine server: asked for over HTTP, stored in its file, answered by a model server over HTTP.
+//! Runs on the one-machine server: asked for, steered and stopped over HTTP, stored in its file, answered by a model server
+//! over HTTP. What is looked at besides, in the store, is whether they are whole.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,15 +11,18 @@ use errand::{
 use integration_tests::{events::Call, world::World};
 use serde_json::{Value, json};
 use shared::{
-    agent::{CommandKind, ExecutionState},
-    clock::{ManualClock, Timestamp},
+    agent::ExecutionState,
+    clock::{Clock, ManualClock, SystemClock, Timestamp},
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, Semaphore},
+};
 use uuid::Uuid;
 
-use super::stage::{Seen, give, is_whole, seen};
+use super::stage::{Seen, is_whole, seen};
 
 /// A model server that speaks OpenAI's protocol and runs tools of its own.
 struct Model {
@@ -28,12 +32,30 @@ struct Model {
     asked: Mutex<Vec<Value>>,
     /// One permit for each answer that may go out.
     may_answer: Semaphore,
+    /// Told when whoever asked has hung up before the answer went out.
+    hung_up: Arc<Notify>,
+}
+
+/// Tells of a call that is dropped before it is answered.
+struct Pending(Option<Arc<Notify>>);
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.0.take().inspect(|hung_up| hung_up.notify_one());
+    }
+}
+
+/// A run, and its task.
+struct Begun {
+    run: String,
+    task: Uuid,
 }
 
 /// See the module.
 struct Server {
     model: Arc<Model>,
-    clock: Arc<ManualClock>,
+    /// Unless its time is real.
+    clock: Option<Arc<ManualClock>>,
     runner: Runner,
     client: reqwest::Client,
     world: World,
@@ -62,7 +84,9 @@ async fn answer(State(model): State<Arc<Model>>, body: String) -> String {
     let answers = |message: &&Value| message["role"] == "assistant" && message["content"].is_string();
     let answered = messages.iter().filter(answers).count();
     model.asked.lock().unwrap().push(request);
+    let mut pending = Pending(Some(model.hung_up.clone()));
     model.may_answer.acquire().await.unwrap().forget();
+    pending.0 = None;
     let message = model.lines.get(answered).or(model.lines.last()).cloned().unwrap();
     let usage = json!({"prompt_tokens": 100, "completion_tokens": 10});
     let answer =
@@ -73,8 +97,14 @@ async fn answer(State(model): State<Arc<Model>>, body: String) -> String {
 impl Server {
     /// With a model of which so many answers go out.
     async fn start(lines: Vec<Value>, answers: usize) -> Self {
-        let (asked, may_answer) = (Mutex::default(), Semaphore::new(answers));
-        let model = Arc::new(Model { lines, asked, may_answer });
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_767_225_600_000)));
+        Self { clock: Some(clock.clone()), ..Self::by(clock, lines, answers).await }
+    }
+
+    /// The same by this clock.
+    async fn by(clock: Arc<dyn Clock>, lines: Vec<Value>, answers: usize) -> Self {
+        let (asked, may_answer, hung_up) = (Mutex::default(), Semaphore::new(answers), Arc::default());
+        let model = Arc::new(Model { lines, asked, may_answer, hung_up });
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let endpoint = format!("http://{}/v1", listener.local_addr().unwrap());
         let routes = Router::new().route("/v1/chat/completions", post(answer)).with_state(model.clone());
@@ -88,11 +118,10 @@ impl Server {
         std::fs::write(&profiles, json!({"default": priced, "unpriced": unpriced}).to_string()).unwrap();
         let options = measured(dir.path().join("data"), Durability::Normal);
         let options = Options { profiles: Some(profiles), poll_interval_ms: 10, ..options };
-        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_767_225_600_000)));
-        let runner = Runner::start_at(&options, clock.clone()).await.unwrap();
+        let runner = Runner::start_at(&options, clock).await.unwrap();
         let client = shared::http::client(Duration::from_secs(30)).unwrap();
         let world = World::on(runner.app.store.clone());
-        Self { model, clock, runner, client, world, _dir: dir }
+        Self { model, clock: None, runner, client, world, _dir: dir }
     }
 
     async fn ask(&self, call: &Call) -> Value {
@@ -103,11 +132,22 @@ impl Server {
         serde_json::from_slice(&body).unwrap()
     }
 
-    async fn run(&self, more: Value) -> Uuid {
-        let mut payload = json!({"prompt": "Do it.", "agent_id": "a", "session_id": "s"});
-        payload.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let task = self.ask(&Call::post("/v1/tasks", &json!({"task_type": "run_agent", "payload": payload}))).await;
-        integration_tests::world::id_of(&task)
+    async fn run(&self, more: Value) -> Begun {
+        let mut body = json!({"prompt": "Do it.", "agent_id": "a", "session_id": "s"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let run = self.ask(&Call::post("/v1/runs", &body)).await;
+        let task = Uuid::try_parse(run["task_id"].as_str().unwrap()).unwrap();
+        Begun { run: run["id"].as_str().unwrap().to_owned(), task }
+    }
+
+    async fn task(&self, begun: &Begun) -> Value {
+        self.ask(&Call::get(&format!("/v1/tasks/{}", begun.task))).await
+    }
+
+    async fn command(&self, begun: &Begun, kind: &str, prompt: &str) {
+        let body = json!({"kind": kind, "payload": {"prompt": prompt}});
+        let given = self.ask(&Call::post(&format!("/v1/runs/{}/commands", begun.run), &body)).await;
+        assert_eq!((&given["status"], &given["run_id"]), (&json!("pending"), &json!(begun.run)));
     }
 
     /// Looks until there is what is looked for; the clock goes on meanwhile.
@@ -116,20 +156,17 @@ impl Server {
             if let Some(found) = look().await {
                 return found;
             }
-            if n.is_multiple_of(LOOKS) {
-                self.clock.advance(Duration::from_secs(1));
+            if let (Some(clock), true) = (&self.clock, n.is_multiple_of(LOOKS)) {
+                clock.advance(Duration::from_secs(1));
             }
         }
         panic!("it never came");
     }
 
-    async fn ended(&self, id: Uuid) -> Seen {
-        let look = async || {
-            let task = self.ask(&Call::get(&format!("/v1/tasks/{id}"))).await;
-            task["ended_at"].is_string().then_some(())
-        };
+    async fn ended(&self, begun: &Begun) -> Seen {
+        let look = async || self.task(begun).await["ended_at"].is_string().then_some(());
         self.until(look).await;
-        let seen = seen(&self.world, id).await;
+        let seen = seen(&self.world, begun.task).await;
         is_whole(&self.world, &seen).await;
         seen
     }
@@ -158,15 +195,15 @@ impl Server {
 #[tokio::test]
 async fn a_run_is_done_in_one_turn() {
     let server = Server::start(vec![uses("All is done: see a.txt.", 2)], EVERY).await;
-    let id = server.run(json!({})).await;
-    let seen = server.ended(id).await;
-    let task = server.ask(&Call::get(&format!("/v1/tasks/{id}"))).await;
+    let run = server.run(json!({})).await;
+    let seen = server.ended(&run).await;
+    let task = server.task(&run).await;
     assert_eq!((&task["status"], &task["output"]["result"]), (&json!("completed"), &json!("All is done: see a.txt.")));
     assert_eq!((server.asked(), seen.turns.len(), seen.run.turn_id.as_deref()), (1, 1, Some("turn-0")));
     let calls: Vec<Value> = seen.events.iter().map(|event| json!(event)).filter(|e| e["type"] == "tool_call").collect();
     assert_eq!(calls.len(), 2);
     assert_eq!(calls[1]["payload"]["input"], json!({"page": 1}));
-    let log = server.ask(&Call::get(&format!("/v1/tasks/{id}/log"))).await;
+    let log = server.ask(&Call::get(&format!("/v1/tasks/{}/log", run.task))).await;
     let row = &log["items"][0];
     assert_eq!((&row["tokens_in"], &row["cost_usd"], &row["model"]), (&json!(100), &json!(0.01), &json!("told")));
     server.runner.stop().await;
@@ -176,8 +213,8 @@ async fn a_run_is_done_in_one_turn() {
 async fn a_run_that_trails_off_is_followed_up() {
     let lines = vec![says("I have looked at the first half of it. Now I'll do the rest"), says("All is done.")];
     let server = Server::start(lines, EVERY).await;
-    let id = server.run(json!({})).await;
-    let seen = server.ended(id).await;
+    let run = server.run(json!({})).await;
+    let seen = server.ended(&run).await;
     assert_eq!((server.asked(), seen.turns.len(), seen.task.status().as_str()), (2, 2, "completed"));
     assert!(server.last_prompt().starts_with("Your answer is not finished."), "{}", server.last_prompt());
     server.runner.stop().await;
@@ -186,8 +223,8 @@ async fn a_run_that_trails_off_is_followed_up() {
 #[tokio::test]
 async fn a_run_that_goes_in_circles_is_asked_for_another_way_and_then_blocked() {
     let server = Server::start(vec![uses("I have searched for it once more.", 3)], EVERY).await;
-    let id = server.run(json!({})).await;
-    let seen = server.ended(id).await;
+    let run = server.run(json!({})).await;
+    let seen = server.ended(&run).await;
     assert!(server.last_prompt().starts_with("You are going in circles."), "{}", server.last_prompt());
     assert_eq!((server.asked(), seen.task.status().as_str()), (3, "blocked"));
     server.runner.stop().await;
@@ -197,11 +234,11 @@ async fn a_run_that_goes_in_circles_is_asked_for_another_way_and_then_blocked() 
 async fn a_run_is_steered_between_turns() {
     let lines = vec![says("This is the first half of what I have found, and here comes..."), says("All is done.")];
     let server = Server::start(lines, 0).await;
-    let id = server.run(json!({})).await;
+    let run = server.run(json!({})).await;
     server.until_asked(1).await;
-    give(&server.in_process(), &seen(&server.world, id).await.id, CommandKind::Steer, "Only the cheap ones.").await;
+    server.command(&run, "steer", "Only the cheap ones.").await;
     server.model.may_answer.add_permits(EVERY);
-    let seen = server.ended(id).await;
+    let seen = server.ended(&run).await;
     assert!(server.last_prompt().ends_with("Only the cheap ones."), "{}", server.last_prompt());
     assert_eq!((server.asked(), seen.task.status().as_str()), (2, "completed"));
     server.runner.stop().await;
@@ -210,10 +247,10 @@ async fn a_run_is_steered_between_turns() {
 #[tokio::test]
 async fn a_run_is_interrupted() {
     let server = Server::start(vec![says("All is done.")], 0).await;
-    let id = server.run(json!({})).await;
+    let run = server.run(json!({})).await;
     server.until_asked(1).await;
-    give(&server.in_process(), &seen(&server.world, id).await.id, CommandKind::Interrupt, "").await;
-    let seen = server.ended(id).await;
+    server.command(&run, "interrupt", "").await;
+    let seen = server.ended(&run).await;
     assert_eq!((server.asked(), seen.run.turns, seen.task.status().as_str()), (1, 0, "blocked"));
     assert_eq!(seen.run.result_preview, "interrupted");
     server.runner.stop().await;
@@ -222,32 +259,51 @@ async fn a_run_is_interrupted() {
 #[tokio::test]
 async fn a_run_that_is_cancelled_drops_its_turn_within_ten_seconds() {
     let server = Server::start(vec![says("All is done.")], 0).await;
-    let id = server.run(json!({})).await;
+    let run = server.run(json!({})).await;
     server.until_asked(1).await;
-    let cancelled = server.ask(&Call::post(&format!("/v1/tasks/{id}/cancel"), &json!({"reason": "enough"}))).await;
+    let cancelled =
+        server.ask(&Call::post(&format!("/v1/runs/{}/cancel", run.run), &json!({"reason": "enough"}))).await;
     assert_eq!(cancelled["status"], "cancelled");
     // The worker has dropped its call once it is free for another run.
-    server.clock.advance(Duration::from_secs(10));
+    server.clock.as_ref().unwrap().advance(Duration::from_secs(10));
     server.model.may_answer.add_permits(EVERY);
     let other = server.run(json!({"session_id": "t", "agent_id": "b"})).await;
     server
         .until(async || {
-            let task = server.ask(&Call::get(&format!("/v1/tasks/{other}"))).await;
+            let task = server.task(&other).await;
             (task["status"] == "completed").then_some(())
         })
         .await;
-    let seen = server.ended(id).await;
+    let seen = server.ended(&run).await;
     assert_eq!((seen.run.turns, seen.task.status().as_str()), (0, "cancelled"));
     assert_eq!(seen.session.execution_state, ExecutionState::Terminal);
     server.runner.stop().await;
 }
 
 #[tokio::test]
+async fn a_run_that_is_cancelled_hangs_up_on_its_model_within_ten_real_seconds() {
+    let server = Server::by(Arc::new(SystemClock), vec![says("All is done.")], 0).await;
+    let run = server.run(json!({})).await;
+    server.until_asked(1).await;
+    let begin = Instant::now();
+    let cancelled =
+        server.ask(&Call::post(&format!("/v1/runs/{}/cancel", run.run), &json!({"reason": "enough"}))).await;
+    assert_eq!(cancelled["status"], "cancelled");
+    let hung_up = tokio::time::timeout(Duration::from_secs(10), server.model.hung_up.notified()).await;
+    assert!(hung_up.is_ok(), "the model is still asked after {:?}", begin.elapsed());
+    let shown = server.ask(&Call::get(&format!("/v1/runs/{}", run.run))).await;
+    assert_eq!((&shown["status"], &shown["result_preview"]), (&json!("cancelled"), &json!("enough")));
+    let seen = server.ended(&run).await;
+    assert_eq!((server.asked(), seen.run.turns, seen.task.status().as_str()), (1, 0, "cancelled"));
+    server.runner.stop().await;
+}
+
+#[tokio::test]
 async fn a_run_passes_its_warning_and_then_its_budget() {
     let server = Server::start(vec![says("That is the first part of it. Now I'll do the next one")], EVERY).await;
-    let id = server.run(json!({"budgets": {"hourly_usd": 0.0125}})).await;
-    let seen = server.ended(id).await;
-    let task = server.ask(&Call::get(&format!("/v1/tasks/{id}"))).await;
+    let run = server.run(json!({"budgets": {"hourly_usd": 0.0125}})).await;
+    let seen = server.ended(&run).await;
+    let task = server.task(&run).await;
     assert_eq!((&task["status"], &task["failure"]["kind"]), (&json!("failed"), &json!("budget_exceeded")), "{task}");
     let notes = seen.events.iter().map(|event| json!(event)["payload"]["note"].clone());
     let notes: Vec<String> = notes.filter_map(|note| Some(note.as_str()?.to_owned())).collect();
@@ -259,8 +315,8 @@ async fn a_run_passes_its_warning_and_then_its_budget() {
 #[tokio::test]
 async fn a_run_whose_price_is_not_known_never_asks() {
     let server = Server::start(vec![says("All is done.")], EVERY).await;
-    let id = server.run(json!({"profile": "unpriced", "budgets": {"hourly_usd": 1}})).await;
-    let seen = server.ended(id).await;
+    let run = server.run(json!({"profile": "unpriced", "budgets": {"hourly_usd": 1}})).await;
+    let seen = server.ended(&run).await;
     assert_eq!((server.asked(), seen.run.turns), (0, 0));
     assert_eq!(json!(seen.run.failure)["kind"], "budget_unavailable");
     server.runner.stop().await;
@@ -270,23 +326,14 @@ async fn a_run_whose_price_is_not_known_never_asks() {
 async fn a_run_that_says_what_blocks_it_is_redriven_with_the_answer() {
     let lines = vec![says("I looked everywhere.\n\nBLOCKED: the key of the vault"), says("Opened. All is done.")];
     let server = Server::start(lines, EVERY).await;
-    let id = server.run(json!({})).await;
-    let blocked = server.ended(id).await;
-    let task = server.ask(&Call::get(&format!("/v1/tasks/{id}"))).await;
+    let run = server.run(json!({})).await;
+    let blocked = server.ended(&run).await;
+    let task = server.task(&run).await;
     assert_eq!((&task["status"], &task["reason"]), (&json!("blocked"), &json!("the key of the vault")), "{task}");
-    server.ask(&Call::post(&format!("/v1/tasks/{id}/retry"), &json!({"note": "Behind the door."}))).await;
-    let done = server.ended(id).await;
+    server.ask(&Call::post(&format!("/v1/tasks/{}/retry", run.task), &json!({"note": "Behind the door."}))).await;
+    let done = server.ended(&run).await;
     assert!(server.last_prompt().contains("Behind the door."), "{}", server.last_prompt());
     assert_eq!((done.task.status().as_str(), done.run.drive, server.asked()), ("completed", 1, 2));
     assert!(done.session.revision > blocked.session.revision);
     server.runner.stop().await;
-}
-
-impl Server {
-    /// A world that writes to the server's store, by its clock.
-    fn in_process(&self) -> World {
-        let mut world = self.world.clone();
-        world.app = self.runner.app.clone();
-        world
-    }
 }
