@@ -38,6 +38,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 pub use catalog::{TaskType, task_types};
 pub use context::TaskContext;
@@ -46,6 +47,7 @@ pub(crate) use failure::Retry;
 pub use run_agent::RunAgent;
 
 use crate::{
+    agent::Session,
     api::read::{FieldError, not_a_list, read_lenient, read_strict},
     effects::Effect,
     ids::Name,
@@ -189,6 +191,16 @@ impl TaskInput {
             TaskInput::VerifyLinkedinConnection(handler) => handler,
             TaskInput::VerifyUser(handler) => handler,
         }
+    }
+
+    /// Where an agent run of the task `id` with this input can be followed, once it has begun.
+    pub fn session_path(&self, id: Uuid) -> Option<String> {
+        let named = match self {
+            TaskInput::RunAgent(run) => &run.session_id,
+            TaskInput::RunOutside(run) => &run.session_id,
+            _ => return None,
+        };
+        Some(Session::path(named.as_ref().unwrap_or(&id.into())))
     }
 
     /// The type's name and the payload, as a task carries them.

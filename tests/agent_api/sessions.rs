@@ -3,7 +3,7 @@
 use integration_tests::world::World;
 use serde_json::{Value, json};
 
-use super::{claim, done, get, message, outside, refused, register};
+use super::{claim, done, get, id, message, outside, refused, register};
 
 /// Sessions, the later the newer: idle and read, failed, running, idle, pending.
 async fn world() -> World {
@@ -109,4 +109,27 @@ async fn a_trace_is_every_event_and_an_output_what_there_is_to_read() {
     let another = get(&world, "/v1/runs?session_id=new").await["items"][0]["id"].as_str().unwrap().to_owned();
     let foreign = integration_tests::events::Call::get(&format!("/v1/sessions/bad/trace?run_id={another}"));
     assert_eq!(foreign.answer(&world.app).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_task_says_where_its_run_is_followed() {
+    let world = World::new();
+    let followed = async |task: &Value| {
+        let task = get(&world, &format!("/v1/tasks/{}", task.as_str().unwrap())).await;
+        let session = get(&world, task["session_path"].as_str().unwrap_or_else(|| panic!("{task:#}"))).await;
+        id(&session)
+    };
+    for executor in ["worker", "runner"] {
+        let named = json!({"prompt": "x", "executor": executor, "session_id": format!("s-{executor}")});
+        let run = done(&world, "/v1/runs", &named).await;
+        assert_eq!(followed(&run["task_id"]).await, format!("s-{executor}"));
+        let run = done(&world, "/v1/runs", &json!({"prompt": "x", "executor": executor})).await;
+        assert_eq!(json!(followed(&run["task_id"]).await), run["session_id"]);
+    }
+    // One that was enqueued as any task has a session once it is taken up.
+    let task = done(&world, "/v1/tasks", &json!({"task_type": "run_agent", "payload": {"prompt": "x"}})).await;
+    world.deliver_all().await;
+    assert_eq!(json!(followed(&task["id"]).await), task["id"]);
+    let other = done(&world, "/v1/tasks", &json!({"task_type": "scripted", "payload": {}})).await;
+    assert!(other.get("session_path").is_none(), "{other:#}");
 }

@@ -126,6 +126,11 @@ pub enum NotAdmitted {
 const KEPT_INCIDENTS: usize = 16;
 
 impl Session {
+    /// Where the session `id` is found in the HTTP API.
+    pub fn path(id: &Id) -> String {
+        format!("/v1/sessions/{id}")
+    }
+
     /// A session that nothing has happened in. Its title is `metadata.title`, else the start of the prompt.
     pub fn new(project: Name, profile: Name, metadata: Doc, prompt: &str, now: Timestamp) -> Self {
         let given = metadata.get("title").and_then(|title| title.as_str()).map(|title| preview(title, TITLE));

@@ -75,7 +75,8 @@ impl TaskRequest {
             let message = format!("the payload has {bytes} bytes; at most {BODY_BYTES} are taken");
             return Err(ApiError::too_large("payload", message));
         }
-        let type_settings = TaskInput::accept(&self.task_type, &payload)?.handler().settings();
+        let input = TaskInput::accept(&self.task_type, &payload)?;
+        let type_settings = input.handler().settings();
         let scheduled_for = self.start(now)?;
         if self.expires_at.is_some_and(|at| at <= scheduled_for.max(now)) {
             return Err(ApiError::invalid("expires_at", "it would expire before it could start"));
@@ -109,6 +110,7 @@ impl TaskRequest {
             expires_at: self.expires_at,
             created_by: caller.principal.clone(),
             request_id: Some(caller.request_id.clone()).filter(|id| !id.is_empty()),
+            session_path: input.session_path(id),
         })
     }
 

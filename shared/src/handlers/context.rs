@@ -206,6 +206,7 @@ impl<'a> TaskContext<'a> {
             timeout_s: input.handler().settings().timeout_s,
             scheduled_for: now + wait,
             request_id: task.request_id.clone(),
+            session_path: input.session_path(key.id),
             ..NewTask::of_type(key, task_type, payload, task.created_by.clone(), now)
         })
     }

@@ -32,6 +32,7 @@ pub struct NewTask {
     pub expires_at: Option<Timestamp>,
     pub created_by: String,
     pub request_id: Option<String>,
+    pub session_path: Option<String>,
 }
 
 impl NewTask {
@@ -57,6 +58,7 @@ impl NewTask {
             expires_at: None,
             created_by,
             request_id: None,
+            session_path: None,
         }
     }
 }
@@ -95,7 +97,7 @@ impl Task {
             last_errors: Vec::new(),
             latest_attempt: None,
             redrive_note: None,
-            session_path: None,
+            session_path: new.session_path,
             key: new.key,
             project: new.project,
             queue: new.queue,

@@ -147,7 +147,7 @@ pub struct Task {
     pub latest_attempt: Option<Attempt>,
     /// What the operator said with the newest redrive.
     pub redrive_note: Option<String>,
-    /// Where an agent run of it can be followed.
+    /// Where an agent run of it can be followed, once it has begun: the path of its session in the HTTP API.
     pub session_path: Option<String>,
 }
 
