@@ -2,6 +2,7 @@
 
 mod boundaries;
 mod fencing;
+mod jobs;
 mod paging;
 mod sessions;
 mod tenants;

@@ -5,7 +5,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use integration_tests::{aws::Lambda, events::Call};
+use integration_tests::{
+    aws::Lambda,
+    events::{Call, is_of_agents},
+};
 use serde_json::{Map, Value, json};
 use shared::{
     api::{ROUTES, RouteInfo},
@@ -167,8 +170,7 @@ fn the_routes_of_agent_runs_are_described_and_no_others() {
             Some(format!("{method} {}", path.split(['?', ' ']).next()?))
         })
         .collect();
-    let ours = ["runs", "sessions", "agents", "runners", "commands", "backends"].map(|of| format!("/v1/{of}"));
-    let routes = ROUTES.iter().filter(|info| ours.iter().any(|path| info.path.starts_with(path)));
+    let routes = ROUTES.iter().filter(|info| is_of_agents(info.path));
     let others: BTreeSet<String> = ["POST /v1/tasks/{id}/retry".to_owned()].into();
     assert_eq!(described, routes.map(RouteInfo::key).collect::<BTreeSet<_>>().union(&others).cloned().collect());
 }

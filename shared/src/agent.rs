@@ -47,6 +47,6 @@ pub use money::Usd;
 pub use records::{after_seq, create, key_of, keyed_id, replace, seq_place};
 pub use refused::Refused;
 pub use run::{End, Executor, Recovery, Retrieval, Run, RunAction, RunStatus, Terminal, TurnDone};
-pub use runner::{Runner, RunnerJob};
+pub use runner::{JobEnd, Runner, RunnerJob};
 pub use session::{Attention, ExecutionState, Incident, NotAdmitted, Phase, Session, SessionAction, SessionFilter};
 pub use turn::{Cause, StoredTurn, TURN_CALLS};

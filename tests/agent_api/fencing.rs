@@ -20,13 +20,14 @@ async fn with_two_runners() -> (World, String) {
 }
 
 /// Every write that a lease is for, with this one.
-async fn every_write(world: &World, run: &str, command: &str, lease: &str) -> Vec<(u16, String)> {
+async fn every_write(world: &World, run: &str, (command, job): (&str, &str), lease: &str) -> Vec<(u16, String)> {
     let mut answers = Vec::new();
     for (path, more) in [
         (format!("/v1/runs/{run}/heartbeat"), json!({})),
         (format!("/v1/runs/{run}/events"), json!({"events": [message("late")]})),
         (format!("/v1/commands/{command}/ack"), json!({})),
         (format!("/v1/commands/{command}/finish"), json!({"status": "completed"})),
+        (format!("/v1/jobs/{job}/finish"), json!({"status": "completed"})),
         (format!("/v1/runs/{run}/finish"), json!({"status": "completed", "output": {"result": "late"}})),
     ] {
         let mut body = json!({ "lease_token": lease });
@@ -82,6 +83,7 @@ async fn a_run_is_one_runners_until_its_lease_is_lost_and_then_anothers() {
     let (world, run) = with_two_runners().await;
     let first = claim(&world, &run, "one").await;
     let command = id(&done(&world, &format!("/v1/runs/{run}/commands"), &json!({"kind": "interrupt"})).await);
+    let job = id(&done(&world, &format!("/v1/runs/{run}/jobs"), &json!({"kind": "checkout"})).await);
     let claim_path = format!("/v1/runs/{run}/claim");
     let taken = refused(&world, &claim_path, &json!({"runner_id": "two"})).await;
     assert_eq!(taken, error(409, "lease_conflict", ""));
@@ -99,9 +101,9 @@ async fn a_run_is_one_runners_until_its_lease_is_lost_and_then_anothers() {
     // Silence loses it: the poller reaps it as any task, and nothing of the old runner's is written.
     world.advance(100);
     world.poll().await;
-    assert_eq!(every_write(&world, &run, &command, &first).await, vec![(409, "lease_conflict".to_owned()); 5]);
+    assert_eq!(every_write(&world, &run, (&command, &job), &first).await, vec![(409, "lease_conflict".to_owned()); 6]);
     let second = claim(&world, &run, "two").await;
-    assert_eq!(every_write(&world, &run, &command, &first).await, vec![(409, "lease_conflict".to_owned()); 5]);
+    assert_eq!(every_write(&world, &run, (&command, &job), &first).await, vec![(409, "lease_conflict".to_owned()); 6]);
     let after = done(&world, &events, &append(&second, "c")).await;
     assert!(after["first_seq"].as_u64() > before["last_seq"].as_u64());
     let seen = get(&world, &events).await;
@@ -110,6 +112,7 @@ async fn a_run_is_one_runners_until_its_lease_is_lost_and_then_anothers() {
     let texts: Vec<&Value> =
         seen["items"].as_array().unwrap().iter().map(|e| &e["payload"]["text"]).filter(|t| !t.is_null()).collect();
     assert_eq!(texts, ["a", "b", "c"]);
+    assert_eq!(get(&world, &format!("/v1/runs/{run}/jobs")).await["items"][0]["status"], "pending");
     let run = get(&world, &format!("/v1/runs/{run}")).await;
     assert_eq!((&run["attempt"], &run["claimed_by"]), (&json!(2), &json!("two")));
 }
@@ -143,12 +146,13 @@ async fn a_runner_hears_of_a_cancel_and_writes_nothing_more() {
     let (world, run) = with_two_runners().await;
     let lease = claim(&world, &run, "one").await;
     let command = id(&done(&world, &format!("/v1/runs/{run}/commands"), &json!({"kind": "interrupt"})).await);
+    let job = id(&done(&world, &format!("/v1/runs/{run}/jobs"), &json!({"kind": "checkout"})).await);
     let cancelled = done(&world, &format!("/v1/runs/{run}/cancel"), &json!({"reason": "enough"})).await;
     assert_eq!((&cancelled["status"], &cancelled["result_preview"]), (&json!("cancelled"), &json!("enough")));
     let news = done(&world, &format!("/v1/runs/{run}/heartbeat"), &json!({"lease_token": lease})).await;
     assert_eq!((&news["cancel"], &news["lease_expires_at"]), (&json!(true), &Value::Null));
-    let writes = every_write(&world, &run, &command, &lease).await;
-    assert_eq!(writes[1..], vec![(409, "lease_conflict".to_owned()); 4]);
+    let writes = every_write(&world, &run, (&command, &job), &lease).await;
+    assert_eq!(writes[1..], vec![(409, "lease_conflict".to_owned()); 5]);
     let command = &get(&world, &format!("/v1/runs/{run}/commands")).await["items"][0];
     assert_eq!(command["status"], "cancelled");
     // Again: as it is.

@@ -1,13 +1,13 @@
 //! Another tenant's run, session, command, agent or runner is one that is not there, on every route.
 
-use integration_tests::{events::Call, world::World};
+use integration_tests::{
+    events::{Call, is_of_agents},
+    world::World,
+};
 use serde_json::{Value, json};
 use shared::api::ROUTES;
 
 use super::{claim, done, get, id, outside, register};
-
-/// What belongs to agent runs.
-const OURS: [&str; 6] = ["/v1/runs", "/v1/sessions", "/v1/agents", "/v1/runners", "/v1/commands", "/v1/backends"];
 
 #[tokio::test]
 async fn another_tenant_finds_nothing_on_any_route_and_changes_nothing() {
@@ -16,10 +16,12 @@ async fn another_tenant_finds_nothing_on_any_route_and_changes_nothing() {
     let run = outside(&world, &json!({})).await;
     let lease = claim(&world, &run, "r").await;
     let command = id(&done(&world, &format!("/v1/runs/{run}/commands"), &json!({"kind": "steer"})).await);
+    let job = id(&done(&world, &format!("/v1/runs/{run}/jobs"), &json!({"kind": "checkout"})).await);
     let shown = get(&world, &format!("/v1/runs/{run}")).await;
     let of = |path: &str| match path.split('/').nth(2) {
         Some("runs") => run.clone(),
         Some("commands") => command.clone(),
+        Some("jobs") => job.clone(),
         Some("sessions") => shown["session_id"].as_str().unwrap().to_owned(),
         Some("agents") => shown["agent_id"].as_str().unwrap().to_owned(),
         other => panic!("{other:?} is not known here"),
@@ -37,7 +39,7 @@ async fn another_tenant_finds_nothing_on_any_route_and_changes_nothing() {
     };
     let everything = async |id_of: &dyn Fn(&str) -> String| {
         let mut answers: Vec<(String, u16, Value)> = Vec::new();
-        for info in ROUTES.iter().filter(|info| OURS.iter().any(|ours| info.path.starts_with(ours))) {
+        for info in ROUTES.iter().filter(|info| is_of_agents(info.path)) {
             let path =
                 info.path.replace("{id}", &if info.path.contains("{id}") { id_of(info.path) } else { String::new() });
             let call = match (info.method, info.path.contains("{id}")) {

@@ -92,6 +92,7 @@ pub(crate) async fn job(app: &App, request: &Request) -> Result<Answer, ApiError
         payload_hash,
         idempotency_key,
         status: CommandStatus::Pending,
+        error: None,
         created_at: app.clock.now(),
         ended_at: None,
     };

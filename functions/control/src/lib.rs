@@ -55,6 +55,7 @@ async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
         Route::AppendEvents => runner::append(app, &request).await,
         Route::AckCommand => runner::acknowledge(app, &request).await,
         Route::FinishCommand => runner::finish_command(app, &request).await,
+        Route::FinishJob => runner::finish_job(app, &request).await,
         Route::FinishRun => runner::finish(app, &request).await,
         other => Err(ApiError::not_found(format!("{other:?} is not served here"))),
     }

@@ -1,4 +1,4 @@
-//! Runs, as a runner outside sees them: register, claim, heartbeat, append, commands, finish.
+//! Runs, as a runner outside sees them: register, claim, heartbeat, append, commands, jobs, finish.
 //!
 //! There is one lease, the task's: the claim of a run is the claim of its task, and its fence is what the runner shows
 //! with every write. Whoever has lost it is told `lease_conflict`, whatever the run has become since.
@@ -22,7 +22,7 @@ use shared::{
 
 pub(crate) use claim::{claim, heartbeat};
 pub(crate) use register::register;
-pub(crate) use report::{acknowledge, append, finish, finish_command};
+pub(crate) use report::{acknowledge, append, finish, finish_command, finish_job};
 
 /// Where a runner writes: nothing once it has lost the run.
 fn held(request: &Request, run: &Stored<Run>, LeaseToken(fence): LeaseToken) -> Result<Place, ApiError> {

@@ -1,5 +1,7 @@
 //! Agents, runners, and the model backends there are.
 
+use std::convert::identity;
+
 use shared::{
     agent::{Agent, Runner},
     api::{Answer, ApiError, EntityView, Listed, Request},
@@ -18,7 +20,7 @@ pub(crate) async fn agents(app: &App, request: &Request) -> Result<Answer, ApiEr
         (project, None) => (RelationKind::Owner, Id::from(&project.unwrap_or_default())),
         (None, Some(task)) => (RelationKind::Parent, task),
     };
-    listed::<Agent>(app, request, (by, &of, true)).await
+    listed::<Agent>(app, request, (by, &of, true), identity).await
 }
 
 /// `GET /v1/agents/{id}`.
@@ -31,7 +33,7 @@ pub(crate) async fn agent(app: &App, request: &Request) -> Result<Answer, ApiErr
 pub(crate) async fn runners(app: &App, request: &Request) -> Result<Answer, ApiError> {
     request.only_query(&["project", "cursor", "limit"])?;
     let project = request.query_name("project")?.unwrap_or_default();
-    listed::<Runner>(app, request, (RelationKind::Owner, &Id::from(&project), true)).await
+    listed::<Runner>(app, request, (RelationKind::Owner, &Id::from(&project), true), identity).await
 }
 
 /// `GET /v1/backends`: the model profiles, without anything secret.

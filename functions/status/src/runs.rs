@@ -151,19 +151,23 @@ fn unbroken(after: u64, seqs: impl Iterator<Item = u64>) -> usize {
 pub(crate) async fn jobs(app: &App, request: &Request) -> Result<Answer, ApiError> {
     request.only_query(&["cursor", "limit"])?;
     let run = request.found::<Run>(app).await?;
-    listed::<RunnerJob>(app, request, (RelationKind::Parent, &run.id, false)).await
+    let beside = |job: RunnerJob| job.beside(&run.value);
+    listed(app, request, (RelationKind::Parent, &run.id, false), beside).await
 }
 
-/// A page of what belongs to `of`.
+/// A page of what belongs to `of`, each as `shown` says.
 pub(crate) async fn listed<E: Entity>(
     app: &App,
     request: &Request,
     (by, of, newest_first): (RelationKind, &Id, bool),
+    shown: impl Fn(E) -> E,
 ) -> Result<Answer, ApiError> {
     let related = request.related::<E>(by, of, newest_first);
     let cursor = request.query.get("cursor").map(|text| place(text));
     let page = page::<E>(app, &related, cursor.as_deref(), limit(request)?).await?;
-    let items = page.items.iter().map(|(stored, at)| (EntityView::from(stored), cursor_of(at)));
+    let as_shown = |(stored, at): (Stored<E>, String)| (Stored { value: shown(stored.value), ..stored }, at);
+    let found: Vec<(Stored<E>, String)> = page.items.into_iter().map(as_shown).collect();
+    let items = found.iter().map(|(stored, at)| (EntityView::from(stored), cursor_of(at)));
     Ok(Answer::json(200, &fitting(items, page.next.as_deref().map(cursor_of))))
 }
 

@@ -11,8 +11,11 @@ use crate::{
     ids::Id,
 };
 
-/// How much of what went wrong a command keeps, in characters.
-const ERROR_CHARS: usize = 1000;
+/// How much of what went wrong a command or job keeps, in characters.
+pub(super) const ERROR_CHARS: usize = 1000;
+
+/// Why what is open when its run ends is not done.
+pub(super) const RUN_ENDED: &str = "the run has ended";
 
 /// What is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,7 +110,7 @@ impl Command {
             (S::Acknowledged, CommandAction::Fail(why)) => Ok(self.ended(S::Failed, Some(why), now)),
             (S::Pending | S::Acknowledged, CommandAction::Cancel) => Ok(self.ended(S::Cancelled, None, now)),
             (S::Pending | S::Acknowledged, CommandAction::RunEnded) => {
-                Ok(self.ended(S::Cancelled, Some("the run has ended".into()), now))
+                Ok(self.ended(S::Cancelled, Some(RUN_ENDED.into()), now))
             }
             (
                 S::Completed | S::Failed | S::Cancelled,

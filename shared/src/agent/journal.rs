@@ -10,6 +10,7 @@ mod claim;
 mod command;
 mod draft;
 mod end;
+mod job;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub use claim::claim;
 pub use command::{Given, NewCommand, change_command, give};
 pub(crate) use draft::Draft;
 pub use end::ends;
+pub use job::finish_job;
 pub use start::{Begun, Start, begin};
 
 use super::{NotAdmitted, Refused, Run, event::TooMany, run};

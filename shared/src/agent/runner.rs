@@ -3,7 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::CommandStatus;
+use super::{
+    CommandStatus, Refused, Run,
+    command::{ERROR_CHARS, RUN_ENDED},
+    preview::preview,
+};
 use crate::{
     clock::Timestamp,
     domain::{Entity, owner},
@@ -49,13 +53,49 @@ pub struct RunnerJob {
     /// The caller's name for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
-    /// Where it is in its life.
+    /// Where it is in its life: pending until it ends.
     pub status: CommandStatus,
+    /// Why it was not done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+}
+
+/// How a job ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobEnd {
+    /// Done.
+    Completed,
+    /// Not done, and why.
+    Failed(String),
+}
+
+impl RunnerJob {
+    /// The job after it has come to `end` at `now`. One that has ended so is as it is: its runner may not have heard.
+    pub fn ended(&self, end: &JobEnd, now: Timestamp) -> Result<RunnerJob, Refused> {
+        let (status, error) = match end {
+            JobEnd::Completed => (CommandStatus::Completed, None),
+            JobEnd::Failed(why) => (CommandStatus::Failed, Some(preview(why, ERROR_CHARS))),
+        };
+        match self.ended_at {
+            Some(_) if self.status == status => Ok(self.clone()),
+            Some(_) => Err(Refused::Ended(self.status.as_str())),
+            None => Ok(RunnerJob { status, error, ended_at: Some(now), ..self.clone() }),
+        }
+    }
+
+    /// As it is shown beside its run: what is open once that has ended is called off with it.
+    pub fn beside(self, run: &Run) -> RunnerJob {
+        if self.ended_at.is_some() || run.ended_at.is_none() {
+            return self;
+        }
+        let error = Some(RUN_ENDED.to_owned());
+        RunnerJob { status: CommandStatus::Cancelled, error, ended_at: run.ended_at, ..self }
+    }
 }
 
 impl Entity for Runner {
@@ -89,6 +129,7 @@ mod tests {
             payload_hash: "h".into(),
             idempotency_key: None,
             status: CommandStatus::Pending,
+            error: None,
             created_at: Timestamp::default(),
             ended_at: None,
         };

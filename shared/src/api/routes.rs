@@ -52,6 +52,7 @@ pub enum Route {
     AckCommand,
     FinishCommand,
     CancelCommand,
+    FinishJob,
     ReadSession,
     KillAgent,
     RegisterRunner,
@@ -88,7 +89,7 @@ const fn on(function: Function, method: &'static str, path: &'static str, route:
 }
 
 /// Every route.
-pub const ROUTES: [RouteInfo; 51] = [
+pub const ROUTES: [RouteInfo; 52] = [
     on(Function::Enqueue, "POST", "/v1/tasks", Route::EnqueueTask),
     on(Function::Enqueue, "POST", "/v1/tasks/batch", Route::EnqueueBatch),
     on(Function::Status, "GET", "/v1/tasks", Route::ListTasks),
@@ -138,6 +139,7 @@ pub const ROUTES: [RouteInfo; 51] = [
     on(Function::Control, "POST", "/v1/commands/{id}/ack", Route::AckCommand),
     on(Function::Control, "POST", "/v1/commands/{id}/finish", Route::FinishCommand),
     on(Function::Control, "POST", "/v1/commands/{id}/cancel", Route::CancelCommand),
+    on(Function::Control, "POST", "/v1/jobs/{id}/finish", Route::FinishJob),
     on(Function::Control, "POST", "/v1/sessions/{id}/read", Route::ReadSession),
     on(Function::Control, "POST", "/v1/agents/{id}/kill", Route::KillAgent),
     on(Function::Control, "POST", "/v1/runners", Route::RegisterRunner),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
     agent::{
-        Command, CommandAction, Run, RunStatus,
+        Command, CommandAction, JobEnd, Run, RunStatus, RunnerJob,
         event::{self, EventBody},
         journal,
     },
@@ -101,6 +101,27 @@ pub(crate) async fn finish_command(app: &App, request: &Request) -> Result<Answe
         CommandEnd::Failed => CommandAction::Fail(error.unwrap_or_default()),
     };
     on_command(app, request, lease_token, action).await
+}
+
+/// `POST /v1/jobs/{id}/finish {lease_token, status, error?}`: by the runner that holds the job's run.
+pub(crate) async fn finish_job(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let FinishCommand { lease_token, status, error } = request.json()?;
+    let end = match status {
+        CommandEnd::Completed => JobEnd::Completed,
+        CommandEnd::Failed => JobEnd::Failed(error.unwrap_or_default()),
+    };
+    let job = request.found::<RunnerJob>(app).await?;
+    let run = request.find::<Run>(app, &job.value.run_id).await?.ok_or_else(missing::<Run>)?;
+    let place = held(request, &run, lease_token)?;
+    if let Some(of) = &job.value.runner_id
+        && run.value.claimed_by.as_deref() != Some(of.as_str())
+    {
+        return Err(ApiError::conflict(format!("the job is for the runner {of}")));
+    }
+    match journal::finish_job(app, &place, &job.id, &end).await {
+        Ok(ended) => Ok(Answer::json(200, &EntityView { id: &job.id, version: None, fields: &ended })),
+        Err(error) => Err(explained(app, &place, error).await),
+    }
 }
 
 async fn on_command(

@@ -109,6 +109,7 @@ pub(super) fn describe(route: Route, schemas: &mut Schemas) -> Operation {
         Route::AckCommand => agents::write("Says that a command was taken up."),
         Route::FinishCommand => agents::write("Says how a command ended."),
         Route::CancelCommand => agents::write("Takes a command back."),
+        Route::FinishJob => agents::write("Says how a job ended."),
         Route::ReadSession => agents::write("Marks a session as seen."),
         Route::KillAgent => agents::write("Kills an agent: its run is cancelled."),
         Route::RegisterRunner => agents::write("Registers a runner."),
@@ -173,6 +174,7 @@ fn records(route: Route, schemas: &mut Schemas) -> Operation {
             Operation::new("Records that belong to another, newest first.", list)
                 .query(of)
                 .paged(json!({"type": "string"}))
+                .or(&[404])
         }
         Route::PutRecord => Operation::new("Writes a whole record.", record.clone())
             .answers(201, "It is new.", record)
