@@ -4,6 +4,7 @@ mod boundaries;
 mod fencing;
 mod jobs;
 mod paging;
+mod records;
 mod sessions;
 mod tenants;
 mod worker;

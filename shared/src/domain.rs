@@ -115,9 +115,18 @@ const CHECKS: [(&str, Check); 12] = [
     (CreditEvent::KIND, relations_of::<CreditEvent>),
 ];
 
+/// The kind of what scripted tasks leave behind.
+pub const SCRIPTED: &str = "scripted";
+
 /// The kinds that may be written over HTTP, for error messages.
 pub fn kinds() -> impl Iterator<Item = &'static str> {
     CHECKS.iter().map(|(kind, _)| *kind)
+}
+
+/// Whether records of this kind are shown over HTTP as they are: those that may be written, and what scripted tasks leave
+/// behind. What Errand keeps for itself (runs, turns, leases' batches, counters, keys) has routes of its own, or none.
+pub fn is_shown(kind: &Name) -> bool {
+    kind.as_str() == SCRIPTED || kinds().any(|known| known == kind.as_str())
 }
 
 /// Checks the document of the record at `key`, field by field, and tells what it belongs to. `None`: no such kind.

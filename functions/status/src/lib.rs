@@ -5,6 +5,7 @@ mod commander;
 mod health;
 mod lists;
 mod openapi;
+mod records;
 mod runs;
 mod sessions;
 mod stats;
@@ -12,12 +13,11 @@ mod tasks;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use shared::{
-    api::{Answer, ApiError, Listed, RecordView, Request, Route},
+    api::{Answer, ApiError, Listed, Request, Route},
     app::App,
     handlers::task_types,
     lifecycle::Priority,
     queue::QueueName,
-    store::RecordKey,
 };
 
 /// The queues this function uses. It looks whether they answer.
@@ -46,13 +46,13 @@ async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
         Route::GetTask => tasks::task(app, &request).await,
         Route::GetTaskLog => tasks::log(app, &request).await,
         Route::ListTasks => lists::tasks(app, &request).await,
-        Route::ListRecords => lists::records(app, &request).await,
+        Route::ListRecords => records::list(app, &request).await,
         Route::ListDeadLetters => lists::dead_letters(app, &request).await,
         Route::ListEvents => lists::events(app, &request).await,
         Route::ListQueues => stats::queues(app, &request).await,
         Route::QueueStats => stats::queue(app, &request).await,
         Route::Commander => commander::answer(app, &request).await,
-        Route::GetRecord => record(app, &request).await,
+        Route::GetRecord => records::record(app, &request).await,
         Route::ListRuns => runs::list(app, &request).await,
         Route::GetRun => runs::run(app, &request).await,
         Route::RunEvents => runs::events(app, &request).await,
@@ -71,15 +71,4 @@ async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
         Route::ListTaskTypes => Ok(Answer::json(200, &Listed::new(task_types(), None))),
         other => Err(ApiError::not_found(format!("{other:?} is not served here"))),
     }
-}
-
-async fn record(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let key = RecordKey {
-        tenant: request.caller.tenant.clone(),
-        kind: request.path_name("kind")?,
-        id: request.path_id("id")?,
-    };
-    let record = app.store.record(&key).await?;
-    let record = record.ok_or_else(|| ApiError::not_found(format!("no such {}", key.kind)))?;
-    Ok(Answer::json(200, &RecordView::from(record)))
 }

@@ -1,12 +1,12 @@
-//! Lists: of tasks, of records, of events.
+//! Lists: of tasks, of events.
 
 use shared::{
-    api::{Answer, ApiError, DeadLetterFilter, DeadLetters, Listed, RecordView, Request, TaskView, fitting, limit},
+    api::{Answer, ApiError, DeadLetterFilter, DeadLetters, Listed, Request, TaskView, fitting, limit},
     app::App,
     ids::Id,
     lifecycle::Status,
     outbox,
-    store::{Bucket, Filter, ListQuery, Listing, Position, Related, RelationKind},
+    store::{Bucket, Filter, ListQuery, Listing, Position},
 };
 
 /// `GET /v1/tasks`: one queue's (by default the queue `default`, its open tasks), or one user's.
@@ -65,25 +65,6 @@ pub(crate) async fn dead_letters(app: &App, request: &Request) -> Result<Answer,
     let page = letters.page(&*app.store, cursor(request)?, limit(request)?).await?;
     let items = page.items.iter().map(|task| (TaskView::from(task), Position::in_queue(task).to_cursor()));
     Ok(Answer::json(200, &fitting(items, page.next.map(Position::to_cursor))))
-}
-
-/// `GET /v1/records/{kind}?parent=` or `?owner=`: newest first.
-pub(crate) async fn records(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    request.only_query(&["parent", "owner", "cursor", "limit"])?;
-    let (by, of) = match (request.query_as::<Id>("parent")?, request.query_as::<Id>("owner")?) {
-        (Some(parent), None) => (RelationKind::Parent, parent),
-        (None, Some(owner)) => (RelationKind::Owner, owner),
-        _ => return Err(ApiError::invalid("parent", "name what the records belong to: parent or owner")),
-    };
-    let (tenant, kind) = (request.caller.tenant.clone(), request.path_name("kind")?);
-    let related = Related { tenant, kind, by, of, newest_first: true };
-    let cursor = request.query.get("cursor").map(String::as_str);
-    let page = app.store.records(&related, cursor, limit(request)?).await?;
-    let items = page.items.into_iter().filter_map(|record| {
-        let place = record.place(by)?;
-        Some((RecordView::from(record), place))
-    });
-    Ok(Answer::json(200, &fitting(items, page.next)))
 }
 
 /// `GET /v1/events?after=`: what was published, oldest first. The cursor of the last page goes on with what comes.

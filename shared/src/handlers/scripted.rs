@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Failure, Outcome, TaskContext, TaskHandler, TaskInput};
 use crate::{
-    domain::CreditEvent,
+    domain::{CreditEvent, SCRIPTED},
     effects::{Effect, Relations},
     ids::{Id, Name},
     lifecycle::{Status, Task},
@@ -133,5 +133,5 @@ fn hit(mark: Id, task: &TaskContext<'_>) -> Effect {
     let id = Id::new(&format!("{mark}.{}.{}", task.task().key.id, task.task().executions)).unwrap_or(mark.clone());
     let relations = Relations { parent: Some(Relation { of: mark, sort: task.now().to_string() }), owner: None };
     let doc = [("task".to_owned(), json!(task.task().key.id))].into_iter().collect();
-    Effect::put(Name::of("scripted"), id, doc, relations, Expect::Absent)
+    Effect::put(Name::of(SCRIPTED), id, doc, relations, Expect::Absent)
 }

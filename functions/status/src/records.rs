@@ -1,0 +1,47 @@
+//! Records as they are: one, or those that belong to something. Of the kinds that are shown so.
+
+use shared::{
+    api::{Answer, ApiError, RecordView, Request, fitting, limit},
+    app::App,
+    domain,
+    ids::{Id, Name},
+    store::{RecordKey, Related, RelationKind},
+};
+
+/// `GET /v1/records/{kind}/{id}`.
+pub(crate) async fn record(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let (tenant, kind) = (request.caller.tenant.clone(), shown(request)?);
+    let key = RecordKey { tenant, kind, id: request.path_id("id")? };
+    let record = app.store.record(&key).await?;
+    let record = record.ok_or_else(|| ApiError::not_found(format!("no such {}", key.kind)))?;
+    Ok(Answer::json(200, &RecordView::from(record)))
+}
+
+/// `GET /v1/records/{kind}?parent=` or `?owner=`: newest first.
+pub(crate) async fn list(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    request.only_query(&["parent", "owner", "cursor", "limit"])?;
+    let (by, of) = match (request.query_as::<Id>("parent")?, request.query_as::<Id>("owner")?) {
+        (Some(parent), None) => (RelationKind::Parent, parent),
+        (None, Some(owner)) => (RelationKind::Owner, owner),
+        _ => return Err(ApiError::invalid("parent", "name what the records belong to: parent or owner")),
+    };
+    let (tenant, kind) = (request.caller.tenant.clone(), shown(request)?);
+    let related = Related { tenant, kind, by, of, newest_first: true };
+    let cursor = request.query.get("cursor").map(String::as_str);
+    let page = app.store.records(&related, cursor, limit(request)?).await?;
+    let items = page.items.into_iter().filter_map(|record| {
+        let place = record.place(by)?;
+        Some((RecordView::from(record), place))
+    });
+    Ok(Answer::json(200, &fitting(items, page.next)))
+}
+
+/// The kind that is asked for, if its records are shown.
+fn shown(request: &Request) -> Result<Name, ApiError> {
+    let kind = request.path_name("kind")?;
+    if domain::is_shown(&kind) {
+        return Ok(kind);
+    }
+    let known: Vec<&str> = domain::kinds().collect();
+    Err(ApiError::not_found(format!("no records of kind `{kind}` are shown; known are {}", known.join(", "))))
+}
