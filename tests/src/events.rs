@@ -7,6 +7,7 @@ use aws_lambda_events::{
     sqs::SqsEvent,
 };
 use aws_sdk_sqs::types::Message;
+use futures::FutureExt;
 use serde_json::{Map, Value, json};
 use shared::{
     api::{Function, ROUTES, RouteInfo},
@@ -166,11 +167,13 @@ impl Call {
     /// What the function that serves the route answers, working with `app`.
     pub async fn answer(&self, app: &App) -> Answered {
         let event = self.event();
+        // Boxed: unoptimised, whoever asks has room on its stack for every future that it ever waits for.
         let answer = match self.route().function {
-            Function::Enqueue => enqueue::http(app, event).await,
-            Function::Status => status::http(app, event).await,
-            Function::Control => control::http(app, event).await,
+            Function::Enqueue => enqueue::http(app, event).boxed(),
+            Function::Status => status::http(app, event).boxed(),
+            Function::Control => control::http(app, event).boxed(),
         };
+        let answer = answer.await;
         Answered::from(answer)
     }
 }

@@ -6,6 +6,7 @@ use aws_lambda_events::{
     sqs::SqsEvent,
 };
 use errand::mapping::sqs_message;
+use futures::FutureExt;
 use serde_json::Value;
 use shared::{
     app::App,
@@ -26,12 +27,13 @@ pub async fn request(app: &App, route: &str, id: Option<Uuid>, body: &Value, key
         .map(|key| (http::HeaderName::from_static("idempotency-key"), key.parse().expect("a header")))
         .collect();
     event.body = (!body.is_null()).then(|| body.to_string());
+    // Boxed, as in `events::Call::answer`.
     let response = match route {
-        "POST /v1/tasks" | "POST /v1/tasks/batch" => enqueue::http(app, event).await,
-        get if get.starts_with("GET ") => status::http(app, event).await,
-        _ => control::http(app, event).await,
+        "POST /v1/tasks" | "POST /v1/tasks/batch" => enqueue::http(app, event).boxed(),
+        get if get.starts_with("GET ") => status::http(app, event).boxed(),
+        _ => control::http(app, event).boxed(),
     };
-    read(&response)
+    read(&response.await)
 }
 
 fn read(response: &ApiGatewayV2httpResponse) -> (u16, Value) {
@@ -43,7 +45,7 @@ fn read(response: &ApiGatewayV2httpResponse) -> (u16, Value) {
 pub async fn process(app: &App, queue: &MemoryQueue, from: QueueName, received: Vec<Received>) {
     let mut event = SqsEvent::default();
     event.records = received.iter().map(|message| sqs_message(from, message.clone())).collect();
-    let failures = process_task::handle(app, event, None).await.batch_item_failures;
+    let failures = process_task::handle(app, event, None).boxed().await.batch_item_failures;
     for message in received {
         if !failures.iter().any(|failure| failure.item_identifier == message.id) {
             queue.delete(from, &message.receipt);
