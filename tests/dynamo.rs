@@ -33,7 +33,7 @@ use shared::{
 };
 use uuid::Uuid;
 
-type Item = HashMap<String, AttributeValue>;
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// A store on empty tables of its own, and a client that looks at them from outside.
 pub(crate) struct Setup {
@@ -65,6 +65,16 @@ async fn setup_with(change: impl FnOnce(Builder) -> Builder) -> Setup {
 }
 
 impl Setup {
+    /// Every item of both tables.
+    pub(crate) async fn everything(&self) -> Vec<Item> {
+        let mut all = Vec::new();
+        for table in [&self.tables.tasks, &self.tables.log] {
+            let pages = self.client.scan().table_name(table).into_paginator().items().send();
+            all.extend(pages.collect::<Result<Vec<_>, _>>().await.unwrap());
+        }
+        all
+    }
+
     /// Every item of the partition of a task: the task and payloads.
     async fn items(&self, key: &TaskKey) -> Vec<Item> {
         let pk = AttributeValue::S(format!("t#{}#{}", key.tenant, key.id));

@@ -1,4 +1,5 @@
-//! What is secret in what an agent, a runner or an operator says is in no store, no log line and no answer.
+//! What is secret in what an agent, a runner or an operator says is in no store (memory, file, tables), no log line and no
+//! answer.
 //!
 //! Not meant by that is what somebody hands over to be worked on, which must reach who works on it as it is: the payload
 //! of a task (with its prompt), of a command and of a job. It stays where it was put, and nothing is made of it but
@@ -16,7 +17,7 @@ use shared::store::MemoryStore;
 use crate::telemetry::{ALL, Written};
 use story::Story;
 
-/// How many stories are told, in memory and on a file.
+/// How many stories are told, in memory and on a file. (On tables, one: each call of theirs takes longer.)
 const STORIES: u64 = 20;
 const STORIES_ON_A_FILE: u64 = 4;
 
@@ -108,6 +109,17 @@ async fn no_secret_that_is_said_in_a_run_is_in_the_file() {
             assert_eq!(story.hidden_in(&String::from_utf8_lossy(&bytes)), [""; 0], "{seed}");
         }
     }
+}
+
+#[tokio::test]
+async fn no_secret_that_is_said_in_a_run_is_in_the_tables() {
+    let (written, _guard) = Written::on(ALL);
+    let setup = crate::dynamo::setup().await;
+    let story = Story::of(World::on(Arc::new(setup.store.clone())), 2_000).await;
+    story.told_nobody(2_000, &written.text());
+    let stored = format!("{:?}", setup.everything().await);
+    assert_eq!(story.hidden_in(&stored), [""; 0]);
+    assert!(story.found_in(&stored).contains(&"prompt"));
 }
 
 /// Every value in the file, as text, with its table and column.
