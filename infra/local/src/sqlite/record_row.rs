@@ -8,16 +8,18 @@ use shared::{
 
 use super::columns::{Columns, present, text};
 
-const INSERT: &str =
-    "INSERT OR REPLACE INTO records (tenant, kind, id, version, wake_at, expires_at, created_at, updated_at, parent,
-    parent_sort, owner, owner_sort, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+/// One that is there keeps its row, and its places in the indexes that it does not leave.
+const PUT: &str = "INSERT INTO records (tenant, kind, id, version, wake_at, expires_at, created_at, updated_at, parent,
+    parent_sort, owner, owner_sort, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+    ON CONFLICT (tenant, kind, id) DO UPDATE SET version = ?4, wake_at = ?5, expires_at = ?6, created_at = ?7,
+    updated_at = ?8, parent = ?9, parent_sort = ?10, owner = ?11, owner_sort = ?12, doc = ?13";
 
 const SELECT: &str = "SELECT * FROM records WHERE tenant = ?1 AND kind = ?2 AND id = ?3";
 
 /// Puts the record, over the one that may be there.
 pub(super) fn put(db: &Connection, record: &Record) -> rusqlite::Result<()> {
     let (parent, owner) = (record.parent.as_ref(), record.owner.as_ref());
-    db.prepare_cached(INSERT)?.execute(params![
+    db.prepare_cached(PUT)?.execute(params![
         record.key.tenant.as_str(),
         record.key.kind.as_str(),
         record.key.id.as_str(),
