@@ -31,8 +31,10 @@ pub(super) struct Report {
     pub events_per_s_many_runs: Option<f64>,
     /// The same, 50 in a request.
     pub events_per_s_many_runs_by_50: Option<f64>,
-    /// The slowest of 300 pages of 100 events of a run that has 100,000.
+    /// How long a page of 100 events of a run that has 100,000 takes: the median of 300.
     pub page_ms_of_100k: Option<f64>,
+    /// The slowest of them.
+    pub slowest_page_ms_of_100k: Option<f64>,
     /// How long after its time a deferred task began, at most.
     pub deferred_max_late_ms: Option<f64>,
     /// How many deferred tasks began before their time.
@@ -58,7 +60,8 @@ impl fmt::Display for Report {
             ("events of one run, 50 in a request", self.events_per_s_one_run_by_50, "events/s", 0),
             ("events of 100 runs, one by one", self.events_per_s_many_runs, "events/s", 0),
             ("events of 100 runs, 50 in a request", self.events_per_s_many_runs_by_50, "events/s", 0),
-            ("100 events of 100,000, slowest", self.page_ms_of_100k, "ms", 1),
+            ("100 events of 100,000, median", self.page_ms_of_100k, "ms", 1),
+            ("100 events of 100,000, slowest", self.slowest_page_ms_of_100k, "ms", 1),
             ("deferred tasks, latest start", self.deferred_max_late_ms, "ms late", 0),
             ("deferred tasks started early", early, "", 0),
             ("processor time over HTTP", self.cpu_us_per_task, "µs/task", 0),
