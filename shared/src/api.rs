@@ -11,15 +11,17 @@ mod page;
 pub mod read;
 mod request;
 mod routes;
+mod run_actions;
 mod run_request;
+mod runner_actions;
 mod task_request;
 mod task_view;
 
 pub use actions::{
     CancelRequest, Marked, PollRequest, ProcessRequest, ReadRequest, RedriveRequest, RescheduleRequest, RetryRequest,
-    check_note,
+    SessionMarked, check_note,
 };
-pub use agent_view::{EntityView, RunView, SessionView};
+pub use agent_view::{AfterSeq, BudgetWarning, EntityView, RunEventView, RunView, SessionView, StartedRun};
 pub use batch::{BatchAnswer, BatchItem, BatchRequest};
 pub use dead_letters::{DeadLetterFilter, DeadLetterView, DeadLetters, Redriven};
 pub use error::ApiError;
@@ -27,6 +29,11 @@ pub use lease::LeaseToken;
 pub use page::{Listed, fitting, limit, limit_of};
 pub use request::{Answer, Caller, Request, one_key};
 pub use routes::{Function, ROUTES, Route, RouteInfo};
+pub use run_actions::{CancelCommandRequest, CommandRequest, Given, JobRequest};
 pub use run_request::{BudgetCheck, RunRequest};
+pub use runner_actions::{
+    AppendRequest, Appended, ClaimRequest, Claimed, CommandEnd, FinishCommandRequest, FinishFailure, FinishRequest,
+    LeaseRequest, NewEvent, RUNNER_NAME_BYTES, RUNNER_PROFILES, RunEnd, RunNews, RunnerRequest,
+};
 pub use task_request::{KEY_BYTES, MAX_RETRIES, TaskRequest};
 pub use task_view::{RecordView, TaskView};

@@ -141,6 +141,9 @@ async fn requests_that_make_no_sense_are_refused_by_the_field() {
         (format!("/v1/runs/{run}/commands"), json!({"kind": "dance"}), "kind"),
         ("/v1/runners".to_owned(), json!({"name": ""}), "name"),
         (format!("/v1/runs/{run}/finish"), json!({"lease_token": "x", "status": "completed"}), "lease_token"),
+        // A list is no object, though it has the fields in the order of the code.
+        (format!("/v1/runs/{run}/finish"), json!({"failure": ["handler", "no"]}), "failure"),
+        (format!("/v1/runs/{run}/events"), json!({"events": [["assistant_message", {"text": "x"}]]}), "events[0]"),
     ] {
         let (status, code, named) = refused(&world, &path, &body).await;
         assert_eq!((status, &*code, &*named), (400, "invalid", field), "{path} {body}");

@@ -1,16 +1,16 @@
 //! What is wanted of a run that goes on: commands, and jobs for its runner. Each under a key once.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
     agent::{
-        Admitted, Command, CommandAction, CommandKind, CommandStatus, Run, RunnerJob, admit, create,
+        Admitted, Command, CommandAction, CommandStatus, Run, RunnerJob, admit, create,
         journal::{self, NewCommand, Place},
         keyed_id,
     },
-    api::{Answer, ApiError, EntityView, Request, found::missing},
+    api::{
+        Answer, ApiError, CancelCommandRequest, CommandRequest, EntityView, Given, JobRequest, Request, found::missing,
+    },
     app::App,
-    ids::{Id, Name},
     json::Json,
     store::{self, Commit, StoreError},
 };
@@ -18,25 +18,9 @@ use shared::{
 /// The most bytes that a command or a job may carry.
 const PAYLOAD_BYTES: usize = 64 * 1024;
 
-#[derive(Deserialize)]
-struct Give {
-    kind: CommandKind,
-    #[serde(default)]
-    payload: Value,
-    #[serde(default)]
-    idempotency_key: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Given<'c, E> {
-    #[serde(flatten)]
-    given: EntityView<'c, E>,
-    deduplicated: bool,
-}
-
 /// `POST /v1/runs/{id}/commands {kind, payload?, idempotency_key?}`.
 pub(crate) async fn give(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let body: Give = request.json()?;
+    let body: CommandRequest = request.json()?;
     let idempotency_key = request.key_beside(body.idempotency_key)?;
     within("payload", &body.payload)?;
     let run = request.found::<Run>(app).await?;
@@ -50,30 +34,16 @@ pub(crate) async fn give(app: &App, request: &Request) -> Result<Answer, ApiErro
 
 /// `POST /v1/commands/{id}/cancel`: takes it back. One that has ended stays as it is.
 pub(crate) async fn cancel(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let _: Nothing = request.json()?;
+    let CancelCommandRequest {} = request.json()?;
     let command = request.found::<Command>(app).await?;
     let place = Place::of_run(request.caller.tenant.clone(), command.value.run_id.clone());
     let changed = journal::change_command(app, &place, &command.id, &CommandAction::Cancel).await?;
     Ok(Answer::json(200, &EntityView { id: &command.id, version: None, fields: &changed }))
 }
 
-#[derive(Deserialize)]
-struct Nothing {}
-
-#[derive(Deserialize)]
-struct Job {
-    kind: Name,
-    #[serde(default)]
-    payload: Value,
-    #[serde(default)]
-    runner_id: Option<Id>,
-    #[serde(default)]
-    idempotency_key: Option<String>,
-}
-
 /// `POST /v1/runs/{id}/jobs {kind, payload?, runner_id?, idempotency_key?}`.
 pub(crate) async fn job(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let body: Job = request.json()?;
+    let body: JobRequest = request.json()?;
     let idempotency_key = request.key_beside(body.idempotency_key)?;
     within("payload", &body.payload)?;
     let run = request.found::<Run>(app).await?;

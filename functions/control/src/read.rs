@@ -1,11 +1,9 @@
 //! Read marks: what a reader has seen.
 
-use serde::Serialize;
 use shared::{
     agent::Session,
-    api::{Answer, ApiError, Marked, ReadRequest, Request},
+    api::{Answer, ApiError, Marked, ReadRequest, Request, SessionMarked},
     app::App,
-    ids::Id,
     read_marks::{Reader, Subject, unread},
 };
 
@@ -27,15 +25,6 @@ pub(crate) async fn task(app: &App, request: &Request) -> Result<Answer, ApiErro
     let marked =
         Marked { task_id: task.key.id, reader_id: reader.id, revision, unread: unread(task.revision, Some(revision)) };
     Ok(Answer::json(200, &marked))
-}
-
-#[derive(Serialize)]
-struct SessionMarked<'s> {
-    session_id: &'s Id,
-    reader_id: Id,
-    /// Where the mark stands now.
-    revision: u64,
-    unread: bool,
 }
 
 /// `POST /v1/sessions/{id}/read {reader_id, revision?}`: the same of a session.

@@ -1,14 +1,16 @@
 //! Runs, as whoever wants something done asks for them: start one, call one off.
 
-use serde::{Deserialize, Serialize};
 use shared::{
     agent::{
         Agent, AgentStatus, Run, RunStatus,
-        budget::{self, OverBudget, Spending, Standing},
+        budget::{self, OverBudget, Spending},
         journal::{self, Begun},
         run,
     },
-    api::{Answer, ApiError, BudgetCheck, EntityView, Request, RunRequest, RunView},
+    api::{
+        Answer, ApiError, BudgetCheck, BudgetWarning, CancelRequest, EntityView, Request, RunRequest, RunView,
+        StartedRun,
+    },
     app::App,
     change::{With, change},
     chat::Prices,
@@ -19,24 +21,6 @@ use shared::{
 };
 use uuid::Uuid;
 
-#[derive(Serialize)]
-struct Started<'r> {
-    #[serde(flatten)]
-    run: RunView<'r>,
-    /// Whether it was there already.
-    deduplicated: bool,
-    /// What is said of the agent's budget, if something is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    warning: Option<Warning>,
-}
-
-#[derive(Serialize)]
-struct Warning {
-    message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    budget: Option<Standing>,
-}
-
 /// `POST /v1/runs`: the task, its run, and its session and agent if they are new, in one commit.
 pub(crate) async fn start(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let mut body: RunRequest = request.json()?;
@@ -46,9 +30,9 @@ pub(crate) async fn start(app: &App, request: &Request) -> Result<Answer, ApiErr
     let warning = budgets.check(app, request).await?;
     let begun = journal::begin(app, new, &start).await?;
     let run = present_or_last(app, request, &begun).await?;
-    let run_view = RunView::of(&request.caller.tenant, &run.id, &run.value);
-    let status = if begun.deduplicated { 200 } else { 201 };
-    Ok(Answer::json(status, &Started { run: run_view, deduplicated: begun.deduplicated, warning }))
+    let (run, deduplicated) = (RunView::of(&request.caller.tenant, &run.id, &run.value), begun.deduplicated);
+    let status = if deduplicated { 200 } else { 201 };
+    Ok(Answer::json(status, &StartedRun { run, deduplicated, warning }))
 }
 
 /// The run that was begun; of a task that was set going again since and waits for its worker, the one before.
@@ -76,7 +60,7 @@ impl Budgeted {
     }
 
     /// Whether the agent may spend anything now. (It is asked again before every turn.)
-    async fn check(&self, app: &App, request: &Request) -> Result<Option<Warning>, ApiError> {
+    async fn check(&self, app: &App, request: &Request) -> Result<Option<BudgetWarning>, ApiError> {
         let spending = match &self.agent {
             Some(agent) => {
                 let record = app.store.record(&Spending::key(&request.caller.tenant, agent)).await?;
@@ -93,30 +77,24 @@ impl Budgeted {
             (Ok(None), _) => Ok(None),
             (Ok(Some(near)), _) => {
                 let message = format!("the {} budget is nearly spent", near.window.as_str());
-                Ok(Some(Warning { message, budget: Some(near) }))
+                Ok(Some(BudgetWarning { message, budget: Some(near) }))
             }
             (Err(over), BudgetCheck::Warn) => {
                 let budget = match &over {
                     OverBudget::Exceeded(standing) => Some(*standing),
                     OverBudget::Unavailable(_) => None,
                 };
-                Ok(Some(Warning { message: over.to_string(), budget }))
+                Ok(Some(BudgetWarning { message: over.to_string(), budget }))
             }
             (Err(over), BudgetCheck::Block) => Err(over.into()),
         }
     }
 }
 
-#[derive(Deserialize)]
-struct Cancel {
-    #[serde(default)]
-    reason: Option<String>,
-}
-
 /// `POST /v1/runs/{id}/cancel {reason?}`: ends its task, and with it all of it. Its worker or runner is told by its next
 /// heartbeat, and writes nothing more. One that is cancelled already answers as it is.
 pub(crate) async fn cancel(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let body: Cancel = request.json()?;
+    let body: CancelRequest = request.json()?;
     let mut run = request.found::<Run>(app).await?;
     if run.value.status != RunStatus::Cancelled {
         not_ended(&run.value)?;
@@ -128,7 +106,7 @@ pub(crate) async fn cancel(app: &App, request: &Request) -> Result<Answer, ApiEr
 
 /// `POST /v1/agents/{id}/kill {reason?}`: the same, of the run that the agent lives for.
 pub(crate) async fn kill(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let body: Cancel = request.json()?;
+    let body: CancelRequest = request.json()?;
     let mut agent = request.found::<Agent>(app).await?;
     if agent.value.status != AgentStatus::Killed {
         if agent.value.status.is_final() {

@@ -1,11 +1,10 @@
 //! Runs, and what belongs to each: its events, commands and jobs.
 
-use serde::Serialize;
 use serde_json::value::RawValue;
 use shared::{
     agent::{Command, Executor, Run, RunStatus, RunnerJob, Session, after_seq, event},
     api::{
-        Answer, ApiError, EntityView, Listed, Request, RunView, fitting,
+        AfterSeq, Answer, ApiError, EntityView, Listed, Request, RunEventView, RunView, fitting,
         found::{missing, page, stored},
         limit, limit_of,
     },
@@ -16,27 +15,7 @@ use shared::{
 };
 
 /// The most events in one answer, and how many if none is asked for.
-const EVENTS: (usize, usize) = (500, 100);
-
-/// What follows `after_seq`, in order and without gaps.
-#[derive(Serialize)]
-pub(crate) struct SeqList {
-    /// Which run's.
-    run_id: Id,
-    /// The run's status when this was read: once it has ended and the cursor is `last_seq`, nothing more comes.
-    run_status: RunStatus,
-    /// The number of the newest there is.
-    last_seq: u64,
-    #[serde(flatten)]
-    list: Listed<Box<RawValue>>,
-}
-
-#[derive(Serialize)]
-struct EventView<'e> {
-    id: &'e Id,
-    #[serde(flatten)]
-    event: &'e event::RunEvent,
-}
+pub(crate) const EVENTS: (usize, usize) = (500, 100);
 
 /// `GET /v1/runs?project=&session_id=&status=&profile=&executor=&internal=`: newest first; one session's or one project's.
 pub(crate) async fn list(app: &App, request: &Request) -> Result<Answer, ApiError> {
@@ -111,7 +90,7 @@ async fn events_of(
     run: &Stored<Run>,
     (after, limit): (u64, usize),
     shows: fn(&event::RunEvent) -> bool,
-) -> Result<SeqList, ApiError> {
+) -> Result<AfterSeq<Listed<Box<RawValue>>>, ApiError> {
     let last_seq = run.value.last_event_seq;
     let end = last_seq.min(after.saturating_add(limit as u64));
     let keys: Vec<RecordKey> =
@@ -120,9 +99,10 @@ async fn events_of(
     let found = app.store.records_at(&keys).await?.into_iter().flatten().map(stored);
     let found: Vec<Stored<event::RunEvent>> = found.collect::<Result<_, _>>()?;
     let shown = found.iter().filter(|stored| shows(&stored.value));
-    let items = shown.map(|stored| (EventView { id: &stored.id, event: &stored.value }, stored.value.seq.to_string()));
+    let items =
+        shown.map(|stored| (RunEventView { id: &stored.id, event: &stored.value }, stored.value.seq.to_string()));
     let list = fitting(items, Some(end.max(after).to_string()));
-    Ok(SeqList { run_id: run.id.clone(), run_status: run.value.status, last_seq, list })
+    Ok(AfterSeq { run_id: run.id.clone(), run_status: run.value.status, last_seq, list })
 }
 
 /// `GET /v1/runs/{id}/commands?after_seq=&limit=`.
@@ -138,7 +118,7 @@ pub(crate) async fn commands(app: &App, request: &Request) -> Result<Answer, Api
     let next = commands.last().map_or(after, |stored| stored.value.seq).to_string();
     let items = commands.into_iter().map(|stored| (EntityView::from(stored), stored.value.seq.to_string()));
     let list = fitting(items, Some(next));
-    Ok(Answer::json(200, &SeqList { run_id: run.id.clone(), run_status: run.value.status, last_seq, list }))
+    Ok(Answer::json(200, &AfterSeq { run_id: run.id.clone(), run_status: run.value.status, last_seq, list }))
 }
 
 /// How many of these numbers follow `after` without a gap. A list may lag, and show one before the one that it follows:

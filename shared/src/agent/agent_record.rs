@@ -1,5 +1,6 @@
 //! The agent: who does a task, from when it is called into being until it is done, has failed or was killed.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -16,7 +17,7 @@ use crate::{
 const ERROR_CHARS: usize = 1000;
 
 /// Where an agent is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AgentStatus {
     /// Called, not at work yet.
@@ -32,7 +33,7 @@ pub enum AgentStatus {
 }
 
 /// An agent in one of its lives. Changed by [`Agent::apply`] and nothing else.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Agent {
     /// The tenant's project.
     pub project: Name,

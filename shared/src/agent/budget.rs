@@ -33,20 +33,17 @@ pub const WARN_PERCENT: u64 = 80;
 pub struct Budgets {
     /// Within any 60 minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<f64>")]
     pub hourly_usd: Option<Usd>,
     /// On one day of the configured zone.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<f64>")]
     pub daily_usd: Option<Usd>,
     /// In one month of the configured zone.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<f64>")]
     pub monthly_usd: Option<Usd>,
 }
 
 /// What a limit is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)] // see Budgets
 pub enum Window {
@@ -56,7 +53,7 @@ pub enum Window {
 }
 
 /// How an agent stands to one of its limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Standing {
     /// Which.
     pub window: Window,

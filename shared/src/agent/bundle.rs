@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{ids::Name, redact};
 
 /// What a run works with. Holds names and places, and refers to a credential without holding one.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(inline)] // asked for, it may leave fields out; answered, it does not: these are two schemas
 pub struct ResourceBundle {
     /// What sort of bundle, such as `git`.
     pub kind: String,
@@ -36,7 +38,7 @@ pub struct ResourceBundle {
 }
 
 /// A bundle as answers show it: counts and names.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[allow(missing_docs)] // as in the bundle
 pub struct BundleView {
     pub kind: String,

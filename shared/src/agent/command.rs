@@ -1,5 +1,6 @@
 //! Commands: what somebody wants of a run that goes on.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -18,7 +19,7 @@ pub(super) const ERROR_CHARS: usize = 1000;
 pub(super) const RUN_ENDED: &str = "the run has ended";
 
 /// What is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CommandKind {
     /// A turn with this prompt.
@@ -30,7 +31,7 @@ pub enum CommandKind {
 }
 
 /// Where a command is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CommandStatus {
     /// Nobody has taken it.
@@ -46,7 +47,7 @@ pub enum CommandStatus {
 }
 
 /// A command. Changed by [`Command::apply`] and nothing else.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Command {
     /// To which run.
     pub run_id: Id,
@@ -57,7 +58,7 @@ pub struct Command {
     /// What it carries, such as a prompt.
     #[serde(default)]
     pub payload: Value,
-    /// [`crate::json::Json::hash`] of the payload.
+    /// A hash of what is wanted.
     pub payload_hash: String,
     /// The caller's name for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

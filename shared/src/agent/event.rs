@@ -4,6 +4,7 @@ mod append;
 mod incoming;
 mod normal;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -21,7 +22,7 @@ use crate::{
 };
 
 /// What a `backend_status` tells of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)] // the names say it
 pub enum BackendPhase {
@@ -35,7 +36,8 @@ pub enum BackendPhase {
 }
 
 /// `backend_status`: something happened to the run, not in it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 pub struct BackendStatus {
     /// What.
     pub phase: BackendPhase,
@@ -48,7 +50,8 @@ pub struct BackendStatus {
 }
 
 /// `assistant_message`: what the agent says.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 pub struct AssistantMessage {
     /// In its words.
     pub text: String,
@@ -58,7 +61,8 @@ pub struct AssistantMessage {
 }
 
 /// `command_output`: what a program that the agent started has written.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 pub struct CommandOutput {
     /// What.
     pub text: String,
@@ -71,7 +75,8 @@ pub struct CommandOutput {
 }
 
 /// `tool_call`: the agent uses a tool.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 pub struct ToolCall {
     /// Which.
     pub tool: String,
@@ -87,7 +92,8 @@ pub struct ToolCall {
 }
 
 /// `diff`: what the agent has changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 pub struct Diff {
     /// As a unified diff.
     pub text: String,
@@ -97,7 +103,8 @@ pub struct Diff {
 }
 
 /// `error`: something went wrong.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 pub struct ErrorNote {
     /// What, for people.
     pub message: String,
@@ -107,7 +114,8 @@ pub struct ErrorNote {
 }
 
 /// `terminal_status`: the run has ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 pub struct TerminalNote {
     /// How.
     pub status: Terminal,
@@ -120,9 +128,10 @@ pub struct TerminalNote {
 }
 
 /// What an event tells: its type, and a payload of the shape that the type has.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", content = "payload", rename_all = "snake_case")]
 #[allow(missing_docs)] // see the payloads
+#[schemars(inline)] // as its payloads: sent, they may leave out what they have when they are answered
 pub enum EventBody {
     BackendStatus(BackendStatus),
     AssistantMessage(AssistantMessage),
@@ -134,7 +143,7 @@ pub enum EventBody {
 }
 
 /// An event as it is stored; made by [`append`] and never changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunEvent {
     /// Of which run.
     pub run_id: Id,

@@ -5,6 +5,7 @@ mod status;
 #[cfg(test)]
 mod table_test;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -28,7 +29,7 @@ pub const MAX_CITATIONS: usize = 100;
 pub const MAX_OPEN_COMMANDS: usize = 32;
 
 /// What can be done about a run whose worker was lost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Recovery {
     /// The next execution goes on from its stored turns.
@@ -43,7 +44,7 @@ pub enum Recovery {
 }
 
 /// Who does the work.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Executor {
     /// A worker of ours.
@@ -54,7 +55,7 @@ pub enum Executor {
 }
 
 /// What a run looked up.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Retrieval {
     /// How many pieces.
@@ -64,7 +65,7 @@ pub struct Retrieval {
 }
 
 /// A run. Changed by [`Run::apply`] and nothing else, its sequence numbers apart.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
     /// The tenant's project.
     pub project: Name,
@@ -135,8 +136,9 @@ pub struct Run {
     /// What can be done if its worker is lost.
     #[serde(default)]
     pub recovery: Recovery,
-    /// What it works with.
+    /// What it works with. (Answers show a view of it.)
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
     pub resource_bundle: Option<ResourceBundle>,
     /// When it was made.
     pub queued_at: Timestamp,

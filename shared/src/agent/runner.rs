@@ -1,5 +1,6 @@
 //! Outside workers, and the jobs they do for runs.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -17,7 +18,7 @@ use crate::{
 };
 
 /// A worker that takes runs over HTTP.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Runner {
     /// The tenant's project.
     pub project: Name,
@@ -35,8 +36,8 @@ pub struct Runner {
     pub last_seen_at: Timestamp,
 }
 
-/// Something a runner is to do for a run. Idempotent as a command is ([`super::admit`]), and with the same statuses.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Something a runner is to do for a run. Idempotent as a command is, and with the same statuses.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunnerJob {
     /// For which run.
     pub run_id: Id,
@@ -48,7 +49,7 @@ pub struct RunnerJob {
     /// What it is given.
     #[serde(default)]
     pub payload: Value,
-    /// [`crate::json::Json::hash`] of the payload.
+    /// A hash of what is asked for.
     pub payload_hash: String,
     /// The caller's name for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,6 +3,7 @@
 mod life;
 mod list;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use life::SessionAction;
@@ -23,7 +24,7 @@ use crate::{
 };
 
 /// Whether something goes on in a session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ExecutionState {
     /// Nothing; its last run, if there was one, ended well, and another may begin.
@@ -36,7 +37,7 @@ pub enum ExecutionState {
 }
 
 /// Trouble that an assessment found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Incident {
     /// A hash of what it is about: the same trouble found again is the same incident.
     pub id: String,
@@ -47,7 +48,7 @@ pub struct Incident {
 }
 
 /// A session. Changed by [`Session::apply`] and nothing else.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Session {
     /// The tenant's project.
     pub project: Name,

@@ -7,10 +7,10 @@ use uuid::Uuid;
 use super::{ApiError, DeadLetterFilter, read::object};
 use crate::{clock::Timestamp, ids::Id, lifecycle::ERROR_BYTES};
 
-/// Why a task is called off.
+/// Why a task or run is called off, or an agent killed.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct CancelRequest {
-    /// For whoever reads the task.
+    /// For whoever reads of it.
     #[serde(default)]
     pub reason: Option<String>,
 }
@@ -38,12 +38,12 @@ pub struct RescheduleRequest {
     pub run_at: Timestamp,
 }
 
-/// Who has seen a task, and up to where.
+/// Who has seen a task or session, and up to where.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct ReadRequest {
     /// The reader.
     pub reader_id: Id,
-    /// The task's revision as the reader saw it; the present one if absent.
+    /// Its revision as the reader saw it; the present one if absent.
     #[serde(default)]
     pub revision: Option<u64>,
 }
@@ -58,6 +58,19 @@ pub struct Marked {
     /// Where the mark stands now.
     pub revision: u64,
     /// Whether the task has changed since.
+    pub unread: bool,
+}
+
+/// A reader's mark on a session.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SessionMarked<'s> {
+    /// Which session.
+    pub session_id: &'s Id,
+    /// The reader.
+    pub reader_id: Id,
+    /// Where the mark stands now.
+    pub revision: u64,
+    /// Whether the session has something new since.
     pub unread: bool,
 }
 

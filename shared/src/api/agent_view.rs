@@ -1,17 +1,18 @@
 //! Runs and what belongs to them as the API answers them.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    agent::{Attention, BundleView, Run, Session, Terminal},
+    agent::{Attention, BundleView, Run, RunEvent, RunStatus, Session, Terminal, budget::Standing},
     clock::Timestamp,
     domain::{Entity, Stored},
     ids::{Id, Name},
 };
 
 /// A run: its fields, and how it ended. Its bundle is shown by counts and names.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct RunView<'r> {
     /// Which one.
     pub id: &'r Id,
@@ -36,8 +37,57 @@ impl<'r> RunView<'r> {
     }
 }
 
+/// A run that was asked for.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct StartedRun<'r> {
+    /// It.
+    #[serde(flatten)]
+    pub run: RunView<'r>,
+    /// Whether it was there already.
+    pub deduplicated: bool,
+    /// What is said of the agent's budget, if something is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<BudgetWarning>,
+}
+
+/// That an agent may soon spend nothing more, or may not now.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct BudgetWarning {
+    /// In a sentence.
+    pub message: String,
+    /// How it stands to the limit that is near or reached, if that can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Standing>,
+}
+
+// `L` is a `Listed`: of views where it is described, of their texts where it is written.
+/// What follows `after_seq`, in order and without gaps.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{L}AfterSeq")]
+pub struct AfterSeq<L> {
+    /// Which run's.
+    pub run_id: Id,
+    /// The run's status when this was read: once it has ended and the cursor is `last_seq`, nothing more comes.
+    pub run_status: RunStatus,
+    /// The number of the newest there is.
+    pub last_seq: u64,
+    /// A page of them.
+    #[serde(flatten)]
+    pub list: L,
+}
+
+/// An event, and its id.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RunEventView<'e> {
+    /// Which one.
+    pub id: &'e Id,
+    /// What it tells.
+    #[serde(flatten)]
+    pub event: &'e RunEvent,
+}
+
 /// A session as a reader sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct SessionView<'s> {
     /// Which one.
     pub id: &'s Id,
@@ -75,7 +125,8 @@ impl<'s> SessionView<'s> {
 }
 
 /// Anything else: its id and version beside its fields.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{E}View")]
 pub struct EntityView<'e, E> {
     /// Which one.
     pub id: &'e Id,

@@ -92,14 +92,23 @@ pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(json: D) -> Result
 
 /// [`object`] of a field that may be absent or null.
 pub fn optional_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(json: D) -> Result<Option<T>, D::Error> {
-    struct Held<T>(T);
-    impl<'de, T: Deserialize<'de>> Deserialize<'de> for Held<T> {
-        fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-            object(json).map(Held)
-        }
-    }
     let held = Option::<Held<T>>::deserialize(json)?;
     Ok(held.map(|Held(value)| value))
+}
+
+/// [`object`] of each element of a list.
+pub fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(json: D) -> Result<Vec<T>, D::Error> {
+    let held = Vec::<Held<T>>::deserialize(json)?;
+    Ok(held.into_iter().map(|Held(value)| value).collect())
+}
+
+/// What is read as an [`object`].
+struct Held<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Held<T> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        object(json).map(Held)
+    }
 }
 
 /// Reads a `T`, passing over fields it does not have: for what is stored, maybe by another version.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -20,7 +21,7 @@ use crate::{
 const WAIT_FOR_RUNNER: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What a spent budget means for a request; see `docs/agents.md`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BudgetCheck {
     /// It is taken, with a warning.
@@ -31,7 +32,7 @@ pub enum BudgetCheck {
 }
 
 /// A request for a run.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[allow(missing_docs)] // docs/agents.md says what each is
 pub struct RunRequest {
     pub prompt: String,
@@ -79,10 +80,13 @@ pub struct RunRequest {
     #[serde(default)]
     pub priority: Priority,
     #[serde(default)]
+    #[schemars(length(min = 1, max = 256))]
     pub idempotency_key: Option<String>,
     #[serde(default)]
+    #[schemars(range(min = 0, max = 100))]
     pub max_retries: Option<u32>,
     #[serde(default)]
+    #[schemars(range(min = 1, max = 840))]
     pub timeout_s: Option<u32>,
     #[serde(default)]
     pub scheduled_for: Option<Timestamp>,

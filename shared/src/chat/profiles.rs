@@ -4,6 +4,7 @@ mod written;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::written::{Making, Written};
@@ -22,7 +23,7 @@ pub struct Profile {
 }
 
 /// A profile as it is shown: nothing in it is secret.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ProfileView {
     /// What it is asked for by.
     pub name: Name,

@@ -51,7 +51,6 @@ pub struct RunAgent {
     pub budgets: Option<Budgets>,
     /// What may be spent on this task, over all its runs, in USD.
     #[serde(default)]
-    #[schemars(with = "Option<f64>")]
     pub mission_cost_budget_usd: Option<Usd>,
 }
 

@@ -1,20 +1,18 @@
 //! Taking a run, and keeping it.
 
-use serde::{Deserialize, Serialize};
 use shared::{
     agent::{
-        ResourceBundle, Run, RunStatus, Runner,
+        Run, RunStatus, Runner,
         journal::{self, JournalError},
         run,
     },
-    api::{Answer, ApiError, LeaseToken, Request, RunView},
+    api::{Answer, ApiError, ClaimRequest, Claimed, LeaseRequest, LeaseToken, Request, RunNews, RunView},
     app::App,
     change::{ChangeError, With, change},
     clock::Timestamp,
     domain::Stored,
     handlers::TaskInput,
     ids::{self, Id, Name},
-    json::Json,
     lifecycle::{Event, Rejected, Report, Settlement, State, Task},
     store,
 };
@@ -23,35 +21,10 @@ use uuid::Uuid;
 use super::register::seen;
 use crate::runs::task_of;
 
-#[derive(Deserialize)]
-struct Claim {
-    runner_id: Id,
-}
-
-/// What a runner is given with a run.
-#[derive(Serialize)]
-struct Claimed<'r> {
-    /// The run: after a redrive of its task another one than was asked for.
-    run_id: &'r Id,
-    /// To be shown with every write.
-    lease_token: LeaseToken,
-    /// Renewed by a heartbeat before this, or the run is given to another.
-    lease_expires_at: Option<Timestamp>,
-    /// What is to be done: the task's payload.
-    payload: &'r Json,
-    /// What the operator said who set the task going again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    redrive_note: Option<&'r str>,
-    /// What it works with: to who does the work, in full.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    resource_bundle: Option<&'r ResourceBundle>,
-    run: RunView<'r>,
-}
-
 /// `POST /v1/runs/{id}/claim {runner_id}`: the claim of its task. 409 `lease_conflict` while another's lease lives. Under
 /// an `Idempotency-Key` a claim whose answer was lost is answered again.
 pub(crate) async fn claim(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let Claim { runner_id } = request.json()?;
+    let ClaimRequest { runner_id } = request.json()?;
     let run = request.found::<Run>(app).await?;
     let no_runner = || ApiError::invalid("runner_id", "no such runner; see POST /v1/runners");
     let runner = request.find::<Runner>(app, &runner_id).await?.ok_or_else(no_runner)?;
@@ -124,28 +97,10 @@ async fn give_back(app: &App, task: &Task) {
     let _ = change(app, task, event, With::what_ends()).await;
 }
 
-#[derive(Deserialize)]
-struct Heartbeat {
-    lease_token: LeaseToken,
-}
-
-#[derive(Serialize)]
-struct News<'r> {
-    run_id: &'r Id,
-    status: RunStatus,
-    /// Whether the run was called off: stop.
-    cancel: bool,
-    lease_expires_at: Option<Timestamp>,
-    /// How many commands have not ended.
-    open_commands: usize,
-    /// The number of the newest command.
-    last_command_seq: u64,
-}
-
 /// `POST /v1/runs/{id}/heartbeat {lease_token}`: renews the lease and tells what is new. Of a run that was called off
 /// while the runner had it: `cancel`, and no lease.
 pub(crate) async fn heartbeat(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let Heartbeat { lease_token: LeaseToken(fence) } = request.json()?;
+    let LeaseRequest { lease_token: LeaseToken(fence) } = request.json()?;
     let run = request.found::<Run>(app).await?;
     let called_off =
         |run: &Stored<Run>| run.value.status == RunStatus::Cancelled && run.value.attempt == fence.executions;
@@ -172,7 +127,7 @@ pub(crate) async fn heartbeat(app: &App, request: &Request) -> Result<Answer, Ap
 
 fn news(run: &Stored<Run>, task: Option<&Task>) -> Answer {
     let Run { status, open_commands, last_command_seq, .. } = &run.value;
-    let news = News {
+    let news = RunNews {
         run_id: &run.id,
         status: *status,
         cancel: *status == RunStatus::Cancelled,

@@ -1,42 +1,24 @@
 //! Runners: who they are, and when they were last heard of.
 
-use serde::Deserialize;
 use serde_json::Value;
 use shared::{
     agent::{Runner, create, replace},
-    api::{Answer, ApiError, EntityView, Request},
+    api::{Answer, ApiError, EntityView, RUNNER_NAME_BYTES, RUNNER_PROFILES, Request, RunnerRequest},
     app::App,
     domain::Stored,
-    ids::{self, Id, Name},
+    ids::{self, Id},
     redact,
     store::{self, Commit, Doc},
 };
 
 use super::redacted;
 
-/// The longest name of a runner, in bytes, and the most profiles it takes.
-const NAME_BYTES: usize = 200;
-const MAX_PROFILES: usize = 50;
-
-#[derive(Deserialize)]
-struct Register {
-    #[serde(default)]
-    runner_id: Option<Id>,
-    name: String,
-    #[serde(default)]
-    project: Name,
-    #[serde(default)]
-    profiles: Vec<Name>,
-    #[serde(default)]
-    metadata: Doc,
-}
-
 /// `POST /v1/runners {name, runner_id?, project?, profiles?, metadata?}`: 201 if it is new, else 200 with what it says of
 /// itself now.
 pub(crate) async fn register(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let Register { runner_id, name, project, profiles, mut metadata } = request.json()?;
-    if name.is_empty() || name.len() > NAME_BYTES || profiles.len() > MAX_PROFILES {
-        let message = format!("expected 1 to {NAME_BYTES} bytes, and at most {MAX_PROFILES} profiles");
+    let RunnerRequest { runner_id, name, project, profiles, mut metadata } = request.json()?;
+    if name.is_empty() || name.len() > RUNNER_NAME_BYTES || profiles.len() > RUNNER_PROFILES {
+        let message = format!("expected 1 to {RUNNER_NAME_BYTES} bytes, and at most {RUNNER_PROFILES} profiles");
         return Err(ApiError::invalid("name", message));
     }
     let name = redact::text(&name).into_owned();

@@ -1,14 +1,16 @@
 //! What a runner tells of a run: events, what became of commands, how it ended.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
     agent::{
-        Command, CommandAction, JobEnd, Run, RunStatus, RunnerJob,
+        Command, CommandAction, JobEnd, Run, RunnerJob,
         event::{self, EventBody},
         journal,
     },
-    api::{Answer, ApiError, EntityView, LeaseToken, Request, RunView, found::missing, read::FieldError},
+    api::{
+        Answer, ApiError, AppendRequest, Appended, CommandEnd, EntityView, FinishCommandRequest, FinishFailure,
+        FinishRequest, LeaseRequest, LeaseToken, NewEvent, Request, RunEnd, RunView, found::missing, read::FieldError,
+    },
     app::App,
     change::{With, change},
     domain::Stored,
@@ -20,31 +22,9 @@ use shared::{
 use super::{explained, held, redacted};
 use crate::runs::task_of;
 
-#[derive(Deserialize)]
-struct Append {
-    lease_token: LeaseToken,
-    events: Vec<NewEvent>,
-}
-
-#[derive(Deserialize)]
-struct NewEvent {
-    #[serde(rename = "type")]
-    event_type: String,
-    #[serde(default)]
-    payload: Value,
-}
-
-#[derive(Serialize)]
-struct Appended {
-    first_seq: u64,
-    last_seq: u64,
-    count: u64,
-    deduplicated: bool,
-}
-
 /// `POST /v1/runs/{id}/events {lease_token, events}`: appended together or not at all; under an `Idempotency-Key` once.
 pub(crate) async fn append(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let Append { lease_token, events } = request.json()?;
+    let AppendRequest { lease_token, events } = request.json()?;
     let bodies = events.iter().enumerate().map(|(nth, event)| {
         read_event(event).map_err(|error: FieldError| ApiError::from(error.within(&format!("events[{nth}]"))))
     });
@@ -67,35 +47,15 @@ fn read_event(event: &NewEvent) -> Result<EventBody, FieldError> {
     }
 }
 
-#[derive(Deserialize)]
-struct Acknowledge {
-    lease_token: LeaseToken,
-}
-
 /// `POST /v1/commands/{id}/ack {lease_token}`.
 pub(crate) async fn acknowledge(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let Acknowledge { lease_token } = request.json()?;
+    let LeaseRequest { lease_token } = request.json()?;
     on_command(app, request, lease_token, CommandAction::Acknowledge).await
-}
-
-#[derive(Deserialize)]
-struct FinishCommand {
-    lease_token: LeaseToken,
-    status: CommandEnd,
-    #[serde(default)]
-    error: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum CommandEnd {
-    Completed,
-    Failed,
 }
 
 /// `POST /v1/commands/{id}/finish {lease_token, status, error?}`, after it was acknowledged.
 pub(crate) async fn finish_command(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let FinishCommand { lease_token, status, error } = request.json()?;
+    let FinishCommandRequest { lease_token, status, error } = request.json()?;
     let action = match status {
         CommandEnd::Completed => CommandAction::Complete,
         CommandEnd::Failed => CommandAction::Fail(error.unwrap_or_default()),
@@ -105,7 +65,7 @@ pub(crate) async fn finish_command(app: &App, request: &Request) -> Result<Answe
 
 /// `POST /v1/jobs/{id}/finish {lease_token, status, error?}`: by the runner that holds the job's run.
 pub(crate) async fn finish_job(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let FinishCommand { lease_token, status, error } = request.json()?;
+    let FinishCommandRequest { lease_token, status, error } = request.json()?;
     let end = match status {
         CommandEnd::Completed => JobEnd::Completed,
         CommandEnd::Failed => JobEnd::Failed(error.unwrap_or_default()),
@@ -139,38 +99,10 @@ async fn on_command(
     }
 }
 
-#[derive(Deserialize)]
-struct Finish {
-    lease_token: LeaseToken,
-    status: RunEnd,
-    #[serde(default)]
-    output: Value,
-    #[serde(default)]
-    failure: Option<FinishFailure>,
-    #[serde(default)]
-    reason: Option<String>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum RunEnd {
-    Completed,
-    Failed,
-    Blocked,
-    Cancelled,
-}
-
-#[derive(Deserialize)]
-struct FinishFailure {
-    #[serde(default)]
-    kind: Option<FailureKind>,
-    message: String,
-}
-
 /// `POST /v1/runs/{id}/finish {lease_token, status, output?, failure?, reason?}`: settles the task, and all ends with it.
 /// Said again by the runner that said it, it is answered as it is.
 pub(crate) async fn finish(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let body: Finish = request.json()?;
+    let body: FinishRequest = request.json()?;
     let LeaseToken(fence) = body.lease_token;
     let run = request.found::<Run>(app).await?;
     let answer = |run: &Stored<Run>| Answer::json(200, &RunView::of(&request.caller.tenant, &run.id, &run.value));
@@ -179,39 +111,26 @@ pub(crate) async fn finish(app: &App, request: &Request) -> Result<Answer, ApiEr
     }
     held(request, &run, body.lease_token)?;
     let task = task_of(app, request, run.value.task_id).await?;
-    let settlement = body.settlement(app, &task)?;
+    let settlement = settlement(body, app, &task)?;
     change(app, &task, Event::Settle { fence, settlement, report: Report::default() }, With::what_ends()).await?;
     Ok(answer(&request.found::<Run>(app).await?))
 }
 
-impl Finish {
-    fn settlement(self, app: &App, task: &Task) -> Result<Settlement, ApiError> {
-        let reason = self.reason.filter(|reason| !reason.is_empty());
-        let needed = |what: &str| ApiError::invalid(what, format!("say it, for a run that ends so: `{what}`"));
-        Ok(match self.status {
-            RunEnd::Completed => Settlement::Complete(fitting(self.output)?),
-            RunEnd::Failed => {
-                let FinishFailure { kind, message } = self.failure.ok_or_else(|| needed("failure"))?;
-                let kind = kind.unwrap_or(FailureKind::Handler);
-                Settlement::Fail { failure: Failure::new(kind, &message, app.clock.now(), task.executions) }
-            }
-            RunEnd::Blocked => Settlement::Block { reason: reason.ok_or_else(|| needed("reason"))? },
-            RunEnd::Cancelled => {
-                Settlement::Cancel { reason: reason.unwrap_or_else(|| "called off by its runner".to_owned()) }
-            }
-        })
-    }
-}
-
-impl From<RunEnd> for RunStatus {
-    fn from(end: RunEnd) -> Self {
-        match end {
-            RunEnd::Completed => RunStatus::Completed,
-            RunEnd::Failed => RunStatus::Failed,
-            RunEnd::Blocked => RunStatus::Blocked,
-            RunEnd::Cancelled => RunStatus::Cancelled,
+fn settlement(body: FinishRequest, app: &App, task: &Task) -> Result<Settlement, ApiError> {
+    let reason = body.reason.filter(|reason| !reason.is_empty());
+    let needed = |what: &str| ApiError::invalid(what, format!("say it, for a run that ends so: `{what}`"));
+    Ok(match body.status {
+        RunEnd::Completed => Settlement::Complete(fitting(body.output)?),
+        RunEnd::Failed => {
+            let FinishFailure { kind, message } = body.failure.ok_or_else(|| needed("failure"))?;
+            let kind = kind.unwrap_or(FailureKind::Handler);
+            Settlement::Fail { failure: Failure::new(kind, &message, app.clock.now(), task.executions) }
         }
-    }
+        RunEnd::Blocked => Settlement::Block { reason: reason.ok_or_else(|| needed("reason"))? },
+        RunEnd::Cancelled => {
+            Settlement::Cancel { reason: reason.unwrap_or_else(|| "called off by its runner".to_owned()) }
+        }
+    })
 }
 
 fn fitting(output: Value) -> Result<Json, ApiError> {

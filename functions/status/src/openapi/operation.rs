@@ -151,7 +151,7 @@ fn meaning(status: u16) -> &'static str {
         404 => "There is no such thing, or it is another tenant's.",
         409 => "It is not as the request expects.",
         413 => "More than Errand takes.",
-        429 => "Too many requests at once; try again in a moment.",
+        429 => "Too much for now: too many requests at once (`busy`), or a spent budget (`budget_exceeded`).",
         _ => "Errand cannot do its work just now; try again later.",
     }
 }

@@ -94,11 +94,21 @@ pub(super) fn place() -> Value {
     json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{30}[AEIMQUYcgkosw048]$"})
 }
 
+/// A place in a list of records.
+pub(super) fn record_place() -> Value {
+    json!({"type": "string"})
+}
+
 pub(super) fn cursor(schema: Value) -> Parameter {
     Parameter::new("cursor", "Where to go on: the last page's `cursor`.", schema)
 }
 
 pub(super) fn limit() -> Parameter {
-    let schema = json!({"type": "integer", "minimum": 1, "maximum": 100, "default": 50});
+    limit_of((100, 50))
+}
+
+/// At most so many, and how many if none is asked for.
+pub(super) fn limit_of((most, absent): (usize, usize)) -> Parameter {
+    let schema = json!({"type": "integer", "minimum": 1, "maximum": most, "default": absent});
     Parameter::new("limit", "The most items of the page.", schema)
 }

@@ -90,29 +90,29 @@ pub(super) fn describe(route: Route, schemas: &mut Schemas) -> Operation {
         | Route::RunEvents
         | Route::RunCommands
         | Route::RunJobs
-        | Route::ListSessions
+        | Route::StartRun
+        | Route::CancelRun
+        | Route::GiveCommand
+        | Route::MakeJob => agents::runs(route, schemas),
+        Route::ListRunners
+        | Route::RegisterRunner
+        | Route::ClaimRun
+        | Route::HeartbeatRun
+        | Route::AppendEvents
+        | Route::FinishRun
+        | Route::AckCommand
+        | Route::FinishCommand
+        | Route::CancelCommand
+        | Route::FinishJob => agents::runners(route, schemas),
+        Route::ListSessions
         | Route::GetSession
         | Route::SessionTrace
         | Route::SessionOutput
+        | Route::ReadSession
         | Route::ListAgents
         | Route::GetAgent
-        | Route::ListRunners
-        | Route::ListBackends => agents::read(route),
-        Route::StartRun => agents::write("Starts a run, with its task."),
-        Route::CancelRun => agents::write("Calls a run off, with its task."),
-        Route::ClaimRun => agents::write("Takes a run, with its task's lease, for a runner."),
-        Route::HeartbeatRun => agents::write("Renews a runner's lease; tells what is asked of the run."),
-        Route::FinishRun => agents::write("Ends a run, with its task."),
-        Route::AppendEvents => agents::write("Adds events to a run."),
-        Route::GiveCommand => agents::write("Steers or interrupts a run, or asks for one more turn."),
-        Route::MakeJob => agents::write("Makes a job for runners."),
-        Route::AckCommand => agents::write("Says that a command was taken up."),
-        Route::FinishCommand => agents::write("Says how a command ended."),
-        Route::CancelCommand => agents::write("Takes a command back."),
-        Route::FinishJob => agents::write("Says how a job ended."),
-        Route::ReadSession => agents::write("Marks a session as seen."),
-        Route::KillAgent => agents::write("Kills an agent: its run is cancelled."),
-        Route::RegisterRunner => agents::write("Registers a runner."),
+        | Route::KillAgent
+        | Route::ListBackends => agents::others(route, schemas),
         Route::RunPoll => Operation::new("Polls once, now: what was done.", schemas.answer::<PollReport>())
             .optional_body(schemas.request::<PollRequest>())
             .keyed(),
@@ -173,7 +173,7 @@ fn records(route: Route, schemas: &mut Schemas) -> Operation {
             let list = schemas.answer::<Listed<RecordView>>();
             Operation::new("Records that belong to another, newest first.", list)
                 .query(of)
-                .paged(json!({"type": "string"}))
+                .paged(parameters::record_place())
                 .or(&[404])
         }
         Route::PutRecord => Operation::new("Writes a whole record.", record.clone())

@@ -44,7 +44,13 @@ impl Schemas {
         let mut named = self.requests.take_definitions(true);
         payload_by_type(&mut named);
         named.values_mut().for_each(closed);
-        named.extend(self.answers.take_definitions(true));
+        for (name, answer) in self.answers.take_definitions(true) {
+            match named.get(&name) {
+                // One type, and two shapes of it: the name is the request's. A test finds that nothing refers to the other.
+                Some(request) if *request != answer => named.insert(format!("{name}Answered"), answer),
+                _ => named.insert(name, answer),
+            };
+        }
         named
     }
 }
@@ -67,7 +73,7 @@ fn closed(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
             // What only adds to a schema that lists them all must not close it; that has no type.
-            if fields.get("type").is_some_and(|of| of == "object") {
+            if fields.get("type").is_some_and(is_object) {
                 fields.entry("additionalProperties").or_insert(Value::Bool(false));
             }
             fields.iter_mut().filter(|(key, _)| *key != "examples").for_each(|(_, value)| closed(value));
@@ -75,4 +81,9 @@ fn closed(schema: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(closed),
         _ => {}
     }
+}
+
+/// Whether it is the type of an object, or of one that may be null.
+fn is_object(of: &Value) -> bool {
+    of == "object" || of.as_array().is_some_and(|types| types.iter().any(is_object))
 }

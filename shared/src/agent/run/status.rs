@@ -1,9 +1,10 @@
 //! Where a run is in its life, and how it ends.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where a run is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RunStatus {
     /// Nobody has taken it.
@@ -23,7 +24,7 @@ pub enum RunStatus {
 }
 
 /// How a run ended. Set once, since what has ended stays as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)] // as in RunStatus
 pub enum Terminal {

@@ -1,11 +1,12 @@
 //! Lists of sessions: what a reader sees first, and what belongs to a filter.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ExecutionState, Session};
 
 /// How much a session wants a reader's attention; most first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Attention {
     /// Something goes on in it.
@@ -17,7 +18,7 @@ pub enum Attention {
 }
 
 /// Which sessions to list: `state` on the wire.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SessionFilter {
     /// All but those that are terminal and read.
