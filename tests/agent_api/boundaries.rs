@@ -20,6 +20,14 @@ async fn a_session_is_its_projects_and_its_profiles() {
 }
 
 #[tokio::test]
+async fn a_flag_that_is_neither_true_nor_false_is_refused() {
+    let world = World::new();
+    for (flag, status) in [("true", 200), ("false", 200), ("1", 400), ("", 400)] {
+        assert_eq!(Call::get(&format!("/v1/runs?internal={flag}")).answer(&world.app).await.status, status, "{flag:?}");
+    }
+}
+
+#[tokio::test]
 async fn another_tenants_session_is_as_one_that_nobody_has() {
     let world = World::new();
     outside(&world, &json!({"session_id": "s", "project": "p", "profile": "fast"})).await;

@@ -1,7 +1,7 @@
 //! Records as they are: one, or those that belong to something. Of the kinds that are shown so.
 
 use shared::{
-    api::{Answer, ApiError, RecordView, Request, fitting, limit},
+    api::{Answer, ApiError, RecordView, Request, cursor, fitting, limit},
     app::App,
     domain,
     ids::{Id, Name},
@@ -27,8 +27,7 @@ pub(crate) async fn list(app: &App, request: &Request) -> Result<Answer, ApiErro
     };
     let (tenant, kind) = (request.caller.tenant.clone(), shown(request)?);
     let related = Related { tenant, kind, by, of, newest_first: true };
-    let cursor = request.query.get("cursor").map(String::as_str);
-    let page = app.store.records(&related, cursor, limit(request)?).await?;
+    let page = app.store.records(&related, cursor(request)?, limit(request)?).await?;
     let items = page.items.into_iter().filter_map(|record| {
         let place = record.place(by)?;
         Some((RecordView::from(record), place))

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use shared::{
     agent::{Command, Executor, Run, RunStatus, RunnerJob, Session, after_seq, event},
     api::{
-        AfterSeq, Answer, ApiError, EntityView, Listed, Request, RunEventView, RunView, fitting,
+        AfterSeq, Answer, ApiError, EntityView, Listed, Request, RunEventView, RunView, cursor, fitting,
         found::{missing, page, stored},
         limit, limit_of,
     },
@@ -23,7 +23,11 @@ pub(crate) async fn list(app: &App, request: &Request) -> Result<Answer, ApiErro
     let status = request.query_as::<RunStatus>("status")?;
     let profile = request.query_name("profile")?;
     let executor = request.query_as::<Executor>("executor")?;
-    let internal = request.query.get("internal").is_some_and(|text| text == "true");
+    let internal = match request.query.get("internal").map(String::as_str) {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(ApiError::invalid("internal", "expected true or false")),
+    };
     let (project, session) = (request.query_name("project")?, request.query_as::<Id>("session_id")?);
     let (by, of) = match (project, session) {
         (Some(_), Some(_)) => return Err(ApiError::invalid("session_id", "name session_id or project, not both")),
@@ -31,7 +35,7 @@ pub(crate) async fn list(app: &App, request: &Request) -> Result<Answer, ApiErro
         (None, Some(session)) => (RelationKind::Parent, session),
     };
     let related = request.related::<Run>(by, &of, true);
-    let cursor = request.query.get("cursor").map(|text| place(text));
+    let cursor = cursor(request)?.map(place);
     let page = page::<Run>(app, &related, cursor.as_deref(), limit(request)?).await?;
     let shown = page.items.iter().filter(|(stored, _)| {
         let run = &stored.value;
@@ -143,7 +147,7 @@ pub(crate) async fn listed<E: Entity>(
     shown: impl Fn(E) -> E,
 ) -> Result<Answer, ApiError> {
     let related = request.related::<E>(by, of, newest_first);
-    let cursor = request.query.get("cursor").map(|text| place(text));
+    let cursor = cursor(request)?.map(place);
     let page = page::<E>(app, &related, cursor.as_deref(), limit(request)?).await?;
     let as_shown = |(stored, at): (Stored<E>, String)| (Stored { value: shown(stored.value), ..stored }, at);
     let found: Vec<(Stored<E>, String)> = page.items.into_iter().map(as_shown).collect();

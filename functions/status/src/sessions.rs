@@ -2,7 +2,7 @@
 
 use shared::{
     agent::{ExecutionState, Phase, Session, SessionFilter},
-    api::{Answer, ApiError, Listed, Request, SessionView, found::page, limit},
+    api::{Answer, ApiError, Listed, Request, SessionView, checked_cursor, found::page, limit},
     app::App,
     domain::Stored,
     ids::{Id, Name},
@@ -117,7 +117,7 @@ fn start(request: &Request) -> Result<Place, ApiError> {
     let Some(text) = request.query.get("cursor") else { return Ok((Phase::default(), None)) };
     let read = |(phase, at): (&str, &str)| {
         let phase = serde_json::from_value(phase.into()).ok()?;
-        Some((phase, Some(place(at))))
+        Some((phase, Some(place(checked_cursor(at).ok()?))))
     };
     let read = text.split_once('/').and_then(read);
     read.ok_or_else(|| ApiError::invalid("cursor", "this cursor is not one of this list"))

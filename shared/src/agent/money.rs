@@ -28,8 +28,8 @@ impl Usd {
     /// Reads a number of dollars, rounded to the millionth; `None` for what is no amount (negative, infinite, too much).
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // within the range just checked
     pub fn from_dollars(dollars: f64) -> Option<Self> {
-        let micros = (dollars * 1e6).round();
-        (0.0..=MAX_MICROS as f64).contains(&micros).then_some(Self(micros as u64))
+        // What is less than half a millionth below nothing is not nothing.
+        (0.0..=MAX_MICROS as f64 / 1e6).contains(&dollars).then_some(Self((dollars * 1e6).round() as u64))
     }
 
     /// Millionths of a dollar.
@@ -87,7 +87,7 @@ mod tests {
             let again: Usd = serde_json::from_str(&serde_json::to_string(&amount).unwrap()).unwrap();
             assert_eq!(again, amount);
         }
-        for text in ["-0.01", "1e10", "\"5\"", "null"] {
+        for text in ["-0.01", "-0.0000001", "1e10", "\"5\"", "null"] {
             assert!(serde_json::from_str::<Usd>(text).is_err(), "{text}");
         }
         assert_eq!(Usd::from_dollars(f64::NAN), None);

@@ -47,6 +47,22 @@ pub fn fitting<T: Serialize>(
     Listed::new(shown, next)
 }
 
+/// The most bytes of a cursor into a list of records: a time or number, and an id.
+const CURSOR_BYTES: usize = 256;
+
+/// `?cursor=` of a list of records. What cannot be one is refused here: a store may take none that is empty or long.
+pub fn cursor(request: &Request) -> Result<Option<&str>, ApiError> {
+    request.query.get("cursor").map(|text| checked_cursor(text)).transpose()
+}
+
+/// The same of a part of one.
+pub fn checked_cursor(text: &str) -> Result<&str, ApiError> {
+    if (1..=CURSOR_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(text);
+    }
+    Err(ApiError::invalid("cursor", "this cursor is not one of this list"))
+}
+
 /// `?limit=`: 1 to 100, 50 if absent.
 pub fn limit(request: &Request) -> Result<usize, ApiError> {
     limit_of(request, (100, 50))

@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
 use crate::json::cut;
@@ -127,17 +127,20 @@ fn read<T: DeserializeOwned>(text: &str, mut ignored: impl FnMut(String)) -> Res
             root if root == "." => String::new(),
             path => path,
         };
-        FieldError { field, message: sentence(&error) }
+        FieldError { field, message: sentence(&error, text) }
     })
 }
 
 /// The error without serde's " at line 1 column 5", which says nothing of a one-line body's field; kept for
 /// what is not JSON at all.
-fn sentence(error: &serde_json::Error) -> String {
+fn sentence(error: &serde_json::Error, sent: &str) -> String {
     let text = error.to_string();
     let text = cut(&text, SENTENCE_BYTES).to_owned(); // it may repeat what was sent
     if error.is_data() {
         text.rsplit_once(" at line ").map_or(text.clone(), |(start, _)| start.to_owned())
+    } else if serde_json::from_str::<IgnoredAny>(sent).is_ok() {
+        // A number, say, where serde looks for the name of a variant.
+        "expected a value of another type".to_owned()
     } else {
         format!("not JSON: {text}")
     }
@@ -168,6 +171,14 @@ mod tests {
     #[allow(dead_code)]
     struct Inner {
         n: u32,
+        #[serde(default)]
+        kind: Kind,
+    }
+
+    #[derive(Debug, Default, Deserialize)]
+    enum Kind {
+        #[default]
+        Plain,
     }
 
     fn error(text: &str) -> (String, String) {
@@ -181,6 +192,8 @@ mod tests {
         assert_eq!(field, "inner[1].n");
         assert_eq!(message, r#"invalid type: string "x", expected u32"#);
         assert_eq!(error(r#"{"inner":[{}]}"#), ("inner[0]".into(), "missing field `n`".into()));
+        let (field, message) = error(r#"{"inner":[{"n":1,"kind":5}]}"#);
+        assert_eq!((&*field, &*message), ("inner[0].kind", "expected a value of another type"));
     }
 
     #[test]

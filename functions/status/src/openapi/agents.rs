@@ -132,7 +132,7 @@ pub(super) fn others(route: Route, schemas: &mut Schemas) -> Operation {
                 reader(),
                 project(),
             ];
-            let place = json!({"type": "string", "pattern": "^(active|unread|read)/"});
+            let place = json!({"type": "string", "pattern": "^(active|unread|read)/[!-~]{1,256}$"});
             Operation::new("Sessions: active, then unread, then by their newest activity.", list).query(of).paged(place)
         }
         Route::GetSession => {

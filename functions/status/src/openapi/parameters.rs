@@ -96,7 +96,7 @@ pub(super) fn place() -> Value {
 
 /// A place in a list of records.
 pub(super) fn record_place() -> Value {
-    json!({"type": "string"})
+    json!({"type": "string", "pattern": "^[!-~]{1,256}$"})
 }
 
 pub(super) fn cursor(schema: Value) -> Parameter {
