@@ -1,5 +1,7 @@
 //! The OpenAPI document is valid and complete, and the one-machine server does as it says.
 
+mod answers;
+
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use errand::{
@@ -7,6 +9,7 @@ use errand::{
     runner::Runner,
 };
 use integration_tests::{
+    described::DOCUMENT,
     events::{Call, is_of_agents},
     venv::{program, venv},
     world::World,
@@ -16,10 +19,6 @@ use shared::api::ROUTES;
 
 /// How many requests each operation gets in each phase.
 const EXAMPLES: &str = "25";
-
-async fn document() -> Value {
-    Call::get("/v1/openapi.json").answer(&World::new().app).await.body(200)
-}
 
 /// A program of the tools that read the document.
 fn tool(name: &str) -> Command {
@@ -36,19 +35,18 @@ fn content(command: &mut Command) -> String {
     out.into_owned()
 }
 
-#[tokio::test]
-async fn the_document_is_valid_openapi() {
+#[test]
+fn the_document_is_valid_openapi() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("openapi.json");
-    fs::write(&file, document().await.to_string()).unwrap();
+    fs::write(&file, DOCUMENT.to_string()).unwrap();
     content(tool("python").args(["-m", "openapi_spec_validator"]).arg(&file));
 }
 
-#[tokio::test]
-async fn the_document_has_every_route_and_no_other() {
-    let document = document().await;
+#[test]
+fn the_document_has_every_route_and_no_other() {
     let mut described = BTreeSet::new();
-    for (path, methods) in document["paths"].as_object().unwrap() {
+    for (path, methods) in DOCUMENT["paths"].as_object().unwrap() {
         described.extend(methods.as_object().unwrap().keys().map(|method| format!("{} {path}", method.to_uppercase())));
     }
     assert_eq!(described, ROUTES.iter().map(|info| info.key()).collect());
@@ -56,9 +54,9 @@ async fn the_document_has_every_route_and_no_other() {
 
 #[tokio::test]
 async fn every_route_takes_the_parameters_it_is_said_to_take_and_no_other() {
-    let (document, app) = (document().await, World::new().app);
+    let app = World::new().app;
     for info in &ROUTES {
-        let operation = &document["paths"][info.path][info.method.to_lowercase()];
+        let operation = &DOCUMENT["paths"][info.path][info.method.to_lowercase()];
         let parameters = operation["parameters"].as_array().unwrap();
         let text = |parameter: &Value, name: &str| parameter[name].as_str().unwrap().to_owned();
         let of = |place: &str| -> BTreeSet<String> {
@@ -76,12 +74,35 @@ async fn every_route_takes_the_parameters_it_is_said_to_take_and_no_other() {
     }
 }
 
-#[tokio::test]
-async fn every_named_schema_is_referred_to() {
-    let text = document().await.to_string();
-    let document: Value = serde_json::from_str(&text).unwrap();
-    for name in document["components"]["schemas"].as_object().unwrap().keys() {
+#[test]
+fn every_named_schema_is_referred_to() {
+    let text = DOCUMENT.to_string();
+    for name in DOCUMENT["components"]["schemas"].as_object().unwrap().keys() {
         assert!(text.contains(&format!("\"#/components/schemas/{name}\"")), "{name}");
+    }
+}
+
+/// Whether every object of a body says that it takes no other fields, as it is read.
+fn takes_no_other_fields(schema: &Value) -> bool {
+    let is_object = match &schema["type"] {
+        Value::Array(types) => types.contains(&"object".into()),
+        one => one == "object",
+    };
+    let within = match schema {
+        Value::Object(fields) => fields.values().all(takes_no_other_fields),
+        Value::Array(items) => items.iter().all(takes_no_other_fields),
+        _ => true,
+    };
+    within && !(is_object && schema.get("additionalProperties").is_none())
+}
+
+#[test]
+fn every_body_is_described_as_strictly_as_it_is_read() {
+    let named = DOCUMENT["components"]["schemas"].as_object().unwrap();
+    let bodies: Vec<_> = named.iter().filter(|(name, _)| name.ends_with("Request")).collect();
+    assert!(bodies.len() > 15, "{}", bodies.len());
+    for (name, schema) in bodies {
+        assert!(takes_no_other_fields(schema), "{name}");
     }
 }
 

@@ -14,6 +14,8 @@ use shared::{
     app::App,
 };
 
+use crate::described::assert_described;
+
 /// The request id of every event.
 pub const REQUEST_ID: &str = "request-1";
 
@@ -122,9 +124,7 @@ impl Call {
 
     /// The route that API Gateway finds for it.
     pub fn route(&self) -> &'static RouteInfo {
-        let found =
-            ROUTES.iter().find(|info| info.method == self.method && parameters(info.path, &self.path).is_some());
-        found.unwrap_or_else(|| panic!("no route {} {}", self.method, self.path))
+        route(self.method, &self.path).unwrap_or_else(|| panic!("no route {} {}", self.method, self.path))
     }
 
     /// The event.
@@ -164,18 +164,24 @@ impl Call {
         })
     }
 
-    /// What the function that serves the route answers, working with `app`.
+    /// What the function that serves the route answers, working with `app`. It must be as it is described.
     pub async fn answer(&self, app: &App) -> Answered {
-        let event = self.event();
+        let (info, event) = (self.route(), self.event());
         // Boxed: unoptimised, whoever asks has room on its stack for every future that it ever waits for.
-        let answer = match self.route().function {
+        let answer = match info.function {
             Function::Enqueue => enqueue::http(app, event).boxed(),
             Function::Status => status::http(app, event).boxed(),
             Function::Control => control::http(app, event).boxed(),
         };
-        let answer = answer.await;
-        Answered::from(answer)
+        let answered = Answered::from(answer.await);
+        assert_described(info, answered.status, &answered.body);
+        answered
     }
+}
+
+/// The route of a path, if there is one.
+pub fn route(method: &str, path: &str) -> Option<&'static RouteInfo> {
+    ROUTES.iter().find(|info| info.method == method && parameters(info.path, path).is_some())
 }
 
 /// What `path` gives for the parameters of `pattern`, if it fits.

@@ -9,14 +9,15 @@ use errand::mapping::sqs_message;
 use futures::FutureExt;
 use serde_json::Value;
 use shared::{
+    api::RouteInfo,
     app::App,
     queue::{MemoryQueue, QueueName, Received},
 };
 use uuid::Uuid;
 
-use crate::events::REQUEST_ID;
+use crate::{described::assert_described, events::REQUEST_ID};
 
-/// Asks `app` over HTTP: status and answer.
+/// Asks `app` over HTTP: status and answer, which must be as it is described.
 pub async fn request(app: &App, route: &str, id: Option<Uuid>, body: &Value, key: Option<&str>) -> (u16, Value) {
     let mut event = ApiGatewayV2httpRequest::default();
     event.route_key = Some(route.to_owned());
@@ -33,7 +34,9 @@ pub async fn request(app: &App, route: &str, id: Option<Uuid>, body: &Value, key
         get if get.starts_with("GET ") => status::http(app, event).boxed(),
         _ => control::http(app, event).boxed(),
     };
-    read(&response.await)
+    let (status, answer) = read(&response.await);
+    assert_described(RouteInfo::find(route).expect("a route"), status, &answer);
+    (status, answer)
 }
 
 fn read(response: &ApiGatewayV2httpResponse) -> (u16, Value) {
