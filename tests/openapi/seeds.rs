@@ -1,0 +1,135 @@
+//! What schemathesis finds on the one-machine server: things of each sort, told to it by dictionaries of their ids.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::{Value, json};
+
+/// See the module.
+pub(super) struct Seeds {
+    url: String,
+    client: reqwest::Client,
+    dictionaries: BTreeMap<&'static str, Vec<String>>,
+    /// Runs that a runner has, each with its lease.
+    held: Vec<(String, String)>,
+}
+
+/// How often a lease is renewed; it lasts 90 seconds.
+const RENEW: Duration = Duration::from_secs(20);
+
+impl Seeds {
+    /// Puts them on the server at `url`.
+    pub(super) async fn plant(url: String) -> Self {
+        let client = shared::http::client(Duration::from_secs(30)).unwrap();
+        let mut seeds = Self { url, client, dictionaries: BTreeMap::new(), held: Vec::new() };
+        seeds.tell("tenants", "default");
+        seeds.tasks().await;
+        seeds.runs().await;
+        seeds
+    }
+
+    async fn tasks(&mut self) {
+        self.tell("record_kinds", "conversation");
+        self.tell("records", "c");
+        let record = self.client.put(format!("{}/v1/records/conversation/c", self.url));
+        Self::answer(record.body(json!({"user_id": "u"}).to_string()).send().await.unwrap()).await;
+        for _ in 0..5 {
+            for dictionary in ["waiting_tasks", "cancelled_tasks", "processed_tasks", "retried_tasks"] {
+                let later = json!({"task_type": "scripted", "payload": {}, "delay_s": 864_000});
+                let task = self.post("/v1/tasks", later).await;
+                let id = task["id"].as_str().unwrap();
+                self.tell(dictionary, id);
+                if dictionary == "retried_tasks" {
+                    self.post(&format!("/v1/tasks/{id}/cancel"), json!({})).await;
+                }
+            }
+        }
+    }
+
+    async fn runs(&mut self) {
+        self.tell("runners", "runner");
+        self.post("/v1/runners", json!({"runner_id": "runner", "name": "runner"})).await;
+        let run = self.run("runs").await;
+        self.post(&format!("/v1/runs/{run}/jobs"), json!({"kind": "checkout"})).await;
+        for _ in 0..5 {
+            self.run("claimed_runs").await;
+            self.run("cancelled_runs").await;
+            let killed = self.run("killed_runs").await;
+            let killed = self.get(&format!("/v1/runs/{killed}")).await;
+            self.tell("killed_agents", killed["agent_id"].as_str().unwrap());
+        }
+        self.hold("ended_runs", "ended_leases").await;
+        let (run, lease) = self.hold("held_runs", "held_leases").await;
+        let shown = self.get(&format!("/v1/runs/{run}")).await;
+        self.tell("sessions", shown["session_id"].as_str().unwrap());
+        self.tell("agents", shown["agent_id"].as_str().unwrap());
+        for command in ["taken_commands", "finished_commands", "cancelled_commands"] {
+            for _ in 0..5 {
+                let given = self.post(&format!("/v1/runs/{run}/commands"), json!({"kind": "steer"})).await;
+                let id = given["id"].as_str().unwrap();
+                self.tell(command, id);
+                if command == "finished_commands" {
+                    self.post(&format!("/v1/commands/{id}/ack"), json!({"lease_token": lease})).await;
+                }
+            }
+        }
+    }
+
+    /// The dictionaries, for the end of a configuration.
+    pub(super) fn toml(&self) -> String {
+        let values = |values: &Vec<String>| serde_json::to_string(values).unwrap();
+        self.dictionaries
+            .iter()
+            .map(|(name, of)| format!("\n[dictionaries.{name}]\nvalues = {}\n", values(of)))
+            .collect()
+    }
+
+    /// Keeps what is held, until it is dropped.
+    pub(super) async fn keep(&self) {
+        loop {
+            // schemathesis is another process, and takes its time.
+            tokio::time::sleep(RENEW).await;
+            for (run, lease) in &self.held {
+                let path = format!("{}/v1/runs/{run}/heartbeat", self.url);
+                // One that has ended by now is refused.
+                self.client.post(path).body(json!({"lease_token": lease}).to_string()).send().await.unwrap();
+            }
+        }
+    }
+
+    fn tell(&mut self, dictionary: &'static str, value: &str) {
+        self.dictionaries.entry(dictionary).or_default().push(value.to_owned());
+    }
+
+    /// Starts a run for a runner, and tells its id.
+    async fn run(&mut self, dictionary: &'static str) -> String {
+        let run = self.post("/v1/runs", json!({"prompt": "do it", "executor": "runner"})).await;
+        let id = run["id"].as_str().unwrap();
+        self.tell(dictionary, id);
+        id.to_owned()
+    }
+
+    /// The same, and takes it.
+    async fn hold(&mut self, runs: &'static str, leases: &'static str) -> (String, String) {
+        let run = self.run(runs).await;
+        let claimed = self.post(&format!("/v1/runs/{run}/claim"), json!({"runner_id": "runner"})).await;
+        let lease = claimed["lease_token"].as_str().unwrap().to_owned();
+        self.tell(leases, &lease);
+        self.held.push((run.clone(), lease.clone()));
+        (run, lease)
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        let asked = self.client.post(format!("{}{path}", self.url)).body(body.to_string()).send().await.unwrap();
+        Self::answer(asked).await
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        Self::answer(self.client.get(format!("{}{path}", self.url)).send().await.unwrap()).await
+    }
+
+    async fn answer(response: reqwest::Response) -> Value {
+        let (status, text) = (response.status(), response.text().await.unwrap());
+        assert!(status.is_success(), "{status} {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+}
