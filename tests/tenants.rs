@@ -18,6 +18,8 @@ use shared::{
 };
 use uuid::Uuid;
 
+use crate::agent_api;
+
 /// What stands in everything that is the first tenant's.
 const SECRET: &str = "for-my-eyes-only";
 
@@ -144,6 +146,16 @@ fn seen(answer: &Answered) -> Option<Seen> {
 /// The routes that have a case here; those of agent runs are walked in `agent_api`.
 fn routes() -> impl Iterator<Item = &'static RouteInfo> {
     ROUTES.iter().filter(|info| !is_of_agents(info.path))
+}
+
+#[test]
+fn every_route_is_walked_here_or_with_agent_runs() {
+    let here = routes().map(RouteInfo::key);
+    let mut walked: Vec<String> = here.chain(agent_api::tenants::routes().map(RouteInfo::key)).collect();
+    let mut all: Vec<String> = ROUTES.iter().map(RouteInfo::key).collect();
+    walked.sort();
+    all.sort();
+    assert_eq!(walked, all);
 }
 
 /// Asks on every route as another tenant; `ask` says how it shows who it is.
