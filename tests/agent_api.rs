@@ -6,7 +6,7 @@ mod jobs;
 mod paging;
 mod records;
 mod sessions;
-pub(crate) mod tenants;
+mod tenants;
 mod worker;
 
 use integration_tests::{events::Call, world::World};

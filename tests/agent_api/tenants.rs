@@ -13,7 +13,7 @@ use super::{claim, done, get, id, outside, register};
 const MAKES: [Route; 2] = [Route::StartRun, Route::RegisterRunner];
 
 /// The routes that are walked here. (`tests/tenants.rs` walks the others.)
-pub(crate) fn routes() -> impl Iterator<Item = &'static RouteInfo> {
+fn routes() -> impl Iterator<Item = &'static RouteInfo> {
     ROUTES.iter().filter(|info| is_of_agents(info.path))
 }
 
