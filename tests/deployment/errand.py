@@ -19,12 +19,14 @@ ENDED = ("completed", "failed", "cancelled", "blocked")
 class Errand:
     """The deployed stack. `service`: a service that uses it, `operator`: a person with the console, `stranger`: nobody.
     `events`: whoever listens to what handlers publish, `bus`: who has a rule on the bus; `stack_pid`: the process whose
-    children are the functions; `decisions`: what IAM decided; `lost`: tasks by what became of their messages."""
+    children are the functions; `decisions`: what IAM decided; `lost`: tasks by what became of their messages;
+    `in_flight`: tasks that an update met."""
 
     def __init__(self, account: Account, stack: MiniStack, events: Listener):
         self.account, self.root = account, account.root
         self.events, self.stack_pid, self.decisions = events, stack.process.pid, stack.decisions
         self.lost: dict[str, dict] = {}
+        self.in_flight: list[str] = []
         (deployed,) = self.root.cloudformation.describe_stacks(StackName=STACK)["Stacks"]
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in deployed["Outputs"]}
         api = urlsplit(self.outputs["ApiUrl"])

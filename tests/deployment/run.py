@@ -61,6 +61,7 @@ def main() -> bool:
             ("update.update", update.update, sam, {**parameters, "MaxRetries": "7", "EventWebhookUrl": listener.url}),
             ("figures.cost", figures.cost, not asked.debug),
             ("figures.unreadable", figures.unreadable),
+            ("update.nothing_in_flight_was_lost", update.nothing_in_flight_was_lost),
             ("figures.kills", figures.kills),
             ("update.delete", update.delete, sam),
         ):
