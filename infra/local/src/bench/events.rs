@@ -14,11 +14,12 @@ use shared::{agent::event::APPEND_EVENTS, api::Route, app::App};
 
 use super::{Options, bar, batch::Bench, call::Call, report::Report};
 
-/// What each measurement appends.
+/// What each measurement by many appends.
 const EVENTS: u64 = 100_000;
 
-/// The same one by one, where each waits for the disk.
-const SINGLE_EVENTS: u64 = 10_000;
+/// The same one by one, to one run and to many: so many that a slow disk is through with them before a lease is over.
+const SINGLE_EVENTS: u64 = 5_000;
+const SINGLE_EVENTS_OF_MANY: u64 = 50_000;
 
 /// Runs that are appended to at the same time.
 const RUNS: u64 = 100;
@@ -52,7 +53,8 @@ pub(super) async fn measure(options: &Options, report: &mut Report) -> anyhow::R
     report.slowest_page_ms_of_100k = pages.last().copied();
 
     let runs = try_join_all((0..RUNS).map(|_| Held::claim(app))).await?;
-    report.events_per_s_many_runs = Some(append(app, &runs, EVENTS, 1, "events of 100 runs, one by one").await?);
+    report.events_per_s_many_runs =
+        Some(append(app, &runs, SINGLE_EVENTS_OF_MANY, 1, "events of 100 runs, one by one").await?);
     let runs = try_join_all((0..RUNS).map(|_| Held::claim(app))).await?;
     report.events_per_s_many_runs_by_50 = Some(append(app, &runs, EVENTS, by_many, "events of 100 runs, by 50").await?);
     bench.stop().await;
