@@ -18,8 +18,6 @@ use shared::{
 };
 use uuid::Uuid;
 
-use crate::agent_api;
-
 /// What stands in everything that is the first tenant's.
 const SECRET: &str = "for-my-eyes-only";
 
