@@ -52,7 +52,7 @@ impl Walk {
             };
             let path = info.path.replace("{id}", of.as_str().unwrap());
             self.ask(Call::get(&path)).await;
-            if answers_to(info, "reader_id") {
+            if takes(info, "reader_id") {
                 self.ask(Call::get(&format!("{path}?reader_id=ada"))).await;
             }
         }
@@ -60,7 +60,7 @@ impl Walk {
 }
 
 /// Whether a route has this parameter after `?`.
-fn answers_to(info: &RouteInfo, parameter: &str) -> bool {
+fn takes(info: &RouteInfo, parameter: &str) -> bool {
     let parameters = DOCUMENT["paths"][info.path][info.method.to_lowercase()]["parameters"].as_array().unwrap();
     parameters.iter().any(|it| it["in"] == "query" && it["name"] == parameter)
 }

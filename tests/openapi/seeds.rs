@@ -90,8 +90,8 @@ impl Seeds {
             tokio::time::sleep(RENEW).await;
             for (run, lease) in &self.held {
                 let path = format!("{}/v1/runs/{run}/heartbeat", self.url);
-                // One that has ended by now is refused.
-                self.client.post(path).body(json!({"lease_token": lease}).to_string()).send().await.unwrap();
+                // One that has ended by now is refused; one that is not heard is sent again.
+                let _ = self.client.post(path).body(json!({"lease_token": lease}).to_string()).send().await;
             }
         }
     }
