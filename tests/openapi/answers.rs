@@ -91,7 +91,8 @@ async fn outside(walk: &Walk) {
     let command =
         walk.twice(&format!("{path}/commands"), json!({"kind": "steer", "payload": {"prompt": "left"}})).await;
     let unwanted = walk.post(&format!("{path}/commands"), json!({"kind": "interrupt"})).await;
-    walk.twice(&format!("{path}/jobs"), json!({"kind": "checkout", "runner_id": "r", "payload": [1]})).await;
+    let job = walk.twice(&format!("{path}/jobs"), json!({"kind": "checkout", "runner_id": "r", "payload": [1]})).await;
+    let job = format!("/v1/jobs/{}", job["id"].as_str().unwrap());
 
     let claimed = walk.post(&format!("{path}/claim"), json!({"runner_id": "r"})).await;
     let lease = &claimed["lease_token"];
@@ -101,6 +102,7 @@ async fn outside(walk: &Walk) {
     walk.post(&format!("{command}/ack"), json!({"lease_token": lease})).await;
     walk.reads(&run).await;
     walk.post(&format!("{command}/finish"), json!({"lease_token": lease, "status": "failed", "error": "no"})).await;
+    walk.post(&format!("{job}/finish"), json!({"lease_token": lease, "status": "failed", "error": "no"})).await;
     walk.post(&format!("/v1/commands/{}/cancel", unwanted["id"].as_str().unwrap()), json!({})).await;
     let failed =
         json!({"lease_token": lease, "status": "failed", "failure": {"message": "no", "kind": "infra_failed"}});
@@ -121,6 +123,7 @@ async fn outside(walk: &Walk) {
         (format!("{command}/ack"), late.clone()),
         (format!("{command}/finish"), json!({"lease_token": lease, "status": "completed"})),
         (format!("{command}/cancel"), json!({})),
+        (format!("{job}/finish"), json!({"lease_token": lease, "status": "completed"})),
     ] {
         assert_eq!(Call::post(&path, &more).answer(&walk.world.app).await.status, 409, "{path}");
     }
