@@ -25,7 +25,6 @@ pub async fn app(queues: &[QueueName]) -> Result<App, ConfigError> {
 }
 
 /// The same for a function that puts events on the bus, and the store once more, for its counters.
-#[cfg(feature = "bus")]
 pub async fn app_with_bus(queues: &[QueueName]) -> Result<(App, DynamoStore), ConfigError> {
     use crate::outbox::event_bridge::EventBridge;
 

@@ -1,7 +1,7 @@
 //! The outbox: events wait as records of the commit that made them until somebody has delivered them.
 
 mod bus;
-#[cfg(feature = "bus")]
+#[cfg(feature = "aws")]
 pub mod event_bridge;
 mod sink;
 
