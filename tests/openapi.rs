@@ -85,6 +85,12 @@ fn every_named_schema_is_referred_to() {
     }
 }
 
+#[test]
+fn no_description_links_to_the_code() {
+    let document = DOCUMENT.to_string();
+    assert_eq!(document.find("[`").map(|at| document[at..].chars().take(60).collect::<String>()), None);
+}
+
 /// Whether every object of a body says that it takes no other fields, as it is read.
 fn takes_no_other_fields(schema: &Value) -> bool {
     let is_object = match &schema["type"] {

@@ -117,7 +117,7 @@ pub struct LogEntry {
     pub reason: Option<String>,
     /// Tells which payload it ran on.
     pub payload_hash: String,
-    /// The start of the output, at most [`EXCERPT_BYTES`].
+    /// The start of the output, at most 256 bytes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub output_excerpt: Option<String>,
     /// One short description for each effect committed with it.

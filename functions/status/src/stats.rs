@@ -52,7 +52,7 @@ pub(crate) struct QueueView {
     revision: u64,
 }
 
-/// [`QueueView`], and how long work waits.
+/// How a queue is, and how long work waits.
 #[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct QueueNow {
     #[serde(flatten)]

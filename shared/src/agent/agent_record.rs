@@ -32,7 +32,8 @@ pub enum AgentStatus {
     Killed,
 }
 
-/// An agent in one of its lives. Changed by [`Agent::apply`] and nothing else.
+/// An agent in one of its lives.
+// Changed by `apply` and nothing else.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Agent {
     /// The tenant's project.

@@ -46,7 +46,8 @@ pub enum CommandStatus {
     Cancelled,
 }
 
-/// A command. Changed by [`Command::apply`] and nothing else.
+/// A command.
+// Changed by `apply` and nothing else.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Command {
     /// To which run.

@@ -142,7 +142,8 @@ pub enum EventBody {
     TerminalStatus(TerminalNote),
 }
 
-/// An event as it is stored; made by [`append`] and never changed.
+/// An event as it is stored.
+// Made by `append` and never changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunEvent {
     /// Of which run.

@@ -60,11 +60,12 @@ pub enum Executor {
 pub struct Retrieval {
     /// How many pieces.
     pub count: u64,
-    /// From where, each once; at most [`MAX_CITATIONS`].
+    /// From where, each once; at most 100.
     pub sources: Vec<String>,
 }
 
-/// A run. Changed by [`Run::apply`] and nothing else, its sequence numbers apart.
+/// A run.
+// Changed by `apply` and nothing else, its sequence numbers apart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
     /// The tenant's project.
@@ -127,7 +128,7 @@ pub struct Run {
     /// What all turns cost.
     #[serde(default)]
     pub cost_usd: Usd,
-    /// What its answers refer to, each once; at most [`MAX_CITATIONS`].
+    /// What its answers refer to, each once; at most 100.
     #[serde(default)]
     pub citations: Vec<String>,
     /// What it looked up.
@@ -154,8 +155,8 @@ pub struct Run {
     /// The number of its newest command; 0 if it has none.
     #[serde(default)]
     pub last_command_seq: u64,
-    /// The commands that have not ended, in their order; at most [`MAX_OPEN_COMMANDS`], so that they end with the run in
-    /// one commit. Kept here because a list may lag.
+    /// The commands that have not ended, in their order; at most 32.
+    // So few that they end with the run in one commit. Kept here because a list may lag.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open_commands: Vec<Id>,
     /// How many turns it has had.

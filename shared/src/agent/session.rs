@@ -47,7 +47,8 @@ pub struct Incident {
     pub at: Timestamp,
 }
 
-/// A session. Changed by [`Session::apply`] and nothing else.
+/// A session.
+// Changed by `apply` and nothing else.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Session {
     /// The tenant's project.
@@ -107,7 +108,8 @@ pub struct Session {
     /// Of how many characters.
     #[serde(default)]
     pub characters: u64,
-    /// The newest trouble in it; [`Session::note`] keeps it short.
+    /// The newest trouble in it.
+    // `note` keeps it short.
     #[serde(default)]
     pub incidents: Vec<Incident>,
 }

@@ -31,39 +31,55 @@ pub enum BudgetCheck {
     Block,
 }
 
-/// A request for a run.
+/// A request for a run. `docs/agents.md` says more.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[allow(missing_docs)] // docs/agents.md says what each is
+#[allow(missing_docs)] // the task's are as in TaskRequest
 pub struct RunRequest {
+    /// What is to be done.
     pub prompt: String,
+    /// Which model backend answers; for a runner: what sort of runner takes it.
     #[serde(default)]
     pub profile: Name,
+    /// Who does it.
     #[serde(default)]
     pub executor: Executor,
+    /// The session to go on in; one of its own if absent.
     #[serde(default)]
     pub session_id: Option<Id>,
+    /// Who works, and on whose budget; one of its own if absent.
     #[serde(default)]
     pub agent_id: Option<Id>,
+    /// Kept with a new session.
     #[serde(default)]
     pub conversation_id: Option<Id>,
+    /// Kept with a new session; `title` in it is the session's.
     #[serde(default)]
     pub metadata: Doc,
+    /// Kept with the agent.
     #[serde(default)]
     pub agent_metadata: Doc,
+    /// What sort of run; `agent` if absent.
     #[serde(default)]
     pub kind: Option<Name>,
+    /// The run that this one belongs to.
     #[serde(default)]
     pub parent_run_id: Option<Id>,
+    /// What can be done if its worker is lost.
     #[serde(default)]
     pub recovery: Recovery,
+    /// What it works with.
     #[serde(default, deserialize_with = "crate::api::read::optional_object")]
     pub resource_bundle: Option<ResourceBundle>,
+    /// What its agent may spend, over all its runs.
     #[serde(default, deserialize_with = "crate::api::read::optional_object")]
     pub budgets: Option<Budgets>,
+    /// What this task may spend.
     #[serde(default)]
     pub mission_cost_budget_usd: Option<Usd>,
+    /// What a spent budget means now.
     #[serde(default)]
     pub budget_check: BudgetCheck,
+    /// Whose workspace the agent works in.
     #[serde(default)]
     pub project_id: Option<Id>,
     // The task's.

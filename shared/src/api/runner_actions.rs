@@ -107,7 +107,8 @@ pub struct AppendRequest {
     pub events: Vec<NewEvent>,
 }
 
-/// An event as it is sent; [`crate::agent::event::read`] says whether it is one.
+/// An event as it is sent.
+// `event::read` says whether it is one.
 #[derive(Debug, Deserialize)]
 pub struct NewEvent {
     /// What sort of event.

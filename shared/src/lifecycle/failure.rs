@@ -100,7 +100,7 @@ impl fmt::Display for FailureKind {
 pub struct Failure {
     /// The sort of failure.
     pub kind: FailureKind,
-    /// A sentence for a person; redacted, at most [`ERROR_BYTES`].
+    /// A sentence for a person; redacted, at most 4 KiB.
     pub message: String,
     /// When it was noticed.
     pub at: Timestamp,

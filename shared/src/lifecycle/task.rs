@@ -141,7 +141,7 @@ pub struct Task {
     pub version: Uuid,
     /// When the poller must look at it; `None` once nothing is owed.
     pub wake_at: Option<Timestamp>,
-    /// The newest failures, oldest first, at most [`Task::LAST_ERRORS`].
+    /// The newest failures, oldest first, at most five.
     pub last_errors: Vec<Failure>,
     /// How the newest ended execution went.
     pub latest_attempt: Option<Attempt>,
