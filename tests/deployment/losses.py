@@ -14,6 +14,9 @@ ASKED = {"asked-1": 10, "asked-2": 14}
 # Whose are left to the poller, which EventBridge Scheduler starts every minute: due when nobody asks any more.
 LOST = {"lost": 34}
 
+# Parts of the due index; each is read for itself.
+DUE_PARTS = 16
+
 # How long after its time a task with a message is looked at, and an event that the relay was to tell.
 LOOKED_AT_S = 120
 
@@ -39,9 +42,11 @@ def lose(errand: Errand) -> dict[str, dict]:
 
 
 def enqueue_late(acme: Tenant, after_s: float) -> dict:
-    """One task for each queue, and one that is too late when somebody looks at it."""
+    """A task for each queue, and one that is too late when somebody looks at it. So many on one of the queues that two are
+    in one of the due index's 16 parts: whoever polls reads them with one request, which it needs a right for."""
     at = lambda seconds: (datetime.now(timezone.utc) + timedelta(seconds=after_s + seconds)).isoformat()
     each = [{"priority": "urgent"}, {"priority": "high"}, {}, {"priority": "low"}, {"timeout_s": 70}]
+    each += [{}] * (DUE_PARTS + 1 - len(each))
     late = [{"payload": {}, "scheduled_for": at(0), **on} for on in each]
     too_late = {"payload": {"mark": "m"}, "scheduled_for": at(0), "expires_at": at(LOOKED_AT_S - 1)}
     answer = acme.post("/v1/tasks/batch", {"tasks": [{"task_type": "scripted", **one} for one in [*late, too_late]]})
