@@ -14,9 +14,6 @@ ASKED = {"asked-1": 10, "asked-2": 14}
 # Whose are left to the poller, which EventBridge Scheduler starts every minute: due when nobody asks any more.
 LOST = {"lost": 34}
 
-# Parts of the due index; each is read for itself.
-DUE_PARTS = 16
-
 # How long after its time a task with a message is looked at, and an event that the relay was to tell.
 LOOKED_AT_S = 120
 
@@ -37,21 +34,23 @@ def lose(errand: Errand) -> dict[str, dict]:
             lost[tenant]["told"] = errand.tenant(tenant).enqueue({"publish": "thing.happened"})
             errand.tenant(tenant).completed(lost[tenant]["told"])
             lost[tenant]["due"] = time.monotonic() + LOOKED_AT_S
-        eventually(lambda: owed(errand, lost), lambda owed: owed == 2 * len(lost))  # what was published, and the ends
+        # What was published, the ends, and that there is an agent for the run.
+        eventually(lambda: owed(errand, lost), lambda owed: owed == 3 * len(lost))
     return lost
 
 
 def enqueue_late(acme: Tenant, after_s: float) -> dict:
-    """A task for each queue, and one that is too late when somebody looks at it. So many on one of the queues that two are
-    in one of the due index's 16 parts: whoever polls reads them with one request, which it needs a right for."""
+    """One task for each queue, one that is too late when somebody looks at it, and a run that no runner has taken by
+    then."""
     at = lambda seconds: (datetime.now(timezone.utc) + timedelta(seconds=after_s + seconds)).isoformat()
     each = [{"priority": "urgent"}, {"priority": "high"}, {}, {"priority": "low"}, {"timeout_s": 70}]
-    each += [{}] * (DUE_PARTS + 1 - len(each))
     late = [{"payload": {}, "scheduled_for": at(0), **on} for on in each]
     too_late = {"payload": {"mark": "m"}, "scheduled_for": at(0), "expires_at": at(LOOKED_AT_S - 1)}
     answer = acme.post("/v1/tasks/batch", {"tasks": [{"task_type": "scripted", **one} for one in [*late, too_late]]})
     ids = [item["task"]["id"] for item in answer["items"]]
-    return {"late": ids[:-1], "too late": ids[-1]}
+    waits = {"prompt": "See to it.", "executor": "runner", "expires_at": at(LOOKED_AT_S - 1)}
+    run = acme.post("/v1/runs", waits, new=True)
+    return {"late": ids[:-1], "too late": ids[-1], "run": run["id"]}
 
 
 @contextmanager

@@ -58,6 +58,8 @@ def seen_to(errand: Errand, tenant: str, within_s: float):
     assert acme.get("/v1/records/scripted?parent=m.ended")["count"] == 1, "what ends with the task did not"
     errand.letters("DeadLetter", lost["too late"])
     eventually(lambda: told(errand, tenant, lost), bool, within_s)
+    run = eventually(lambda: acme.get(f"/v1/runs/{lost['run']}"), lambda run: run["terminal_status"], within_s)
+    assert (run["status"], run["failure"]["kind"]) == ("failed", "expired"), run
 
 
 def told(errand: Errand, tenant: str, lost: dict) -> bool:
