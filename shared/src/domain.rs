@@ -124,7 +124,7 @@ pub fn kinds() -> impl Iterator<Item = &'static str> {
 }
 
 /// Whether records of this kind are shown over HTTP as they are: those that may be written, and what scripted tasks leave
-/// behind. What Errand keeps for itself (runs, turns, leases' batches, counters, keys) has routes of its own, or none.
+/// behind. What Errand keeps for itself (runs, turns, counters, keys) has routes of its own, or none.
 pub fn is_shown(kind: &Name) -> bool {
     kind.as_str() == SCRIPTED || kinds().any(|known| known == kind.as_str())
 }

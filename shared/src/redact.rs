@@ -96,21 +96,24 @@ pub fn value(json: &mut Value) {
             }
         }
         Value::Array(items) => items.iter_mut().for_each(value),
-        Value::Object(fields) => {
-            if fields.keys().any(|key| matches!(text(key), Cow::Owned(_))) {
-                let renamed = |(key, field): (String, Value)| (text(&key).into_owned(), field);
-                *fields = std::mem::take(fields).into_iter().map(renamed).collect::<Map<_, _>>();
-            }
-            for (key, field) in fields.iter_mut() {
-                // What is not there, or only yes or no, is no secret.
-                let secret = !field.is_null() && !field.is_boolean();
-                if secret && KEY.as_ref().is_some_and(|secret| secret.is_match(key)) {
-                    *field = MASK.into();
-                } else {
-                    value(field);
-                }
-            }
-        }
+        Value::Object(fields) => object(fields),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The same for the fields of an object.
+pub fn object(fields: &mut Map<String, Value>) {
+    if fields.keys().any(|key| matches!(text(key), Cow::Owned(_))) {
+        let renamed = |(key, field): (String, Value)| (text(&key).into_owned(), field);
+        *fields = std::mem::take(fields).into_iter().map(renamed).collect::<Map<_, _>>();
+    }
+    for (key, field) in fields.iter_mut() {
+        // What is not there, or only yes or no, is no secret.
+        let secret = !field.is_null() && !field.is_boolean();
+        if secret && KEY.as_ref().is_some_and(|secret| secret.is_match(key)) {
+            *field = MASK.into();
+        } else {
+            value(field);
+        }
     }
 }

@@ -7,7 +7,6 @@ mod claim;
 mod register;
 mod report;
 
-use serde_json::Value;
 use shared::{
     agent::{
         Run,
@@ -17,7 +16,7 @@ use shared::{
     app::App,
     domain::Stored,
     ids::TaskKey,
-    redact, store,
+    store,
 };
 
 pub(crate) use claim::{claim, heartbeat};
@@ -47,9 +46,4 @@ async fn explained(app: &App, place: &Place, error: JournalError) -> ApiError {
         }
     }
     error.into()
-}
-
-fn redacted(mut value: Value) -> Value {
-    redact::value(&mut value);
-    value
 }

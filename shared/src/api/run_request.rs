@@ -116,9 +116,9 @@ impl RunRequest {
     /// What its run is begun with.
     pub fn start(&self) -> Start {
         let shown = |doc: &Doc| {
-            let mut value = Value::Object(doc.clone());
-            redact::value(&mut value);
-            value.as_object().cloned().unwrap_or_default()
+            let mut doc = doc.clone();
+            redact::object(&mut doc);
+            doc
         };
         let start = Start::of(Name::of("api"), self.profile.clone(), self.prompt.clone());
         Start {
@@ -132,7 +132,6 @@ impl RunRequest {
             agent_metadata: shown(&self.agent_metadata),
             recovery: self.recovery,
             workspace: self.project_id.clone(),
-
             resource_bundle: self.resource_bundle.clone().map(ResourceBundle::without_secrets),
             ..start
         }

@@ -1,6 +1,5 @@
 //! Runners: who they are, and when they were last heard of.
 
-use serde_json::Value;
 use shared::{
     agent::{Runner, create, replace},
     api::{Answer, ApiError, EntityView, RUNNER_NAME_BYTES, RUNNER_PROFILES, Request, RunnerRequest},
@@ -8,10 +7,8 @@ use shared::{
     domain::Stored,
     ids::{self, Id},
     redact,
-    store::{self, Commit, Doc},
+    store::{self, Commit},
 };
-
-use super::redacted;
 
 /// `POST /v1/runners {name, runner_id?, project?, profiles?, metadata?}`: 201 if it is new, else 200 with what it says of
 /// itself now.
@@ -22,10 +19,7 @@ pub(crate) async fn register(app: &App, request: &Request) -> Result<Answer, Api
         return Err(ApiError::invalid("name", message));
     }
     let name = redact::text(&name).into_owned();
-    metadata = match redacted(Value::Object(metadata)) {
-        Value::Object(metadata) => metadata,
-        _ => Doc::new(),
-    };
+    redact::object(&mut metadata);
     let id = runner_id.unwrap_or_else(|| Id::from(ids::fresh()));
     let (tenant, now) = (&request.caller.tenant, app.clock.now());
     let there = request.find::<Runner>(app, &id).await?;

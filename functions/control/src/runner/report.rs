@@ -16,10 +16,11 @@ use shared::{
     domain::Stored,
     json::Json,
     lifecycle::{Event, Failure, FailureKind, Report, Settlement, Task},
+    redact,
     store::BODY_BYTES,
 };
 
-use super::{explained, held, redacted};
+use super::{explained, held};
 use crate::runs::task_of;
 
 /// `POST /v1/runs/{id}/events {lease_token, events}`: appended together or not at all; under an `Idempotency-Key` once.
@@ -133,8 +134,9 @@ fn settlement(body: FinishRequest, app: &App, task: &Task) -> Result<Settlement,
     })
 }
 
-fn fitting(output: Value) -> Result<Json, ApiError> {
-    let output = Json::new(&redacted(output));
+fn fitting(mut output: Value) -> Result<Json, ApiError> {
+    redact::value(&mut output);
+    let output = Json::new(&output);
     let bytes = output.as_str().len();
     if bytes > BODY_BYTES {
         return Err(ApiError::too_large("output", format!("it has {bytes} bytes; at most {BODY_BYTES} are kept")));
