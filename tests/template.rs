@@ -153,7 +153,12 @@ fn every_function_is_built_from_the_package_of_its_binary() {
 #[test]
 fn every_role_names_what_it_may_do_and_to_what() {
     for (id, role) in resources("AWS::IAM::Role") {
-        assert!(role["ManagedPolicyArns"].is_null(), "{id} has policies that are not written here");
+        // What X-Ray wants knows no resources.
+        let tracing = "arn:${AWS::Partition}:iam::aws:policy/AWSXRayDaemonWriteAccess";
+        let tracing = json!({"Fn::If": ["TracingIsActive", [{"Fn::Sub": tracing}], {"Ref": "AWS::NoValue"}]});
+        let of_function = role["AssumeRolePolicyDocument"].to_string().contains("lambda.amazonaws.com");
+        let managed = if of_function { tracing } else { Value::Null };
+        assert_eq!(role["ManagedPolicyArns"], managed, "{id} has policies that are not written here");
         for (action, on) in allowed(&role) {
             assert!(!action.contains('*'), "{id} may {action}");
             assert!(!on.to_string().contains('*'), "{id} may {action} on {on}");
@@ -337,6 +342,23 @@ fn whoever_delivers_events_delivers_them_to_all_there_is() {
         let polls = ["PollerFunction", "ControlFunction", "RelayFunction"].contains(&id.as_str());
         assert_eq!((given("ERRAND_EVENT_BUS"), given("ERRAND_WEBHOOK_URL")), (polls, polls), "{id}");
     }
+}
+
+#[test]
+fn whoever_may_write_verified_knows_who_may() {
+    for (id, function) in resources("AWS::Lambda::Function") {
+        let given = &function["Environment"]["Variables"]["ERRAND_VERIFIERS"];
+        let writes = ["ProcessTaskFunction", "ProcessTaskLongFunction", "ControlFunction"].contains(&id.as_str());
+        assert_eq!(!given.is_null(), writes, "{id}");
+    }
+}
+
+#[test]
+fn a_request_is_kept_until_it_is_a_task_or_a_dead_letter() {
+    let intake = resource("AWS::SQS::Queue", "IntakeQueue");
+    assert_eq!(intake["MessageRetentionPeriod"], 1_209_600);
+    let invoked = resource("AWS::Lambda::Function", "EnqueueFunction");
+    assert_eq!(target(&invoked["DeadLetterConfig"]["TargetArn"]), "IntakeDeadLetterQueue");
 }
 
 #[test]

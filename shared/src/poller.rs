@@ -24,8 +24,8 @@ use crate::{
     store::{Due, DueItem, StoreError},
 };
 
-/// How many shards are looked after at the same time.
-const PARALLEL_SHARDS: usize = 16;
+/// How many shards are looked after at the same time: so many pages of tasks, with their payloads, are in memory.
+const PARALLEL_SHARDS: usize = 4;
 
 /// How long an unreadable item is left alone.
 const SET_ASIDE: Duration = Duration::from_secs(3600);
@@ -71,8 +71,7 @@ pub async fn poll(app: &App, deadline: Option<Timestamp>) -> PollReport {
     let outlet = Outlet::open(app, deadline);
     let shards = stream::iter(0..app.store.shards()).map(|shard| poll_shard(app, shard, deadline, &outlet));
     let reports: Vec<PollReport> = shards.buffer_unordered(PARALLEL_SHARDS).collect().await;
-    let complete = reports.iter().all(|report| report.complete);
-    PollReport { complete, ..reports.into_iter().fold(PollReport::default(), PollReport::plus) }
+    reports.into_iter().fold(PollReport { complete: true, ..PollReport::default() }, PollReport::plus)
 }
 
 async fn poll_shard(app: &App, shard: u16, deadline: Option<Timestamp>, outlet: &Outlet) -> PollReport {

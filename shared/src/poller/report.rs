@@ -51,7 +51,7 @@ impl PollReport {
             set_aside: self.set_aside + other.set_aside,
             failed: self.failed + other.failed,
             oldest_due_s: self.oldest_due_s.max(other.oldest_due_s),
-            complete: self.complete || other.complete,
+            complete: self.complete && other.complete,
         }
     }
 }
