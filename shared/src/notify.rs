@@ -57,14 +57,27 @@ pub(crate) async fn dead_letter(app: &App, task: &Task) {
     }
 }
 
-/// A message that cannot be accepted: its id, its body, and why.
-pub type Refused = (Option<String>, String, ApiError);
+/// A message that cannot be accepted.
+#[derive(Debug)]
+pub struct Refused {
+    /// Its id on the queue it came from.
+    pub id: Option<String>,
+    /// What it says.
+    pub body: String,
+    /// Whose it is, as its attribute says.
+    pub tenant: Option<String>,
+    /// What is wrong with it.
+    pub why: ApiError,
+}
 
-/// Sends what was `refused` to a dead-letter queue, each with its body and the reason as attributes, so that it neither
-/// comes again nor is lost. Answers with the ids of those that could not be sent: they must come again.
+/// Sends what was `refused` to a dead-letter queue, each with its body, and its tenant and the reason as attributes, so
+/// that it neither comes again nor is lost, and can be moved back. Answers with the ids of those that could not be sent: they must come again.
 pub async fn put_aside(app: &App, to: QueueName, refused: Vec<Refused>) -> Vec<String> {
-    let (ids, letters): (Vec<_>, Vec<_>) =
-        refused.into_iter().map(|(id, body, why)| (id, OutMessage::refused(body, why.code, explain(&why)))).unzip();
+    let letter = |refused: Refused| {
+        let Refused { id, body, tenant, why } = refused;
+        (id, OutMessage::refused(body, tenant, why.code, explain(&why)))
+    };
+    let (ids, letters): (Vec<_>, Vec<_>) = refused.into_iter().map(letter).unzip();
     if letters.is_empty() {
         return Vec::new();
     }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::Message;
 use serde_json::json;
-use shared::queue::{QueueName, Received};
+use shared::queue::{QueueName, Received, TENANT_ATTRIBUTE};
 
-use super::{Setup, event, from_tenant, message, scripted, setup, with, without_id};
+use super::{Call, Setup, event, from_tenant, message, scripted, setup, with, without_id};
 
 fn letters(setup: &Setup) -> Vec<Received> {
     setup.queue.receive(QueueName::IntakeDeadLetter, 100, Duration::from_secs(60))
@@ -54,6 +54,23 @@ async fn every_bad_message_is_put_aside_with_its_own_reason() {
             letters.iter().map(|l| &l.attributes)
         );
     }
+}
+
+#[tokio::test]
+async fn a_refused_message_that_is_moved_back_is_its_tenants_still() {
+    let setup = setup();
+    let refused = from_tenant(message("1", &with(json!({"task_type": "make_tea"})).to_string()), "acme");
+    enqueue::intake(&setup.app, event(QueueName::Intake, &[refused])).await;
+    let letter = letters(&setup).remove(0);
+    let tenant = letter.attributes.iter().find(|(name, _)| *name == TENANT_ATTRIBUTE);
+    // By a deployment that knows the type.
+    let back = from_tenant(message("2", &scripted().to_string()), &tenant.unwrap().1);
+    enqueue::intake(&setup.app, event(QueueName::Intake, &[back])).await;
+    let of_tenant = async |tenant: &str| {
+        let stats = Call::get("/v1/queues/default/stats").header("x-errand-tenant", tenant);
+        setup.answer(&stats).await.body(200)["open"].clone()
+    };
+    assert_eq!((of_tenant("acme").await, of_tenant("default").await), (json!(1), json!(0)));
 }
 
 #[tokio::test]

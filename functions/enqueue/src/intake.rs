@@ -5,8 +5,8 @@ use shared::{
     api::{ApiError, Caller, TaskRequest, read::read_strict},
     app::App,
     ids::Name,
-    notify::put_aside,
-    queue::QueueName,
+    notify::{Refused, put_aside},
+    queue::{QueueName, TENANT_ATTRIBUTE},
 };
 
 use crate::accept;
@@ -21,7 +21,10 @@ pub async fn intake(app: &App, event: SqsEvent) -> SqsBatchResponse {
             Ok(_) => {}
             // Without an id Lambda could not tell which message is meant, and would have the whole batch again.
             Err(error) if matches!(error.status, 429 | 500..) => again.extend(message.message_id),
-            Err(error) => refused.push((message.message_id, message.body.unwrap_or_default(), error)),
+            Err(why) => {
+                let tenant = tenant(&message).map(str::to_owned);
+                refused.push(Refused { id: message.message_id, body: message.body.unwrap_or_default(), tenant, why });
+            }
         }
     }
     again.extend(put_aside(app, QueueName::IntakeDeadLetter, refused).await);
@@ -32,11 +35,15 @@ pub async fn intake(app: &App, event: SqsEvent) -> SqsBatchResponse {
 
 /// The request in a message. Its own id is the key if it names none, so a redelivery cannot make a second task.
 fn read(message: &SqsMessage) -> Result<(Caller, TaskRequest), ApiError> {
-    let attribute = message.message_attributes.get("tenant").and_then(|value| value.string_value.as_deref());
-    let tenant = attribute.map(Name::new).transpose().map_err(|error| ApiError::name("tenant", error))?;
+    let tenant = tenant(message).map(Name::new).transpose();
+    let tenant = tenant.map_err(|error| ApiError::name(TENANT_ATTRIBUTE, error))?;
     let principal = message.attributes.get("SenderId").cloned().unwrap_or_else(|| "intake".to_owned());
     let mut task: TaskRequest = read_strict(message.body.as_deref().unwrap_or_default())?;
     task.idempotency_key = task.idempotency_key.or(message.message_id.as_ref().map(|id| format!("sqs:{id}")));
     let request_id = message.message_id.clone().unwrap_or_default();
     Ok((Caller { tenant: tenant.unwrap_or_default(), principal, request_id }, task))
+}
+
+fn tenant(message: &SqsMessage) -> Option<&str> {
+    message.message_attributes.get(TENANT_ATTRIBUTE)?.string_value.as_deref()
 }

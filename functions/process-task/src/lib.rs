@@ -7,7 +7,7 @@ use shared::{
     app::App,
     clock::Timestamp,
     meter,
-    notify::put_aside,
+    notify::{Refused, put_aside},
     processor::{Delivery, Verdict, process},
     queue::{QueueName, TRACE_ATTRIBUTE},
 };
@@ -30,7 +30,8 @@ pub async fn handle(app: &App, event: SqsEvent, deadline: Option<Timestamp>) -> 
                 // The reason goes with the message only: what the reader says of a body may repeat some of it.
                 error!(message_id = message.message_id, "a message names no task and is put aside");
                 meter::count(meter::UNREADABLE);
-                refused.push((message.message_id, message.body.unwrap_or_default(), why.into()));
+                let (id, body) = (message.message_id, message.body.unwrap_or_default());
+                refused.push(Refused { id, body, tenant: None, why: why.into() });
             }
             Err(Unreadable::Queue) => {
                 // Not ours to take off it. Its own limit, if it has one, ends it.

@@ -15,6 +15,9 @@ pub const LONG_TIMEOUT_S: u32 = 60;
 /// The attribute that carries the X-Ray header. It is the one that SQS has itself, apart from those of the sender.
 pub const TRACE_ATTRIBUTE: &str = "AWSTraceHeader";
 
+/// The attribute that says whose a request on the intake queue is, and a dead letter.
+pub const TENANT_ATTRIBUTE: &str = "tenant";
+
 /// One of Errand's queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum QueueName {
@@ -111,15 +114,16 @@ impl OutMessage {
     pub fn dead_letter(task: &Task, reason: &str) -> Self {
         let attributes = vec![
             ("task_type", task.task_type.to_string()),
-            ("tenant", task.key.tenant.to_string()),
+            (TENANT_ATTRIBUTE, task.key.tenant.to_string()),
             ("reason", if reason.is_empty() { "unknown".to_owned() } else { reason.to_owned() }),
         ];
         Self { attributes, ..Self::about(task, Some(task.executions)) }
     }
 
-    /// "This could not be accepted": the body that came, with what is wrong with it as attributes.
-    pub fn refused(body: String, error_code: &str, error_message: String) -> Self {
-        let attributes = vec![("error_code", error_code.to_owned()), ("error_message", error_message)];
+    /// "This could not be accepted": the body that came, whose it is, and what is wrong with it as attributes.
+    pub fn refused(body: String, tenant: Option<String>, error_code: &str, error_message: String) -> Self {
+        let mut attributes = vec![("error_code", error_code.to_owned()), ("error_message", error_message)];
+        attributes.extend(tenant.map(|tenant| (TENANT_ATTRIBUTE, tenant)));
         Self { body, delay: Duration::ZERO, group: None, attributes }
     }
 
