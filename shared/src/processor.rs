@@ -51,16 +51,29 @@ const MARGIN: Duration = Duration::from_secs(1);
 
 /// Processes each delivery, all at once; one cannot harm another. `deadline`: when this process is stopped.
 pub async fn process(app: &App, deliveries: Vec<Delivery>, deadline: Option<Timestamp>) -> Vec<Verdict> {
+    process_each(app, deliveries, deadline, |_, _| {}).await
+}
+
+/// The same; `ended` is told what becomes of a delivery, by its place, as soon as that is known.
+pub async fn process_each(
+    app: &App,
+    deliveries: Vec<Delivery>,
+    deadline: Option<Timestamp>,
+    ended: impl Fn(usize, Verdict) + Sync,
+) -> Vec<Verdict> {
     let keys: Vec<_> = deliveries.iter().map(|delivery| delivery.message.key.clone()).collect();
     let tasks = app.store.tasks(&keys).await;
-    join_all(deliveries.iter().zip(tasks).map(|(delivery, task)| {
+    let ended = &ended;
+    join_all(deliveries.iter().zip(tasks).enumerate().map(|(place, (delivery, task))| {
         let span = info_span!("execution", task.id = %delivery.message.key.id, tenant = %delivery.message.key.tenant);
         async move {
             // Messages of one batch came of many requests.
-            match delivery.trace.as_deref() {
+            let verdict = match delivery.trace.as_deref() {
                 Some(header) => one(&app.traced(Some(header)), delivery, task, deadline).await,
                 None => one(app, delivery, task, deadline).await,
-            }
+            };
+            ended(place, verdict);
+            verdict
         }
         .instrument(span)
     }))

@@ -8,7 +8,7 @@ use shared::{
     clock::Timestamp,
     meter,
     notify::{Refused, put_aside},
-    processor::{Delivery, Verdict, process},
+    processor::{Delivery, Verdict, process_each},
     queue::{QueueName, TRACE_ATTRIBUTE},
 };
 use tracing::error;
@@ -18,6 +18,16 @@ pub const QUEUES: &[QueueName] = &QueueName::WORK_AND_DEAD_LETTER;
 
 /// Processes a batch. What no reader understands is put aside at once. `deadline`: when Lambda stops this process.
 pub async fn handle(app: &App, event: SqsEvent, deadline: Option<Timestamp>) -> SqsBatchResponse {
+    handle_each(app, event, deadline, |_, _| {}).await
+}
+
+/// The same; `ended` is told what becomes of a message that names a task, by its id, as soon as that is known.
+pub async fn handle_each(
+    app: &App,
+    event: SqsEvent,
+    deadline: Option<Timestamp>,
+    ended: impl Fn(&str, Verdict) + Sync,
+) -> SqsBatchResponse {
     let (mut again, mut refused) = (Vec::new(), Vec::new());
     let (mut ids, mut deliveries) = (Vec::new(), Vec::new());
     for message in event.records {
@@ -43,7 +53,9 @@ pub async fn handle(app: &App, event: SqsEvent, deadline: Option<Timestamp>) -> 
     }
     // Together, so that neither waits for the other's requests.
     let aside = put_aside(app, QueueName::DeadLetter, refused);
-    let (verdicts, not_aside) = join(process(app, deliveries, deadline), aside).await;
+    let of_place = |place: usize| ids.get(place).and_then(Option::as_deref).unwrap_or_default();
+    let verdicts = process_each(app, deliveries, deadline, |place, verdict| ended(of_place(place), verdict));
+    let (verdicts, not_aside) = join(verdicts, aside).await;
     again.extend(not_aside);
     for (id, verdict) in ids.into_iter().zip(verdicts) {
         if verdict == Verdict::Again {

@@ -1,10 +1,15 @@
 //! Feeds `process-task` from the queues in memory, as Lambda's event source mappings do from SQS.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage, SqsMessageAttribute};
 use shared::{
     app::App,
+    processor::Verdict,
     queue::{MemoryQueue, QueueName, Received, TRACE_ATTRIBUTE},
 };
 use tokio::{
@@ -45,10 +50,7 @@ impl Mapping {
                 Some(ended) = running.join_next() => report(ended),
                 Some((messages, slots)) = mapping.next(&slots) => {
                     let mapping = mapping.clone();
-                    running.spawn(async move {
-                        mapping.deliver(messages).await;
-                        drop(slots);
-                    });
+                    running.spawn(async move { mapping.deliver(messages, slots).await });
                 }
             }
         }
@@ -75,18 +77,24 @@ impl Mapping {
         Some((messages, held))
     }
 
-    async fn deliver(&self, messages: Vec<Received>) {
-        let receipts: Vec<(String, String)> =
-            messages.iter().map(|message| (message.id.clone(), message.receipt.clone())).collect();
+    /// Each message has its slot until it is known what becomes of it: one that takes long keeps no other's.
+    async fn deliver(&self, messages: Vec<Received>, mut slots: OwnedSemaphorePermit) {
+        let in_hand = messages.iter().map(|message| (message.id.clone(), (message.receipt.clone(), slots.split(1))));
+        let in_hand: Mutex<HashMap<_, _>> = Mutex::new(in_hand.collect());
+        let ended = |id: &str, verdict: Verdict| {
+            let message = in_hand.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+            if let (Some((receipt, _slot)), Verdict::Done) = (message, verdict) {
+                self.queue.delete(self.from, &receipt);
+            }
+        };
         let mut event = SqsEvent::default();
         event.records = messages.into_iter().map(|message| sqs_message(self.from, message)).collect();
-        let response = process_task::handle(&self.app, event, None).await;
-        let again: Vec<&str> = response.batch_item_failures.iter().map(|item| item.item_identifier.as_str()).collect();
-        for (id, receipt) in &receipts {
-            if !again.contains(&id.as_str()) {
-                self.queue.delete(self.from, receipt);
-            }
-        }
+        let response = process_task::handle_each(&self.app, event, None, &ended).await;
+        let again = response.batch_item_failures.iter().map(|item| item.item_identifier.as_str());
+        again.for_each(|id| ended(id, Verdict::Again));
+        // Those that name no task and were put aside.
+        let aside: Vec<String> = in_hand.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        aside.iter().for_each(|id| ended(id, Verdict::Done));
     }
 }
 

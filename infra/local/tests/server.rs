@@ -262,6 +262,17 @@ async fn workers_bound_how_many_tasks_run_at_once() {
 }
 
 #[tokio::test]
+async fn a_task_that_takes_long_keeps_no_slot_but_its_own() {
+    let server = Server::start(&["--workers", "2"]);
+    let together = [scripted(json!({"acts": [{"sleep": 2000}]})), scripted(json!({}))];
+    let (_, answers) = server.post("/v1/tasks/batch", json!({"tasks": together})).await;
+    let slow = answers["items"][0]["task"].clone();
+    let next = server.run(scripted(json!({}))).await;
+    let slow = server.ended(&slow).await;
+    assert!(next["ended_at"].as_str() < slow["ended_at"].as_str(), "{slow} {next}");
+}
+
+#[tokio::test]
 async fn the_poll_interval_decides_how_soon_an_event_is_out() {
     let server = Server::start_with(&[], &[("ERRAND_POLL_INTERVAL_MS", "10"), ("ERRAND_TASKS_PER_POLL", "1")]);
     let begin = Instant::now();
