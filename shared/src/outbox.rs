@@ -8,6 +8,7 @@ mod sink;
 use std::time::Duration;
 
 use futures::future::join_all;
+use reqwest::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tracing::warn;
@@ -57,6 +58,20 @@ pub enum DeliveryError {
     /// The store did not note it.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl DeliveryError {
+    /// Whether the listener works, and does not want this event: others are none the worse for it.
+    fn is_refusal(&self) -> bool {
+        match self {
+            Self::Webhook { source, .. } => source.status().is_some_and(|status| {
+                status.is_client_error()
+                    && ![StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status)
+            }),
+            Self::Bus { source, .. } => matches!(source, BusError::Refused(_)),
+            Self::Store(_) => false,
+        }
+    }
 }
 
 /// An event as listeners see it.
@@ -110,39 +125,72 @@ pub(crate) fn put(event: Event, tenant: &Name, now: Timestamp) -> RecordWrite {
     outbox_record(key, doc(event), now)
 }
 
-/// Delivers `tenant`'s due events in order and notes each; stops at `until`, or at the first that cannot be delivered.
-/// A crash in between delivers one again, with the same id. Answers how many were delivered, and what stopped it.
-///
-/// Events get their place in the list when they are delivered, not when they were made: with one deliverer (one
-/// machine has one poller) a reader that pages through the list misses none.
-pub(crate) async fn deliver(
-    app: &App,
-    tenant: &Name,
-    events: &[Record],
-    until: Timestamp,
-) -> (usize, Option<DeliveryError>) {
-    let newest = match app.store.records(&published_by(tenant, true), None, 1).await {
-        Ok(newest) => newest.items.first().and_then(|r| r.owner.as_ref()?.sort.parse::<u64>().ok()).unwrap_or(0),
-        Err(problem) => return (0, Some(problem.into())),
-    };
-    let mut delivered = 0;
-    for some in events.chunks(app.settings.sink.at_once()) {
-        if app.clock.now() >= until {
-            return (delivered, None);
-        }
-        if let Err(problem) = deliver_some(app, some, newest + 1 + delivered as u64).await {
-            return (delivered, Some(problem));
-        }
-        delivered += some.len();
-    }
-    (delivered, None)
+/// What came of the delivery of some events.
+#[derive(Debug, Default)]
+pub(crate) struct Delivery<'a> {
+    /// How many were delivered.
+    pub(crate) delivered: usize,
+    /// The others.
+    pub(crate) owed: Vec<&'a Record>,
+    /// Why those are owed that were tried.
+    pub(crate) problems: Vec<DeliveryError>,
 }
 
-async fn deliver_some(app: &App, events: &[Record], first_place: u64) -> Result<(), DeliveryError> {
+impl<'a> Delivery<'a> {
+    /// None was tried.
+    pub(crate) fn owed(events: &'a [Record]) -> Self {
+        Self { owed: events.iter().collect(), ..Self::default() }
+    }
+
+    /// Whether a listener, or the store, does not work.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.problems.iter().any(|problem| !problem.is_refusal())
+    }
+}
+
+/// Delivers `tenant`'s due events in order and notes each; past one that a listener refuses. Stops at `until`, or where
+/// a listener or the store does not work. A crash in between delivers one again, with the same id.
+///
+/// Events get their place in the list when they are delivered, not when they were made: with one deliverer at a time
+/// ([`Sink::turn`]) a reader that pages through the list misses none.
+pub(crate) async fn deliver<'a>(app: &App, tenant: &Name, events: &'a [Record], until: Timestamp) -> Delivery<'a> {
+    let _turn = app.settings.sink.turn().await;
+    let newest = match app.store.records(&published_by(tenant, true), None, 1).await {
+        Ok(newest) => newest.items.first().and_then(|r| r.owner.as_ref()?.sort.parse::<u64>().ok()).unwrap_or(0),
+        Err(problem) => return Delivery { problems: vec![problem.into()], ..Delivery::owed(events) },
+    };
+    let mut delivery = Delivery::default();
+    for some in events.chunks(app.settings.sink.at_once()) {
+        if delivery.is_cut_off() || app.clock.now() >= until {
+            delivery.owed.extend(some);
+            continue;
+        }
+        let last = newest + delivery.delivered as u64;
+        for (event, delivered) in some.iter().zip(deliver_some(app, some, last).await) {
+            match delivered {
+                Ok(()) => delivery.delivered += 1,
+                Err(problem) => {
+                    delivery.owed.push(event);
+                    delivery.problems.push(problem);
+                }
+            }
+        }
+    }
+    delivery
+}
+
+/// Delivers each of these for itself; those that are taken get the places after `last`.
+async fn deliver_some(app: &App, events: &[Record], mut last: u64) -> Vec<Result<(), DeliveryError>> {
     let published: Vec<Published> = events.iter().cloned().map(Published::from).collect();
-    app.settings.sink.send(&published).await?;
-    let noted = events.iter().zip(first_place..).map(|(event, place)| note(app, event, Some(place)));
-    Ok(join_all(noted).await.into_iter().collect::<Result<(), _>>()?)
+    let sent = app.settings.sink.send(&published).await;
+    let noted = events.iter().zip(sent).map(|(event, sent)| {
+        last += u64::from(sent.is_ok());
+        async move {
+            sent?;
+            Ok(note(app, event, Some(last)).await?)
+        }
+    });
+    join_all(noted).await
 }
 
 /// Whether it is the poller's turn to deliver `event`: where the relay delivers, it has a head start, so that not both

@@ -229,3 +229,24 @@ async fn another_tenants_event_of_the_same_id_is_another() {
         assert!(setup.app.store.record(&key).await.unwrap().is_some());
     }
 }
+
+#[tokio::test]
+async fn an_event_that_the_bus_refuses_holds_up_no_other_and_is_offered_less_and_less_often() {
+    let setup = setup();
+    let refused = setup.published("refuse me").await;
+    setup.world.clock.advance(Duration::from_millis(1));
+    setup.published("hello").await;
+    setup.bus.refuse("refuse me");
+    let mut tries = 0;
+    for _ in 0..60 {
+        setup.world.clock.advance(Duration::from_secs(60));
+        setup.poll().await;
+        tries += setup.bus.refusals();
+    }
+    assert_eq!(setup.taken().len(), 1, "the other one, once");
+    assert!((5..15).contains(&tries), "{tries} tries in an hour");
+    setup.bus.refuse("");
+    setup.world.clock.advance(Duration::from_secs(600));
+    assert_eq!(setup.poll().await, 1);
+    assert_eq!(setup.taken()[1], refused.key.id.to_string());
+}

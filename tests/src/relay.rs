@@ -20,17 +20,28 @@ use shared::{
     store::StoreError,
 };
 
-/// A bus that keeps what it takes, and takes nothing while it is told so.
+/// A bus that keeps what it takes, and takes nothing, or nothing of one type, while it is told so.
 #[derive(Debug, Default)]
 pub struct MemoryBus {
     taken: Mutex<Vec<Published>>,
     broken: AtomicBool,
+    refused: Mutex<(String, usize)>,
 }
 
 impl MemoryBus {
     /// Whether it takes nothing from now on.
     pub fn set_broken(&self, broken: bool) {
         self.broken.store(broken, SeqCst);
+    }
+
+    /// Which type of event it refuses from now on; none is called nothing.
+    pub fn refuse(&self, event_type: &str) {
+        self.refused.lock().unwrap().0 = event_type.to_owned();
+    }
+
+    /// How many events it has refused since it was asked last.
+    pub fn refusals(&self) -> usize {
+        std::mem::take(&mut self.refused.lock().unwrap().1)
     }
 
     /// What it took, with repetitions.
@@ -43,10 +54,18 @@ impl MemoryBus {
 impl Bus for MemoryBus {
     async fn put(&self, events: &[Published]) -> Vec<Result<(), BusError>> {
         if self.broken.load(SeqCst) {
-            return events.iter().map(|_| Err(BusError("it is broken".to_owned()))).collect();
+            return events.iter().map(|_| Err(BusError::Unavailable("it is broken".to_owned()))).collect();
         }
-        self.taken.lock().unwrap().extend_from_slice(events);
-        events.iter().map(|_| Ok(())).collect()
+        let mut refused = self.refused.lock().unwrap();
+        let taken = events.iter().map(|event| {
+            if event.doc["type"] == refused.0.as_str() {
+                refused.1 += 1;
+                return Err(BusError::Refused("not this one".to_owned()));
+            }
+            self.taken.lock().unwrap().push(event.clone());
+            Ok(())
+        });
+        taken.collect()
     }
 }
 

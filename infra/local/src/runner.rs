@@ -176,7 +176,7 @@ fn settings_of(options: &Options) -> anyhow::Result<Settings> {
         chat,
         shown_backends: None,
         founder_linkedin_url: options.founder_linkedin_url.clone(),
-        sink: webhook.map(Sink::webhook).unwrap_or_default(),
+        sink: Sink { turn: Some(Arc::default()), ..webhook.map(Sink::webhook).unwrap_or_default() },
         bus_events: BusEvents::default(), // there is no bus
         agents: options.agents.as_deref().map(agents).transpose()?.unwrap_or_default(),
         poll_page: usize::try_from(options.tasks_per_poll)?,

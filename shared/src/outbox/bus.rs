@@ -6,8 +6,14 @@ use super::Published;
 
 /// Why an event is not on the bus.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the bus did not take it: {0}")]
-pub struct BusError(pub String);
+pub enum BusError {
+    /// The bus does not work now: it would not take another either.
+    #[error("the bus did not take it: {0}")]
+    Unavailable(String),
+    /// The bus works, and does not want this one.
+    #[error("the bus refuses it: {0}")]
+    Refused(String),
+}
 
 /// Takes events. (The trait because the one-machine deployment must not compile the AWS SDK.)
 #[async_trait]

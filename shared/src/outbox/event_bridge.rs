@@ -26,7 +26,7 @@ const REQUEST_BYTES: usize = 240 * 1024;
 /// How many requests are under way at a time.
 const WIDTH: usize = 8;
 
-/// How often an event that the bus refused is put in all. (The SDK repeats requests, not their parts.)
+/// How often an event that the bus did not take is put in all. (The SDK repeats requests, not their parts.)
 const TRIES: u32 = 3;
 
 /// The longest wait before the second try; doubles with each further one.
@@ -34,6 +34,9 @@ const WAIT: Duration = Duration::from_millis(100);
 
 /// What one request may take, all tries of the SDK included: whoever waits has a deadline of its own.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the bus says of an event that it would take another time; anything else is about the event itself.
+const PASSING: [&str; 3] = ["InternalException", "InternalFailure", "ThrottlingException"];
 
 /// How long one try may take.
 const TRY_TIMEOUT: Duration = Duration::from_secs(3);
@@ -59,7 +62,8 @@ impl EventBridge {
     /// Makes one request of `entries`, and further ones of those that it refused. Once a request has failed as a whole,
     /// the bus counts as `gone`, and nothing is asked of it again.
     async fn put_some(&self, entries: Vec<PutEventsRequestEntry>, gone: &AtomicBool) -> Vec<Result<(), BusError>> {
-        let mut results: Vec<Result<(), BusError>> = vec![Err(BusError("it did not answer".to_owned())); entries.len()];
+        let mut results: Vec<Result<(), BusError>> =
+            vec![Err(BusError::Unavailable("it did not answer".to_owned())); entries.len()];
         let mut left: Vec<(usize, PutEventsRequestEntry)> = entries.into_iter().enumerate().collect();
         for attempt in 0..TRIES {
             if left.is_empty() || gone.load(Ordering::Relaxed) {
@@ -73,14 +77,14 @@ impl EventBridge {
                 Ok(answer) => answer.entries.unwrap_or_default(),
                 Err(error) => {
                     gone.store(true, Ordering::Relaxed);
-                    let error = BusError(chain(&error));
+                    let error = BusError::Unavailable(chain(&error));
                     set(&mut results, left.iter().map(|(place, _)| (*place, Err(error.clone()))));
                     break;
                 }
             };
             let taken = left.iter().zip(&answers).map(|((place, _), answer)| (*place, taken(answer)));
             set(&mut results, taken);
-            left.retain(|(place, _)| results.get(*place).is_some_and(Result::is_err));
+            left.retain(|(place, _)| matches!(results.get(*place), Some(Err(BusError::Unavailable(_)))));
         }
         results
     }
@@ -106,10 +110,9 @@ impl Bus for EventBridge {
 }
 
 fn taken(answer: &PutEventsResultEntry) -> Result<(), BusError> {
-    match answer.error_code() {
-        None => Ok(()),
-        Some(code) => Err(BusError(format!("{code}: {}", answer.error_message().unwrap_or_default()))),
-    }
+    let Some(code) = answer.error_code() else { return Ok(()) };
+    let kind = if PASSING.contains(&code) { BusError::Unavailable } else { BusError::Refused };
+    Err(kind(format!("{code}: {}", answer.error_message().unwrap_or_default())))
 }
 
 fn set<T>(all: &mut [T], some: impl Iterator<Item = (usize, T)>) {

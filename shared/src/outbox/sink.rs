@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::sync::{Mutex, MutexGuard};
+
 use super::{Bus, BusError, DeliveryError, Published};
 use crate::{http, ids::Id};
 
@@ -18,6 +20,9 @@ pub struct Sink {
     pub webhook: Option<Arc<Webhook>>,
     /// Everything is put on this; on AWS only.
     pub bus: Option<Arc<dyn Bus>>,
+    /// Where the list of what was published is read, one at a time delivers: a poll that somebody asks for, beside the
+    /// poller, would number events so that a reader who is past the one misses the other.
+    pub turn: Option<Arc<Mutex<()>>>,
 }
 
 /// An HTTP listener: each event is posted to it as JSON, and any 2xx answer is a delivery.
@@ -47,7 +52,7 @@ impl Webhook {
 impl Sink {
     /// A webhook alone.
     pub fn webhook(webhook: Webhook) -> Self {
-        Self { webhook: Some(Arc::new(webhook)), bus: None }
+        Self { webhook: Some(Arc::new(webhook)), ..Self::default() }
     }
 
     /// Whether the relay delivers what handlers publish, a moment after it was stored. It must not wait for a
@@ -61,20 +66,32 @@ impl Sink {
         if self.is_relayed() { BUS_AT_ONCE } else { 1 }
     }
 
-    /// Sends events to all there is; the first that is not taken is the error, and any may have been.
-    pub(super) async fn send(&self, events: &[Published]) -> Result<(), DeliveryError> {
-        if let Some(bus) = &self.bus {
-            for (event, taken) in events.iter().zip(bus.put(events).await) {
-                taken.map_err(|source| not_taken(event.id.clone(), source))?;
+    /// Sends events to all there is, each for itself. One that is an error may have reached some of it.
+    pub(super) async fn send(&self, events: &[Published]) -> Vec<Result<(), DeliveryError>> {
+        let mut sent: Vec<Result<(), DeliveryError>> = match &self.bus {
+            None => events.iter().map(|_| Ok(())).collect(),
+            Some(bus) => {
+                let taken = bus.put(events).await.into_iter().zip(events);
+                taken.map(|(taken, event)| taken.map_err(|source| not_taken(event.id.clone(), source))).collect()
             }
-        }
+        };
         if let Some(webhook) = &self.webhook {
-            // Changes of tasks are in the outbox only while the bus is in trouble: not what a webhook hears of.
-            for event in events.iter().filter(|event| !event.is_of_a_task()) {
-                webhook.send(event).await?;
+            for (event, sent) in events.iter().zip(&mut sent) {
+                // Changes of tasks are in the outbox only while the bus is in trouble: not what a webhook hears of.
+                if sent.is_ok() && !event.is_of_a_task() {
+                    *sent = webhook.send(event).await;
+                }
             }
         }
-        Ok(())
+        sent
+    }
+
+    /// Waits until nobody else delivers.
+    pub(super) async fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        match &self.turn {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        }
     }
 }
 
@@ -92,7 +109,7 @@ mod tests {
         // Nobody listens there.
         let webhook = Webhook::new("http://127.0.0.1:9/s3cret".parse().unwrap()).unwrap();
         let event = Published { id: Id::new("e").unwrap(), tenant: Name::default(), doc: Doc::new() };
-        let error = Sink::webhook(webhook).send(&[event]).await.unwrap_err();
+        let error = Sink::webhook(webhook).send(&[event]).await.remove(0).unwrap_err();
         assert!(!chain(&error).contains("s3cret"), "{}", chain(&error));
     }
 }

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use futures::future::join_all;
 use tracing::warn;
 
 use super::PollReport;
@@ -14,7 +15,7 @@ use crate::{
     clock::Timestamp,
     ids::Name,
     notify::chain,
-    outbox,
+    outbox::{self, Delivery},
     store::{Due, DueItem, Record},
 };
 
@@ -36,7 +37,8 @@ impl Outlet {
         Self { until: deadline.map_or(until, |at| at.min(until)), closed: AtomicBool::new(false) }
     }
 
-    /// Delivers `events`, each tenant's in the order they were made. The first that is not taken closes the outlet.
+    /// Delivers `events`, each tenant's in the order they were made. A listener that does not work closes the outlet. What
+    /// is owed then, or has been refused, is looked at again later.
     pub(super) async fn publish(&self, app: &App, mut events: Vec<Record>) -> PollReport {
         events.sort_by_key(|event| (event.created_at, event.version));
         let mut by_tenant: BTreeMap<Name, Vec<Record>> = BTreeMap::new();
@@ -45,39 +47,39 @@ impl Outlet {
         }
         let mut report = PollReport::default();
         for (tenant, events) in by_tenant {
-            let delivered = self.deliver(app, &tenant, &events).await;
+            let Delivery { delivered, owed, .. } = self.deliver(app, &tenant, &events).await;
             report.published += delivered;
-            if self.closed.load(Ordering::Relaxed) {
-                report.failed += 1;
-                put_off(app, events.get(delivered..).unwrap_or_default()).await;
-            }
+            report.failed += owed.len();
+            put_off(app, &owed).await;
         }
         report
     }
 
-    async fn deliver(&self, app: &App, tenant: &Name, events: &[Record]) -> usize {
-        if self.closed.load(Ordering::Relaxed) {
-            return 0;
+    async fn deliver<'a>(&self, app: &App, tenant: &Name, events: &'a [Record]) -> Delivery<'a> {
+        if self.closed.load(Ordering::Relaxed) || app.clock.now() >= self.until {
+            return Delivery::owed(events);
         }
-        let (delivered, problem) = outbox::deliver(app, tenant, events, self.until).await;
-        if let Some(problem) = problem {
-            let owed = events.len() - delivered;
-            warn!(%tenant, owed, error = %chain(&problem), "events were not delivered; a later poll tries again");
+        let delivery = outbox::deliver(app, tenant, events, self.until).await;
+        if let Some(first) = delivery.problems.first() {
+            let owed = delivery.owed.len();
+            warn!(%tenant, owed, error = %chain(first), "events were not delivered; a later poll tries again");
+        }
+        if delivery.is_cut_off() {
             self.closed.store(true, Ordering::Relaxed);
         }
-        delivered
+        delivery
     }
 }
 
-/// Has events looked at again later, so that a long outage's do not stand before every due task.
-async fn put_off(app: &App, events: &[Record]) {
+/// Has events looked at again later, so that they do not stand before every due task.
+async fn put_off(app: &App, events: &[&Record]) {
     let now = app.clock.now();
-    for event in events {
-        let Some(wake_at) = event.wake_at else { continue };
+    let put_off = events.iter().filter_map(|event| Some((event, event.wake_at?))).map(async |(event, wake_at)| {
         let wait = now.since(event.created_at).clamp(AGAIN.0, AGAIN.1);
         let due = Due { item: DueItem::Record(event.key.clone()), wake_at };
         if let Err(problem) = app.store.set_aside(&due, now + wait).await {
             warn!(error = %chain(&problem), "an event was not put off; the next poll tries again");
         }
-    }
+    });
+    join_all(put_off).await;
 }
