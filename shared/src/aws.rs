@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_config::{stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig};
+use aws_config::{SdkConfig, stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig};
 
 use crate::{
     app::App,
     clock::SystemClock,
     config::{ConfigError, Deployment},
     meter,
+    outbox::event_bridge::EventBridge,
     queue::{QueueName, sqs::SqsQueue},
     redact,
     release::Release,
@@ -21,40 +22,42 @@ const TRY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What a function works with, from its environment; `queues` are those it uses. What it counts from here on it has to
 /// write out after each event ([`meter::write`]).
 pub async fn app(queues: &[QueueName]) -> Result<App, ConfigError> {
-    Ok(wired(Deployment::from_env(queues)?).await.0)
+    let deployment = Deployment::from_env(queues)?;
+    Ok(wired(deployment, &sdk().await).0)
 }
 
 /// The same for a function that puts events on the bus, and the store once more, for its counters.
 pub async fn app_with_bus(queues: &[QueueName]) -> Result<(App, DynamoStore), ConfigError> {
-    use crate::outbox::event_bridge::EventBridge;
-
     let mut deployment = Deployment::from_env(queues)?;
     let name = deployment.bus.take().ok_or_else(|| ConfigError::Missing("ERRAND_EVENT_BUS".to_owned()))?;
-    let sdk = aws_config::defaults(aws_config::BehaviorVersion::latest()).timeout_config(EventBridge::timeouts());
-    let client = aws_sdk_eventbridge::Client::new(&sdk.load().await);
-    deployment.settings.sink.bus = Some(Arc::new(EventBridge::new(client, name)));
-    Ok(wired(deployment).await)
+    let sdk = sdk().await;
+    let bus = sdk.clone().into_builder().timeout_config(EventBridge::timeouts()).build();
+    deployment.settings.sink.bus = Some(Arc::new(EventBridge::new(aws_sdk_eventbridge::Client::new(&bus), name)));
+    Ok(wired(deployment, &sdk))
 }
 
-async fn wired(deployment: Deployment) -> (App, DynamoStore) {
-    redact::know_secrets(deployment.secrets);
-    meter::start(deployment.stack);
-    // A limit for each try, in place of the SDK's watch over slow streams: no answer here is one, and to watch each
-    // costs a tenth of what a request does.
+/// With a limit for each try, in place of the SDK's watch over slow streams: no answer here is one, and to watch each
+/// costs a tenth of what a request does.
+async fn sdk() -> SdkConfig {
     let sdk = aws_config::defaults(aws_config::BehaviorVersion::latest())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(TRY_TIMEOUT).build());
-    let sdk = sdk.load().await;
+    sdk.load().await
+}
+
+fn wired(deployment: Deployment, sdk: &SdkConfig) -> (App, DynamoStore) {
+    redact::know_secrets(deployment.secrets);
+    meter::start(deployment.stack);
     let tables = dynamo::Config {
         tasks_table: deployment.tasks_table,
         log_table: deployment.log_table,
         retention: deployment.retention.tasks,
         log_retention: deployment.retention.log,
     };
-    let store = DynamoStore::new(aws_sdk_dynamodb::Client::new(&sdk), tables);
+    let store = DynamoStore::new(aws_sdk_dynamodb::Client::new(sdk), tables);
     let app = App {
         store: Arc::new(store.clone()),
-        queue: Arc::new(SqsQueue::new(aws_sdk_sqs::Client::new(&sdk), deployment.queues)),
+        queue: Arc::new(SqsQueue::new(aws_sdk_sqs::Client::new(sdk), deployment.queues)),
         clock: Arc::new(SystemClock),
         settings: Arc::new(deployment.settings),
         release: Release::default(),
