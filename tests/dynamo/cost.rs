@@ -76,6 +76,23 @@ async fn a_ten_kib_payload_costs_at_most_24_units_and_five_requests() {
     assert_eq!(reads, 3); // 11 KiB by 4
 }
 
+#[tokio::test]
+async fn what_an_ended_task_leaves_is_as_large_as_the_guide_reckons() {
+    let setup = super::setup().await;
+    let task = task(300);
+    store::insert(&setup.store, task.clone()).await.unwrap();
+    let (commit, claimed) = claim(&task, at(1));
+    store::commit(&setup.store, commit).await.unwrap();
+    store::commit(&setup.store, complete(&claimed, at(2)).0).await.unwrap();
+    // DynamoDB adds 100 bytes to each item, those of indexes too, which have its keys besides their own.
+    let item = setup.item(&task.key).await;
+    let entry = |keys: [&str; 4]| item.clone().into_iter().filter(|(name, _)| keys.contains(&name.as_str())).collect();
+    let entries = [entry(["pk", "sk", "l", "m"]), entry(["pk", "sk", "u", "c"])];
+    let stored = size(&item) + 100 + entries.iter().map(|entry: &Item| size(entry) + 100).sum::<usize>();
+    let row: usize = setup.log_items(&task.key).await.iter().map(|row| size(row) + 100).sum();
+    assert!((1_350..=1_450).contains(&stored) && (500..=600).contains(&row), "{stored} and {row} bytes");
+}
+
 /// The task of the cost table in every state, and its log rows.
 #[tokio::test]
 async fn the_task_of_the_cost_table_fits_one_unit_in_every_state() {
