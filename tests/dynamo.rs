@@ -94,15 +94,15 @@ impl Setup {
         query.expression_attribute_values(":pk", pk).send().await.unwrap().items.unwrap_or_default()
     }
 
-    /// Changes a stored item behind the store's back.
-    /// Removes a task, as TTL does.
-    async fn delete(&self, key: &TaskKey) {
-        for item in self.items(key).await {
+    /// Removes items, as TTL does.
+    async fn delete(&self, items: &[Item]) {
+        for item in items {
             let key = ["pk", "sk"].map(|part| (part.to_owned(), item[part].clone())).into();
             self.client.delete_item().table_name(&self.tables.tasks).set_key(Some(key)).send().await.unwrap();
         }
     }
 
+    /// Changes a stored item behind the store's back.
     async fn put(&self, item: Item) {
         self.client.put_item().table_name(&self.tables.tasks).set_item(Some(item)).send().await.unwrap();
     }

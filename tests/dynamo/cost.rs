@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use shared::{
     json::Json,
     lifecycle::{Event, Failure, FailureKind, Settlement, Task},
-    store::{self, Inserted},
+    store::{self, Inserted, Store},
 };
 use uuid::Uuid;
 
@@ -74,6 +74,23 @@ async fn a_ten_kib_payload_costs_at_most_24_units_and_five_requests() {
     let write_units: f64 = used.iter().map(Used::write_units).sum();
     assert!(write_units <= 24.0, "{write_units} write units: {used:?}");
     assert_eq!(reads, 3); // 11 KiB by 4
+}
+
+#[tokio::test]
+async fn tasks_are_read_together_with_one_request_and_their_large_payloads_with_another() {
+    let meter = Meter::default();
+    let setup = watched(meter.clone()).await;
+    for (payload_bytes, requests) in [(300, 1), (10 * 1024, 2)] {
+        let tasks: Vec<Task> = (0..10).map(|_| task(payload_bytes)).collect();
+        setup.store.insert(tasks.clone()).await.into_iter().for_each(|inserted| _ = inserted.unwrap());
+        let missing = task(300);
+        let keys: Vec<_> = tasks.iter().chain([&missing]).map(|task| task.key.clone()).collect();
+        meter.take();
+        let read = setup.store.tasks(&keys).await.into_iter().map(Result::unwrap);
+        let expected = tasks.into_iter().map(Some).chain([None]);
+        assert!(read.eq(expected), "{payload_bytes}");
+        assert_eq!(meter.take().requests, requests);
+    }
 }
 
 #[tokio::test]

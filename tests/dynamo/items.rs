@@ -100,6 +100,32 @@ async fn a_task_reads_back_as_it_was_written_in_every_state() {
 }
 
 #[tokio::test]
+async fn of_tasks_read_together_one_that_cannot_be_read_harms_no_other() {
+    let setup = setup().await;
+    let tasks = [task(300), task(20 * 1024), task(20 * 1024), task(300)];
+    for task in &tasks {
+        insert(&setup, task).await;
+    }
+    let mut broken = setup.item(&tasks[0].key).await;
+    broken.insert("s".into(), text("dreaming"));
+    setup.put(broken).await;
+    let payload = setup.items(&tasks[1].key).await.into_iter().filter(|item| item["sk"] != text("t"));
+    setup.delete(&payload.collect::<Vec<_>>()).await;
+    let keys = tasks.each_ref().map(|task| task.key.clone());
+    let read = setup.store.tasks(&keys).await;
+    for (task, read) in tasks[..2].iter().zip(&read) {
+        let of_task = |id: &str| id.ends_with(&task.key.id.to_string());
+        assert!(matches!(read, Err(StoreError::Corrupt { id, .. }) if of_task(id)), "{read:?}");
+    }
+    for (task, read) in tasks.into_iter().zip(read).skip(2) {
+        assert_eq!(read.unwrap(), Some(task));
+    }
+    // Two messages may speak of one task.
+    let twice = setup.store.tasks(&[keys[3].clone(), keys[3].clone()]).await;
+    assert!(twice.iter().all(|read| matches!(read, Ok(Some(_)))), "{twice:?}");
+}
+
+#[tokio::test]
 async fn an_item_that_cannot_be_read_is_corrupt_and_can_be_set_aside() {
     let setup = setup().await;
     let task = task(300);
@@ -180,6 +206,6 @@ async fn a_task_with_the_key_of_one_that_ttl_removed_has_a_log_of_its_own() {
         }
         let log = setup.store.log(&task.key, 0, 10).await.unwrap();
         assert_eq!(log.items.iter().map(|row| (row.seq, row.ended_at)).collect::<Vec<_>>(), [(1, ran_at)]);
-        setup.delete(&task.key).await;
+        setup.delete(&setup.items(&task.key).await).await;
     }
 }

@@ -123,9 +123,7 @@ async fn a_task_whose_payload_is_gone_is_corrupt() {
     let setup = setup().await;
     let task = task(LARGE);
     store::insert(&setup.store, task.clone()).await.unwrap();
-    let payload = payload_items(&setup, &task).await.remove(0);
-    let delete = setup.client.delete_item().table_name(&setup.tables.tasks);
-    delete.key("pk", payload["pk"].clone()).key("sk", payload["sk"].clone()).send().await.unwrap();
+    setup.delete(&payload_items(&setup, &task).await).await;
     let read = store::task(&setup.store, &task.key).await;
     assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{read:?}");
 }

@@ -93,7 +93,7 @@ impl Store for DynamoStore {
     }
 
     async fn tasks(&self, keys: &[TaskKey]) -> Vec<Result<Option<Task>, StoreError>> {
-        concurrently(keys.iter().map(|key| self.read_task(key)).collect()).await
+        self.read_each(keys).await
     }
 
     async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), StoreError>> {

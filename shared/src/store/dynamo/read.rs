@@ -64,17 +64,36 @@ impl DynamoStore {
         }
     }
 
+    /// Each of the tasks, in order. Strongly consistent.
+    pub(super) async fn read_each(&self, keys: &[TaskKey]) -> Vec<Result<Option<Task>, StoreError>> {
+        let distinct: BTreeSet<&TaskKey> = keys.iter().collect();
+        // One alone comes with its payload; and DynamoDB refuses a batch that names a key twice.
+        if keys.len() == 1 || distinct.len() < keys.len() {
+            return concurrently(keys.iter().map(|key| self.read_task(key)).collect()).await;
+        }
+        match self.read_batch(keys).await {
+            Ok(mut found) => keys.iter().map(|key| found.remove(key).transpose()).collect(),
+            Err(problem) => {
+                let mut problem = Some(problem); // said once; the others come again just so
+                keys.iter().map(|_| Err(problem.take().unwrap_or(StoreError::Busy))).collect()
+            }
+        }
+    }
+
     /// Those of the tasks that are there, in no order. Strongly consistent.
     pub(super) async fn read_tasks(&self, keys: &[TaskKey]) -> Result<Vec<Task>, StoreError> {
-        let items = self.batch_get(keys.iter().map(keys::task).collect()).await?;
-        let mut whole = Vec::new();
-        let mut apart = HashMap::new();
-        for item in items {
-            let key = Fields(&item).text("pk").ok().and_then(keys::parse_task);
-            let Some(key) = key else { continue };
-            match read_item(&key, &item)? {
-                (task, None) => whole.push(task),
-                (task, Some(payload)) => _ = apart.insert((keys::task_pk(&key), payload), task),
+        self.read_batch(keys).await?.into_values().collect()
+    }
+
+    /// Those of the tasks that are there, readable or not: with one request for each hundred, and another for payloads
+    /// that are apart.
+    async fn read_batch(&self, keys: &[TaskKey]) -> Result<HashMap<TaskKey, Result<Task, StoreError>>, StoreError> {
+        let (mut found, mut apart) = (HashMap::new(), HashMap::new());
+        for item in self.batch_get(keys.iter().map(keys::task).collect()).await? {
+            let Some(key) = Fields(&item).text("pk").ok().and_then(keys::parse_task) else { continue };
+            match read_item(&key, &item) {
+                Ok((task, Some(payload))) => _ = apart.insert((keys::task_pk(&key), payload), task),
+                read => _ = found.insert(key, read.map(|(task, _)| task)),
             }
         }
         let payloads = apart.values().map(|task| keys::payload(&task.key, &task.payload_hash)).collect();
@@ -82,13 +101,15 @@ impl DynamoStore {
             let place = (Fields(&item).text("pk"), Fields(&item).text("sk"));
             let (Ok(pk), Ok(sk)) = place else { continue };
             if let Some(task) = apart.remove(&(pk.to_owned(), sk.to_owned())) {
-                whole.push(with_payload(task, &item)?);
+                found.insert(task.key.clone(), with_payload(task, &item));
             }
         }
-        match apart.into_iter().next() {
-            None => Ok(whole),
-            Some(((_, payload), task)) => Err(lost_payload(&task.key, &payload)),
+        // Removed since its task was read, with that, or lost.
+        for task in apart.into_values() {
+            let read = self.read_task(&task.key).await.transpose();
+            found.extend(read.map(|read| (task.key, read)));
         }
+        Ok(found)
     }
 
     /// The records at these keys, in order. Strongly consistent.
