@@ -24,6 +24,7 @@ mod readme;
 mod redrive;
 mod relay;
 mod runs;
+mod second_life;
 mod sqlite;
 mod sqs;
 mod stores;

@@ -3,6 +3,7 @@
 mod crashes;
 mod ends;
 mod journeys;
+mod lives;
 mod reads;
 mod secrecy;
 mod stage;

@@ -90,7 +90,7 @@ async fn once(
     }
     let (mut world, told) = on(world, lines(), 0);
     let id = enqueue(&world, json!({})).await;
-    let run = shared::agent::run::id(&world.task(id).await.key, 0);
+    let run = shared::agent::run::id(&world.task(id).await, 0);
     let faults = Faults::at(nth, fault);
     work(&world, &faults, outlives).await;
     let reached = faults.calls() > nth;

@@ -144,7 +144,7 @@ async fn all<E: Entity>(world: &World, of: &Id) -> Vec<E> {
 
 pub(super) async fn seen(world: &World, task: Uuid) -> Seen {
     let task = world.task(task).await;
-    let id = run::id(&task.key, task.redrives);
+    let id = run::id(&task, task.redrives);
     let run: Run = world.get(id.as_str()).await.unwrap();
     let session_id = run.session_id.clone().unwrap();
     let turns: Vec<StoredTurn> = all(world, &session_id).await;

@@ -88,7 +88,7 @@ pub async fn effects_are_exactly_once(world: &World, task: &Task, all: &[Task]) 
     }
     if payload["credit"].is_i64() {
         let credits = world.records("credit_event", RelationKind::Parent, "u").await;
-        once("credits", credits.iter().filter(|credit| credit.key.id.as_str() == task.key.id.to_string()).count());
+        once("credits", credits.iter().filter(|credit| credit.key.id.as_str() == task.life()).count());
     }
     if payload["then"].is_object() {
         once("follow-ups", all.iter().filter(|other| other.parent_id == Some(task.key.id)).count());

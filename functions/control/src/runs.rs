@@ -5,7 +5,6 @@ use shared::{
         Agent, AgentStatus, Run, RunStatus,
         budget::{self, OverBudget, Spending},
         journal::{self, Begun},
-        run,
     },
     api::{
         Answer, ApiError, BudgetCheck, BudgetWarning, CancelRequest, EntityView, Request, RunRequest, RunView,
@@ -41,7 +40,7 @@ async fn present_or_last(app: &App, request: &Request, begun: &Begun) -> Result<
         return Ok(run.clone());
     }
     let before = begun.task.redrives.saturating_sub(1);
-    let run = request.find::<Run>(app, &run::id(&begun.task.key, before)).await?;
+    let run = request.find::<Run>(app, &journal::find_id(app, &begun.task, before).await?).await?;
     run.ok_or_else(|| ApiError::conflict(format!("task {} has no run yet", begun.task.key.id)))
 }
 

@@ -15,7 +15,7 @@ mod start;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 pub use append::{Batch, append};
 pub use claim::claim;
@@ -25,7 +25,7 @@ pub use end::ends;
 pub use job::finish_job;
 pub use start::{Begun, Start, begin};
 
-use super::{NotAdmitted, Refused, Run, event::TooMany, run};
+use super::{NotAdmitted, Refused, Run, event::TooMany, key_of, run};
 use crate::{
     app::App,
     ids::{Id, Name},
@@ -94,11 +94,33 @@ impl Place {
     }
 
     /// Written by the worker that holds `task`, to the run of its drive.
-    pub fn held(task: &Task) -> Result<Self, JournalError> {
+    pub async fn held(app: &App, task: &Task) -> Result<Self, JournalError> {
         let fence = task.fence().ok_or(JournalError::LeaseLost)?;
-        let (tenant, run) = (task.key.tenant.clone(), run::id(&task.key, task.redrives));
+        let (tenant, run) = (task.key.tenant.clone(), find_id(app, task, task.redrives).await?);
         Ok(Self { tenant, run, task: Some((task.key.clone(), fence)) })
     }
+}
+
+/// The id that the run of `task`'s `drive`th drive has, or will have. Only of a task with an idempotency key the store is
+/// asked: for a run that an older version has made.
+pub async fn find_id(app: &App, task: &Task, drive: u32) -> Result<Id, StoreError> {
+    let id = run::id(task, drive);
+    for older in run::ids(task, drive).into_iter().filter(|older| *older != id) {
+        let there = app.store.record(&key_of::<Run>(&task.key.tenant, &older)).await?;
+        if there.is_some_and(|there| run::is_of_life(&there, task)) {
+            return Ok(older);
+        }
+    }
+    Ok(id)
+}
+
+/// The runs of these drives of `task` that are there.
+pub(crate) async fn runs(app: &App, task: &Task, drives: Range<u32>) -> Result<Vec<Run>, StoreError> {
+    let ids = drives.flat_map(|drive| run::ids(task, drive));
+    let keys: Vec<RecordKey> = ids.map(|id| key_of::<Run>(&task.key.tenant, &id)).collect();
+    let found = app.store.records_at(&keys).await?.into_iter().flatten();
+    let found = found.filter(|record| run::is_of_life(record, task));
+    found.map(|record| Ok(draft::typed::<Run>(record)?.value)).collect()
 }
 
 /// Reads the run at `place` and the records at `also`, has `build` decide, and commits what it drafted; again, on fresh

@@ -17,9 +17,9 @@ use crate::{
     clock::Timestamp,
     domain::Entity,
     effects::Relations,
-    ids::{self, Id, Name, TaskKey},
+    ids::{self, Id, Name},
     lifecycle::{Failure, Task},
-    store::Relation,
+    store::{Record, Relation},
 };
 
 /// How many citations, and names of sources, a run keeps.
@@ -164,10 +164,29 @@ pub struct Run {
     pub turns: u32,
 }
 
-/// The id of the run that does `task` in its `drive`th drive. One run for each drive, so that a second start finds the
-/// first, and a redrive (whose run has ended) makes another.
-pub fn id(task: &TaskKey, drive: u32) -> Id {
-    Id::from(ids::derived(&["run", task.tenant.as_str(), &task.id.to_string(), &drive.to_string()]))
+/// The id of a new run that does `task` in its `drive`th drive. One run for each drive, so that a second start finds the
+/// first, and a redrive (whose run has ended) makes another. Which id the run has that is there: [`find_id`].
+///
+/// [`find_id`]: super::journal::find_id
+pub fn id(task: &Task, drive: u32) -> Id {
+    named(task, &task.life(), drive)
+}
+
+/// The ids that the run may have: [`id`], and what a version that knew of one life only has named it.
+pub(super) fn ids(task: &Task, drive: u32) -> Vec<Id> {
+    let mut ids = vec![id(task, drive), named(task, &task.key.id.to_string(), drive)];
+    ids.dedup();
+    ids
+}
+
+/// Whether a run with one of the [`ids`] is of this life of `task`: an earlier life's has ended before it began.
+pub(super) fn is_of_life(record: &Record, task: &Task) -> bool {
+    let ended_at = record.doc.get("ended_at").and_then(|at| Timestamp::deserialize(at).ok());
+    !ended_at.is_some_and(|at| task.is_younger(at))
+}
+
+fn named(task: &Task, life: &str, drive: u32) -> Id {
+    Id::from(ids::derived(&["run", task.key.tenant.as_str(), life, &drive.to_string()]))
 }
 
 impl Run {

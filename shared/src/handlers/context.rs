@@ -98,7 +98,7 @@ impl<'a> TaskContext<'a> {
 
     /// The same for every execution of this task: for calls to services that remove repetitions by a key.
     pub fn idempotency_key(&self) -> String {
-        self.task.key.id.to_string()
+        self.task.life()
     }
 
     /// What the operator said who set the task going again.
@@ -108,7 +108,7 @@ impl<'a> TaskContext<'a> {
 
     /// An id that this execution always gives to `what`.
     pub fn id(&self, what: &str) -> Id {
-        Id::from(ids::derived(&[&self.task.key.id.to_string(), &self.task.executions.to_string(), what]))
+        Id::from(ids::derived(&[&self.task.life(), &self.task.executions.to_string(), what]))
     }
 
     /// The user the task is about.
@@ -145,7 +145,7 @@ impl<'a> TaskContext<'a> {
         T: Serialize + DeserializeOwned,
         F: Future<Output = Result<T, Failure>>,
     {
-        let id = Id::new(&format!("{}.{key}", self.task.key.id)).map_err(|e| Failure::permanent(e.to_string()))?;
+        let id = Id::new(&format!("{}.{key}", self.task.life())).map_err(|e| Failure::permanent(e.to_string()))?;
         let key = self.key(Name::of("step"), &id);
         if let Some(done) = self.app.store.record(&key).await? {
             return step_result(&done);
@@ -173,7 +173,7 @@ impl<'a> TaskContext<'a> {
 
     /// An event about this task's doings, with an id that this execution always gives it.
     pub fn event(&self, event_type: &str, subject: &Id, data: Value) -> Event {
-        let parts = [&*self.task.key.id.to_string(), &*self.task.executions.to_string(), event_type, subject.as_str()];
+        let parts = [&*self.task.life(), &*self.task.executions.to_string(), event_type, subject.as_str()];
         let (event_type, subject) = (event_type.to_owned(), subject.to_string());
         let request_id = self.task.request_id.clone();
         Event { id: ids::derived(&parts), event_type, time: self.now(), subject, data, request_id }
@@ -189,8 +189,8 @@ impl<'a> TaskContext<'a> {
     pub fn follow_up_about(&self, user: Option<&Id>, input: &TaskInput, wait: Duration) -> Result<NewTask, Failure> {
         let task = self.task;
         let (task_type, payload) = input.parts()?;
-        let (id, nth) = (task.key.id.to_string(), task.executions.to_string());
-        let parts = [&*id, &*nth, task_type.as_str(), payload.as_str(), user.map_or("", Id::as_str)];
+        let (life, nth) = (task.life(), task.executions.to_string());
+        let parts = [&*life, &*nth, task_type.as_str(), payload.as_str(), user.map_or("", Id::as_str)];
         let key = TaskKey { tenant: task.key.tenant.clone(), id: ids::derived(&parts) };
         let now = self.now();
         Ok(NewTask {

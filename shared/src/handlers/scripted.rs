@@ -116,7 +116,7 @@ impl Scripted {
         effects.extend(self.mark.clone().map(|id| hit(id, task)));
         if let Some(amount) = self.credit {
             let credit = CreditEvent { user_id: task.user_id()?.clone(), amount, reason: "scripted".to_owned() };
-            effects.push(credit.effect(&Id::from(task.task().key.id), task.now()));
+            effects.push(credit.effect(&Id::new(&task.idempotency_key())?, task.now()));
         }
         let subject = Id::from(task.task().key.id);
         effects.extend(self.publish.as_ref().map(|kind| Effect::publish(task.event(kind, &subject, Value::Null))));
@@ -130,7 +130,7 @@ impl Scripted {
 
 /// Puts a record that tells of this execution; a second one of the same task would be seen.
 fn hit(mark: Id, task: &TaskContext<'_>) -> Effect {
-    let id = Id::new(&format!("{mark}.{}.{}", task.task().key.id, task.task().executions)).unwrap_or(mark.clone());
+    let id = Id::new(&format!("{mark}.{}.{}", task.task().life(), task.task().executions)).unwrap_or(mark.clone());
     let relations = Relations { parent: Some(Relation { of: mark, sort: task.now().to_string() }), owner: None };
     let doc = [("task".to_owned(), json!(task.task().key.id))].into_iter().collect();
     Effect::put(Name::of(SCRIPTED), id, doc, relations, Expect::Absent)

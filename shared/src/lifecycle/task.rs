@@ -178,6 +178,21 @@ impl Task {
         self.key == other.key && self.task_type == other.task_type && self.payload_hash == other.payload_hash
     }
 
+    /// Names this life of the task. An idempotency key names a task for ever: once retention has removed the task, the
+    /// key makes another one of the same id, and much of what the first left behind is still there. So everything that
+    /// is derived from a task is derived from this. The id of a task without a key is never given again: that is it.
+    pub fn life(&self) -> String {
+        match self.idempotency_key {
+            Some(_) => format!("{}.{}", self.key.id, self.created_at.as_millis()),
+            None => self.key.id.to_string(),
+        }
+    }
+
+    /// Whether something that bears its id and was last heard of `at` is an earlier task's of the same key.
+    pub fn is_younger(&self, at: Timestamp) -> bool {
+        self.idempotency_key.is_some() && at < self.created_at
+    }
+
     /// Whether a failure now would be followed by another try.
     pub fn may_retry(&self) -> bool {
         self.failures < self.max_retries

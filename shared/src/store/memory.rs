@@ -39,6 +39,13 @@ impl MemoryStore {
         // after all checks, and the counts follow it.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Removes a task and its log, as retention does elsewhere. What it left behind stays.
+    pub fn remove(&self, key: &TaskKey) {
+        let mut tables = self.tables();
+        tables.tasks.remove(key);
+        tables.log.retain(|(of, _), _| of != key);
+    }
 }
 
 impl Tables {

@@ -4,7 +4,6 @@ use shared::{
     agent::{
         Run, RunStatus, Runner,
         journal::{self, JournalError},
-        run,
     },
     api::{Answer, ApiError, ClaimRequest, Claimed, LeaseRequest, LeaseToken, Request, RunNews, RunView},
     app::App,
@@ -46,7 +45,7 @@ pub(crate) async fn claim(app: &App, request: &Request) -> Result<Answer, ApiErr
     match journal::claim(app, &claimed, &begun_with, runner.id.as_str()).await {
         Ok(value) => {
             seen(app, request, &runner).await;
-            let id = run::id(&claimed.key, claimed.redrives);
+            let id = journal::find_id(app, &claimed, claimed.redrives).await?;
             answer_claim(request, &claimed, &id, &value)
         }
         Err(JournalError::LeaseLost) => Err(JournalError::LeaseLost.into()),

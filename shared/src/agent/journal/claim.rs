@@ -13,8 +13,8 @@ use crate::{
 ///
 /// Refused where another run goes on in the session, or where the agent lives another life: both end.
 pub async fn claim(app: &App, task: &Task, begun_with: &Start, by: &str) -> Result<Run, JournalError> {
-    let place = Place::held(task)?;
-    start::start(app, task, begun_with).await?;
+    let place = Place::held(app, task).await?;
+    start::start(app, &place, task, begun_with).await?;
     let attempt = task.executions;
     write(app, &place, &[], |draft| {
         if (draft.run().attempt, draft.run().status) == (attempt, RunStatus::Running) {

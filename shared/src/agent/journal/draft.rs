@@ -160,8 +160,8 @@ impl Draft {
     pub(super) fn tell_of_agent(&mut self, before: Option<AgentStatus>) {
         let Some(agent) = &self.agent else { return };
         let (status, event_type) = (agent.value.status, agent.value.status.event_type());
-        let (task, drive) = (agent.value.task_id.to_string(), agent.value.drive.to_string());
-        let parts = ["agent", self.tenant.as_str(), agent.id.as_str(), &task, &drive, event_type];
+        let task = agent.value.task_id.to_string();
+        let parts = ["agent", self.tenant.as_str(), agent.id.as_str(), self.run.id.as_str(), event_type];
         let old = before.map(AgentStatus::as_str);
         let data = serde_json::json!({"task": task, "run": self.run.id, "old_status": old, "status": status});
         let event = Event {

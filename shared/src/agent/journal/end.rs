@@ -8,7 +8,6 @@ use crate::{
         AgentAction, AgentStatus, Command, CommandAction, CommandKind, CommandStatus, End, Refused, RunAction,
         SessionAction, Terminal,
         event::{BackendPhase, EventBody, TerminalNote},
-        run,
     },
     app::App,
     clock::Timestamp,
@@ -24,7 +23,7 @@ use crate::{
 /// again if any of it has changed when it is committed.
 pub async fn ends(app: &App, task: &Task, ended: &Task) -> Result<Vec<Effect>, StoreError> {
     let Some(end) = how(ended) else { return Ok(Vec::new()) };
-    let id = run::id(&task.key, task.redrives);
+    let id = super::find_id(app, task, task.redrives).await?;
     let mut draft = match Draft::read(app, &task.key.tenant, &id, &[]).await {
         Ok(Some(draft)) => draft,
         Ok(None) => return Ok(Vec::new()),

@@ -87,10 +87,9 @@ impl Start {
         }
     }
 
-    /// A draft of the run of `task`'s present drive; `None` if there is one.
-    pub(super) async fn draft(&self, app: &App, task: &Task) -> Result<Option<Draft>, JournalError> {
+    /// A draft of the run `id` of `task`'s present drive; `None` if there is one.
+    pub(super) async fn draft(&self, app: &App, task: &Task, id: Id) -> Result<Option<Draft>, JournalError> {
         let (tenant, now) = (&task.key.tenant, app.clock.now());
-        let id = run::id(&task.key, task.redrives);
         let session_id = self.session_id.clone().unwrap_or_else(|| task.key.id.into());
         let agent_id = self.agent_id.clone().unwrap_or_else(|| task.key.id.into());
         let keys =
@@ -126,11 +125,18 @@ impl Start {
         there: Option<Stored<Session>>,
         draft: &Draft,
     ) -> Result<Entry<Session>, JournalError> {
-        let Some(there) = there else {
+        let new = || {
             let (project, profile, now) = (task.project.clone(), self.profile.clone(), draft.now);
             let new = Session::new(project, profile, self.metadata.clone(), &self.prompt, now);
-            return Ok(Entry::new(id, Session { conversation_id: self.conversation_id.clone(), ..new }));
+            Session { conversation_id: self.conversation_id.clone(), ..new }
         };
+        let Some(there) = there else { return Ok(Entry::new(id, new())) };
+        if self.session_id.is_none() && task.is_younger(there.value.last_activity_at) {
+            let mut entry = Entry::stored(there);
+            // A reader sees that it is another.
+            entry.value = Session { revision: entry.value.revision + 1, ..new() };
+            return Ok(entry);
+        }
         there.value.admits(&task.project, &self.profile)?;
         if there.value.is_expired(draft.now) {
             return Err(Refused::Expired.into());
@@ -151,7 +157,9 @@ impl Start {
             error: None,
             metadata: if self.agent_metadata.is_empty() { kept } else { self.agent_metadata.clone() },
         };
-        let spawned = Agent::spawn(there.as_ref().map(|there| &there.value), new)?;
+        let known = there.as_ref().map(|there| &there.value);
+        let known = known.filter(|agent| !agent.ended_at.is_some_and(|at| task.is_younger(at)));
+        let spawned = Agent::spawn(known, new)?;
         let mut entry = there.map_or_else(|| Entry::new(id, spawned.clone()), Entry::stored);
         entry.value = spawned;
         draft.agent = Some(entry);
@@ -164,8 +172,15 @@ impl Start {
 /// id is [`Refused::OtherPayload`].
 pub async fn begin(app: &App, new: NewTask, start: &Start) -> Result<Begun, JournalError> {
     let task = Task::accept(new, ids::fresh(), app.clock.now());
+    // Asked first: of another life its run, session and agent are not what this one would begin.
+    if task.idempotency_key.is_some()
+        && let Some(there) = store::task(&*app.store, &task.key).await?
+    {
+        return same(app, there, &task).await;
+    }
     for _ in 0..MAX_TRIES {
-        let Some(draft) = start.draft(app, &task).await? else { return existing(app, &task).await };
+        let id = run::id(&task, task.redrives);
+        let Some(draft) = start.draft(app, &task, id).await? else { return existing(app, &task).await };
         let run = Stored::of_new(draft.run.id.clone(), draft.run().clone(), draft.now);
         let records = draft.records()?;
         match store::commit(&*app.store, Commit { task: None, records, tasks: vec![task.clone()] }).await {
@@ -186,14 +201,16 @@ pub async fn begin(app: &App, new: NewTask, start: &Start) -> Result<Begun, Jour
 
 /// What was begun before by the same request.
 async fn existing(app: &App, asked: &Task) -> Result<Begun, JournalError> {
-    match store::task(&*app.store, &asked.key).await? {
-        Some(task) if task.is_same_request(asked) => {
-            let run = reread(app, &task, &run::id(&task.key, task.redrives)).await?;
-            Ok(Begun { task, run, deduplicated: true })
-        }
-        Some(_) => Err(Refused::OtherPayload.into()),
-        None => Err(StoreError::Busy.into()),
+    let there = store::task(&*app.store, &asked.key).await?.ok_or(StoreError::Busy)?;
+    same(app, there, asked).await
+}
+
+async fn same(app: &App, task: Task, asked: &Task) -> Result<Begun, JournalError> {
+    if !task.is_same_request(asked) {
+        return Err(Refused::OtherPayload.into());
     }
+    let run = reread(app, &task, &super::find_id(app, &task, task.redrives).await?).await?;
+    Ok(Begun { task, run, deduplicated: true })
 }
 
 async fn reread(app: &App, task: &Task, id: &Id) -> Result<Option<Stored<Run>>, JournalError> {
@@ -201,12 +218,11 @@ async fn reread(app: &App, task: &Task, id: &Id) -> Result<Option<Stored<Run>>, 
     Ok(record.map(typed).transpose()?)
 }
 
-/// Makes the run of a claimed task that has none.
-pub(super) async fn start(app: &App, task: &Task, start: &Start) -> Result<(), JournalError> {
-    let place = Place::held(task)?;
+/// Makes the run at `place`, of a claimed task, if it has none.
+pub(super) async fn start(app: &App, place: &Place, task: &Task, start: &Start) -> Result<(), JournalError> {
     for _ in 0..MAX_TRIES {
-        let Some(draft) = start.draft(app, task).await? else { return Ok(()) };
-        if super::commit(app, &place, draft).await? {
+        let Some(draft) = start.draft(app, task, place.run.clone()).await? else { return Ok(()) };
+        if super::commit(app, place, draft).await? {
             return Ok(());
         }
     }

@@ -150,7 +150,7 @@ async fn a_command_is_given_once_taken_and_ended_and_each_is_told() {
 async fn a_worker_that_was_given_up_on_writes_nothing() {
     let app = app();
     let task = claimed(&app, &begun(&app).await.task).await;
-    let place = Place::held(&task).unwrap();
+    let place = Place::held(&app, &task).await.unwrap();
     let settled = Event::Settle {
         fence: task.fence().unwrap(),
         settlement: crate::lifecycle::Settlement::Snooze { run_at: app.clock.now(), hinted: false },
@@ -179,7 +179,7 @@ async fn another_run_in_the_session_waits_for_the_first() {
 async fn what_is_cancelled_ends_in_all_its_parts_at_once() {
     let app = app();
     let task = claimed(&app, &begun(&app).await.task).await;
-    let run = Place::held(&task).unwrap().run;
+    let run = Place::held(&app, &task).await.unwrap().run;
     let given = give(&app, &Name::default(), &run, &steer(None, "x")).await.unwrap();
     let cancelled = Event::Cancel { reason: "enough".into(), by: "me".into() };
     let ended = change(&app, &task, cancelled, With::what_ends()).await.unwrap();

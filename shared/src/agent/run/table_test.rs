@@ -9,6 +9,7 @@ use super::*;
 use crate::{
     agent::table::table,
     chat::Usage,
+    ids::TaskKey,
     json::Json,
     lifecycle::{FailureKind, NewTask},
 };
@@ -116,12 +117,18 @@ fn previews_and_lists_of_a_run_are_bounded() {
 }
 
 #[test]
-fn each_drive_of_a_task_has_one_run() {
+fn each_drive_of_each_life_of_a_task_has_one_run() {
     let task = task();
-    assert_eq!(id(&task.key, 1), id(&task.key, 1));
-    assert_ne!(id(&task.key, 1), id(&task.key, 2));
-    let other = TaskKey { tenant: Name::of("other"), ..task.key.clone() };
-    assert_ne!(id(&task.key, 1), id(&other, 1));
+    assert_eq!(id(&task, 1), id(&task, 1));
+    assert_ne!(id(&task, 1), id(&task, 2));
+    let other = Task { key: TaskKey { tenant: Name::of("other"), ..task.key.clone() }, ..task.clone() };
+    assert_ne!(id(&task, 1), id(&other, 1));
+    let first = Task { idempotency_key: Some("k".into()), ..task.clone() };
+    let second = Task { created_at: now() + Duration::from_millis(1), ..first.clone() };
+    assert_ne!(id(&first, 1), id(&second, 1));
+    // Stored runs depend on these.
+    assert_eq!(id(&task, 1).as_str(), "4a7b2f30-7ab0-5072-8dcd-e10ec5fad89b");
+    assert_eq!((ids(&task, 1), ids(&first, 1)), (vec![id(&task, 1)], vec![id(&first, 1), id(&task, 1)]));
 }
 
 #[test]

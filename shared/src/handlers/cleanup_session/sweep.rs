@@ -4,11 +4,7 @@ use std::collections::VecDeque;
 
 use super::{Failure, TaskContext};
 use crate::{
-    agent::{
-        Command, Run, RunEvent, RunnerJob, Session, StoredTurn,
-        journal::{JournalError, Place},
-        replace,
-    },
+    agent::{Command, Run, RunEvent, RunnerJob, Session, StoredTurn, journal::JournalError, replace},
     clock::Timestamp,
     domain::{Entity, Stored},
     ids::{self, Id, Name},
@@ -101,9 +97,9 @@ fn related(task: &TaskContext<'_>, kind: Name, of: &Id) -> Related {
 }
 
 async fn commit(task: &TaskContext<'_>, records: Vec<RecordWrite>) -> Result<(), Failure> {
-    let place = Place::held(task.task()).map_err(Failure::of_journal)?;
-    let step = place.task.map(|(key, fence)| TaskWrite::Step { key, fence });
-    match store::commit(&*task.app().store, Commit { task: step, records, ..Commit::default() }).await {
+    let fence = task.task().fence().ok_or(JournalError::LeaseLost).map_err(Failure::of_journal)?;
+    let step = TaskWrite::Step { key: task.task().key.clone(), fence };
+    match store::commit(&*task.app().store, Commit { task: Some(step), records, ..Commit::default() }).await {
         Ok(()) => Ok(()),
         Err(StoreError::Conflict { parts }) if parts.contains(&Part::Task) => {
             Err(Failure::of_journal(JournalError::LeaseLost))

@@ -7,8 +7,8 @@ use crate::{
     agent::{
         Cause, Command, Run, Session, StoredTurn, Usd,
         budget::{self, Budgets, OverBudget, Spending},
-        journal::{Draft, JournalError, Place},
-        key_of, run,
+        journal::{self, Draft, JournalError, Place},
+        key_of,
         supervisor::{Assessment, Goal, History, Turn, assess},
     },
     chat::Profile,
@@ -52,7 +52,7 @@ impl<'a> Work<'a> {
     pub(super) async fn load(asked: &'a RunAgent, task: &'a TaskContext<'a>) -> Result<Self, Failure> {
         let (app, tenant) = (task.app(), &task.task().key.tenant);
         let profile = app.settings.chat.get(asked.profile.as_str()).map_err(Failure::of_profile)?;
-        let place = Place::held(task.task()).map_err(Failure::of_journal)?;
+        let place = Place::held(app, task.task()).await.map_err(Failure::of_journal)?;
         let (run, session, commands) = read(task, &place).await?;
         let keys: Vec<RecordKey> =
             (0..run.turns).map(|nth| key_of::<StoredTurn>(tenant, &StoredTurn::id(&place.run, nth))).collect();
@@ -95,9 +95,8 @@ impl<'a> Work<'a> {
         }
         if self.asked.mission_cost_budget_usd.is_some() {
             let drives = task.redrives.saturating_sub(EARLIER_DRIVES)..task.redrives;
-            let keys: Vec<RecordKey> = drives.map(|drive| key_of::<Run>(tenant, &run::id(&task.key, drive))).collect();
-            for record in app.store.records_at(&keys).await?.into_iter().flatten() {
-                self.earlier_cost = self.earlier_cost.plus(Stored::<Run>::read(record)?.value.cost_usd);
+            for run in journal::runs(app, task, drives).await? {
+                self.earlier_cost = self.earlier_cost.plus(run.cost_usd);
             }
         }
         Ok(())
