@@ -13,6 +13,9 @@ pub const MAX_LOSSES: u32 = 5;
 /// How often a task may snooze in a drive.
 pub const MAX_SNOOZES: u32 = 100;
 
+/// The longest wait, whatever it is for.
+const MAX_WAIT: Duration = Duration::from_secs(6 * 3600);
+
 /// How often the same failure text in a row ends a task whose policy says so.
 const SAME_FAILURES: usize = 3;
 
@@ -32,12 +35,7 @@ pub struct RetryPolicy {
 impl Default for RetryPolicy {
     /// +1, +2, +4 minutes with 3 retries; at most 6 h; ±10 %.
     fn default() -> Self {
-        Self {
-            base: Duration::from_secs(60),
-            cap: Duration::from_secs(6 * 3600),
-            jitter: 0.1,
-            stop_on_same_failure: false,
-        }
+        Self { base: Duration::from_secs(60), cap: MAX_WAIT, jitter: 0.1, stop_on_same_failure: false }
     }
 }
 
@@ -80,11 +78,14 @@ pub fn after_failure(
 }
 
 /// The wait after the `losses`th lost worker (from 1). The first is not the task's fault: at once. Later ones
-/// 60 s × 2^n ± 50 %, so that a task that kills its process does not always meet the same neighbours.
+/// 60 s × 2^n ± 50 %, at most 6 h, so that a task that kills its process does not always meet the same neighbours.
 pub fn after_loss(losses: u32, jitter: f64) -> Duration {
     match losses.checked_sub(1) {
         None | Some(0) => Duration::ZERO,
-        Some(n) => Duration::from_secs(60).saturating_mul(2_u32.saturating_pow(n)).mul_f64(1.0 + 0.5 * jitter),
+        Some(n) => {
+            let doubled = Duration::from_secs(60).saturating_mul(2_u32.saturating_pow(n)).min(MAX_WAIT);
+            doubled.mul_f64(1.0 + 0.5 * jitter).min(MAX_WAIT)
+        }
     }
 }
 
@@ -166,5 +167,7 @@ mod tests {
         let secs = |n, jitter| after_loss(n, jitter).as_secs();
         assert_eq!([secs(0, 1.0), secs(1, 1.0), secs(2, 0.0), secs(3, 0.0), secs(4, 0.0)], [0, 0, 120, 240, 480]);
         assert_eq!([secs(2, -1.0), secs(2, 1.0)], [60, 180]);
+        assert_eq!([9, 20, u32::MAX].map(|n| secs(n, 1.0)), [6 * 3600; 3]);
+        assert_eq!(secs(20, -1.0), 3 * 3600);
     }
 }
