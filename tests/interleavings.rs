@@ -150,6 +150,10 @@ impl Clock for Skewed {
     async fn sleep_until(&self, until: Timestamp) {
         self.clock.sleep_until(Timestamp::from_millis(until.as_millis() - self.by_ms)).await;
     }
+
+    async fn sleep(&self, wait: Duration) {
+        self.clock.sleep(wait).await;
+    }
 }
 
 /// A process under way.

@@ -107,14 +107,16 @@ async fn a_task_that_is_to_run_again_at_once_is_sent_anew_after_its_commit() {
 }
 
 #[tokio::test]
-async fn a_lease_that_covers_the_whole_run_is_never_renewed() {
-    let world = World::new();
-    let body = json!({"task_type": "scripted", "payload": {"acts": [{"sleep": 45_000}]}, "timeout_s": 60});
-    let id = world.enqueue(&body).await;
-    assert_eq!(verdict(&world, id).await, Verdict::Done);
-    let task = world.task(id).await;
-    // Inserted, claimed, settled.
-    assert_eq!((task.status(), task.revision), (Status::Completed, 3));
+async fn a_lease_that_covers_the_whole_run_is_never_renewed_and_any_other_is() {
+    for (timeout_s, renewals) in [(60, 0), (85, 0), (86, 1), (89, 1), (90, 1)] {
+        let world = World::new();
+        let body = json!({"task_type": "scripted", "payload": {"acts": [{"sleep": 45_000}]}, "timeout_s": timeout_s});
+        let id = world.enqueue(&body).await;
+        assert_eq!(verdict(&world, id).await, Verdict::Done);
+        let task = world.task(id).await;
+        // Inserted, claimed, settled.
+        assert_eq!((task.status(), task.revision), (Status::Completed, 3 + renewals), "{timeout_s}");
+    }
 }
 
 #[tokio::test]
@@ -192,6 +194,21 @@ async fn a_task_snoozes_a_hundred_times_and_then_fails() {
     let task = world.task(id).await;
     assert_eq!((task.status(), task.snoozes, task.executions), (Status::Failed, 100, 101));
     assert_eq!(task.failures, 1);
+}
+
+#[tokio::test]
+async fn a_process_that_ends_fails_no_task_however_often_that_has_snoozed() {
+    let world = World::new();
+    let snoozes = (0..100).map(|_| json!({"snooze": 1})).chain([json!("hang")]);
+    let id = world.scripted(&json!({"acts": snoozes.collect::<Value>()})).await;
+    while world.task(id).await.snoozes < 100 {
+        world.deliver(MEDIUM).await;
+        world.advance(1);
+    }
+    world.app.release.tell();
+    assert_eq!(verdict(&world, id).await, Verdict::Done);
+    let task = world.task(id).await;
+    assert_eq!((task.status(), task.executions, task.failures), (Status::Pending, 101, 0), "{:?}", task.last_errors);
 }
 
 #[tokio::test]

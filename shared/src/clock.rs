@@ -82,6 +82,8 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
     /// Returns once `now()` has reached `until`; at once if it has already.
     async fn sleep_until(&self, until: Timestamp);
+    /// Returns after `wait`, whatever happens to `now()` meanwhile: somebody may set a clock.
+    async fn sleep(&self, wait: Duration);
 }
 
 /// The machine's clock.
@@ -105,38 +107,55 @@ impl Clock for SystemClock {
             tokio::time::sleep(left).await;
         }
     }
+
+    async fn sleep(&self, wait: Duration) {
+        tokio::time::sleep(wait).await;
+    }
 }
 
 /// A clock that stands still until it is moved, for tests.
 #[derive(Debug)]
-pub struct ManualClock(watch::Sender<Timestamp>);
+pub struct ManualClock(watch::Sender<Shown>);
+
+/// What a [`ManualClock`] shows, and how much time it has let pass.
+#[derive(Clone, Copy, Debug)]
+struct Shown {
+    now: Timestamp,
+    passed: Duration,
+}
 
 impl ManualClock {
     /// A clock that shows `at`.
     pub fn at(at: Timestamp) -> Self {
-        Self(watch::Sender::new(at))
+        Self(watch::Sender::new(Shown { now: at, passed: Duration::ZERO }))
     }
 
     /// Moves the clock forward and wakes whoever waited for that.
     pub fn advance(&self, by: Duration) {
-        self.0.send_modify(|now| *now = *now + by);
+        self.0.send_modify(|shown| *shown = Shown { now: shown.now + by, passed: shown.passed + by });
     }
 
-    /// Sets the clock, also back.
+    /// Sets the clock. Forward is [`Self::advance`]; back, no time passes.
     pub fn set(&self, at: Timestamp) {
-        self.0.send_replace(at);
+        self.0.send_modify(|shown| *shown = Shown { now: at, passed: shown.passed + at.since(shown.now) });
     }
 }
 
 #[async_trait]
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        *self.0.borrow()
+        self.0.borrow().now
     }
 
     async fn sleep_until(&self, until: Timestamp) {
         // The sender lives as long as the clock, so waiting cannot fail while anyone holds it.
-        let _ = self.0.subscribe().wait_for(|now| *now >= until).await;
+        let _ = self.0.subscribe().wait_for(|shown| shown.now >= until).await;
+    }
+
+    async fn sleep(&self, wait: Duration) {
+        let mut shown = self.0.subscribe();
+        let until = shown.borrow_and_update().passed + wait;
+        let _ = shown.wait_for(|shown| shown.passed >= until).await;
     }
 }
 

@@ -57,7 +57,7 @@ impl<'a> TaskContext<'a> {
 
     /// Waits.
     pub async fn sleep(&self, wait: Duration) {
-        self.app.clock.sleep_until(self.now() + wait).await;
+        self.app.clock.sleep(wait).await;
     }
 
     /// Principals that may set a user's `verified`.

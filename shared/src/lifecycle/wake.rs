@@ -44,6 +44,11 @@ pub fn lease(timeout_s: u32) -> Duration {
     (Duration::from_secs(timeout_s.into()) + LEASE_MARGIN).min(MAX_LEASE)
 }
 
+/// Whether a lease ends before an execution that takes all of its time could be settled: then it is renewed.
+pub fn is_renewed(timeout_s: u32) -> bool {
+    Duration::from_secs(timeout_s.into()) + LEASE_MARGIN > MAX_LEASE
+}
+
 /// `wake_at` of a pending task after its `notified`th message: two minutes after it should have run, doubling
 /// with each further message so that a backlog is not flooded with copies; with none sent, ahead of its start.
 /// Never beyond `expires_at`.
@@ -88,5 +93,6 @@ mod tests {
     fn a_lease_outlives_the_timeout_but_not_ninety_seconds() {
         assert_eq!(lease(30), Duration::from_secs(35));
         assert_eq!(lease(840), Duration::from_secs(90));
+        assert_eq!([30, 85, 86, 90, 840].map(is_renewed), [false, false, true, true, true]);
     }
 }

@@ -15,17 +15,28 @@ use crate::{
     change::{ChangeError, With, change},
     clock::Timestamp,
     handlers::{Failure, InputError, Outcome, Retry, TaskContext, TaskInput},
-    lifecycle::{Event, FailureKind, Report, State, Task, lease},
+    lifecycle::{Event, FailureKind, Report, State, Task, is_renewed},
     notify::chain,
 };
 
 /// How often a long handler's lease is renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(30);
 
+/// What ends an execution.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// What its handler decided.
+    Decided(Outcome),
+    /// What went wrong.
+    Failed(Failure),
+    /// Nothing: this process is about to end, and another is to take the task up at once.
+    Released,
+}
+
 /// How a handling came out, and the task as its last renewal left it.
 pub(super) struct Handled {
     pub(super) task: Task,
-    pub(super) result: Result<Outcome, Failure>,
+    pub(super) ending: Ending,
     /// What it used, whatever came of it.
     pub(super) report: Report,
 }
@@ -36,48 +47,51 @@ pub(super) async fn handle(app: &App, task: Task, input: &Result<TaskInput, Inpu
     let input = match input {
         Ok(input) => input,
         Err(error) => {
-            let result = Err(Failure::of_kind(FailureKind::InvalidPayload, error.to_string(), Retry::Never));
-            return Ok(Handled { task, result, report: Report::default() });
+            let failure = Failure::of_kind(FailureKind::InvalidPayload, error.to_string(), Retry::Never);
+            return Ok(Handled { task, ending: Ending::Failed(failure), report: Report::default() });
         }
     };
     let context = TaskContext::new(app, &task);
     let handling = AssertUnwindSafe(input.handler().handle(&context)).catch_unwind();
-    let timeout =
-        app.clock.sleep_until(started_at(&task, app.clock.now()) + Duration::from_secs(task.timeout_s.into()));
     let held = Mutex::new(task.clone());
-    let result = tokio::select! {
+    let ending = tokio::select! {
         biased;
-        handled = handling => Some(handled.unwrap_or_else(|panic| Err(panicked(&*panic)))),
-        () = timeout => {
+        handled = handling => Some(handled.unwrap_or_else(|panic| Err(panicked(&*panic))).into()),
+        // A length of time: a clock that is set back must not give a handler that hangs an hour more.
+        () = app.clock.sleep(left(&task, app.clock.now())) => {
             let message = format!("timed out after {} s", task.timeout_s);
-            Some(Err(Failure::of_kind(FailureKind::Timeout, message, Retry::Backoff)))
+            Some(Ending::Failed(Failure::of_kind(FailureKind::Timeout, message, Retry::Backoff)))
         }
-        () = app.release.told() => Some(Ok(Outcome::Snooze(Duration::ZERO))),
-        () = renew_until_lost(app, &held), if outlives_its_lease(&task) => None,
+        () = app.release.told() => Some(Ending::Released),
+        () = renew_until_lost(app, &held), if is_renewed(task.timeout_s) => None,
     };
     let report = context.used();
     let task = held.into_inner().unwrap_or_else(PoisonError::into_inner);
-    match result {
-        Some(result) => Ok(Handled { task, result, report }),
+    match ending {
+        Some(ending) => Ok(Handled { task, ending, report }),
         None => Err(Box::new(task)),
     }
 }
 
-fn started_at(task: &Task, now: Timestamp) -> Timestamp {
+/// How much of its time `task` has left: all of it at first, less where it is handled again in one execution.
+fn left(task: &Task, now: Timestamp) -> Duration {
+    let timeout = Duration::from_secs(task.timeout_s.into());
     match task.state {
-        State::Running { started_at, .. } => started_at,
-        _ => now,
+        State::Running { started_at, .. } => (started_at + timeout).since(now).min(timeout),
+        _ => timeout,
     }
 }
 
-fn outlives_its_lease(task: &Task) -> bool {
-    Duration::from_secs(task.timeout_s.into()) >= lease(task.timeout_s)
+impl From<Result<Outcome, Failure>> for Ending {
+    fn from(result: Result<Outcome, Failure>) -> Self {
+        result.map_or_else(Ending::Failed, Ending::Decided)
+    }
 }
 
 /// Renews until the task is no longer this worker's.
 async fn renew_until_lost(app: &App, held: &Mutex<Task>) {
     loop {
-        app.clock.sleep_until(app.clock.now() + RENEW_EVERY).await;
+        app.clock.sleep(RENEW_EVERY).await;
         let task = held.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(fence) = task.fence() else { return };
         match change(app, &task, Event::Renew { fence }, With::what_ends()).await {
@@ -97,23 +111,78 @@ fn panicked(panic: &(dyn Any + Send)) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-    use uuid::Uuid;
+    use std::{sync::Arc, task::Poll};
+
+    use futures::poll;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::{
+        clock::{Clock, ManualClock},
         ids::{self, Name, TaskKey},
         json::Json,
         lifecycle::NewTask,
+        queue::MemoryQueue,
+        release::Release,
+        store::{self, MemoryStore},
     };
 
-    #[test]
-    fn handled_again_a_task_has_no_more_time_than_it_had() {
-        let (claimed, later) = (Timestamp::from_millis(1_000), Timestamp::from_millis(21_000));
-        let key = TaskKey { tenant: Name::default(), id: Uuid::from_u128(1) };
-        let new = NewTask::of_type(key, Name::of("scripted"), Json::new(&json!({})), "me".into(), claimed);
-        let mut task = Task::accept(new, ids::fresh(), claimed);
-        task.state = State::Running { lease_expires_at: later, worker: ids::fresh(), started_at: claimed };
-        assert_eq!(started_at(&task, later), claimed);
+    /// A task that was claimed now, has 30 seconds, and the clock.
+    async fn claimed() -> (App, Arc<ManualClock>, Task) {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_767_225_600_000)));
+        let app = App {
+            store: Arc::new(MemoryStore::default()),
+            queue: Arc::new(MemoryQueue::new(clock.clone())),
+            clock: clock.clone(),
+            settings: Arc::default(),
+            release: Release::default(),
+            trace: None,
+        };
+        let key = TaskKey { tenant: Name::default(), id: ids::fresh() };
+        let new = NewTask::of_type(key, Name::of("scripted"), Json::new(&json!({})), "me".into(), clock.now());
+        let task = Task::accept(new, ids::fresh(), clock.now());
+        store::insert(&*app.store, task.clone()).await.unwrap();
+        let task = change(&app, &task, Event::Claim { worker: ids::fresh() }, With::what_ends()).await.unwrap();
+        (app, clock, task)
+    }
+
+    fn acts(act: &Value) -> Result<TaskInput, InputError> {
+        TaskInput::stored(&Name::of("scripted"), &Json::new(&json!({"acts": [act]})))
+    }
+
+    fn is_timeout(ending: &Ending) -> bool {
+        matches!(ending, Ending::Failed(failure) if failure.kind == FailureKind::Timeout)
+    }
+
+    #[tokio::test]
+    async fn handled_again_a_task_has_no_more_time_than_it_had() {
+        let (app, clock, task) = claimed().await;
+        let (first, second) = (acts(&json!({"sleep": 20_000})), acts(&json!("hang")));
+        let mut handling = Box::pin(handle(&app, task, &first));
+        assert!(poll!(&mut handling).is_pending());
+        clock.advance(Duration::from_secs(20));
+        let Handled { task, ending, .. } = handling.await.ok().unwrap();
+        assert!(matches!(ending, Ending::Decided(_)), "{ending:?}");
+        let mut handling = Box::pin(handle(&app, task, &second));
+        assert!(poll!(&mut handling).is_pending());
+        clock.advance(Duration::from_millis(9_999));
+        assert!(poll!(&mut handling).is_pending());
+        clock.advance(Duration::from_millis(1));
+        assert!(matches!(poll!(&mut handling), Poll::Ready(Ok(handled)) if is_timeout(&handled.ending)));
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_set_back_gives_no_more_time() {
+        let hour = Duration::from_secs(3600);
+        let (app, clock, task) = claimed().await;
+        clock.set(clock.now() - hour);
+        let hangs = acts(&json!("hang"));
+        let mut handling = Box::pin(handle(&app, task, &hangs));
+        assert!(poll!(&mut handling).is_pending());
+        clock.advance(Duration::from_secs(10));
+        clock.set(clock.now() - hour);
+        assert!(poll!(&mut handling).is_pending());
+        clock.advance(Duration::from_secs(20));
+        assert!(matches!(poll!(&mut handling), Poll::Ready(Ok(handled)) if is_timeout(&handled.ending)));
     }
 }

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Delivery, Verdict, given_up, handle::handle, hide};
+use super::{
+    Delivery, Verdict, given_up,
+    handle::{Ending, handle},
+    hide,
+};
 use crate::{
     app::App,
     change::{ChangeError, With, change},
@@ -47,15 +51,15 @@ pub(super) async fn handle_and_settle(
         task = handled.task;
         used = used.plus(handled.report);
         let execution = Execution { task: &task, settings: &settings, used: &used };
-        match settle(app, delivery, &execution, handled.result).await {
+        match settle(app, delivery, &execution, handled.ending).await {
             Err(ChangeError::Effect(_)) if handling < MAX_HANDLINGS => {}
             Err(problem @ ChangeError::Effect(_)) => {
                 let failure = Failure::of_kind(FailureKind::EffectConflict, problem.to_string(), Retry::Backoff);
-                return verdict(app, &task, settle(app, delivery, &execution, Err(failure)).await);
+                return verdict(app, &task, settle(app, delivery, &execution, Ending::Failed(failure)).await);
             }
             Err(ChangeError::Store(StoreError::TooLarge(what))) => {
                 let failure = Failure::of_kind(FailureKind::TooLarge, format!("too large: {what}"), Retry::Never);
-                return verdict(app, &task, settle(app, delivery, &execution, Err(failure)).await);
+                return verdict(app, &task, settle(app, delivery, &execution, Ending::Failed(failure)).await);
             }
             settled => return verdict(app, &task, settled),
         }
@@ -86,13 +90,13 @@ async fn settle(
     app: &App,
     delivery: &Delivery,
     execution: &Execution<'_>,
-    result: Result<Outcome, Failure>,
+    ending: Ending,
 ) -> Result<Verdict, ChangeError> {
     let Execution { task, settings, used } = execution;
     let fence = task.fence().ok_or(lifecycle::Rejected::LeaseLost)?;
     let now = app.clock.now();
     let jitter = fastrand::f64() * 2.0 - 1.0;
-    let Decision { mut settlement, with } = decide(task, result, settings, jitter, now);
+    let Decision { mut settlement, with } = decide(task, ending, settings, jitter, now);
     let (mut hidden, mut send) = (false, false);
     if let Settlement::Retry { run_at, hinted, .. } | Settlement::Snooze { run_at, hinted } = &mut settlement {
         match hint(*run_at, now) {
@@ -117,24 +121,27 @@ struct Decision {
 }
 
 /// What an outcome or failure means for the task. Pure.
-fn decide(task: &Task, result: Result<Outcome, Failure>, settings: &Settings, jitter: f64, now: Timestamp) -> Decision {
+fn decide(task: &Task, ending: Ending, settings: &Settings, jitter: f64, now: Timestamp) -> Decision {
     let plain = |settlement| Decision { settlement, with: With::what_ends() };
-    match result {
-        Ok(Outcome::Complete { mut output, effects }) => {
+    let snooze = |wait| plain(Settlement::Snooze { run_at: now + wait, hinted: false });
+    match ending {
+        Ending::Decided(Outcome::Complete { mut output, effects }) => {
             redact::value(&mut output);
             match fitting(&output) {
                 Ok(output) => Decision { settlement: Settlement::Complete(output), with: With::outcome(effects) },
                 Err(failure) => plain(failed(task, &failure, settings, jitter, now)),
             }
         }
-        Ok(Outcome::Snooze(_)) if task.snoozes >= settings.max_snoozes => {
+        Ending::Decided(Outcome::Snooze(_)) if task.snoozes >= settings.max_snoozes => {
             let message = format!("snoozed {} times without coming to an end", task.snoozes);
             plain(failed(task, &Failure::permanent(message), settings, jitter, now))
         }
-        Ok(Outcome::Snooze(wait)) => plain(Settlement::Snooze { run_at: now + wait, hinted: false }),
-        Ok(Outcome::Cancel(reason)) => plain(Settlement::Cancel { reason }),
-        Ok(Outcome::Block(reason)) => plain(Settlement::Block { reason }),
-        Err(failure) => plain(failed(task, &failure, settings, jitter, now)),
+        Ending::Decided(Outcome::Snooze(wait)) => snooze(wait),
+        // However often it has snoozed: it is none of the task's doing.
+        Ending::Released => snooze(Duration::ZERO),
+        Ending::Decided(Outcome::Cancel(reason)) => plain(Settlement::Cancel { reason }),
+        Ending::Decided(Outcome::Block(reason)) => plain(Settlement::Block { reason }),
+        Ending::Failed(failure) => plain(failed(task, &failure, settings, jitter, now)),
     }
 }
 
