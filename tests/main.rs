@@ -17,6 +17,7 @@ mod interleavings;
 mod openapi;
 mod operations;
 mod original_faults;
+mod patience;
 mod polling;
 mod processes;
 mod processing;

@@ -3,12 +3,13 @@
 
 use crate::{
     app::App,
+    clock::Timestamp,
     effects::{Compiled, Effect, OnConflict, compile},
     handlers::{TaskContext, TaskInput},
     ids,
     lifecycle::{Event, Rejected, Task, apply},
     notify::notify,
-    store::{self, Commit, Part, StoreError},
+    store::{self, Commit, Part, StoreError, patiently},
     telemetry::Told,
 };
 
@@ -38,17 +39,23 @@ pub enum ChangeError {
 #[derive(Clone, Debug)]
 pub struct With {
     effects: Vec<Effect>,
+    until: Timestamp,
 }
 
 impl With {
     /// The effects of the handler's own outcome.
     pub fn outcome(effects: Vec<Effect>) -> Self {
-        Self { effects }
+        Self { effects, until: Timestamp::default() }
     }
 
-    /// Nothing else.
+    /// Nothing of its own.
     pub fn what_ends() -> Self {
-        Self { effects: Vec::new() }
+        Self::outcome(Vec::new())
+    }
+
+    /// The same; a store that is busy, or does not answer, is asked again as long as that begins before `until`.
+    pub(crate) fn patient(self, until: Timestamp) -> Self {
+        Self { until, ..self }
     }
 
     /// The same, and `effect`; if that was there already the whole change is [`ChangeError::Effect`].
@@ -84,7 +91,8 @@ pub async fn change(app: &App, task: &Task, event: Event, with: With) -> Result<
         transition.task.version = ids::fresh();
         let mut effects = left(with.effects.clone(), &done);
         let own = effects.len();
-        effects.extend(left(what_ends(app, task, &transition.task).await?, &done));
+        let ends = patiently(&*app.clock, with.until, || what_ends(app, task, &transition.task)).await?;
+        effects.extend(left(ends, &done));
         let compiled = compile(&effects, &task.key.tenant, now);
         if let Some(row) = &mut transition.log {
             row.effects = effects.iter().map(Effect::describe).collect();
@@ -96,7 +104,8 @@ pub async fn change(app: &App, task: &Task, event: Event, with: With) -> Result<
             tasks: compiled.tasks.clone(),
             ..Commit::change(task.version, transition)
         };
-        let parts = match store::commit(&*app.store, commit).await {
+        // The very same commit: if it has landed all the same, the store says so.
+        let parts = match patiently(&*app.clock, with.until, || store::commit(&*app.store, commit.clone())).await {
             Ok(()) => {
                 if let Some(told) = told {
                     told.tell(app, &changed);
@@ -112,9 +121,10 @@ pub async fn change(app: &App, task: &Task, event: Event, with: With) -> Result<
             return Err(StoreError::Busy.into());
         }
         if parts.contains(&Part::Task) {
-            newer = Some(store::task(&*app.store, &task.key).await?.ok_or(ChangeError::Gone)?);
+            let read = patiently(&*app.clock, with.until, || store::task(&*app.store, &task.key)).await?;
+            newer = Some(read.ok_or(ChangeError::Gone)?);
         } else {
-            done.extend(resolve(app, effects.split_at(own), &compiled, &parts).await?);
+            done.extend(resolve(app, effects.split_at(own), &compiled, &parts, with.until).await?);
         }
     }
 }
@@ -130,11 +140,12 @@ async fn resolve(
     (own, ends): (&[Effect], &[Effect]),
     compiled: &Compiled,
     parts: &[Part],
+    until: Timestamp,
 ) -> Result<Vec<String>, ChangeError> {
     let mut done = Vec::new();
     for part in parts {
         if let Part::NewTask(n) = part {
-            same_task(app, compiled.tasks.get(*n)).await?;
+            same_task(app, compiled.tasks.get(*n), until).await?;
         }
         for place in compiled.sources(*part) {
             match own.get(*place).or_else(|| ends.get(place.checked_sub(own.len())?)) {
@@ -148,9 +159,9 @@ async fn resolve(
 }
 
 /// A follow-up that exists already is done only if it is the same request.
-async fn same_task(app: &App, task: Option<&Task>) -> Result<(), ChangeError> {
+async fn same_task(app: &App, task: Option<&Task>, until: Timestamp) -> Result<(), ChangeError> {
     let Some(task) = task else { return Ok(()) };
-    match store::task(&*app.store, &task.key).await? {
+    match patiently(&*app.clock, until, || store::task(&*app.store, &task.key)).await? {
         Some(there) if there.is_same_request(task) => Ok(()),
         _ => Err(ChangeError::Effect(format!("enqueue {} {}", task.task_type, task.key.id))),
     }

@@ -95,7 +95,7 @@ async fn one(
         Err(problem) => return given_up(&problem.into()),
     };
     match start(app, delivery, task, deadline).await {
-        Ok(Start::Claimed(task, input)) => settle::handle_and_settle(app, delivery, *task, &input).await,
+        Ok(Start::Claimed(task, input)) => settle::handle_and_settle(app, delivery, *task, &input, deadline).await,
         Ok(Start::Not(verdict)) => verdict,
         Err(problem) => given_up(&problem),
     }

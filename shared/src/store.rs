@@ -8,6 +8,7 @@ mod commit;
 pub mod dynamo;
 mod listing;
 mod memory;
+mod patience;
 mod record;
 mod stats;
 
@@ -16,6 +17,7 @@ use async_trait::async_trait;
 pub use commit::{Commit, Expect, Part, Patch, RecordWrite, TaskWrite};
 pub use listing::{Bucket, Filter, ListQuery, Listing, Page, Position};
 pub use memory::MemoryStore;
+pub use patience::patiently;
 pub use record::{Doc, Record, RecordKey, Related, Relation, RelationKind};
 pub use stats::{Counts, KEEP_HOURS, QueueStats, Scope, Stats, Step, hour_of};
 

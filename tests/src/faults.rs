@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     future::{self, Future},
+    ops::Range,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
@@ -67,6 +68,11 @@ impl Faults {
         Arc::new(Self { plan: Mutex::new([(nth, fault)].into()), ..Self::default() })
     }
 
+    /// `fault` at each of these calls.
+    pub fn during(calls: Range<usize>, fault: Fault) -> Arc<Self> {
+        Arc::new(Self { plan: Mutex::new(calls.map(|nth| (nth, fault)).collect()), ..Self::default() })
+    }
+
     /// None: what is called is counted.
     pub fn none() -> Arc<Self> {
         Arc::default()
@@ -84,7 +90,12 @@ impl Faults {
 
     /// `fault` at the next call.
     pub fn next(&self, fault: Fault) {
-        self.plan.lock().expect("the plan").insert(self.calls(), fault);
+        self.plan(self.calls(), fault);
+    }
+
+    /// `fault` at the `nth` call, too.
+    pub fn plan(&self, nth: usize, fault: Fault) {
+        self.plan.lock().expect("the plan").insert(nth, fault);
     }
 
     /// How many calls there were.

@@ -36,9 +36,8 @@ use crate::{
 /// How often a draft that met newer versions is made anew.
 const MAX_TRIES: usize = 8;
 
-/// How often a commit that the store did not answer is made again, and how long after the first time. The wait doubles.
-const MAX_REPEATS: u32 = 4;
-const REPEAT_AFTER: Duration = Duration::from_millis(50);
+/// For how long a commit that the store does not answer is made again: whoever asked waits.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why the journal did not write.
 #[derive(Debug, thiserror::Error)]
@@ -150,21 +149,13 @@ pub(crate) async fn commit(app: &App, place: &Place, draft: Draft) -> Result<boo
     }
     let task = place.task.clone().map(|(key, fence)| TaskWrite::Step { key, fence });
     let commit = Commit { task, records, ..Commit::default() };
-    let mut wait = REPEAT_AFTER;
-    for _ in 0..MAX_REPEATS {
-        match store::commit(&*app.store, commit.clone()).await {
-            Ok(()) => return Ok(true),
-            Err(StoreError::Conflict { parts }) if parts.contains(&Part::Task) => return Err(JournalError::LeaseLost),
-            Err(StoreError::Conflict { .. }) => return Ok(false),
-            // If it has landed all the same, the store knows it again by its first record.
-            Err(StoreError::Busy | StoreError::Unavailable(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-        app.clock.sleep_until(app.clock.now() + wait).await;
-        wait *= 2;
+    let until = app.clock.now() + PATIENCE;
+    match store::patiently(&*app.clock, until, || store::commit(&*app.store, commit.clone())).await {
+        Ok(()) => Ok(true),
+        Err(StoreError::Conflict { parts }) if parts.contains(&Part::Task) => Err(JournalError::LeaseLost),
+        Err(StoreError::Conflict { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
     }
-    store::commit(&*app.store, commit).await?;
-    Ok(true)
 }
 
 impl Run {

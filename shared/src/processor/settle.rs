@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
-    Delivery, Verdict, given_up,
+    Delivery, MARGIN, Verdict, given_up,
     handle::{Ending, handle},
     hide,
 };
@@ -15,7 +15,7 @@ use crate::{
     clock::Timestamp,
     handlers::{Failure, InputError, Outcome, Retry, Settings, TaskInput},
     json::Json,
-    lifecycle::{self, Event, FailureKind, Hint, Report, Settlement, Task, hint},
+    lifecycle::{self, Event, FailureKind, Hint, Report, Settlement, State, Task, hint},
     notify::{dead_letter, notify},
     redact,
     retry::{Next, after_failure},
@@ -35,6 +35,7 @@ pub(super) async fn handle_and_settle(
     delivery: &Delivery,
     mut task: Task,
     input: &Result<TaskInput, InputError>,
+    deadline: Option<Timestamp>,
 ) -> Verdict {
     let settings = input.as_ref().map(|input| input.handler().settings()).unwrap_or_default();
     let mut used = Report::default();
@@ -50,7 +51,7 @@ pub(super) async fn handle_and_settle(
         };
         task = handled.task;
         used = used.plus(handled.report);
-        let execution = Execution { task: &task, settings: &settings, used: &used };
+        let execution = Execution { task: &task, settings: &settings, used: &used, deadline };
         match settle(app, delivery, &execution, handled.ending).await {
             Err(ChangeError::Effect(_)) if handling < MAX_HANDLINGS => {}
             Err(problem @ ChangeError::Effect(_)) => {
@@ -72,6 +73,20 @@ struct Execution<'a> {
     settings: &'a Settings,
     /// What it used, over all its handlings.
     used: &'a Report,
+    /// When this process is stopped.
+    deadline: Option<Timestamp>,
+}
+
+impl Execution<'_> {
+    /// How long it is worth asking a store that is busy: what is thrown away here is paid for again, and counts as a lost
+    /// worker. Until shortly before the poller may give the worker up, or the process is stopped.
+    fn may_settle_until(&self) -> Timestamp {
+        let lease_ends = match self.task.state {
+            State::Running { lease_expires_at, .. } => lease_expires_at,
+            _ => Timestamp::default(),
+        };
+        self.deadline.map_or(lease_ends, |at| at.min(lease_ends)) - MARGIN
+    }
 }
 
 fn verdict(app: &App, task: &Task, settled: Result<Verdict, ChangeError>) -> Verdict {
@@ -92,7 +107,7 @@ async fn settle(
     execution: &Execution<'_>,
     ending: Ending,
 ) -> Result<Verdict, ChangeError> {
-    let Execution { task, settings, used } = execution;
+    let Execution { task, settings, used, .. } = execution;
     let fence = task.fence().ok_or(lifecycle::Rejected::LeaseLost)?;
     let now = app.clock.now();
     let jitter = fastrand::f64() * 2.0 - 1.0;
@@ -107,8 +122,10 @@ async fn settle(
         *hinted = hidden || send;
     }
     let event = Event::Settle { fence, settlement, report: (*used).clone() };
-    let settled = change(app, task, event, with).await?;
-    if send {
+    let settled = change(app, task, event, with.patient(execution.may_settle_until())).await?;
+    // One that was back before the commit had landed after all was dropped.
+    let missed = hidden && settled.run_at().is_some_and(|at| at <= app.clock.now());
+    if send || missed {
         notify(app, std::slice::from_ref(&settled)).await;
     }
     dead_letter(app, &settled).await;
