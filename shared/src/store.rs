@@ -26,6 +26,7 @@ use crate::{
     ids::{Name, TaskKey},
     lifecycle::Task,
     log::LogEntry,
+    notify::chain,
 };
 
 /// The most bytes an item's payload or output may have.
@@ -119,7 +120,8 @@ pub trait Store: Send + Sync {
     /// Moves an unreadable item's `wake_at` on, if it is still the one seen, so that it never fills a page.
     async fn set_aside(&self, due: &Due, until: Timestamp) -> Result<(), StoreError>;
 
-    /// A page of tasks. With filters a page may be short, or empty, while its cursor goes on.
+    /// A page of tasks. With filters a page may be short, or empty, while its cursor goes on; likewise where some cannot
+    /// be read: see [`shown`].
     async fn list(
         &self,
         query: &ListQuery,
@@ -151,12 +153,24 @@ pub trait Store: Send + Sync {
     async fn queues(&self, tenant: &Name, now: Timestamp) -> Result<Vec<QueueStats>, StoreError>;
 
     /// The earliest `run_at` of the pending tasks of `scope` that are due at `now`, if any is: how long work waits
-    /// for a worker. It may be later where telling exactly would cost too much: SQLite tells it to the second, rounded
+    /// for a worker. It may be later where some cannot be read, and where telling exactly would cost too much: SQLite tells it to the second, rounded
     /// up; DynamoDB looks at the oldest open tasks of each priority.
     async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
 
     /// Whether the store answers and is of the shape this version needs.
     async fn check(&self) -> Result<(), StoreError>;
+}
+
+/// What a list shows of what it read: an item that cannot be read is told of and left out, or nobody would see what
+/// stands behind it.
+pub fn shown<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Err(problem @ StoreError::Corrupt { .. }) => {
+            tracing::error!(error = %chain(&problem), "a stored item cannot be read; it is left out of a list");
+            Ok(None)
+        }
+        read => read.map(Some),
+    }
 }
 
 /// [`Store::tasks`] for one.

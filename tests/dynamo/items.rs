@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
+use integration_tests::conformance::unreadable::lists_leave_out_what_cannot_be_read;
 use shared::{
     clock::Timestamp,
     ids::TaskKey,
@@ -155,6 +156,26 @@ async fn an_item_that_cannot_be_read_is_corrupt_and_can_be_set_aside() {
     assert_eq!(due(&setup, wake_at).await, []);
     setup.store.set_aside(&seen, at(0)).await.unwrap(); // no longer what was seen
     assert_eq!(due(&setup, later).await, [Due { wake_at: later, ..seen }]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_left_out_of_lists() {
+    let setup = setup().await;
+    let spoil = async |task: &Task| {
+        let mut item = setup.item(&task.key).await;
+        let AttributeValue::M(doc) = item.get_mut("doc").unwrap() else { panic!("{item:?}") };
+        doc.insert("from_the_future".into(), text("x"));
+        setup.put(item).await;
+    };
+    lists_leave_out_what_cannot_be_read(&setup.store, spoil).await;
+    // A payload that is gone.
+    let task = task(9000);
+    insert(&setup, &task).await;
+    let payload = setup.items(&task.key).await.into_iter().find(|item| item.contains_key("b")).unwrap();
+    setup.delete(&[payload]).await;
+    let listing = store::Listing::User(task.user_id.clone().unwrap());
+    let query = store::ListQuery { tenant: task.key.tenant.clone(), listing, filter: store::Filter::default() };
+    assert!(setup.store.list(&query, None, 10).await.unwrap().items.is_empty());
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! Rows as other programs see and spoil them, and lists longer than one look.
 
-use integration_tests::conformance::fixtures::{
-    at, claimed, id, insert, name, put, record, stored, task, tenant, writes,
+use integration_tests::conformance::{
+    fixtures::{at, claimed, id, insert, name, put, record, stored, task, tenant, writes},
+    unreadable::lists_leave_out_what_cannot_be_read,
 };
 use serde_json::json;
 use shared::{
@@ -41,6 +42,32 @@ async fn an_unreadable_task_is_named_and_can_be_set_aside() {
     assert!(store.due(0, at(5000), 9).await.unwrap().contains(&due));
     store.set_aside(&due, at(6000)).await.unwrap();
     assert!(!store.due(0, at(5000), 9).await.unwrap().contains(&due));
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_left_out_of_lists() {
+    let fixture = Fixture::new();
+    let spoil = async |task: &Task| {
+        let spoil = "UPDATE tasks SET last_errors = 'half of {' WHERE id = ?1";
+        fixture.tool().execute(spoil, [task.key.id.as_bytes()]).unwrap();
+    };
+    lists_leave_out_what_cannot_be_read(&fixture.store, spoil).await;
+}
+
+/// More of them in a row than one page looks at.
+#[tokio::test]
+async fn a_list_goes_on_behind_a_thousand_tasks_that_cannot_be_read() {
+    let Fixture { store, dir } = Fixture::new();
+    let tenant = tenant();
+    store.insert((0..1500).map(|n| Task { created_at: at(n), ..task(&tenant) }).collect()).await;
+    let tool = rusqlite::Connection::open(dir.path().join("errand.db")).unwrap();
+    tool.execute("UPDATE tasks SET last_errors = 'half of {'", []).unwrap();
+    let good = insert(&store, Task { created_at: at(9999), ..task(&tenant) }).await;
+    let listing = Listing::Queue { project: Name::default(), queue: Name::default(), bucket: Bucket::Open };
+    let query = ListQuery { tenant, listing, filter: Filter::default() };
+    let first = store.list(&query, None, 10).await.unwrap();
+    assert!(first.items.is_empty() && first.next.is_some(), "{first:?}");
+    assert_eq!(store.list(&query, first.next, 10).await.unwrap().items, [good]);
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ mod round_trips;
 mod stats;
 mod steps;
 mod tenants;
+pub mod unreadable;
 
 use std::panic::AssertUnwindSafe;
 

@@ -119,7 +119,8 @@ impl Position {
         Self::new(priority.rank(), Timestamp::from_millis(0), Uuid::nil())
     }
 
-    fn new(rank: u8, at: Timestamp, id: Uuid) -> Self {
+    /// Of these [parts](Self::parts).
+    pub fn new(rank: u8, at: Timestamp, id: Uuid) -> Self {
         let mut bytes = [0; 23];
         let (head, tail) = bytes.split_at_mut(7);
         // The years after 1970 up to 9999 fit 48 bits.

@@ -1,10 +1,12 @@
 //! Lists of tasks, read along the index that has their order.
 
-use rusqlite::{Connection, ToSql};
+use rusqlite::{Connection, Row, ToSql};
 use shared::{
+    clock::Timestamp,
     lifecycle::Task,
-    store::{Bucket, ListQuery, Listing, Page, Position, StoreError},
+    store::{Bucket, ListQuery, Listing, Page, Position, StoreError, shown},
 };
+use uuid::Uuid;
 
 use super::{reader::failed, task_read};
 
@@ -27,22 +29,43 @@ pub(super) fn list(
     let mut statement = db.prepare_cached(&sql).map_err(failed)?;
     let values = values(query, after);
     let values: Vec<(&str, &dyn ToSql)> = values.iter().map(|(name, value)| (*name, value.as_ref())).collect();
-    let rows = statement.query_map(values.as_slice(), |row| Ok(task_read::read(row))).map_err(failed)?;
+    let read = |row: &Row<'_>| {
+        let task = task_read::read(row);
+        // Of one that cannot be read, too, so that a page goes on behind it.
+        let place = if task.is_err() { place(row, &query.listing).ok() } else { None };
+        Ok((task, place))
+    };
+    let rows = statement.query_map(values.as_slice(), read).map_err(failed)?;
 
     let mut page = Page { items: Vec::new(), next: None };
     let mut last = None;
     for (examined, row) in rows.enumerate() {
-        let task = row.map_err(failed)??;
+        let (task, place) = row.map_err(failed)?;
         if page.items.len() == limit || examined == EXAMINED_TASKS {
             page.next = last; // this one is the next page's
             break;
         }
+        let Some(task) = shown(task)? else {
+            last = place.or(last);
+            continue;
+        };
         last = query.listing.position(&task);
         if query.filter.shows(&task) {
             page.items.push(task);
         }
     }
     Ok(page)
+}
+
+/// Where a row stands.
+fn place(row: &Row<'_>, listing: &Listing) -> rusqlite::Result<Position> {
+    let at = |column| row.get(column).map(Timestamp::from_millis);
+    let id = Uuid::from_bytes(row.get("id")?);
+    Ok(match listing {
+        Listing::Queue { bucket: Bucket::Open, .. } => Position::new(row.get("priority")?, at("created_at")?, id),
+        Listing::Queue { .. } => Position::new(0, at("ended_at")?, id),
+        Listing::User(_) => Position::new(0, at("created_at")?, id),
+    })
 }
 
 /// The part of a list after a place, in its order.

@@ -18,7 +18,7 @@ use crate::{
     ids::TaskKey,
     json::Json,
     lifecycle::Task,
-    store::{Record, RecordKey, StoreError, dynamo::concurrently},
+    store::{Record, RecordKey, StoreError, dynamo::concurrently, shown},
 };
 
 /// What one `BatchGetItem` takes.
@@ -80,9 +80,9 @@ impl DynamoStore {
         }
     }
 
-    /// Those of the tasks that are there, in no order. Strongly consistent.
+    /// Those of the tasks that are there and can be [`shown`], in no order. Strongly consistent.
     pub(super) async fn read_tasks(&self, keys: &[TaskKey]) -> Result<Vec<Task>, StoreError> {
-        self.read_batch(keys).await?.into_values().collect()
+        self.read_batch(keys).await?.into_values().filter_map(|read| shown(read).transpose()).collect()
     }
 
     /// Those of the tasks that are there, readable or not: with one request for each hundred, and another for payloads
