@@ -75,7 +75,7 @@ pub async fn accept(
 }
 
 fn existing(there: Task, asked: &Task) -> Result<Accepted, ApiError> {
-    if there.payload_hash == asked.payload_hash && there.task_type == asked.task_type {
+    if there.is_same_request(asked) {
         return Ok(Accepted { task: there, deduplicated: true });
     }
     let error = ApiError::conflict(format!("task {} has this key already, with another payload", there.key.id));
