@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{
-    clock::Timestamp,
-    lifecycle::{Failure, Task},
-};
+use crate::{clock::Timestamp, lifecycle::Task};
 
 /// How many lost workers in a drive end a task, unless configured otherwise.
 pub const MAX_LOSSES: u32 = 5;
@@ -16,9 +13,6 @@ pub const MAX_SNOOZES: u32 = 100;
 /// The longest wait, whatever it is for.
 const MAX_WAIT: Duration = Duration::from_secs(6 * 3600);
 
-/// How often the same failure text in a row ends a task whose policy says so.
-const SAME_FAILURES: usize = 3;
-
 /// How a type waits between its tries.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetryPolicy {
@@ -28,14 +22,12 @@ pub struct RetryPolicy {
     pub cap: Duration,
     /// How much the wait may differ either way: 0.1 is ±10 %.
     pub jitter: f64,
-    /// Whether the same failure text three times in a row ends the task early.
-    pub stop_on_same_failure: bool,
 }
 
 impl Default for RetryPolicy {
     /// +1, +2, +4 minutes with 3 retries; at most 6 h; ±10 %.
     fn default() -> Self {
-        Self { base: Duration::from_secs(60), cap: MAX_WAIT, jitter: 0.1, stop_on_same_failure: false }
+        Self { base: Duration::from_secs(60), cap: MAX_WAIT, jitter: 0.1 }
     }
 }
 
@@ -56,21 +48,10 @@ pub enum Next {
     GiveUp,
 }
 
-/// What follows when `task`'s execution ends with `failure`: pure, so that the worker can hide the message for
-/// the wait before anything is written. `after` is what the failure itself asked for.
-pub fn after_failure(
-    task: &Task,
-    failure: &Failure,
-    policy: &RetryPolicy,
-    after: Option<Duration>,
-    jitter: f64,
-    now: Timestamp,
-) -> Next {
-    // Errors of an earlier drive are remembered too, but do not count: somebody wanted another try.
-    let in_this_drive = task.last_errors.iter().rev().take(task.failures as usize);
-    let same_before = in_this_drive.take_while(|e| e.message == failure.message).count();
-    let stuck = policy.stop_on_same_failure && same_before + 1 >= SAME_FAILURES;
-    if !task.may_retry() || stuck {
+/// What follows when `task`'s execution fails: pure, so that the worker can hide the message for the wait before
+/// anything is written. `after` is what the failure itself asked for.
+pub fn after_failure(task: &Task, policy: &RetryPolicy, after: Option<Duration>, jitter: f64, now: Timestamp) -> Next {
+    if !task.may_retry() {
         return Next::GiveUp;
     }
     let wait = after.map_or_else(|| policy.backoff(task.failures + 1, jitter), |d| d.min(policy.cap));
@@ -97,7 +78,7 @@ mod tests {
     use crate::{
         ids::{Name, TaskKey},
         json::Json,
-        lifecycle::{FailureKind, NewTask},
+        lifecycle::NewTask,
     };
 
     #[test]
@@ -116,21 +97,16 @@ mod tests {
         assert_eq!(policy.backoff(9, 0.0), Duration::from_secs(256 * 60));
     }
 
-    fn task(failures: u32, last_errors: &[&str]) -> Task {
+    fn task(failures: u32) -> Task {
         let key = TaskKey { tenant: Name::default(), id: Uuid::nil() };
         let new = NewTask::of_type(key, Name::of("scripted"), Json::default(), "me".into(), Timestamp::default());
-        let last_errors = last_errors.iter().map(|text| failure(text)).collect();
-        Task { failures, last_errors, ..Task::accept(new, Uuid::nil(), Timestamp::default()) }
+        Task { failures, ..Task::accept(new, Uuid::nil(), Timestamp::default()) }
     }
 
-    fn failure(message: &str) -> Failure {
-        Failure::new(FailureKind::Handler, message, Timestamp::default(), 1)
-    }
-
-    /// The wait in seconds after a failure that says `no`, if there is another try.
+    /// The wait in seconds after a failure, if there is another try.
     fn wait(task: &Task, policy: &RetryPolicy, after_s: Option<u64>) -> Option<u64> {
         let now = Timestamp::from_millis(5_000);
-        match after_failure(task, &failure("no"), policy, after_s.map(Duration::from_secs), 0.0, now) {
+        match after_failure(task, policy, after_s.map(Duration::from_secs), 0.0, now) {
             Next::RetryAt(at) => Some(at.since(now).as_secs()),
             Next::GiveUp => None,
         }
@@ -139,27 +115,17 @@ mod tests {
     #[test]
     fn a_task_is_tried_again_while_retries_are_left() {
         let policy = RetryPolicy::default();
-        let waits: Vec<_> = (0..=4).map(|failures| wait(&task(failures, &[]), &policy, None)).collect();
+        let waits: Vec<_> = (0..=4).map(|failures| wait(&task(failures), &policy, None)).collect();
         assert_eq!(waits, [Some(60), Some(120), Some(240), None, None]);
-        assert_eq!(wait(&Task { max_retries: 0, ..task(0, &[]) }, &policy, None), None, "0 is 0");
-        assert_eq!(wait(&Task { max_retries: 0, ..task(0, &[]) }, &policy, Some(5)), None);
+        assert_eq!(wait(&Task { max_retries: 0, ..task(0) }, &policy, None), None, "0 is 0");
+        assert_eq!(wait(&Task { max_retries: 0, ..task(0) }, &policy, Some(5)), None);
     }
 
     #[test]
     fn what_a_failure_asks_for_overrides_the_policy_up_to_its_cap() {
         let policy = RetryPolicy::default();
-        assert_eq!(wait(&task(2, &[]), &policy, Some(5)), Some(5));
-        assert_eq!(wait(&task(0, &[]), &policy, Some(7 * 3600)), Some(6 * 3600));
-    }
-
-    #[test]
-    fn the_same_failure_three_times_in_a_row_ends_a_task_whose_type_says_so() {
-        let stops = RetryPolicy { stop_on_same_failure: true, ..RetryPolicy::default() };
-        assert_eq!(wait(&task(2, &["no", "no"]), &stops, None), None);
-        assert_eq!(wait(&task(2, &["no", "no"]), &RetryPolicy::default(), None), Some(240));
-        assert_eq!(wait(&task(2, &["no", "other"]), &stops, None), Some(240), "not in a row");
-        assert_eq!(wait(&task(1, &["no"]), &stops, None), Some(120), "only twice");
-        assert_eq!(wait(&task(0, &["no", "no", "no"]), &stops, None), Some(60), "in an earlier drive");
+        assert_eq!(wait(&task(2), &policy, Some(5)), Some(5));
+        assert_eq!(wait(&task(0), &policy, Some(7 * 3600)), Some(6 * 3600));
     }
 
     #[test]

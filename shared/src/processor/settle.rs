@@ -179,7 +179,7 @@ fn failed(task: &Task, failure: &Failure, settings: &Settings, jitter: f64, now:
         Retry::Backoff => None,
         Retry::After(wait) => Some(wait),
     };
-    match after_failure(task, &record, &settings.retry, after, jitter, now) {
+    match after_failure(task, &settings.retry, after, jitter, now) {
         Next::RetryAt(run_at) => Settlement::Retry { run_at, failure: record, hinted: false },
         Next::GiveUp => Settlement::Fail { failure: record },
     }
