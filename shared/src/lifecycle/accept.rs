@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Hint, Priority, State, Task, hint, wake};
+use super::{Priority, State, Task, wake};
 use crate::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey},
@@ -74,7 +74,7 @@ impl Task {
     /// is sent, so inserting it is enough for it to run.
     pub fn accept(new: NewTask, version: Uuid, now: Timestamp) -> Self {
         let run_at = new.scheduled_for;
-        let hinted = matches!(hint(run_at, now), Hint::Message(_));
+        let hinted = wake::has_message(run_at, now);
         let notified = hinted.into();
         Self {
             payload_hash: new.payload.hash(),

@@ -39,6 +39,11 @@ pub fn hint(run_at: Timestamp, now: Timestamp) -> Hint {
     if delay <= MAX_HINT_DELAY { Hint::Message(delay) } else { Hint::Poller }
 }
 
+/// Whether whoever makes a task wait until `run_at` sends its message.
+pub(super) fn has_message(run_at: Timestamp, now: Timestamp) -> bool {
+    matches!(hint(run_at, now), Hint::Message(_))
+}
+
 /// How long a claim or renewal holds the task: its timeout and a margin, at most 90 s.
 pub fn lease(timeout_s: u32) -> Duration {
     (Duration::from_secs(timeout_s.into()) + LEASE_MARGIN).min(MAX_LEASE)
