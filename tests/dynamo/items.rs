@@ -159,6 +159,18 @@ async fn an_item_that_cannot_be_read_is_corrupt_and_can_be_set_aside() {
 }
 
 #[tokio::test]
+async fn a_task_that_an_older_version_has_written_reads_back() {
+    let setup = setup().await;
+    let task = task(300);
+    insert(&setup, &task).await;
+    let mut item = setup.item(&task.key).await;
+    let AttributeValue::M(doc) = item.get_mut("doc").unwrap() else { panic!("{item:?}") };
+    assert_eq!(doc.insert("hi".into(), AttributeValue::Bool(true)), None);
+    setup.put(item).await;
+    assert_eq!(store::task(&setup.store, &task.key).await.unwrap(), Some(task));
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_is_left_out_of_lists() {
     let setup = setup().await;
     let spoil = async |task: &Task| {

@@ -74,8 +74,7 @@ impl Task {
     /// is sent, so inserting it is enough for it to run.
     pub fn accept(new: NewTask, version: Uuid, now: Timestamp) -> Self {
         let run_at = new.scheduled_for;
-        let hinted = wake::has_message(run_at, now);
-        let notified = hinted.into();
+        let notified = wake::has_message(run_at, now).into();
         Self {
             payload_hash: new.payload.hash(),
             created_at: now,
@@ -83,7 +82,7 @@ impl Task {
             last_attempted_at: None,
             ended_at: None,
             dead_lettered_at: None,
-            state: State::Pending { run_at, hinted },
+            state: State::Pending { run_at },
             executions: 0,
             failures: 0,
             losses: 0,

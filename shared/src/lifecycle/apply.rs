@@ -133,7 +133,7 @@ impl Change<'_> {
     /// Waits until `run_at`; `hinted`: a message is on its way.
     fn wait(&mut self, run_at: Timestamp, hinted: bool) {
         self.task.notified = hinted.into();
-        self.task.state = State::Pending { run_at, hinted };
+        self.task.state = State::Pending { run_at };
         self.task.wake_at = Some(wake::pending(run_at, self.task.notified, self.task.expires_at, self.now));
     }
 

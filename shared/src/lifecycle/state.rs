@@ -13,8 +13,6 @@ pub enum State {
     Pending {
         /// Not before this.
         run_at: Timestamp,
-        /// Whether a queue message for it is on its way.
-        hinted: bool,
     },
     /// Held by a worker. Left when the worker settles, when the poller reaps it, or by an operator's cancel.
     Running {

@@ -47,7 +47,7 @@ fn task(state: State) -> Task {
 }
 
 fn pending(run_at: Timestamp, wake_at: Timestamp) -> Task {
-    Task { wake_at: Some(wake_at), ..task(State::Pending { run_at, hinted: true }) }
+    Task { wake_at: Some(wake_at), ..task(State::Pending { run_at }) }
 }
 
 fn running(lease_expires_at: Timestamp) -> Task {
@@ -154,9 +154,7 @@ fn opt(at: Option<Timestamp>) -> String {
 
 fn shown(state: &State) -> String {
     match state {
-        State::Pending { run_at, hinted } => {
-            format!("pending at {}{}", rel(*run_at), if *hinted { ", hinted" } else { ", not hinted" })
-        }
+        State::Pending { run_at } => format!("pending at {}", rel(*run_at)),
         State::Running { lease_expires_at, worker, started_at } => {
             let by = if *worker == WORKER { "the worker" } else { "another worker" };
             format!("running by {by} since {} until {}", rel(*started_at), rel(*lease_expires_at))

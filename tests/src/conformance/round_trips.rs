@@ -24,7 +24,7 @@ pub(super) const CASES: &[Case] = &[
 fn states() -> Vec<State> {
     let failure = Failure::new(FailureKind::Panic, "boom – außer sich", at(60), 9);
     let states = vec![
-        State::Pending { run_at: at(61), hinted: true },
+        State::Pending { run_at: at(61) },
         State::Running { lease_expires_at: at(95), worker: fresh(), started_at: at(60) },
         State::Completed { output: Json::new(&json!({"größe": [1, null, "🦀"]})) },
         State::Failed { failure },
@@ -78,7 +78,7 @@ async fn taken_away(store: &dyn Store) {
             latest_attempt: None,
             redrive_note: None,
             session_path: None,
-            state: State::Pending { run_at: at(1), hinted: false },
+            state: State::Pending { run_at: at(1) },
             ..before.clone()
         };
         change(store, &before, Transition { task: after.clone(), log: None }).await;

@@ -103,7 +103,7 @@ fn latest_attempt(c: &mut Columns<'_>) -> anyhow::Result<Option<Attempt>> {
 fn state(row: &Row<'_>, status: Status) -> anyhow::Result<State> {
     let at = |column| row.get(column).map(Timestamp::from_millis);
     Ok(match status {
-        Status::Pending => State::Pending { run_at: at("run_at")?, hinted: row.get("hinted")? },
+        Status::Pending => State::Pending { run_at: at("run_at")? },
         Status::Running => State::Running {
             lease_expires_at: at("lease_expires_at")?,
             worker: Uuid::from_bytes(row.get("worker")?),

@@ -86,7 +86,8 @@ pub(super) fn bind_change(row: &mut Statement<'_>, before: usize, task: &Task) -
     row.raw_bind_parameter(before + 7, task.last_attempted_at.map(|at| at.as_millis()))?;
     row.raw_bind_parameter(before + 8, task.dead_lettered_at.map(|at| at.as_millis()))?;
     row.raw_bind_parameter(before + 9, state.run_at)?;
-    row.raw_bind_parameter(before + 10, state.hinted)?;
+    // For people with a SQLite tool, and an older version.
+    row.raw_bind_parameter(before + 10, state.run_at.map(|_| task.notified > 0))?;
     row.raw_bind_parameter(before + 11, state.lease_expires_at)?;
     row.raw_bind_parameter(before + 12, state.started_at)?;
     row.raw_bind_parameter(before + 13, task.failures)?;
@@ -118,7 +119,6 @@ pub(super) fn bind_places(row: &mut Statement<'_>, before: usize, task: &Task) -
 struct StateColumns<'t> {
     worker: Option<&'t Uuid>,
     run_at: Option<i64>,
-    hinted: Option<bool>,
     lease_expires_at: Option<i64>,
     started_at: Option<i64>,
     reason: Option<&'t str>,
@@ -130,9 +130,7 @@ impl<'t> StateColumns<'t> {
     fn of(state: &'t State) -> Self {
         let none = Self::default();
         match state {
-            State::Pending { run_at, hinted } => {
-                Self { run_at: Some(run_at.as_millis()), hinted: Some(*hinted), ..none }
-            }
+            State::Pending { run_at } => Self { run_at: Some(run_at.as_millis()), ..none },
             State::Running { lease_expires_at, worker, started_at } => Self {
                 lease_expires_at: Some(lease_expires_at.as_millis()),
                 worker: Some(worker),

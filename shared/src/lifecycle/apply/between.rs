@@ -14,7 +14,6 @@ impl Change<'_> {
             return Err(Rejected::NotDue(at));
         }
         self.task.notified += 1;
-        self.task.state = State::Pending { run_at, hinted: true };
         self.task.wake_at = Some(wake::pending(run_at, self.task.notified, self.task.expires_at, self.now));
         self.done()
     }

@@ -99,9 +99,9 @@ pub(super) struct TaskDoc {
     /// Pending: `run_at`. Running: `lease_expires_at`.
     #[serde(rename = "ra", skip_serializing_if = "Option::is_none", default)]
     pub(super) until: Option<Millis>,
-    /// Pending.
-    #[serde(rename = "hi", skip_serializing_if = "is_default", default)]
-    pub(super) hinted: bool,
+    /// Pending, as an older version has it: whether `notified` is more than 0.
+    #[serde(rename = "hi", skip_serializing, default)]
+    _hinted: bool,
     /// Running.
     #[serde(rename = "st", skip_serializing_if = "Option::is_none", default)]
     pub(super) started_at: Option<Millis>,
@@ -152,7 +152,7 @@ impl TaskDoc {
             redrive_note: task.redrive_note.clone(),
             session_path: task.session_path.clone(),
             until: None,
-            hinted: false,
+            _hinted: false,
             started_at: None,
             output: None,
             failure: None,
@@ -164,10 +164,7 @@ impl TaskDoc {
 
     fn put_state(&mut self, task: &Task) {
         match &task.state {
-            State::Pending { run_at, hinted } => {
-                self.until = Some(Millis(*run_at));
-                self.hinted = *hinted;
-            }
+            State::Pending { run_at } => self.until = Some(Millis(*run_at)),
             State::Running { lease_expires_at, started_at, .. } => {
                 self.until = Some(Millis(*lease_expires_at));
                 self.started_at = Some(Millis(*started_at));

@@ -92,7 +92,7 @@ impl TaskDoc {
         let until = || self.until.map(|at| at.0).ok_or_else(|| missing("ra"));
         let reason = || self.reason.clone().ok_or_else(|| missing("re"));
         Ok(match status {
-            Status::Pending => State::Pending { run_at: until()?, hinted: self.hinted },
+            Status::Pending => State::Pending { run_at: until()? },
             Status::Running => State::Running {
                 lease_expires_at: until()?,
                 worker: worker.ok_or_else(|| missing("k"))?,
