@@ -7,6 +7,7 @@ mod paging;
 mod records;
 mod sessions;
 mod tenants;
+mod waiting;
 mod worker;
 
 use integration_tests::{events::Call, world::World};

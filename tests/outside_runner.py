@@ -51,12 +51,21 @@ def call(method, path, body=None, key=None):
     raise SystemExit(f"{method} {path} is not answered")
 
 
+def waiting():
+    """The runs that wait for a runner, oldest first: the list is newest first, and a page of it may be short."""
+    path, runs, cursor = "/v1/runs?executor=runner&status=pending&limit=100", [], ""
+    while cursor is not None:
+        page = call("GET", path + cursor)
+        runs += page["items"]
+        cursor = f"&cursor={page['cursor']}" if page["cursor"] else None
+    return reversed(runs)
+
+
 def claim():
     """The first run that waits for a runner and that nobody else takes first."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
-        waiting = call("GET", "/v1/runs?executor=runner&status=pending&limit=100")["items"]
-        for run in reversed(waiting):  # the list is newest first
+        for run in waiting():
             try:
                 return call("POST", f"/v1/runs/{run['id']}/claim", {"runner_id": RUNNER}, key=str(uuid.uuid4()))
             except Refused as refused:

@@ -7,7 +7,7 @@ use crate::{
     effects::{Compiled, Effect, OnConflict, compile},
     handlers::{TaskContext, TaskInput},
     ids,
-    lifecycle::{Event, Rejected, Task, apply},
+    lifecycle::{Event, Rejected, Status, Task, apply},
     notify::notify,
     store::{self, Commit, Part, StoreError, patiently},
     telemetry::Told,
@@ -33,9 +33,11 @@ pub enum ChangeError {
     Store(#[from] StoreError),
 }
 
-/// What is committed with an event, besides what ends with the task if the event ends it ([`TaskHandler::ended`]).
+/// What is committed with an event, besides what its type says: what ends with the task if the event ends it
+/// ([`TaskHandler::ended`]), and what becomes of a runner's run that waits ([`TaskHandler::waits`]).
 ///
 /// [`TaskHandler::ended`]: crate::handlers::TaskHandler::ended
+/// [`TaskHandler::waits`]: crate::handlers::TaskHandler::waits
 #[derive(Clone, Debug)]
 pub struct With {
     effects: Vec<Effect>,
@@ -65,13 +67,16 @@ impl With {
     }
 }
 
-/// What ends with `task` when it becomes `changed`.
-async fn what_ends(app: &App, task: &Task, changed: &Task) -> Result<Vec<Effect>, StoreError> {
-    if task.status().is_ended() || !changed.status().is_ended() {
+/// What its type says to `task` becoming `changed`.
+async fn what_follows(app: &App, task: &Task, changed: &Task) -> Result<Vec<Effect>, StoreError> {
+    let ends = !task.status().is_ended() && changed.status().is_ended();
+    let waits = changed.is_for_runners() && changed.status() == Status::Pending;
+    if !ends && !waits {
         return Ok(Vec::new());
     }
     match TaskInput::stored(&task.task_type, &task.payload) {
-        Ok(input) => input.handler().ended(&TaskContext::new(app, task), changed).await,
+        Ok(input) if ends => input.handler().ended(&TaskContext::new(app, task), changed).await,
+        Ok(input) => input.handler().waits(&TaskContext::new(app, task), changed).await,
         // One of a type that nobody knows must be able to end, too.
         Err(_) => Ok(Vec::new()),
     }
@@ -91,8 +96,8 @@ pub async fn change(app: &App, task: &Task, event: Event, with: With) -> Result<
         transition.task.version = ids::fresh();
         let mut effects = left(with.effects.clone(), &done);
         let own = effects.len();
-        let ends = patiently(&*app.clock, with.until, || what_ends(app, task, &transition.task)).await?;
-        effects.extend(left(ends, &done));
+        let follows = patiently(&*app.clock, with.until, || what_follows(app, task, &transition.task)).await?;
+        effects.extend(left(follows, &done));
         let compiled = compile(&effects, &task.key.tenant, now);
         if let Some(row) = &mut transition.log {
             row.effects = effects.iter().map(Effect::describe).collect();
@@ -134,10 +139,10 @@ fn left(mut effects: Vec<Effect>, done: &[String]) -> Vec<Effect> {
     effects
 }
 
-/// The effects to drop, if all that failed may be dropped, or is what ends with the task: that is asked for anew.
+/// The effects to drop, if all that failed may be dropped, or is what the type says: that is asked for anew.
 async fn resolve(
     app: &App,
-    (own, ends): (&[Effect], &[Effect]),
+    (own, follows): (&[Effect], &[Effect]),
     compiled: &Compiled,
     parts: &[Part],
     until: Timestamp,
@@ -148,7 +153,7 @@ async fn resolve(
             same_task(app, compiled.tasks.get(*n), until).await?;
         }
         for place in compiled.sources(*part) {
-            match own.get(*place).or_else(|| ends.get(place.checked_sub(own.len())?)) {
+            match own.get(*place).or_else(|| follows.get(place.checked_sub(own.len())?)) {
                 Some(effect) if effect.on_conflict == OnConflict::Skip => done.push(effect.describe()),
                 Some(effect) if *place < own.len() => return Err(ChangeError::Effect(effect.describe())),
                 _ => {}

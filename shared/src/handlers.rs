@@ -124,6 +124,12 @@ pub trait TaskHandler: Send + Sync {
     async fn ended(&self, _task: &TaskContext<'_>, _ended: &Task) -> Result<Vec<Effect>, StoreError> {
         Ok(Vec::new())
     }
+
+    /// What else changes when the task waits, again or still, as `waiting`; committed and asked again as with `ended`.
+    /// Asked of tasks for runners alone ([`Task::is_for_runners`]): of any other a worker is told, who can do it then.
+    async fn waits(&self, _task: &TaskContext<'_>, _waiting: &Task) -> Result<Vec<Effect>, StoreError> {
+        Ok(Vec::new())
+    }
 }
 
 /// Every task type with its payload. To add one: its file, its `mod` line, a variant here, an arm below.

@@ -7,18 +7,19 @@ use futures::future::{FutureExt, LocalBoxFuture};
 use integration_tests::{
     faults::{Fault, Faults},
     in_memory::request,
-    world::World,
+    world::{World, id_of},
 };
 use serde_json::{Value, json};
 use shared::{
     agent::{
-        CommandKind,
+        CommandKind, RunStatus,
         event::{AssistantMessage, EventBody},
         journal::{self, JournalError, NewCommand, Place},
     },
     app::App,
+    change::{With, change},
     ids::{Id, Name},
-    lifecycle::Status,
+    lifecycle::{Event, Status},
 };
 use uuid::Uuid;
 
@@ -126,6 +127,47 @@ async fn what_is_given_to_a_run_that_is_cancelled_ends_with_it_or_is_refused() {
         let seen = seen(&world, id).await;
         is_whole(&world, &seen).await;
         assert_eq!(seen.task.status(), Status::Cancelled);
+    }
+}
+
+/// A runner's run whose lease is over, and its task.
+async fn overdue() -> (World, Uuid) {
+    let world = World::new();
+    let ask = async |route: &str, id: Option<Uuid>, body: Value| {
+        let (status, answer) = world.request(route, id, &body, None).await;
+        assert!(status < 300, "{answer}");
+        answer
+    };
+    ask("POST /v1/runners", None, json!({"runner_id": "r", "name": "r"})).await;
+    let run = ask("POST /v1/runs", None, json!({"prompt": "Do it.", "executor": "runner"})).await;
+    ask("POST /v1/runs/{id}/claim", Some(id_of(&run)), json!({"runner_id": "r"})).await;
+    world.advance(100);
+    (world, run["task_id"].as_str().unwrap().parse().unwrap())
+}
+
+#[tokio::test]
+async fn what_is_given_to_a_run_whose_runner_is_lost_is_there_for_the_next() {
+    for seed in 0..ORDERS {
+        let (world, id) = overdue().await;
+        let (task, run) = (world.task(id).await, seen(&world, id).await.id);
+        let reap = writer(&world, |app| async move {
+            let lost = Event::Reap { max_losses: 5, jitter: 0.0 };
+            change(&app, &task, lost, With::what_ends()).await.unwrap();
+        });
+        let give = |n: u32| {
+            let run = run.clone();
+            writer(&world, move |app| async move {
+                let payload = json!(n);
+                let new = NewCommand { kind: CommandKind::Steer, payload, idempotency_key: None, by: "test".into() };
+                journal::give(&app, &Name::default(), &run, &new).await.unwrap();
+            })
+        };
+        interleave(vec![reap, give(1), give(2)], seed).await;
+        let (seen, _) = told(&world, id).await;
+        let seqs: Vec<u64> = seen.events.iter().map(|event| event.seq).collect();
+        assert_eq!(seqs, (1..=seen.run.last_event_seq).collect::<Vec<_>>(), "{seed}: {:?}", seen.told());
+        assert_eq!((seen.run.status, seen.run.open_commands.len()), (RunStatus::Pending, 2), "{seed}");
+        assert_eq!(seen.task.status(), Status::Pending, "{seed}");
     }
 }
 

@@ -24,7 +24,13 @@ fn ended(runner: Child) {
 
 /// Begins a run for a runner; its path.
 async fn begun(server: &Server) -> String {
-    let (status, run) = server.post("/v1/runs", json!({"prompt": "look around", "executor": "runner"})).await;
+    begun_with(server, json!({})).await
+}
+
+async fn begun_with(server: &Server, more: Value) -> String {
+    let mut body = json!({"prompt": "look around", "executor": "runner"});
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let (status, run) = server.post("/v1/runs", body).await;
     assert_eq!(status, 201, "{run}");
     format!("/v1/runs/{}", run["id"].as_str().unwrap())
 }
@@ -59,6 +65,23 @@ async fn a_program_that_knows_only_the_http_api_does_a_run() {
     assert!(kinds.contains(&&json!("tool_call")) && **kinds.last().unwrap() == json!("terminal_status"), "{kinds:?}");
     let task = server.get(&format!("/v1/tasks/{}", done["task_id"].as_str().unwrap())).await;
     assert_eq!((&task["status"], &task["executions"]), (&json!("completed"), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_run_whose_program_is_killed_is_found_and_finished_by_another() {
+    let server = Server::start(&["--poll-interval-ms", "20"]);
+    // The shortest lease there is: six seconds.
+    let run = begun_with(&server, json!({"timeout_s": 1})).await;
+    let mut first = runner(&server);
+    said(&server, &run, "I was asked: look around").await;
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let second = runner(&server);
+    server.until(|| async { (server.get(&run).await["attempt"] == 2).then_some(()) }).await;
+    server.post(&format!("{run}/commands"), json!({"kind": "steer", "payload": {"prompt": "left"}})).await;
+    ended(second);
+    let done = server.get(&run).await;
+    assert_eq!((&done["status"], &done["attempt"]), (&json!("completed"), &json!(2)));
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ use crate::{
 pub enum BackendPhase {
     RunCreated,
     RunClaimed,
+    RunReleased,
     CommandCreated,
     CommandTerminal,
     SessionUpdated,

@@ -14,6 +14,7 @@ mod job;
 mod start;
 #[cfg(test)]
 mod tests;
+mod wait;
 
 use std::{ops::Range, time::Duration};
 
@@ -24,6 +25,7 @@ pub(crate) use draft::Draft;
 pub use end::ends;
 pub use job::finish_job;
 pub use start::{Begun, Start, begin};
+pub use wait::waits;
 
 use super::{NotAdmitted, Refused, Run, event::TooMany, key_of, run};
 use crate::{

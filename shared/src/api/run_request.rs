@@ -17,9 +17,6 @@ use crate::{
     store::Doc,
 };
 
-/// How long a run waits for a runner if its request does not say.
-const WAIT_FOR_RUNNER: Duration = Duration::from_secs(7 * 24 * 3600);
-
 /// What a spent budget means for a request; see `docs/agents.md`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -147,7 +144,7 @@ impl RunRequest {
             Executor::Runner => {
                 self.only_for_workers()?;
                 let start = self.scheduled_for.unwrap_or(now).max(now) + Duration::from_secs(self.delay_s.unwrap_or(0));
-                (Name::of(Task::FOR_RUNNERS), self.expires_at.or(Some(start + WAIT_FOR_RUNNER)))
+                (Name::of(Task::FOR_RUNNERS), self.expires_at.or(Some(start + Task::WAIT_FOR_RUNNER)))
             }
         };
         let request = TaskRequest {

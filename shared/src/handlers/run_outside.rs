@@ -60,4 +60,8 @@ impl TaskHandler for RunOutside {
     async fn ended(&self, task: &TaskContext<'_>, ended: &Task) -> Result<Vec<Effect>, StoreError> {
         journal::ends(task.app(), task.task(), ended).await
     }
+
+    async fn waits(&self, task: &TaskContext<'_>, waiting: &Task) -> Result<Vec<Effect>, StoreError> {
+        journal::waits(task.app(), waiting, &self.start(Name::of("task"))).await
+    }
 }

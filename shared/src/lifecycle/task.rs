@@ -1,5 +1,7 @@
 //! The task: everything Errand knows about one unit of work.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -157,6 +159,9 @@ impl Task {
 
     /// The type of the tasks that runners take over HTTP.
     pub const FOR_RUNNERS: &'static str = "run_outside";
+
+    /// How long such a task waits for a runner if nobody says otherwise; set going again, as long again.
+    pub const WAIT_FOR_RUNNER: Duration = Duration::from_secs(7 * 24 * 3600);
 
     /// Whether a runner outside takes it over HTTP, and no worker of ours: nobody is sent a message about it.
     pub fn is_for_runners(&self) -> bool {

@@ -40,6 +40,8 @@ pub enum RunAction {
         /// How it ended.
         end: End,
     },
+    /// Whoever had it has lost it or given it back, and it is anybody's: said with its task, which waits again.
+    Release,
     /// Its task has ended, whoever ended it: by an operator, by the poller, by another outcome.
     TaskEnded {
         /// How it ended.
@@ -122,6 +124,10 @@ impl Run {
                 Err(Refused::NotWhile(self.status.as_str()))
             }
 
+            // `attempt` stays: who was given up on is an older worker from now on.
+            (S::Claimed | S::Running, RunAction::Release) => Ok(Run { status: S::Pending, ..self.clone() }),
+            (S::Pending, RunAction::Release) => Err(Refused::NotWhile(self.status.as_str())),
+
             (S::Pending | S::Claimed | S::Running, RunAction::TaskEnded { end }) => Ok(self.ended(end, now)),
 
             (
@@ -130,6 +136,7 @@ impl Run {
                 | RunAction::Start { .. }
                 | RunAction::Turn { .. }
                 | RunAction::Finish { .. }
+                | RunAction::Release
                 | RunAction::TaskEnded { .. },
             ) => Err(Refused::Ended(self.status.as_str())),
         }

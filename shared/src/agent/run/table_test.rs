@@ -78,6 +78,7 @@ fn actions() -> Vec<(String, RunAction)> {
             actions.push((format!("finish by {whose}: {}", status.as_str()), RunAction::Finish { attempt, end }));
         }
     }
+    actions.push(("release".to_owned(), RunAction::Release));
     for status in [Terminal::Completed, Terminal::Failed, Terminal::Blocked, Terminal::Cancelled] {
         actions.push((format!("task ended: {}", status.as_str()), RunAction::TaskEnded { end: end(status) }));
     }

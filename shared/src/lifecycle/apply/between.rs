@@ -73,11 +73,12 @@ impl Change<'_> {
         self.task.losses = 0;
         self.task.snoozes = 0;
         self.task.redrives += 1;
-        self.task.expires_at = None;
         self.task.ended_at = None;
         self.task.dead_lettered_at = None;
         self.task.redrive_note = note.clone();
         let run_at = run_at.unwrap_or(self.now).max(self.now);
+        // Nobody is told of what waits for a runner: if none comes, somebody must be.
+        self.task.expires_at = self.task.is_for_runners().then(|| run_at + Task::WAIT_FOR_RUNNER);
         self.wait(run_at, wake::has_message(run_at, self.now));
         self.logged(LogEntry { by: Some(by), reason: note, ..row })
     }

@@ -1,0 +1,124 @@
+//! What waits for a runner is what the list shows: to runners that know nothing else.
+
+use integration_tests::world::World;
+use serde_json::{Value, json};
+use shared::agent::{Run, RunStatus};
+
+use super::{done, get, id, outside, post, register};
+
+/// The ids of the runs that wait, newest first.
+async fn waiting(world: &World) -> Vec<String> {
+    let page = get(world, "/v1/runs?executor=runner&status=pending").await;
+    page["items"].as_array().unwrap().iter().map(id).collect()
+}
+
+/// Claims the only run that waits.
+async fn take(world: &World, runner: &str) -> Value {
+    let [run] = waiting(world).await.try_into().expect("one run waits");
+    done(world, &format!("/v1/runs/{run}/claim"), &json!({"runner_id": runner})).await
+}
+
+async fn finish(world: &World, claimed: &Value, more: Value) -> Value {
+    let mut body = json!({"lease_token": claimed["lease_token"], "status": "completed"});
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    done(world, &format!("/v1/runs/{}/finish", claimed["run_id"].as_str().unwrap()), &body).await
+}
+
+async fn with_a_runner() -> World {
+    let world = World::new();
+    register(&world, "one").await;
+    register(&world, "two").await;
+    world
+}
+
+/// A run that was blocked, and its task.
+async fn blocked(world: &World, more: &Value) -> (String, String) {
+    let run = outside(world, more).await;
+    let claimed = done(world, &format!("/v1/runs/{run}/claim"), &json!({"runner_id": "one"})).await;
+    let ended = finish(world, &claimed, json!({"status": "blocked", "reason": "which branch?"})).await;
+    (run, ended["task_id"].as_str().unwrap().to_owned())
+}
+
+async fn retry(world: &World, task: &str) {
+    done(world, &format!("/v1/tasks/{task}/retry"), &json!({"note": "main"})).await;
+}
+
+/// Polls when the poller next looks at what it has just looked at, or what was claimed.
+async fn next_poll(world: &World) {
+    world.advance(130);
+    world.poll().await;
+}
+
+#[tokio::test]
+async fn a_run_whose_runner_is_lost_is_found_and_finished_by_another() {
+    let world = with_a_runner().await;
+    let run = outside(&world, &json!({})).await;
+    take(&world, "one").await;
+    assert_eq!(waiting(&world).await, [""; 0]);
+    next_poll(&world).await;
+    assert_eq!(waiting(&world).await, [run.as_str()]);
+    let claimed = take(&world, "two").await;
+    let ended = finish(&world, &claimed, json!({})).await;
+    assert_eq!((&ended["id"], &ended["status"], &ended["attempt"]), (&json!(run), &json!("completed"), &json!(2)));
+    let events = get(&world, &format!("/v1/runs/{run}/events")).await;
+    let phases = events["items"].as_array().unwrap().iter().filter_map(|event| event["payload"]["phase"].as_str());
+    assert_eq!(phases.collect::<Vec<_>>(), ["run-created", "run-claimed", "run-released", "run-claimed"]);
+}
+
+#[tokio::test]
+async fn a_run_that_an_older_version_did_not_release_is_found_at_the_pollers_next_look() {
+    let world = with_a_runner().await;
+    let run = outside(&world, &json!({})).await;
+    take(&world, "one").await;
+    next_poll(&world).await;
+    let left = Run { status: RunStatus::Running, ..world.get(&run).await.unwrap() };
+    world.put(&run, &left).await;
+    assert_eq!(waiting(&world).await, [""; 0]);
+    next_poll(&world).await;
+    assert_eq!(waiting(&world).await, [run]);
+}
+
+#[tokio::test]
+async fn a_run_that_is_set_going_again_is_found_as_a_new_one() {
+    let world = with_a_runner().await;
+    let (run, task) = blocked(&world, &json!({"session_id": "s", "agent_id": "a"})).await;
+    retry(&world, &task).await;
+    let [new] = waiting(&world).await.try_into().unwrap();
+    assert_ne!(new, run);
+    let claimed = take(&world, "two").await;
+    assert_eq!((&claimed["run_id"], &claimed["redrive_note"]), (&json!(new), &json!("main")));
+    let ended = finish(&world, &claimed, json!({})).await;
+    assert_eq!((&ended["session_id"], &ended["agent_id"]), (&json!("s"), &json!("a")));
+    assert_eq!(get(&world, &format!("/v1/tasks/{task}")).await["status"], "completed");
+}
+
+#[tokio::test]
+async fn a_run_that_is_set_going_again_while_its_agent_works_is_found_when_that_is_done() {
+    let world = with_a_runner().await;
+    let (_, task) = blocked(&world, &json!({"agent_id": "a"})).await;
+    outside(&world, &json!({"agent_id": "a", "session_id": "other"})).await;
+    let other = take(&world, "one").await;
+    retry(&world, &task).await;
+    assert_eq!(waiting(&world).await, [""; 0]);
+    finish(&world, &other, json!({})).await;
+    next_poll(&world).await;
+    let claimed = take(&world, "two").await;
+    assert_eq!(claimed["run"]["task_id"], json!(task));
+}
+
+#[tokio::test]
+async fn a_run_that_is_set_going_again_fails_loudly_too_if_no_runner_comes() {
+    let world = with_a_runner().await;
+    let (run, task) = blocked(&world, &json!({})).await;
+    retry(&world, &task).await;
+    let again = get(&world, &format!("/v1/tasks/{task}")).await;
+    assert_eq!(again["expires_at"], "2026-01-08T00:00:00.000Z", "seven days");
+    let [new] = waiting(&world).await.try_into().unwrap();
+    assert_ne!(new, run);
+    world.advance(7 * 24 * 3600);
+    world.poll().await;
+    let failed = get(&world, &format!("/v1/runs/{new}")).await;
+    assert_eq!((&failed["status"], &failed["failure"]["kind"]), (&json!("failed"), &json!("expired")));
+    assert_eq!(world.letters().len(), 1);
+    assert_eq!(post(&world, &format!("/v1/runs/{new}/claim"), &json!({"runner_id": "one"})).await.0, 409);
+}
