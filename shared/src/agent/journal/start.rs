@@ -92,16 +92,23 @@ impl Start {
         let (tenant, now) = (&task.key.tenant, app.clock.now());
         let session_id = self.session_id.clone().unwrap_or_else(|| task.key.id.into());
         let agent_id = self.agent_id.clone().unwrap_or_else(|| task.key.id.into());
-        let keys =
-            [key_of::<Run>(tenant, &id), key_of::<Session>(tenant, &session_id), key_of::<Agent>(tenant, &agent_id)];
+        let mut keys = vec![
+            key_of::<Run>(tenant, &id),
+            key_of::<Session>(tenant, &session_id),
+            key_of::<Agent>(tenant, &agent_id),
+        ];
+        if task.redrives > 0 {
+            keys.push(key_of::<Run>(tenant, &run::id(&task.key, 0)));
+        }
         let mut found = app.store.records_at(&keys).await?.into_iter();
         if found.next().flatten().is_some() {
             return Ok(None);
         }
         let session = found.next().flatten().map(typed::<Session>).transpose()?;
         let agent = found.next().flatten().map(typed::<Agent>).transpose()?;
+        let first = found.next().flatten().map(typed::<Run>).transpose()?;
         let new = Run::of_task(task, self.kind.clone(), self.source.clone(), self.profile.clone(), now);
-        let run = Run {
+        let mut run = Run {
             executor: self.executor,
             internal: self.internal,
             parent_run_id: self.parent_run_id.clone(),
@@ -111,6 +118,11 @@ impl Start {
             resource_bundle: self.resource_bundle.clone(),
             ..new
         };
+        if let Some(Stored { value: first, .. }) = first {
+            // What it was asked for with is with its first run: a task carries no more than its payload.
+            let Run { kind, internal, parent_run_id, recovery, resource_bundle, .. } = first;
+            run = Run { kind, internal, parent_run_id, recovery, resource_bundle, ..run };
+        }
         let mut draft = Draft::new(tenant.clone(), Entry::new(id, run), now);
         draft.session = Some(self.session(task, session_id, session, &draft)?);
         self.spawn(task, agent_id, agent, &mut draft)?;
