@@ -1,7 +1,13 @@
 //! Sessions as a reader sees them.
 
+use std::{sync::Arc, time::Duration};
+
 use integration_tests::world::World;
 use serde_json::{Value, json};
+use shared::{
+    config::{AgentRules, Settings},
+    lifecycle::State,
+};
 
 use super::{claim, done, get, id, message, outside, refused, register};
 
@@ -132,4 +138,87 @@ async fn a_task_says_where_its_run_is_followed() {
     assert_eq!(json!(followed(&task["id"]).await), task["id"]);
     let other = done(&world, "/v1/tasks", &json!({"task_type": "scripted", "payload": {}})).await;
     assert!(other.get("session_path").is_none(), "{other:#}");
+}
+
+const DAY: u64 = 24 * 3600;
+
+/// Delivers and polls whatever comes in the next `s` seconds.
+async fn live(world: &World, s: u64) {
+    let end = world.now() + Duration::from_secs(s);
+    loop {
+        world.deliver_all().await;
+        world.poll().await;
+        match world.next().await {
+            Some(at) if at <= end => world.clock.set(at.max(world.now())),
+            _ => break,
+        }
+    }
+    world.clock.set(end);
+}
+
+/// A session that a run has ended in, where they are kept for so many days.
+async fn used(session_days: u32) -> World {
+    let mut world = World::new();
+    let agents = AgentRules { session_days, ..AgentRules::default() };
+    world.app.settings = Arc::new(Settings { agents, ..Settings::default() });
+    register(&world, "r").await;
+    done(&world, "/v1/runs", &json!({"prompt": "x", "session_id": "s"})).await;
+    live(&world, 60).await;
+    assert_eq!(get(&world, "/v1/sessions/s").await["execution_state"], "idle");
+    world
+}
+
+async fn status(world: &World, run: &str) -> Value {
+    get(world, &format!("/v1/runs/{run}")).await["status"].clone()
+}
+
+/// How often a session was cleaned up.
+async fn swept(world: &World) -> usize {
+    let tasks = world.tasks().await;
+    let cleaned = tasks.iter().filter(|task| task.task_type.as_str() == "cleanup_session");
+    cleaned
+        .filter(|task| matches!(&task.state, State::Completed { output } if output.as_str().contains("records")))
+        .count()
+}
+
+#[tokio::test]
+async fn a_session_is_kept_for_a_run_that_waits_in_it_and_no_longer() {
+    let delayed = |executor: &str, days: u64| json!({"prompt": "x", "session_id": "s", "executor": executor, "delay_s": days * DAY});
+    // Begun shortly before its time is over.
+    let world = used(30).await;
+    live(&world, 29 * DAY + DAY / 2).await;
+    let run = id(&done(&world, "/v1/runs", &delayed("worker", 1)).await);
+    live(&world, 2 * DAY).await;
+    assert_eq!(status(&world, &run).await, "completed");
+    world.drain().await;
+    assert_eq!(swept(&world).await, 1);
+
+    let world = used(30).await;
+    live(&world, 29 * DAY + DAY / 2).await;
+    let run = id(&done(&world, "/v1/runs", &delayed("runner", 1)).await);
+    live(&world, 7 * DAY).await;
+    claim(&world, &run, "r").await;
+
+    // The time that it waits for a runner may be longer than its session's.
+    let world = used(1).await;
+    let run = id(&done(&world, "/v1/runs", &delayed("runner", 0)).await);
+    live(&world, 6 * DAY).await;
+    claim(&world, &run, "r").await;
+
+    // Begun for a time later than the session would have been kept for after another run.
+    let world = used(30).await;
+    let run = id(&done(&world, "/v1/runs", &delayed("worker", 50)).await);
+    live(&world, DAY).await;
+    let other = id(&done(&world, "/v1/runs", &delayed("worker", 0)).await);
+    live(&world, 60 * DAY).await;
+    assert_eq!((status(&world, &other).await, status(&world, &run).await), (json!("completed"), json!("completed")));
+
+    // Called off: it is kept as long as if it had been done, and no longer.
+    let world = used(30).await;
+    let run = id(&done(&world, "/v1/runs", &delayed("worker", 50)).await);
+    done(&world, &format!("/v1/runs/{run}/cancel"), &json!({})).await;
+    live(&world, 79 * DAY).await;
+    assert_eq!(swept(&world).await, 0);
+    live(&world, 2 * DAY).await;
+    assert_eq!(swept(&world).await, 1);
 }

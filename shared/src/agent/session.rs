@@ -102,6 +102,9 @@ pub struct Session {
     /// When it may be cleaned up; absent while something goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// It is kept until then at least, for a run that was begun and waits for its time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_until: Option<Timestamp>,
     /// How many messages were said in it since its history was compacted.
     #[serde(default)]
     pub messages: u64,
@@ -157,6 +160,7 @@ impl Session {
             last_activity_at: now,
             revision: 0,
             expires_at: None,
+            kept_until: None,
             messages: 0,
             characters: 0,
             incidents: Vec::new(),

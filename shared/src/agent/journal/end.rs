@@ -38,12 +38,13 @@ pub async fn ends(app: &App, task: &Task, ended: &Task) -> Result<Vec<Effect>, S
         return Ok(Vec::new());
     }
     let expires_at = app.settings.agents.session_ttl().map(|ttl| draft.now + ttl);
-    let mut effects: Vec<Effect> = Vec::new();
-    if let (Some(session), Some(at)) = (&draft.run().session_id, expires_at) {
-        effects.push(Effect::enqueue(cleanup(task, &id, session, at)));
-    }
     // Each action below fits what was read, or is passed over: nothing of it may keep the task from ending.
     draft.end(end, expires_at).map_err(|refused| StoreError::Unavailable(refused.into()))?;
+    let kept_until = draft.session().and_then(|session| session.expires_at);
+    let mut effects: Vec<Effect> = Vec::new();
+    if let (Some(session), Some(at)) = (&draft.run().session_id, kept_until.max(expires_at)) {
+        effects.push(Effect::enqueue(cleanup(task, &id, session, at)));
+    }
     let records = draft.records().map_err(|error| StoreError::Unavailable(error.into()))?;
     effects.extend(records.into_iter().map(Effect::write));
     Ok(effects)

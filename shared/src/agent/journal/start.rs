@@ -1,14 +1,18 @@
 //! Starting: the run of a task's drive, with its session and its agent. There is one, however often it is started.
 
+use std::time::Duration;
+
 use super::{
     Draft, JournalError, Place,
     draft::{Entry, typed},
 };
 use crate::{
     agent::{
-        Agent, AgentStatus, Executor, Recovery, Refused, ResourceBundle, Run, Session, event::BackendPhase, key_of, run,
+        Agent, AgentStatus, Executor, Recovery, Refused, ResourceBundle, Run, Session, SessionAction,
+        event::BackendPhase, key_of, run,
     },
     app::App,
+    clock::Timestamp,
     domain::Stored,
     ids::{self, Id, Name},
     lifecycle::{NewTask, Task},
@@ -124,7 +128,8 @@ impl Start {
             run = Run { kind, internal, parent_run_id, recovery, resource_bundle, ..run };
         }
         let mut draft = Draft::new(tenant.clone(), Entry::new(id, run), now);
-        draft.session = Some(self.session(task, session_id, session, &draft)?);
+        let until = app.settings.agents.session_ttl().map(|ttl| awaited_until(task, ttl, now));
+        draft.session = Some(self.session(task, session_id, session, &draft, until)?);
         self.spawn(task, agent_id, agent, &mut draft)?;
         draft.happened(BackendPhase::RunCreated, None, None);
         Ok(Some(draft))
@@ -136,24 +141,28 @@ impl Start {
         id: Id,
         there: Option<Stored<Session>>,
         draft: &Draft,
+        until: Option<Timestamp>,
     ) -> Result<Entry<Session>, JournalError> {
         let new = || {
             let (project, profile, now) = (task.project.clone(), self.profile.clone(), draft.now);
             let new = Session::new(project, profile, self.metadata.clone(), &self.prompt, now);
             Session { conversation_id: self.conversation_id.clone(), ..new }
         };
-        let Some(there) = there else { return Ok(Entry::new(id, new())) };
-        if self.session_id.is_none() && task.is_younger(there.value.last_activity_at) {
-            let mut entry = Entry::stored(there);
-            // A reader sees that it is another.
-            entry.value = Session { revision: entry.value.revision + 1, ..new() };
-            return Ok(entry);
-        }
-        there.value.admits(&task.project, &self.profile)?;
-        if there.value.is_expired(draft.now) {
-            return Err(Refused::Expired.into());
-        }
-        Ok(Entry::stored(there))
+        let mut session = match there {
+            None => Entry::new(id, new()),
+            Some(there) if self.session_id.is_none() && task.is_younger(there.value.last_activity_at) => {
+                let mut entry = Entry::stored(there);
+                // A reader sees that it is another.
+                entry.value = Session { revision: entry.value.revision + 1, ..new() };
+                entry
+            }
+            Some(there) => {
+                there.value.admits(&task.project, &self.profile)?;
+                Entry::stored(there)
+            }
+        };
+        session.value = session.value.apply(SessionAction::RunAwaited { until }, draft.now)?;
+        Ok(session)
     }
 
     fn spawn(&self, task: &Task, id: Id, there: Option<Stored<Agent>>, draft: &mut Draft) -> Result<(), Refused> {
@@ -178,6 +187,13 @@ impl Start {
         draft.tell_of_agent(None);
         Ok(())
     }
+}
+
+/// Until when the session of a run must be there: as long after the run's time as after its end. A runner may come as
+/// late as the run waits for one.
+fn awaited_until(task: &Task, ttl: Duration, now: Timestamp) -> Timestamp {
+    let until = task.run_at().unwrap_or(now).max(now) + ttl;
+    task.expires_at.filter(|_| task.is_for_runners()).map_or(until, |at| until.max(at))
 }
 
 /// Inserts `new` and begins its run, together. The same request again answers what there is; another one under the same

@@ -14,8 +14,13 @@ use crate::{
 /// What can happen to a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionAction {
-    /// A run begins in it, or is taken over: said with its claim. One that only waits leaves its session as it is, and
-    /// finds out with its claim whether another goes on.
+    /// A run is begun that will go on in it: it must find it there when its time has come.
+    RunAwaited {
+        /// Until when it must; absent: it is kept for ever.
+        until: Option<Timestamp>,
+    },
+    /// A run begins in it, or is taken over: said with its claim. One that only waits finds out with its claim whether
+    /// another goes on.
     RunStarted {
         /// Which.
         run: Id,
@@ -67,7 +72,7 @@ pub enum SessionAction {
         failure_kind: Option<FailureKind>,
         /// The result, or what ended it.
         text: String,
-        /// When the session may be cleaned up if nothing more happens in it.
+        /// When the session may be cleaned up if nothing more happens in it, and nothing waits.
         expires_at: Option<Timestamp>,
     },
     /// Its time is over.
@@ -80,6 +85,13 @@ impl Session {
         use ExecutionState as S;
         use SessionAction as A;
         match (self.execution_state, action) {
+            (S::Idle | S::Terminal, A::RunAwaited { .. }) if self.is_expired(now) => Err(Refused::Expired),
+            (S::Idle | S::Running | S::Terminal, A::RunAwaited { until }) => Ok(Session {
+                expires_at: self.expires_at.zip(until).map(|(at, until)| at.max(until)),
+                kept_until: self.kept_until.max(until),
+                ..self.clone()
+            }),
+
             (S::Idle | S::Terminal, A::RunStarted { run, command }) => self.started(run, command, now),
             // The same run, taken over by another worker.
             (S::Running, A::RunStarted { run, .. }) => self.active(&run).map(|()| self.clone()),
@@ -179,6 +191,7 @@ impl Session {
             Terminal::Completed => ExecutionState::Idle,
             Terminal::Failed | Terminal::Blocked | Terminal::Cancelled => ExecutionState::Terminal,
         };
+        let kept_until = self.kept_until.unwrap_or_default();
         let summary = if text.is_empty() { self.summary.clone() } else { preview(text, RESULT_PREVIEW) };
         Session {
             execution_state,
@@ -187,7 +200,7 @@ impl Session {
             terminal_status: Some(status),
             failure_kind,
             summary,
-            expires_at,
+            expires_at: expires_at.map(|at| at.max(kept_until)),
             ..self.clone()
         }
     }
@@ -244,11 +257,13 @@ mod tests {
             expires_at: Some(now() + Duration::from_secs(1)),
             ..idle.clone()
         };
+        let kept = Session { kept_until: Some(now() + Duration::from_secs(7200)), ..running.clone() };
         let over = |session: &Session| Session { expires_at: Some(now()), ..session.clone() };
         [
             ("idle", idle.clone()),
             ("idle, its time over", over(&idle)),
             ("running r1 with c1", running),
+            ("running r1, kept for another", kept),
             ("terminal", terminal.clone()),
             ("terminal, its time over", over(&terminal)),
         ]
@@ -262,6 +277,9 @@ mod tests {
         let appended = |run: &Id, last_event_seq, to_read| A::Appended { run: run.clone(), last_event_seq, to_read };
         let turn = |run: &Id| A::Turn { run: run.clone(), thread_id: Some("th".into()), characters: 100 };
         [
+            ("r2 awaited soon", A::RunAwaited { until: Some(now() + Duration::from_millis(1)) }),
+            ("r2 awaited later", A::RunAwaited { until: Some(now() + Duration::from_secs(9000)) }),
+            ("r2 awaited, kept for ever", A::RunAwaited { until: None }),
             ("r1 started", A::RunStarted { run: r1.clone(), command: None }),
             ("r2 started by c2", A::RunStarted { run: r2.clone(), command: Some(c2.clone()) }),
             ("command c2 to r1", A::Command { run: r1.clone(), command: c2.clone() }),

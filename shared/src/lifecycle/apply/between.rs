@@ -3,7 +3,7 @@
 use super::{Applied, Change, redacted, unknown_type_ends};
 use crate::{
     clock::Timestamp,
-    lifecycle::{Failure, FailureKind, Rejected, State, Status, wake},
+    lifecycle::{Failure, FailureKind, Rejected, State, Status, Task, wake},
     log::{LogEntry, LogKind, Outcome},
 };
 
