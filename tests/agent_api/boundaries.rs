@@ -20,6 +20,27 @@ async fn a_session_is_its_projects_and_its_profiles() {
 }
 
 #[tokio::test]
+async fn an_agent_is_its_projects() {
+    let world = World::new();
+    let asks = |project: &str, executor: &str| json!({"prompt": "x", "executor": executor, "agent_id": "a", "project": project, "agent_metadata": {"of": project}});
+    done(&world, "/v1/runs", &asks("p", "worker")).await;
+    world.deliver_all().await;
+    for executor in ["worker", "runner"] {
+        assert_eq!(refused(&world, "/v1/runs", &asks("q", executor)).await, error(403, "tenant_policy_denied", ""));
+    }
+    let agents = get(&world, "/v1/agents?project=p").await;
+    assert_eq!((&agents["count"], &agents["items"][0]["metadata"]), (&json!(1), &json!({"of": "p"})));
+    assert_eq!(get(&world, "/v1/runs?project=q").await["count"], 0);
+    // By a task that names it, likewise.
+    let task = json!({"task_type": "run_agent", "project": "q", "payload": {"prompt": "x", "agent_id": "a"}});
+    let task = id(&done(&world, "/v1/tasks", &task).await);
+    world.deliver_all().await;
+    let failed = get(&world, &format!("/v1/tasks/{task}")).await;
+    assert_eq!((&failed["status"], &failed["failure"]["kind"]), (&json!("failed"), &json!("tenant_policy_denied")));
+    assert_eq!(post(&world, "/v1/runs", &asks("p", "worker")).await.0, 201);
+}
+
+#[tokio::test]
 async fn a_flag_that_is_neither_true_nor_false_is_refused() {
     let world = World::new();
     for (flag, status) in [("true", 200), ("false", 200), ("1", 400), ("", 400)] {

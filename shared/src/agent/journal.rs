@@ -50,7 +50,7 @@ pub enum JournalError {
     /// It does not happen to what is there now. A 409.
     #[error(transparent)]
     Refused(Refused),
-    /// The session is another project's (403) or another profile's (400).
+    /// The session or agent is another project's (403), or the session another profile's (400).
     #[error(transparent)]
     NotAdmitted(#[from] NotAdmitted),
     /// More events than one commit takes. A 400.

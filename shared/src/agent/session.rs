@@ -117,12 +117,15 @@ pub struct Session {
     pub incidents: Vec<Incident>,
 }
 
-/// Why a session is not taken up again.
+/// Why a session, or an agent, is not taken up again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAdmitted {
     /// It is another project's: a 403, `tenant_policy_denied`. (Another tenant's is not even found.)
     #[error("the session belongs to another project")]
     Project,
+    /// The agent is another project's: likewise.
+    #[error("the agent belongs to another project")]
+    Agent,
     /// It was begun with another profile: a 400.
     #[error("the session was begun with another profile")]
     Profile,

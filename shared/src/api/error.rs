@@ -121,7 +121,9 @@ impl From<JournalError> for ApiError {
         match error {
             JournalError::None(what) => Self::not_found(format!("no such {what}")),
             JournalError::Refused(refused) => refused.into(),
-            JournalError::NotAdmitted(NotAdmitted::Project) => Self::tenant_policy_denied(error.to_string()),
+            JournalError::NotAdmitted(NotAdmitted::Project | NotAdmitted::Agent) => {
+                Self::tenant_policy_denied(error.to_string())
+            }
             JournalError::NotAdmitted(NotAdmitted::Profile) => Self::invalid("profile", error.to_string()),
             JournalError::TooMany(_) => Self::invalid("events", error.to_string()),
             JournalError::TooManyCommands(_) => Self::conflict(error.to_string()),

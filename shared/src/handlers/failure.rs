@@ -65,7 +65,7 @@ impl Failure {
     /// What it means for a run's task that the journal did not write.
     pub(crate) fn of_journal(error: JournalError) -> Self {
         let kind = match &error {
-            JournalError::NotAdmitted(NotAdmitted::Project) => FailureKind::TenantPolicyDenied,
+            JournalError::NotAdmitted(NotAdmitted::Project | NotAdmitted::Agent) => FailureKind::TenantPolicyDenied,
             JournalError::NotAdmitted(NotAdmitted::Profile) => FailureKind::SchemaInvalid,
             JournalError::LeaseLost => FailureKind::LeaseConflict,
             JournalError::Store(StoreError::TooLarge(_)) | JournalError::TooMany(_) => FailureKind::TooLarge,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     agent::{
-        Agent, AgentStatus, Executor, Recovery, Refused, ResourceBundle, Run, Session, SessionAction,
+        Agent, AgentStatus, Executor, NotAdmitted, Recovery, Refused, ResourceBundle, Run, Session, SessionAction,
         event::BackendPhase, key_of, run,
     },
     app::App,
@@ -165,7 +165,10 @@ impl Start {
         Ok(session)
     }
 
-    fn spawn(&self, task: &Task, id: Id, there: Option<Stored<Agent>>, draft: &mut Draft) -> Result<(), Refused> {
+    fn spawn(&self, task: &Task, id: Id, there: Option<Stored<Agent>>, draft: &mut Draft) -> Result<(), JournalError> {
+        if there.as_ref().is_some_and(|there| there.value.project != task.project) {
+            return Err(NotAdmitted::Agent.into());
+        }
         let kept = there.as_ref().map(|there| there.value.metadata.clone()).unwrap_or_default();
         let new = Agent {
             project: task.project.clone(),
