@@ -3,9 +3,11 @@
 use integration_tests::world::World;
 use serde_json::{Value, json};
 use shared::{
-    agent::{AgentStatus, CommandKind, ExecutionState, run::MAX_OPEN_COMMANDS},
+    agent::{AgentStatus, CommandKind, ExecutionState, Session, run::MAX_OPEN_COMMANDS},
     chat::{ChatAnswer, ChatError, ChatMessage, RetryAfter, ToolCall},
+    ids::Id,
     lifecycle::{FailureKind, State, Status},
+    queue::QueueName,
 };
 use std::time::Duration;
 
@@ -245,6 +247,30 @@ async fn an_agent_that_recovers_by_itself_has_a_checkpoint() {
     is_whole(&world, &seen).await;
     assert_eq!(seen.told()[..3], ["run-created", "run-claimed", "checkpoint"]);
     assert_eq!(json!(seen.events[2])["payload"]["note"], format!("task:{second} in workspace p"));
+}
+
+#[tokio::test]
+async fn a_run_whose_session_is_busy_looks_ever_more_rarely_and_is_told_anew_each_time() {
+    let (world, _) = world(vec![says("All is done.")], 0);
+    let first = enqueue(&world, json!({})).await;
+    let free = until_ended(&world, first).await.session;
+    let (execution_state, active_run) = (ExecutionState::Running, Some(Id::of("another")));
+    world.put("s", &Session { execution_state, active_run, expires_at: None, ..free.clone() }).await;
+    let id = enqueue(&world, json!({"agent_id": "b"})).await;
+    let mut waits = Vec::new();
+    for _ in 0..8 {
+        world.deliver_all().await;
+        let again = world.task(id).await.run_at().unwrap();
+        // Whether the message in hand is hidden until then.
+        let hidden = world.queue.next_visible(&QueueName::WORK).is_some();
+        waits.push((again.since(world.now()).as_secs(), hidden));
+        world.clock.set(again);
+        world.poll().await;
+    }
+    let hidden = [30, 60, 120, 240, 480].map(|wait| (wait, true));
+    assert_eq!(waits, [&hidden[..], &[(960, false); 3]].concat());
+    world.put("s", &free).await;
+    assert_eq!(until_ended(&world, id).await.task.status(), Status::Completed);
 }
 
 #[tokio::test]

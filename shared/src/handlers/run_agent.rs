@@ -22,7 +22,7 @@ use crate::{
     },
     effects::Effect,
     ids::{Id, Name},
-    lifecycle::Task,
+    lifecycle::{MAX_HINT_DELAY, Task},
     retry::RetryPolicy,
     store::StoreError,
 };
@@ -57,10 +57,15 @@ pub struct RunAgent {
 /// As long as a task may take: what is left of it is not paid for, and what does not fit goes on in the next execution.
 const TIMEOUT_S: u32 = 840;
 
-/// How long a run waits for another one in its session, or for its agent's other life.
-const BUSY_WAIT: Duration = Duration::from_secs(30);
+/// How long a run first waits for another one in its session, or for its agent's other life. The wait doubles so often:
+/// up to 16 minutes.
+const BUSY_WAIT_S: u64 = 30;
+const BUSY_DOUBLINGS: u32 = 5;
 
-/// So many waits, and executions that had too little time left.
+// From there on the message is not hidden: each look has a new one, and none grows old or is received too often.
+const _: () = assert!(BUSY_WAIT_S << BUSY_DOUBLINGS > MAX_HINT_DELAY.as_secs());
+
+/// So many waits (eleven days of them), and executions that had too little time left.
 const MAX_SNOOZES: u32 = 1000;
 
 #[async_trait]
@@ -81,7 +86,8 @@ impl TaskHandler for RunAgent {
         match journal::claim(task.app(), task.task(), &self.start(), &by).await {
             Ok(_) => {}
             Err(JournalError::Refused(Refused::Busy(_) | Refused::NotWhile(_))) => {
-                return Ok(Outcome::Snooze(BUSY_WAIT));
+                let wait_s = BUSY_WAIT_S << task.task().snoozes.min(BUSY_DOUBLINGS);
+                return Ok(Outcome::Snooze(Duration::from_secs(wait_s)));
             }
             Err(error) => return Err(Failure::of_journal(error)),
         }
