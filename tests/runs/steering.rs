@@ -13,7 +13,7 @@ use shared::{
     queue::QueueName,
 };
 
-use super::stage::{Seen, enqueue, give, is_whole, says, seen, until_ended, world};
+use super::stage::{Seen, enqueue, give, is_whole, says, seen, until_ended, uses, world};
 
 /// Begins to work on what the long queue has, does `meanwhile` once the model is asked, and works on to the end.
 async fn while_asked(world: &World, meanwhile: impl AsyncFnOnce()) {
@@ -164,4 +164,19 @@ async fn a_run_waits_for_the_other_one_in_its_session_and_for_its_agents_other_l
         is_whole(&world, &second).await;
         assert_eq!((told.asked(), second.task.status()), (2, Status::Completed));
     }
+}
+
+#[tokio::test]
+async fn the_same_trouble_after_each_command_is_an_incident_each_time() {
+    let (world, told) = world(vec![uses("I have searched for it again.", "search", 3)], 20);
+    let id = enqueue(&world, json!({})).await;
+    while_asked(&world, async || {
+        let run = seen(&world, id).await.id;
+        give(&world, &run, CommandKind::Turn, "And now in the cellar.").await;
+        give(&world, &run, CommandKind::Turn, "And now in the attic.").await;
+    })
+    .await;
+    let seen = until_ended(&world, id).await;
+    is_whole(&world, &seen).await;
+    assert_eq!((told.asked(), seen.task.status(), seen.session.incidents.len()), (3, Status::Blocked, 3));
 }

@@ -108,7 +108,9 @@ pub struct History<'a> {
     pub session: &'a Id,
     /// The run.
     pub run: &'a Id,
-    /// Its turns, oldest first: the first one, then the follow-ups.
+    /// Which of its turns the newest is, from 1.
+    pub turn: usize,
+    /// Its turns, oldest first: the first one, or the one that was last asked for by a command; then the follow-ups.
     pub turns: &'a [Turn],
     /// What went wrong in it although the turn came back: an `error` event.
     pub error: Option<&'a str>,
@@ -197,7 +199,7 @@ pub fn assess(history: &History<'_>, limits: &Limits) -> Assessment {
 }
 
 fn incident(history: &History<'_>, reason: Reason) -> Incident {
-    let turn = history.turns.len().to_string();
+    let turn = history.turn.to_string();
     let id = ids::derived(&["incident", history.session.as_str(), history.run.as_str(), &turn, reason.as_str()]);
     Incident { id: id.to_string(), reason, at: history.now }
 }

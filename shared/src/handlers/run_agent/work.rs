@@ -116,6 +116,7 @@ impl<'a> Work<'a> {
         let history = History {
             session: self.run.session_id.as_ref().unwrap_or(&own),
             run: &self.place.run,
+            turn: turns.len(),
             turns: &assessed,
             error: None,
             goal: self.goal(cost),

@@ -44,6 +44,7 @@ fn assessed_with(case: &Case, limits: &Limits) -> Assessment {
     let history = History {
         session: &Id::of("s"),
         run: &Id::of("r"),
+        turn: case.turns.len(),
         turns: &case.turns,
         error: case.error,
         goal: case.goal.map(|(spent, budget)| Goal { spent: usd(spent), budget: usd(budget) }),
@@ -212,6 +213,7 @@ fn the_same_assessment_again_is_the_same_incident() {
     let history = History {
         session: &Id::of("s"),
         run: &Id::of("r"),
+        turn: case.turns.len(),
         turns: &case.turns,
         error: None,
         goal: None,
