@@ -173,6 +173,25 @@ async fn a_model_that_refuses_our_credentials_is_not_asked_again() {
 }
 
 #[tokio::test]
+async fn a_model_that_gives_no_answer_in_three_turns_of_half_an_hour_is_a_persons_matter() {
+    let (world, told) = world(vec![says("All is done.")], 0);
+    for nth in 1..=3 {
+        // One trouble, however often the turn is tried.
+        told.fails.lock().unwrap().extend([ChatError::Transport("no".into()), ChatError::Timeout("late".into())]);
+        let id = enqueue(&world, json!({})).await;
+        let seen = until_ended(&world, id).await;
+        is_whole(&world, &seen).await;
+        let status = if nth < 3 { Status::Completed } else { Status::Blocked };
+        assert_eq!((seen.session.incidents.len(), seen.task.status()), (nth, status));
+    }
+    // What no other try can mend has failed all the same.
+    *told.fails.lock().unwrap() = vec![ChatError::Auth("no".into())];
+    let id = enqueue(&world, json!({})).await;
+    let seen = until_ended(&world, id).await;
+    assert_eq!((seen.session.incidents.len(), failure(&seen)), (4, FailureKind::ProviderAuth));
+}
+
+#[tokio::test]
 async fn a_run_may_be_longer_than_an_execution() {
     let (world, told) = world(vec![says("And then I'll go on...")], 30);
     let body = json!({"task_type": "run_agent", "timeout_s": 60, "payload": {"prompt": "Do it.", "agent_id": "a"}});
@@ -185,10 +204,10 @@ async fn a_run_may_be_longer_than_an_execution() {
 
 #[tokio::test]
 async fn more_tools_and_commands_than_a_commit_holds_are_taken_up_one_after_the_other() {
-    let (world, told) = world(vec![uses("All is done.", "search", 99)], 0);
-    told.fails.lock().unwrap().push(ChatError::Transport("no".into()));
-    let id = enqueue(&world, json!({})).await;
-    world.deliver_all().await;
+    let (world, _) = world(vec![uses("All is done.", "search", 99)], 0);
+    let body = json!({"prompt": "Do it.", "agent_id": "a", "session_id": "s", "delay_s": 60});
+    let (_, run) = world.request("POST /v1/runs", None, &body, None).await;
+    let id = run["task_id"].as_str().unwrap().parse().unwrap();
     let waiting = seen(&world, id).await;
     for _ in 0..MAX_OPEN_COMMANDS {
         give(&world, &waiting.id, CommandKind::Steer, "x").await;

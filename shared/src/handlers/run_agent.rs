@@ -2,6 +2,7 @@
 
 mod ask;
 mod follow;
+mod trouble;
 mod turn;
 mod watch;
 mod work;
@@ -102,6 +103,7 @@ impl TaskHandler for RunAgent {
                     }
                     match work.ask(ask).await? {
                         Asked::Stored | Asked::Interrupted => {}
+                        Asked::Stopped(why) => return Ok(Outcome::Block(why)),
                         Asked::Lost => return Err(Failure::of_journal(JournalError::LeaseLost)),
                     }
                 }

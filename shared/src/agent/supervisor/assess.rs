@@ -28,7 +28,7 @@ pub enum Severity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// Something in the run went wrong.
+    /// The model gave no answer.
     RunError,
     /// The goal's budget is spent.
     GoalSpent,
@@ -108,11 +108,12 @@ pub struct History<'a> {
     pub session: &'a Id,
     /// The run.
     pub run: &'a Id,
-    /// Which of its turns the newest is, from 1.
+    /// Which of its turns is assessed, from 1: the newest, or the one that came to nothing.
     pub turn: usize,
     /// Its turns, oldest first: the first one, or the one that was last asked for by a command; then the follow-ups.
     pub turns: &'a [Turn],
-    /// What went wrong in it although the turn came back: an `error` event.
+    /// Why the model gave no answer to what it was asked after its turns, if that is assessed. The failure itself says
+    /// whether it is asked again.
     pub error: Option<&'a str>,
     /// The goal's budget, if there is one.
     pub goal: Option<Goal>,

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use futures::FutureExt;
 
-use super::{Failure, ask::Ask, watch::Stop, work::Work};
+use super::{super::Retry, Failure, ask::Ask, watch::Stop, work::Work};
 use crate::{
     agent::{
         CommandAction, RunAction, SessionAction, StoredTurn, TurnDone, Usd,
         budget::{self, Spending, Verdict},
         create,
-        event::{AssistantMessage, BackendPhase, ErrorNote, EventBody, ToolCall},
+        event::{AssistantMessage, BackendPhase, EventBody, ToolCall},
         journal::{self, Draft, JournalError},
         key_of,
         supervisor::Action,
@@ -30,6 +30,8 @@ pub(super) enum Asked {
     Interrupted,
     /// The call was dropped: the task is another's, or over.
     Lost,
+    /// There is no answer, and there was trouble enough: a person is asked, for this.
+    Stopped(String),
 }
 
 impl Work<'_> {
@@ -50,16 +52,12 @@ impl Work<'_> {
                 self.turns.push(stored);
                 Ok(Asked::Stored)
             }
-            Err(failure) => {
-                let (message, kind) = (failure.message(), Some(failure.kind));
-                let body = EventBody::Error(ErrorNote { message, kind });
-                let noted = journal::append(self.task.app(), &self.place, None, vec![body]).await;
-                match noted {
-                    Err(JournalError::LeaseLost) => Ok(Asked::Lost),
-                    // What went wrong with the model is what counts.
-                    _ => Err(failure),
-                }
-            }
+            Err(failure) => match self.trouble(&failure).await {
+                Err(JournalError::LeaseLost) => Ok(Asked::Lost),
+                Ok(Some(why)) if failure.retry != Retry::Never => Ok(Asked::Stopped(why)),
+                // What went wrong with the model is what counts.
+                _ => Err(failure),
+            },
         }
     }
 

@@ -8,10 +8,11 @@ use crate::agent::preview::first;
 /// What answers say that bring nothing new.
 const STALLING: [&str; 2] = ["still working", "trying again"];
 
-/// The worst that is the matter: what blocks, then what wants another way, then what is to be known.
+/// The worst that is the matter: what went wrong, what blocks, then what wants another way, then what is to be known.
 pub(super) fn matter(history: &History<'_>, limits: &Limits) -> Option<(Reason, Severity, Action, String)> {
     if let Some(error) = history.error {
-        return Some((Reason::RunError, Severity::High, Action::Block, format!("the run had an error: {error}")));
+        let message = format!("the model gave no answer: {error}");
+        return Some((Reason::RunError, Severity::High, Action::Continue, message));
     }
     if let Some(Goal { spent, budget }) = history.goal.filter(|goal| goal.spent.reaches(100, goal.budget)) {
         let message = format!("the goal's budget is spent: {spent} of {budget}");

@@ -73,7 +73,7 @@ fn check(cases: Vec<(&str, Case, &str)>) {
 const FINE: &str = "none continue -";
 
 #[test]
-fn errors_and_spent_goals_block() {
+fn errors_are_high_and_spent_goals_block() {
     let goal = |spent, budget| Case { turns: vec![long(0)], goal: Some((spent, budget)), ..Case::default() };
     let worst = Case {
         error: Some("no"),
@@ -85,8 +85,8 @@ fn errors_and_spent_goals_block() {
     check(vec![
         ("nothing at all", Case::default(), FINE),
         ("one good answer", Case { turns: vec![long(0)], ..Case::default() }, FINE),
-        ("an error", Case { error: Some("no"), ..Case::default() }, "high block run_error"),
-        ("an error comes before all else", worst, "high block run_error"),
+        ("an error", Case { error: Some("no"), ..Case::default() }, "high continue run_error"),
+        ("an error comes before all else", worst, "high continue run_error"),
         ("89 %", goal(89, 100), FINE),
         ("just below 90 %", goal(899_999, 1_000_000), FINE),
         ("90 %", goal(90, 100), "medium continue goal_nearly_spent"),
@@ -183,6 +183,7 @@ fn three_troubles_in_half_an_hour_block_a_session() {
         ("two before, at the window's end", with(&[(tool, 5), (tool, 1800)]), "high block stalled"),
         ("two before, one too old", with(&[(tool, 5), (tool, 1801)]), "medium replan stalled"),
         ("three before, two too old", with(&[(tool, 5), (tool, 1801), (tool, 9000)]), "medium replan stalled"),
+        ("an error after two", Case { error: Some("no"), ..with(&[(tool, 5), (tool, 60)]) }, "high block run_error"),
         ("long sessions are no trouble", with(&[(tool, 5), (long, 60), (long, 70)]), "medium replan stalled"),
         ("nothing the matter now", fine(&[(tool, 1), (tool, 2), (tool, 3)]), FINE),
         (
