@@ -23,7 +23,7 @@ pub async fn claim(app: &App, task: &Task, begun_with: &Start, by: &str) -> Resu
         let begins = draft.run().started_at.is_none();
         draft.on_run(RunAction::Claim { by: by.to_owned(), attempt })?;
         draft.on_run(RunAction::Start { attempt })?;
-        draft.on_session(SessionAction::RunStarted { run: draft.run.id.clone(), command: None })?;
+        draft.on_session(SessionAction::RunStarted { run: draft.run.id.clone() })?;
         if draft.agent.as_ref().is_some_and(|agent| agent.value.status == AgentStatus::Spawning) {
             draft.on_agent(AgentAction::Start)?;
         }

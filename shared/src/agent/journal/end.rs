@@ -93,7 +93,7 @@ impl Draft {
         let active = self.session().and_then(|session| session.active_run.clone());
         if active.is_none() {
             // It ends before it was taken up; its session shows it all the same, unless its own time is over.
-            let _ = self.on_session(SessionAction::RunStarted { run: run.clone(), command: None });
+            let _ = self.on_session(SessionAction::RunStarted { run: run.clone() });
         }
         if self.session().is_some_and(|session| session.active_run.as_ref() == Some(&run)) {
             self.on_session(SessionAction::Appended { run: run.clone(), last_event_seq, to_read: false })?;

@@ -33,13 +33,6 @@ pub enum RunAction {
         /// What came of it.
         turn: Box<TurnDone>,
     },
-    /// Its worker is through with it.
-    Finish {
-        /// The worker's.
-        attempt: u32,
-        /// How it ended.
-        end: End,
-    },
     /// Whoever had it has lost it or given it back, and it is anybody's: said with its task, which waits again.
     Release,
     /// Its task has ended, whoever ended it: by an operator, by the poller, by another outcome.
@@ -107,23 +100,6 @@ impl Run {
                 Err(Refused::NotWhile(self.status.as_str()))
             }
 
-            (S::Running, RunAction::Finish { attempt, end }) => {
-                self.fenced(attempt)?;
-                Ok(self.ended(end, now))
-            }
-            // What could not be prepared can end, but not well.
-            (S::Claimed, RunAction::Finish { attempt, end }) => {
-                self.fenced(attempt)?;
-                match end.status {
-                    Terminal::Completed => Err(Refused::NotWhile(self.status.as_str())),
-                    Terminal::Failed | Terminal::Blocked | Terminal::Cancelled => Ok(self.ended(end, now)),
-                }
-            }
-            (S::Pending, RunAction::Finish { attempt, .. }) => {
-                self.fenced(attempt)?;
-                Err(Refused::NotWhile(self.status.as_str()))
-            }
-
             // `attempt` stays: who was given up on is an older worker from now on.
             (S::Claimed | S::Running, RunAction::Release) => Ok(Run { status: S::Pending, ..self.clone() }),
             (S::Pending, RunAction::Release) => Err(Refused::NotWhile(self.status.as_str())),
@@ -135,7 +111,6 @@ impl Run {
                 RunAction::Claim { .. }
                 | RunAction::Start { .. }
                 | RunAction::Turn { .. }
-                | RunAction::Finish { .. }
                 | RunAction::Release
                 | RunAction::TaskEnded { .. },
             ) => Err(Refused::Ended(self.status.as_str())),

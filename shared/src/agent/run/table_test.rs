@@ -73,10 +73,6 @@ fn actions() -> Vec<(String, RunAction)> {
         let turn = Box::new(turn());
         actions.push((format!("start by {whose}"), RunAction::Start { attempt }));
         actions.push((format!("turn by {whose}"), RunAction::Turn { attempt, turn }));
-        for status in [Terminal::Completed, Terminal::Failed, Terminal::Blocked, Terminal::Cancelled] {
-            let end = end(status);
-            actions.push((format!("finish by {whose}: {}", status.as_str()), RunAction::Finish { attempt, end }));
-        }
     }
     actions.push(("release".to_owned(), RunAction::Release));
     for status in [Terminal::Completed, Terminal::Failed, Terminal::Blocked, Terminal::Cancelled] {
@@ -113,7 +109,7 @@ fn previews_and_lists_of_a_run_are_bounded() {
     assert_eq!(after.message_preview.chars().count(), 140);
     assert_eq!((after.citations.len(), after.retrieval.sources.len()), (MAX_CITATIONS, MAX_CITATIONS));
     let end = End { status: Terminal::Completed, failure: None, text: "ö".repeat(1000) };
-    let ended = after.apply(RunAction::Finish { attempt: 2, end }, now()).unwrap();
+    let ended = after.apply(RunAction::TaskEnded { end }, now()).unwrap();
     assert_eq!(ended.result_preview.chars().count(), 280);
 }
 

@@ -24,8 +24,6 @@ pub enum SessionAction {
     RunStarted {
         /// Which.
         run: Id,
-        /// The command that asked for it.
-        command: Option<Id>,
     },
     /// The run is given a command.
     Command {
@@ -92,9 +90,9 @@ impl Session {
                 ..self.clone()
             }),
 
-            (S::Idle | S::Terminal, A::RunStarted { run, command }) => self.started(run, command, now),
+            (S::Idle | S::Terminal, A::RunStarted { run }) => self.started(run, now),
             // The same run, taken over by another worker.
-            (S::Running, A::RunStarted { run, .. }) => self.active(&run).map(|()| self.clone()),
+            (S::Running, A::RunStarted { run }) => self.active(&run).map(|()| self.clone()),
 
             (S::Running, A::Command { run, command }) => {
                 self.active(&run)?;
@@ -150,7 +148,7 @@ impl Session {
         self.expires_at.is_some_and(|at| at <= now)
     }
 
-    fn started(&self, run: Id, command: Option<Id>, now: Timestamp) -> Result<Session, Refused> {
+    fn started(&self, run: Id, now: Timestamp) -> Result<Session, Refused> {
         if self.is_expired(now) {
             return Err(Refused::Expired);
         }
@@ -158,8 +156,7 @@ impl Session {
             execution_state: ExecutionState::Running,
             active_run: Some(run.clone()),
             last_run: Some(run),
-            last_command: command.clone().or_else(|| self.last_command.clone()),
-            active_command: command,
+            active_command: None,
             last_event_seq: 0,
             expires_at: None,
             // It moves up in the list, but there is nothing to read yet.
@@ -280,8 +277,8 @@ mod tests {
             ("r2 awaited soon", A::RunAwaited { until: Some(now() + Duration::from_millis(1)) }),
             ("r2 awaited later", A::RunAwaited { until: Some(now() + Duration::from_secs(9000)) }),
             ("r2 awaited, kept for ever", A::RunAwaited { until: None }),
-            ("r1 started", A::RunStarted { run: r1.clone(), command: None }),
-            ("r2 started by c2", A::RunStarted { run: r2.clone(), command: Some(c2.clone()) }),
+            ("r1 started", A::RunStarted { run: r1.clone() }),
+            ("r2 started", A::RunStarted { run: r2.clone() }),
             ("command c2 to r1", A::Command { run: r1.clone(), command: c2.clone() }),
             ("command c2 to r2", A::Command { run: r2.clone(), command: c2.clone() }),
             ("c1 ended", A::CommandEnded { command: c1 }),
@@ -321,7 +318,7 @@ mod tests {
     #[test]
     fn a_clock_set_back_moves_no_session_down_the_list() {
         let later = Session { last_activity_at: now() + Duration::from_secs(9), ..session(json!("t"), "") };
-        let started = later.apply(SessionAction::RunStarted { run: Id::of("r1"), command: None }, now()).unwrap();
+        let started = later.apply(SessionAction::RunStarted { run: Id::of("r1") }, now()).unwrap();
         let ended = started.apply(ended(Terminal::Completed), now()).unwrap();
         assert_eq!(
             (started.last_activity_at, ended.last_activity_at),

@@ -1,7 +1,6 @@
 //! What follows a turn: another, or the end.
 
 use super::{Action, Assessment, blocker, looks_incomplete};
-use crate::agent::Terminal;
 
 /// How many follow-ups a run has at most.
 pub const MAX_FOLLOW_UPS: usize = 2;
@@ -16,13 +15,9 @@ const REQUIREMENTS: &str = "Requirements:\n\
 const CONTINUE: &str = "Your answer is not finished. Continue where you stopped and finish the task now. \
     Give evidence: files, commands, results. If something blocks you, end with a line `BLOCKED: ` and what you need.";
 
-/// What is known when a turn is over.
+/// What is known when a turn is over. One that was called off, or has no answer, is none.
 #[derive(Clone, Copy, Debug)]
 pub struct Round<'a> {
-    /// Whether somebody has called the task off.
-    pub cancelled: bool,
-    /// Why the turn has no answer, if it has none and is not tried again.
-    pub failed: Option<&'a str>,
     /// The answer.
     pub answer: &'a str,
     /// How many follow-ups there were.
@@ -34,10 +29,6 @@ pub struct Round<'a> {
 /// What follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// The end: called off.
-    Cancelled,
-    /// The end: no answer.
-    Fail(String),
     /// The end, until a person helps with this.
     Block(String),
     /// Another turn with this prompt, if time and budget allow.
@@ -46,33 +37,14 @@ pub enum Next {
     Done,
 }
 
-impl Next {
-    /// How the run ends, if it does.
-    pub fn terminal(&self) -> Option<Terminal> {
-        match self {
-            Next::Cancelled => Some(Terminal::Cancelled),
-            Next::Fail(_) => Some(Terminal::Failed),
-            Next::Block(_) => Some(Terminal::Blocked),
-            Next::FollowUp(_) => None,
-            Next::Done => Some(Terminal::Completed),
-        }
-    }
-}
-
 /// What the agent is told first: its prompt, what the operator said who set the task going again, the requirements.
 pub fn first_prompt(prompt: &str, redrive_note: Option<&str>) -> String {
     let note = redrive_note.map(|note| format!("\n\nAn answer to what came of this before:\n{}", note.trim()));
     format!("{}{}\n\n{REQUIREMENTS}", prompt.trim(), note.unwrap_or_default())
 }
 
-/// What follows a turn. Cancelled beats failed beats all else; what the agent says is missing, what the assessment does.
+/// What follows a turn. What the agent says is missing beats what the assessment says.
 pub fn next(round: &Round<'_>) -> Next {
-    if round.cancelled {
-        return Next::Cancelled;
-    }
-    if let Some(why) = round.failed {
-        return Next::Fail(why.to_owned());
-    }
     if let Some(missing) = blocker(round.answer) {
         return Next::Block(missing);
     }
@@ -99,43 +71,28 @@ mod tests {
         use Action::{Block, Compact, Continue, Replan};
         let (whole, broken, blocked) = ("Done.", "And then...", "BLOCKED: a key");
         let (again, another) = (Next::FollowUp(CONTINUE), Next::FollowUp("another way"));
-        let (fail, trouble, key) =
-            (Next::Fail("no".into()), Next::Block("trouble".into()), Next::Block("a key".into()));
-        for (cancelled, failed, answer, follow_ups, action, expected) in [
-            (false, None, whole, 0, Continue, &Next::Done),
-            (false, None, broken, 0, Continue, &again),
-            (false, None, broken, 1, Continue, &again),
-            (false, None, broken, 2, Continue, &Next::Done),
-            (false, None, broken, 3, Continue, &Next::Done),
-            (false, None, whole, 0, Replan, &another),
-            (false, None, broken, 1, Replan, &another),
-            (false, None, whole, 2, Replan, &Next::Done),
-            (false, None, whole, 0, Compact, &Next::Done),
-            (false, None, broken, 0, Compact, &again),
-            (false, None, whole, 0, Block, &trouble),
-            (false, None, broken, 2, Block, &trouble),
-            (false, None, blocked, 0, Continue, &key),
-            (false, None, blocked, 0, Replan, &key),
-            (false, None, blocked, 2, Block, &key),
-            (false, Some("no"), whole, 0, Continue, &fail),
-            (false, Some("no"), blocked, 0, Block, &fail),
-            (true, Some("no"), blocked, 0, Block, &Next::Cancelled),
-            (true, None, whole, 0, Continue, &Next::Cancelled),
+        let (trouble, key) = (Next::Block("trouble".into()), Next::Block("a key".into()));
+        for (answer, follow_ups, action, expected) in [
+            (whole, 0, Continue, &Next::Done),
+            (broken, 0, Continue, &again),
+            (broken, 1, Continue, &again),
+            (broken, 2, Continue, &Next::Done),
+            (broken, 3, Continue, &Next::Done),
+            (whole, 0, Replan, &another),
+            (broken, 1, Replan, &another),
+            (whole, 2, Replan, &Next::Done),
+            (whole, 0, Compact, &Next::Done),
+            (broken, 0, Compact, &again),
+            (whole, 0, Block, &trouble),
+            (broken, 2, Block, &trouble),
+            (blocked, 0, Continue, &key),
+            (blocked, 0, Replan, &key),
+            (blocked, 2, Block, &key),
         ] {
             let assessment = assessment(action);
-            let round = Round { cancelled, failed, answer, follow_ups, assessment: &assessment };
+            let round = Round { answer, follow_ups, assessment: &assessment };
             assert_eq!(next(&round), *expected, "{round:?}");
         }
-    }
-
-    #[test]
-    fn every_end_has_a_terminal_status() {
-        let ends = [Next::Cancelled, Next::Fail("".into()), Next::Block("".into()), Next::FollowUp(""), Next::Done];
-        use Terminal::{Blocked, Cancelled, Completed, Failed};
-        assert_eq!(
-            ends.map(|end| end.terminal()),
-            [Some(Cancelled), Some(Failed), Some(Blocked), None, Some(Completed)]
-        );
     }
 
     #[test]

@@ -52,8 +52,6 @@ impl Work<'_> {
             // Somebody may have answered already.
             Next::Block(_) if !said.is_empty() && !self.is_stopped() => (None, Cause::Command),
             Next::Block(missing) => return Ok(Step::End(Outcome::Block(missing))),
-            Next::Fail(why) => return Err(Failure::permanent(why)),
-            Next::Cancelled => return Ok(Step::End(Outcome::Cancel("called off".to_owned()))),
         };
         let base = if self.turns.is_empty() { Some(self.first_prompt()) } else { base };
         let cause = if self.turns.is_empty() { Cause::First } else { cause };
@@ -69,7 +67,7 @@ impl Work<'_> {
         // An answer that only calls tools is not finished.
         let answer = if text.trim().is_empty() { "…" } else { text };
         debug_assert!(follow_ups <= MAX_FOLLOW_UPS, "the supervisor allows no more");
-        next(&Round { cancelled: false, failed: None, answer, follow_ups, assessment: &assessment })
+        next(&Round { answer, follow_ups, assessment: &assessment })
     }
 
     /// Whether the supervisor wants a person, whatever else is said.
