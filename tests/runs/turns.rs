@@ -68,6 +68,8 @@ async fn an_agent_that_repeats_a_tool_is_asked_for_another_way_and_then_blocked(
     is_whole(&world, &seen).await;
     assert!(told.prompt().contains("going in circles"), "{}", told.prompt());
     assert_eq!((told.asked(), seen.task.status(), seen.session.incidents.len()), (3, Status::Blocked, 3));
+    let notes = seen.events.iter().map(|event| json!(event)["payload"]["note"].clone());
+    assert!(notes.into_iter().any(|note| note == "medium: tool `search` was used 3 times"), "{:?}", seen.events);
 }
 
 #[tokio::test]

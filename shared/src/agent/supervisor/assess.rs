@@ -1,28 +1,20 @@
 //! Whether a run is in trouble, and what to do about it.
 
 mod rules;
+mod severity;
 
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use severity::Severity;
+
 use crate::{
     agent::{Incident, Usd},
     clock::Timestamp,
     ids::{self, Id},
 };
-
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)] // the names say it
-pub enum Severity {
-    None,
-    Low,
-    Medium,
-    High,
-}
 
 /// What is the matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -213,6 +205,13 @@ fn troubles(history: &History<'_>, this: &Incident, limits: &Limits) -> usize {
         .iter()
         .filter(|other| other.id != this.id && other.reason.is_trouble() && history.now.since(other.at) <= window);
     earlier.count() + 1
+}
+
+impl Assessment {
+    /// What is told of it in the run's trace.
+    pub fn note(&self) -> String {
+        format!("{}: {}", self.severity.as_str(), self.message)
+    }
 }
 
 impl Reason {

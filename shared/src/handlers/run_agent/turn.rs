@@ -109,12 +109,12 @@ impl Work<'_> {
         turns.push(turn.clone());
         let Some(session) = draft.session().cloned() else { return Ok(()) };
         let assessment = self.assessment(&turns, &session, draft.run().cost_usd);
-        if let Some(incident) = assessment.incident {
+        if let Some(incident) = &assessment.incident {
             if session.incidents.iter().all(|there| there.id != incident.id) {
-                draft.happened(BackendPhase::SessionUpdated, None, Some(assessment.message));
+                draft.happened(BackendPhase::SessionUpdated, None, Some(assessment.note()));
             }
             if let Some(session) = draft.session_mut() {
-                session.note(incident);
+                session.note(incident.clone());
             }
         }
         if assessment.action == Action::Compact {
