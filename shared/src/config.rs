@@ -23,7 +23,7 @@ pub struct Settings {
     pub max_retries: u32,
     /// Lost workers in a drive that end a task.
     pub max_losses: u32,
-    /// Principals that may set a user's `verified`.
+    /// Principals that may set a user's `verified`, and write the LinkedIn connections that it follows from.
     pub verifiers: Vec<String>,
     /// The model backends, by name.
     pub chat: Profiles,

@@ -34,7 +34,11 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     let client = Client::new(&options.url, options.token.clone())?;
     client.get("/v1/health").await.context("start a server first: errand serve")?;
     for (path, doc) in seed::records()? {
-        client.put(&path, doc.to_string()).await?;
+        let put = client.put(&path, doc.to_string()).await;
+        // Only who may verify users may say who is connected: without it, the demo shows a task that waits for a person.
+        if !path.starts_with(seed::OF_VERIFIERS) {
+            put?;
+        }
     }
     let mut waiting = Vec::new();
     for task in seed::tasks() {

@@ -57,7 +57,8 @@ pub struct Options {
     #[arg(long, env = "ERRAND_WEBHOOK_URL", value_name = "URL")]
     pub webhook_url: Option<reqwest::Url>,
 
-    /// A principal that may set a user's `verified`; may be repeated (in the environment: comma-separated)
+    /// A principal that may set a user's `verified` and write linkedin_connection; may be repeated (in the environment:
+    /// comma-separated)
     #[arg(long = "verifier", env = "ERRAND_VERIFIERS", value_delimiter = ',', value_name = "PRINCIPAL")]
     pub verifiers: Vec<String>,
 

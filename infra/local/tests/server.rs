@@ -201,7 +201,13 @@ async fn who_may_not_verify_users_may_not_do_it_by_their_record() {
     let server = Server::start(&[]);
     assert_eq!(server.write("PUT", "/v1/records/user/u", json!({"verified": true}), None).await.0, 403);
     server.put("/v1/records/user/u", json!({"verified": false})).await;
+    // Nor by what a task would verify them by.
+    let url = |person: &str| format!("https://www.linkedin.com/in/{person}");
+    let connection = json!({"linkedin_url": url("demo-ada"), "connected_to": url("demo-founder")});
+    let path = "/v1/records/linkedin_connection/53905929-945d-5d2e-bd0c-504b1d2e7387";
+    assert_eq!(server.write("PUT", path, connection.clone(), None).await.0, 403);
     let server = Server::start(&["--verifier", "local"]);
+    assert_eq!(server.write("PUT", path, connection, None).await.0, 201);
     server.put("/v1/records/user/u", json!({"verified": true})).await;
     assert_eq!(server.write("PUT", "/v1/records/user/u", json!({"verified": true, "title": "x"}), None).await.0, 200);
 }
@@ -322,14 +328,25 @@ async fn only_a_configured_principal_may_verify_a_user() {
 
 #[tokio::test]
 async fn the_demo_shows_every_task_doing_its_work() {
-    let server = Server::start(&[]);
+    let verifying = ["--verifier", "local", "--founder-linkedin-url", "https://www.linkedin.com/in/demo-founder"];
+    // Where nobody is set to verify users, a person has to look.
+    for (flags, verified) in [(&verifying[..], "completed"), (&[], "blocked")] {
+        shows_every_task(&Server::start(flags), verified);
+    }
+}
+
+fn shows_every_task(server: &Server, verified: &str) {
     let shown = process::output(&["demo", "--url", &server.url]);
     // No session's time is over yet, and no runner is there.
     let not_shown = ["cleanup_session", "run_outside"];
     for name in shared::handlers::TaskInput::known().into_iter().filter(|name| !not_shown.contains(&name.as_str())) {
         let line = shown.lines().find(|line| line.split_whitespace().next() == Some(&name));
         // The digest leaves Ada, who has just written, to finish.
-        let status = if name == "notify_user_of_priorities" { "snoozed" } else { "completed" };
+        let status = match name.as_str() {
+            "notify_user_of_priorities" => "snoozed",
+            "verify_linkedin_connection" => verified,
+            _ => "completed",
+        };
         let well = line.is_some_and(|line| line.contains(status) && !line.contains("skipped"));
         assert!(well, "{name}: {shown}");
     }

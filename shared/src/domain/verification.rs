@@ -64,8 +64,8 @@ impl Entity for Verification {
     }
 }
 
-/// That two people are connected on LinkedIn, as whoever imports connections knows. One for each two: its id follows
-/// from who they are.
+/// That two people are connected on LinkedIn, as whoever imports connections knows; only who may verify users may write
+/// it. One for each two: its id follows from who they are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LinkedinConnection {
     /// One of them.

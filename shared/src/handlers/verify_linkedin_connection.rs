@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// Looks for the task's user among the founder's stored LinkedIn connections. Found, the user is verified; else a
-/// person has to look.
+/// person has to look. So they have if the founder is not the one that is configured, or if the user has no profile on
+/// record: whoever enqueues the task could name any two who are connected.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(example = json!({
     "user_linkedin_url": "https://www.linkedin.com/in/demo-ada",
@@ -43,12 +44,18 @@ impl TaskHandler for VerifyLinkedinConnection {
                 self.user_linkedin_url, user.id
             )));
         }
-        if task.get::<LinkedinConnection>(&self.connection()).await?.is_none() {
-            let (theirs, founders) = (&self.user_linkedin_url, &self.founder_linkedin_url);
-            return Ok(Outcome::Block(format!(
-                "somebody has to verify user {}: no connection of {theirs} with {founders} is known",
-                user.id
-            )));
+        let (theirs, founders) = (&self.user_linkedin_url, &self.founder_linkedin_url);
+        let missing = if own.is_none() {
+            Some(format!("whether {theirs} is their profile is not known"))
+        } else if task.founder_linkedin_url().is_none_or(|founder| founder.person() != founders.person()) {
+            Some(format!("{founders} is not the founder that is configured (ERRAND_FOUNDER_LINKEDIN_URL)"))
+        } else if task.get::<LinkedinConnection>(&self.connection()).await?.is_none() {
+            Some(format!("no connection of {theirs} with {founders} is known"))
+        } else {
+            None
+        };
+        if let Some(missing) = missing {
+            return Ok(Outcome::Block(format!("somebody has to verify user {}: {missing}", user.id)));
         }
         let verification = Verification {
             user_id: user.id.clone(),
@@ -86,18 +93,25 @@ mod tests {
         json!({"user_linkedin_url": url("ada"), "founder_linkedin_url": url("founder")})
     }
 
+    fn world() -> World {
+        World::new().with_founder("https://linkedin.com/in/Founder/")
+    }
+
+    async fn connect(world: &World, one: &str, other: &str) {
+        let connection = LinkedinConnection { linkedin_url: url(one), connected_to: url(other) };
+        let path = format!("linkedin_connection/{}", connection.only_id().unwrap());
+        world.put(&path, Value::from(connection.doc())).await;
+    }
+
     #[tokio::test]
     async fn a_stored_connection_verifies_the_user_whichever_way_round_it_is() {
-        let world = World::new();
+        let world = world();
         world.put("user/u", json!({"linkedin_url": "http://linkedin.com/in/ADA/"})).await;
         let blocked = world.run("verify_linkedin_connection", payload()).await;
         let reason = "somebody has to verify user u: no connection of https://www.linkedin.com/in/ada with \
             https://www.linkedin.com/in/founder is known";
         assert_eq!(blocked.blocked(), reason);
-        let connection = LinkedinConnection { linkedin_url: url("founder"), connected_to: url("ada") };
-        world
-            .put(&format!("linkedin_connection/{}", connection.only_id().unwrap()), Value::from(connection.doc()))
-            .await;
+        connect(&world, "founder", "ada").await;
         let done = world.again(blocked).await;
         assert_eq!(world.get("user/u").await["verified"], true);
         let verification =
@@ -109,9 +123,35 @@ mod tests {
 
     #[tokio::test]
     async fn somebody_elses_connection_does_not_count() {
-        let world = World::new();
+        let world = world();
         world.put("user/u", json!({"linkedin_url": "https://linkedin.com/in/eve"})).await;
+        connect(&world, "ada", "founder").await;
         let failed = world.run("verify_linkedin_connection", payload()).await.failed();
         assert_eq!(failed, "https://www.linkedin.com/in/ada is not the profile of user u");
+    }
+
+    #[tokio::test]
+    async fn a_connection_with_anybody_but_the_configured_founder_is_for_a_person_to_look_at() {
+        for world in [World::new(), world()] {
+            world.put("user/u", json!({"linkedin_url": url("ada")})).await;
+            connect(&world, "ada", "eve").await;
+            let payload = json!({"user_linkedin_url": url("ada"), "founder_linkedin_url": url("eve")});
+            let blocked = world.run("verify_linkedin_connection", payload).await.blocked();
+            let why =
+                "https://www.linkedin.com/in/eve is not the founder that is configured (ERRAND_FOUNDER_LINKEDIN_URL)";
+            assert_eq!(blocked, format!("somebody has to verify user u: {why}"));
+            assert_eq!(world.get("user/u").await.get("verified"), None);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_profile_that_is_not_known_to_be_the_users_is_for_a_person_to_look_at() {
+        let world = world();
+        world.put("user/u", json!({})).await;
+        connect(&world, "ada", "founder").await;
+        let blocked = world.run("verify_linkedin_connection", payload()).await.blocked();
+        let why = "whether https://www.linkedin.com/in/ada is their profile is not known";
+        assert_eq!(blocked, format!("somebody has to verify user u: {why}"));
+        assert_eq!(world.get("user/u").await.get("verified"), None);
     }
 }

@@ -6,6 +6,9 @@ use shared::handlers::{TaskType, task_types};
 /// By kind and id. Where there may be one record for some fields (see `priority`), its id follows from them.
 const RECORDS: &str = include_str!("records.json");
 
+/// Where the records stand that only verifiers may write.
+pub(super) const OF_VERIFIERS: &str = "/v1/records/linkedin_connection/";
+
 /// Where to put each record, and what. Put anew by every demo, so that each can show the same.
 pub(super) fn records() -> anyhow::Result<Vec<(String, Value)>> {
     let kinds: Map<String, Value> = serde_json::from_str(RECORDS)?;
