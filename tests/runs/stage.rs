@@ -30,7 +30,7 @@ pub(super) struct Told {
 }
 
 /// What a turn of a [`Told`] uses: with its prices, 1 cent.
-const USAGE: Usage = Usage { tokens_in: 100, tokens_out: 10 };
+pub(super) const USAGE: Usage = Usage { tokens_in: 100, tokens_out: 10 };
 
 /// 50 USD a million in, 500 out: 0.005 + 0.005.
 pub(super) const PROFILES: &str = r#"{"default": {"kind": "scripted", "answers": [{"text": "x"}],

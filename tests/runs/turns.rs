@@ -4,14 +4,14 @@ use integration_tests::world::World;
 use serde_json::{Value, json};
 use shared::{
     agent::{AgentStatus, CommandKind, ExecutionState, Session, run::MAX_OPEN_COMMANDS},
-    chat::{ChatAnswer, ChatError, ChatMessage, RetryAfter, ToolCall},
+    chat::{ChatAnswer, ChatError, ChatMessage, RetryAfter, ToolCall, Usage},
     ids::Id,
     lifecycle::{FailureKind, State, Status},
     queue::QueueName,
 };
 use std::time::Duration;
 
-use super::stage::{Seen, enqueue, give, is_whole, on, says, seen, spent, until_ended, uses, world};
+use super::stage::{Seen, USAGE, enqueue, give, is_whole, on, says, seen, spent, until_ended, uses, world};
 
 fn failure(seen: &Seen) -> FailureKind {
     match &seen.task.state {
@@ -126,6 +126,73 @@ async fn a_price_that_is_not_known_stops_an_agent_that_has_a_limit_before_it_ask
             _ => assert_eq!(seen.task.status(), Status::Completed),
         }
     }
+}
+
+/// A limit of an hour, then one of the task.
+fn limits() -> [Value; 2] {
+    [json!({"budgets": {"hourly_usd": 5}}), json!({"mission_cost_budget_usd": 5})]
+}
+
+#[tokio::test]
+async fn a_turn_whose_cost_is_not_known_is_followed_by_none_where_there_is_a_limit() {
+    let uncounted = ChatAnswer { usage: None, ..says("I have begun with the first of it, and the rest follows...") };
+    for limit in limits() {
+        let (world, told) = world(vec![uncounted.clone()], 0);
+        let id = enqueue(&world, limit).await;
+        let seen = until_ended(&world, id).await;
+        assert_eq!((told.asked(), failure(&seen)), (1, FailureKind::BudgetUnavailable));
+        // An agent that is done at once each time would never spend anything: it is taken for the most it may have been.
+        let most = spent(&world).await;
+        assert!((2_048_000..3_000_000).contains(&most), "4096 tokens at 500 USD a million, and the prompt: {most}");
+    }
+    let (world, told) = world(vec![uncounted], 0);
+    let id = enqueue(&world, json!({})).await;
+    let seen = until_ended(&world, id).await;
+    assert_eq!((told.asked(), seen.task.status()), (3, Status::Completed), "without a limit nothing need be known");
+}
+
+/// An answer that has no text: all its tokens went into thought.
+fn nothing(usage: Option<Usage>) -> ChatError {
+    ChatError::Empty { model: "told".into(), usage }
+}
+
+#[tokio::test]
+async fn an_answer_that_says_nothing_is_counted_like_any_other() {
+    for (limit, kind) in [
+        (json!({"budgets": {"hourly_usd": 0.0125}}), Some(FailureKind::BudgetExceeded)),
+        (json!({"mission_cost_budget_usd": 0.0125}), None),
+    ] {
+        let (world, told) = world(vec![says("All is done.")], 0);
+        told.fails.lock().unwrap().extend((0..9).map(|_| nothing(Some(USAGE))));
+        let id = enqueue(&world, limit).await;
+        let seen = until_ended(&world, id).await;
+        let ended = match &seen.task.state {
+            State::Failed { failure } => Some(failure.kind),
+            State::Blocked { .. } => None,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((told.asked(), ended), (2, kind));
+        assert_eq!((spent(&world).await, seen.run.cost_usd.micros(), seen.run.turns), (20_000, 20_000, 0));
+        assert_eq!((seen.run.tokens_in, seen.run.tokens_out), (200, 20));
+        let logged: Vec<_> = world.log(id).await.iter().map(|row| (row.tokens_out, row.cost_usd)).collect();
+        assert_eq!(logged, [(Some(10), Some(0.01)), (Some(10), Some(0.01)), (None, None)]);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_says_nothing_at_a_cost_that_is_not_known_is_the_end_where_there_is_a_limit() {
+    for limit in limits() {
+        let (world, told) = world(vec![says("All is done.")], 0);
+        told.fails.lock().unwrap().push(nothing(None));
+        let id = enqueue(&world, limit).await;
+        let seen = until_ended(&world, id).await;
+        assert_eq!((told.asked(), failure(&seen)), (1, FailureKind::BudgetUnavailable));
+        assert!(spent(&world).await > 2_000_000);
+    }
+    let (world, told) = world(vec![says("All is done.")], 0);
+    told.fails.lock().unwrap().push(nothing(None));
+    let id = enqueue(&world, json!({})).await;
+    assert_eq!((until_ended(&world, id).await.task.status(), told.asked()), (Status::Completed, 2));
 }
 
 #[tokio::test]

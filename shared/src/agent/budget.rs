@@ -19,7 +19,7 @@ pub use spending::Spending;
 
 use super::Usd;
 use crate::{
-    chat::{Prices, Usage},
+    chat::{ChatRequest, Prices, Usage},
     clock::Timestamp,
     lifecycle::FailureKind,
 };
@@ -124,10 +124,18 @@ pub fn is_limited(budgets: &Budgets, goal: Option<Usd>) -> bool {
     *budgets != Budgets::default() || goal.is_some()
 }
 
-/// What a turn cost. An error if that cannot be told: its answer is kept, but no other turn follows where there is a limit.
+/// What a turn cost. An error if that cannot be told: its answer is kept, but no other turn follows where there is a limit,
+/// and the counter takes it for [`most_of_turn`].
 pub fn cost_of_turn(prices: Option<Prices>, usage: Option<Usage>) -> Result<Usd, OverBudget> {
     let unknown_usage = || OverBudget::Unavailable("the backend did not say how many tokens it used".into());
     prices.ok_or_else(no_price)?.cost_nano_usd(usage).map(Usd::from_nanos).ok_or_else(unknown_usage)
+}
+
+/// What the answer to `request` may have cost, where its backend does not say: a token read for every byte, and as many
+/// written as were allowed. Nothing without prices.
+pub fn most_of_turn(prices: Option<Prices>, request: &ChatRequest) -> Usd {
+    let usage = Usage { tokens_in: request.bytes() as u64, tokens_out: request.max_tokens.into() };
+    cost_of_turn(prices, Some(usage)).unwrap_or_default()
 }
 
 fn no_price() -> OverBudget {

@@ -87,6 +87,19 @@ impl ChatRequest {
         })
     }
 
+    /// How many bytes it has: a model reads at most about as many tokens.
+    pub fn bytes(&self) -> usize {
+        let said = self.messages.iter().map(|message| match message {
+            ChatMessage::User(text) => text.len(),
+            ChatMessage::Assistant { text, tool_calls } => {
+                let calls =
+                    tool_calls.iter().map(|call| call.arguments.len() + call.output.as_ref().map_or(0, String::len));
+                text.len() + calls.sum::<usize>()
+            }
+        });
+        self.instruction.len() + said.sum::<usize>()
+    }
+
     /// How many answers came before.
     pub(super) fn answered(&self) -> usize {
         self.messages.len() - self.asked().count()
@@ -96,16 +109,13 @@ impl ChatRequest {
 impl ChatAnswer {
     /// The answer, unless it says nothing and calls nothing.
     pub(super) fn not_empty(self) -> Result<Self, ChatError> {
-        if self.text.trim().is_empty() && self.tool_calls.is_empty() {
-            return Err(ChatError::InvalidAnswer("it says nothing and calls no tool".to_owned()));
-        }
-        Ok(self)
+        if self.tool_calls.is_empty() { self.with_text() } else { Ok(self) }
     }
 
     /// The answer, unless it has no text: for who asked for nothing else.
     pub fn with_text(self) -> Result<Self, ChatError> {
         if self.text.trim().is_empty() {
-            return Err(ChatError::InvalidAnswer("it has no text".to_owned()));
+            return Err(ChatError::Empty { model: self.model, usage: self.usage });
         }
         Ok(self)
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
+use super::Usage;
 use crate::{clock::Timestamp, json::cut};
 
 /// Why there is no answer: one variant for each reaction of the caller.
@@ -29,6 +30,14 @@ pub enum ChatError {
     /// It answered, but with nothing that can be used.
     #[error("the model backend's answer cannot be used: {0}")]
     InvalidAnswer(String),
+    /// It answered, and said nothing: all that it wrote was thought, say. That has been paid for.
+    #[error("the model backend's answer cannot be used: it has no text")]
+    Empty {
+        /// What wrote it.
+        model: String,
+        /// Tokens read and written, if the backend counts them.
+        usage: Option<Usage>,
+    },
     /// It does not take this request, such as for an unknown model. Never succeeds by trying again.
     #[error("the model backend does not take the request: {0}")]
     Refused(String),
@@ -107,7 +116,7 @@ mod tests {
             ChatError::RateLimit { retry_after: None, .. } => "rate_limit",
             ChatError::Timeout(_) => "timeout",
             ChatError::Transport(_) => "provider_transport",
-            ChatError::InvalidAnswer(_) => "invalid_answer",
+            ChatError::InvalidAnswer(_) | ChatError::Empty { .. } => "invalid_answer",
             ChatError::Refused(_) => "refused",
         }
     }

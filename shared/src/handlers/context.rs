@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{Failure, TaskInput};
 use crate::{
     app::App,
-    chat::{ChatAnswer, ChatRequest},
+    chat::{ChatAnswer, ChatError, ChatRequest},
     clock::Timestamp,
     domain::{Entity, LinkedinUrl, Stored},
     effects::Event,
@@ -73,16 +73,25 @@ impl<'a> TaskContext<'a> {
     /// Asks the model backend of a profile. What it used goes into the action log, whatever becomes of the execution.
     pub async fn chat(&self, profile: &str, request: &ChatRequest) -> Result<ChatAnswer, Failure> {
         let profile = self.app.settings.chat.get(profile).map_err(Failure::of_profile)?;
-        let answer = profile.backend.chat(request).await.map_err(|error| Failure::of_chat(error, self.now()))?;
-        let report = Report {
-            model: Some(answer.model.clone()),
-            tokens_in: answer.usage.map(|usage| usage.tokens_in),
-            tokens_out: answer.usage.map(|usage| usage.tokens_out),
-            cost_nano_usd: profile.prices.and_then(|prices| prices.cost_nano_usd(answer.usage)),
+        let answer = profile.backend.chat(request).await;
+        let used = match &answer {
+            Ok(ChatAnswer { model, usage, .. }) | Err(ChatError::Empty { model, usage }) => Some((model, *usage)),
+            Err(_) => None,
         };
+        if let Some((model, usage)) = used {
+            self.uses(Report {
+                model: Some(model.clone()),
+                tokens_in: usage.map(|usage| usage.tokens_in),
+                tokens_out: usage.map(|usage| usage.tokens_out),
+                cost_nano_usd: profile.prices.and_then(|prices| prices.cost_nano_usd(usage)),
+            });
+        }
+        answer.map_err(|error| Failure::of_chat(error, self.now()))
+    }
+
+    fn uses(&self, report: Report) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         *used = std::mem::take(&mut *used).plus(report);
-        Ok(answer)
     }
 
     /// The same for who needs a text: an answer that only calls tools is none.

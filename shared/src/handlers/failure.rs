@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     agent::{NotAdmitted, journal::JournalError},
-    chat::{ChatError, UnknownProfile},
+    chat::{ChatError, UnknownProfile, Usage},
     clock::Timestamp,
     lifecycle::FailureKind,
     store::StoreError,
@@ -85,10 +85,18 @@ impl Failure {
             ChatError::RateLimit { retry_after, .. } => (FailureKind::RateLimit, retry_after.map(|at| at.wait(now))),
             ChatError::Timeout(_) => (FailureKind::Timeout, None),
             ChatError::Transport(_) => (FailureKind::ProviderTransport, None),
-            ChatError::InvalidAnswer(_) => (FailureKind::InvalidAnswer, None),
+            ChatError::InvalidAnswer(_) | ChatError::Empty { .. } => (FailureKind::InvalidAnswer, None),
             ChatError::Refused(_) => (FailureKind::Backend, None),
         };
         Self { kind, error: error.into(), retry: Retry::of(kind, wait) }
+    }
+
+    /// What the model has used all the same, if it is that it answered and said nothing.
+    pub(crate) fn of_nothing_said(&self) -> Option<Option<Usage>> {
+        match self.error.downcast_ref() {
+            Some(ChatError::Empty { usage, .. }) => Some(*usage),
+            _ => None,
+        }
     }
 
     /// Nobody but the installation's configuration can help.

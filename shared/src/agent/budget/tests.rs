@@ -228,6 +228,14 @@ async fn stored(store: &MemoryStore) -> Spending {
     Spending::read(store.record(&key()).await.unwrap().as_ref()).unwrap()
 }
 
+#[test]
+fn a_turn_that_nobody_counted_may_have_cost_a_token_for_every_byte_and_all_that_was_allowed() {
+    let request = ChatRequest::of("do", "it now".to_owned(), 20);
+    let prices = Prices::per_million(1e6, 1e6);
+    assert_eq!(most_of_turn(prices, &request), usd(28.0));
+    assert_eq!(most_of_turn(None, &request), Usd::ZERO);
+}
+
 #[tokio::test]
 async fn runs_at_the_same_time_and_repeated_commits_count_every_turn_once() {
     let store = MemoryStore::default();

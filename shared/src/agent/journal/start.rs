@@ -102,7 +102,7 @@ impl Start {
             key_of::<Agent>(tenant, &agent_id),
         ];
         if task.redrives > 0 {
-            keys.push(key_of::<Run>(tenant, &run::id(&task.key, 0)));
+            keys.push(key_of::<Run>(tenant, &super::find_id(app, task, 0).await?));
         }
         let mut found = app.store.records_at(&keys).await?.into_iter();
         if found.next().flatten().is_some() {

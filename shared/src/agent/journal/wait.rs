@@ -2,7 +2,7 @@
 
 use super::{Draft, JournalError, Start};
 use crate::{
-    agent::{RunAction, RunStatus, event::BackendPhase, run},
+    agent::{RunAction, RunStatus, event::BackendPhase},
     app::App,
     effects::Effect,
     lifecycle::Task,
@@ -32,9 +32,9 @@ pub async fn waits(app: &App, task: &Task, begun_with: &Start) -> Result<Vec<Eff
 }
 
 async fn draft(app: &App, task: &Task, begun_with: &Start) -> Result<Option<Draft>, JournalError> {
-    let id = run::id(&task.key, task.redrives);
+    let id = super::find_id(app, task, task.redrives).await?;
     let Some(mut draft) = Draft::read(app, &task.key.tenant, &id, &[]).await? else {
-        return begun_with.draft(app, task).await;
+        return begun_with.draft(app, task, id).await;
     };
     if !matches!(draft.run().status, RunStatus::Claimed | RunStatus::Running) {
         return Ok(None);

@@ -35,6 +35,15 @@ pub enum RunAction {
     },
     /// Whoever had it has lost it or given it back, and it is anybody's: said with its task, which waits again.
     Release,
+    /// The agent has answered with nothing, which is paid for all the same.
+    Paid {
+        /// The worker's.
+        attempt: u32,
+        /// What it read and wrote, if that is known.
+        usage: Option<Usage>,
+        /// What it cost.
+        cost: Usd,
+    },
     /// Its task has ended, whoever ended it: by an operator, by the poller, by another outcome.
     TaskEnded {
         /// How it ended.
@@ -95,7 +104,11 @@ impl Run {
                 self.fenced(attempt)?;
                 Ok(self.after(*turn))
             }
-            (S::Pending | S::Claimed, RunAction::Turn { attempt, .. }) => {
+            (S::Running, RunAction::Paid { attempt, usage, cost }) => {
+                self.fenced(attempt)?;
+                Ok(self.paid(usage, cost))
+            }
+            (S::Pending | S::Claimed, RunAction::Turn { attempt, .. } | RunAction::Paid { attempt, .. }) => {
                 self.fenced(attempt)?;
                 Err(Refused::NotWhile(self.status.as_str()))
             }
@@ -112,6 +125,7 @@ impl Run {
                 | RunAction::Start { .. }
                 | RunAction::Turn { .. }
                 | RunAction::Release
+                | RunAction::Paid { .. }
                 | RunAction::TaskEnded { .. },
             ) => Err(Refused::Ended(self.status.as_str())),
         }
@@ -130,19 +144,25 @@ impl Run {
     }
 
     fn after(&self, turn: TurnDone) -> Run {
-        let mut run = self.clone();
+        let mut run = self.paid(turn.usage, turn.cost);
         run.thread_id = turn.thread_id.or(run.thread_id);
         run.turn_id = turn.turn_id;
         run.turns = run.turns.saturating_add(1);
         run.message_preview = preview(&turn.message, MESSAGE_PREVIEW);
-        let Usage { tokens_in, tokens_out } = turn.usage.unwrap_or(Usage { tokens_in: 0, tokens_out: 0 });
-        run.tokens_in = run.tokens_in.saturating_add(tokens_in);
-        run.tokens_out = run.tokens_out.saturating_add(tokens_out);
-        run.cost_usd = run.cost_usd.plus(turn.cost);
         add_new(&mut run.citations, turn.citations);
         run.retrieval.count = run.retrieval.count.saturating_add(turn.retrieved);
         add_new(&mut run.retrieval.sources, turn.sources);
         run
+    }
+
+    fn paid(&self, usage: Option<Usage>, cost: Usd) -> Run {
+        let Usage { tokens_in, tokens_out } = usage.unwrap_or(Usage { tokens_in: 0, tokens_out: 0 });
+        Run {
+            tokens_in: self.tokens_in.saturating_add(tokens_in),
+            tokens_out: self.tokens_out.saturating_add(tokens_out),
+            cost_usd: self.cost_usd.plus(cost),
+            ..self.clone()
+        }
     }
 
     fn ended(&self, end: End, now: Timestamp) -> Run {

@@ -73,6 +73,9 @@ fn actions() -> Vec<(String, RunAction)> {
         let turn = Box::new(turn());
         actions.push((format!("start by {whose}"), RunAction::Start { attempt }));
         actions.push((format!("turn by {whose}"), RunAction::Turn { attempt, turn }));
+        let usage = Some(Usage { tokens_in: 10, tokens_out: 2 });
+        let paid = RunAction::Paid { attempt, usage, cost: Usd::from_micros(5) };
+        actions.push((format!("paid for nothing by {whose}"), paid));
     }
     actions.push(("release".to_owned(), RunAction::Release));
     for status in [Terminal::Completed, Terminal::Failed, Terminal::Blocked, Terminal::Cancelled] {

@@ -135,7 +135,7 @@ async fn every_error_of_converse_is_sorted() {
             ChatError::RateLimit { .. } => "rate_limit",
             ChatError::Timeout(_) => "timeout",
             ChatError::Transport(_) => "provider_transport",
-            ChatError::InvalidAnswer(_) => "invalid_answer",
+            ChatError::InvalidAnswer(_) | ChatError::Empty { .. } => "invalid_answer",
             ChatError::Refused(_) => "refused",
         };
         assert_eq!(found, sorted, "{code}: {error}");
@@ -158,8 +158,10 @@ async fn no_answer_a_broken_one_and_one_that_says_nothing_are_told_apart() {
     assert!(matches!(asked(Reply::Never).await.0, Err(ChatError::Timeout(_))));
     let broken = asked(Reply::Bytes(String::new())).await.0;
     assert!(matches!(broken, Err(ChatError::Transport(_))), "{broken:?}");
-    for reply in [http("200 OK", "", "<html>"), converse(json!([])), converse(json!([{"text": " "}]))] {
+    let none = asked(http("200 OK", "", "<html>")).await.0;
+    assert!(matches!(none, Err(ChatError::InvalidAnswer(_))), "{none:?}");
+    for reply in [converse(json!([])), converse(json!([{"text": " "}]))] {
         let error = asked(reply).await.0;
-        assert!(matches!(error, Err(ChatError::InvalidAnswer(_))), "{error:?}");
+        assert!(matches!(error, Err(ChatError::Empty { usage: Some(_), .. })), "{error:?}");
     }
 }

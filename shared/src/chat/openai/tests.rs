@@ -133,19 +133,28 @@ async fn a_broken_connection_or_server_is_a_transport_failure() {
 }
 
 #[tokio::test]
-async fn an_answer_that_says_nothing_is_invalid() {
-    for body in [
-        "<html>",
-        "{}",
-        r#"{"choices":[]}"#,
-        r#"{"choices":[{"message":{"content":" "}}]}"#,
-        r#"{"choices":[{"message":{"content":null,"tool_calls":[]}}]}"#,
-    ] {
+async fn what_is_no_answer_is_invalid() {
+    for body in ["<html>", "{}", r#"{"choices":[]}"#] {
         let error = error(http("200 OK", "", body)).await;
         assert!(matches!(error, ChatError::InvalidAnswer(_)), "{body}: {error:?}");
     }
     let endless = http("200 OK", "", &"x".repeat(ANSWER_BYTES + 1));
     assert!(matches!(error(endless).await, ChatError::InvalidAnswer(_)));
+}
+
+#[tokio::test]
+async fn an_answer_that_says_nothing_is_paid_for() {
+    for (body, paid) in [
+        (r#"{"choices":[{"message":{"content":" "}}],"usage":{"prompt_tokens":7,"completion_tokens":4096}}"#, true),
+        (r#"{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":4096}}"#, true),
+        (r#"{"choices":[{"message":{"content":null,"tool_calls":[]}}]}"#, false),
+    ] {
+        let expected = paid.then_some(Usage { tokens_in: 7, tokens_out: 4096 });
+        match error(http("200 OK", "", body)).await {
+            ChatError::Empty { usage, .. } => assert_eq!(usage, expected, "{body}"),
+            other => panic!("{body}: {other:?}"),
+        }
+    }
 }
 
 #[tokio::test]

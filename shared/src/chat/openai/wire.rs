@@ -96,6 +96,9 @@ struct Tokens {
 pub(super) fn answer(body: &[u8], model: &str) -> Result<ChatAnswer, ChatError> {
     let answer: Answer = serde_json::from_slice(body).map_err(|e| ChatError::InvalidAnswer(e.to_string()))?;
     let message = answer.choices.into_iter().next().map(|choice| choice.message);
+    if message.is_none() && answer.usage.is_none() {
+        return Err(ChatError::InvalidAnswer("it has no choice".to_owned()));
+    }
     let (content, asked, ran) = message.map(|m| (m.content, m.tool_calls, m.executed_tools)).unwrap_or_default();
     let ran = answer.agentic_tool_calls.into_iter().chain(ran).flatten().map(|ran| (None, ran));
     let asked = asked.into_iter().flatten().map(|asked| (asked.id, asked.function));

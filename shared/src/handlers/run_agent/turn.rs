@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 
-use super::{super::Retry, Failure, ask::Ask, watch::Stop, work::Work};
+use super::{super::Retry, Failure, ask::Ask, trouble::Trouble, watch::Stop, work::Work};
 use crate::{
     agent::{
         CommandAction, RunAction, SessionAction, StoredTurn, TurnDone, Usd,
@@ -16,6 +16,7 @@ use crate::{
         supervisor::Action,
     },
     chat::{ChatAnswer, ChatBackend, ChatRequest, Extractive},
+    clock::Timestamp,
     domain::Stored,
 };
 
@@ -38,6 +39,7 @@ impl Work<'_> {
     /// Asks the model, and stores its answer before anything depends on it.
     pub(super) async fn ask(&mut self, ask: Ask) -> Result<Asked, Failure> {
         let request = self.request(&ask);
+        let most = budget::most_of_turn(self.profile.prices, &request);
         let answer = tokio::select! {
             biased;
             answer = self.task.chat(self.asked.profile.as_str(), &request) => answer,
@@ -48,13 +50,15 @@ impl Work<'_> {
         };
         match answer {
             Ok(answer) => {
-                let stored = self.store(ask, answer).await?;
+                let stored = self.store(ask, answer, most).await?;
                 self.turns.push(stored);
                 Ok(Asked::Stored)
             }
-            Err(failure) => match self.trouble(&failure).await {
+            Err(failure) => match self.trouble(&failure, most).await {
                 Err(JournalError::LeaseLost) => Ok(Asked::Lost),
-                Ok(Some(why)) if failure.retry != Retry::Never => Ok(Asked::Stopped(why)),
+                // Nothing follows of which it cannot be told whether there is money for it.
+                Ok(Trouble { over: Some(over), .. }) => Err(Failure::of_kind_sorted(over.kind(), over.to_string())),
+                Ok(Trouble { asks: Some(why), .. }) if failure.retry != Retry::Never => Ok(Asked::Stopped(why)),
                 // What went wrong with the model is what counts.
                 _ => Err(failure),
             },
@@ -63,7 +67,8 @@ impl Work<'_> {
 
     /// Commits the turn: its answer, its tokens and cost, the agent's spending, the events that tell of it, the commands
     /// that are done with it, and what the supervisor notes; all once, or not at all.
-    async fn store(&self, ask: Ask, answer: ChatAnswer) -> Result<StoredTurn, Failure> {
+    /// Where the backend does not say what it used, `most` is what the agent has spent.
+    async fn store(&self, ask: Ask, answer: ChatAnswer, most: Usd) -> Result<StoredTurn, Failure> {
         let (app, tenant) = (self.task.app(), &self.place.tenant);
         let nth = self.run.turns;
         let id = StoredTurn::id(&self.place.run, nth);
@@ -79,9 +84,9 @@ impl Work<'_> {
             cost_usd: cost,
             at: self.task.now(),
         };
-        let also = [key_of::<StoredTurn>(tenant, &id), self.spending_key()];
+        let also = [self.spending_key(), key_of::<StoredTurn>(tenant, &id)];
         let stored = journal::write(app, &self.place, &also, |draft| {
-            if let Some(there) = draft.also.first_mut().and_then(Option::take) {
+            if let Some(there) = draft.also.get_mut(1).and_then(Option::take) {
                 // An earlier try of this execution's.
                 let there = Stored::<StoredTurn>::read(there);
                 return Ok(there.map_or_else(|_| turn.clone(), |there| there.value));
@@ -93,7 +98,7 @@ impl Work<'_> {
                 draft.on_command(command, CommandAction::Complete)?;
             }
             self.supervise(draft, &turn)?;
-            self.spend(draft, cost.unwrap_or_default(), &turn);
+            self.spend(draft, cost.unwrap_or(most), turn.at);
             draft.put_first(create(tenant, &id, &turn, turn.at).expiring(turn.at + KEEP_TURNS));
             Ok(turn.clone())
         });
@@ -133,16 +138,16 @@ impl Work<'_> {
         answer.map(|answer| answer.text).unwrap_or_default()
     }
 
-    /// Counts what the turn cost, and says so if a limit is near.
-    fn spend(&self, draft: &mut Draft, cost: Usd, turn: &StoredTurn) {
+    /// Counts what was paid at `at`, in what was read of the agent's counter, and says so if a limit is near.
+    pub(super) fn spend(&self, draft: &mut Draft, cost: Usd, at: Timestamp) {
         let zone = self.task.app().settings.agents.zone();
         // A counter that cannot be read is not written over: the next turn's check will stop there.
-        let Ok(spending) = Spending::read(draft.also.get(1).and_then(Option::as_ref)) else { return };
-        if let Some(write) = spending.spend(self.spending_key(), cost, turn.at, zone) {
+        let Ok(spending) = Spending::read(draft.also.first().and_then(Option::as_ref)) else { return };
+        if let Some(write) = spending.spend(self.spending_key(), cost, at, zone) {
             draft.also_write(write);
         }
-        let after = spending.with(cost, turn.at, zone);
-        if let Verdict::Warn(near) | Verdict::Stop(near) = after.check(&self.budgets(), turn.at, zone) {
+        let after = spending.with(cost, at, zone);
+        if let Verdict::Warn(near) | Verdict::Stop(near) = after.check(&self.budgets(), at, zone) {
             let (window, spent, limit) = (near.window.as_str(), near.spent_usd, near.limit_usd);
             let note = format!("{spent} of the {window} budget of {limit} are spent");
             draft.happened(BackendPhase::SessionUpdated, None, Some(note));

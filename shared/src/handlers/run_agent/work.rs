@@ -169,12 +169,22 @@ impl<'a> Work<'a> {
         Spending::key(&self.task.task().key.tenant, self.run.agent_id.as_ref().unwrap_or(&own))
     }
 
+    /// Whether anything limits what may be spent.
+    pub(super) fn is_limited(&self) -> bool {
+        budget::is_limited(&self.budgets(), self.asked.mission_cost_budget_usd)
+    }
+
     /// Whether the agent may have another turn. Fails closed where it has a limit.
     pub(super) async fn may_spend(&self) -> Result<(), Failure> {
         let app = self.task.app();
         let (budgets, goal) = (self.budgets(), self.asked.mission_cost_budget_usd);
-        if !budget::is_limited(&budgets, goal) {
+        if !self.is_limited() {
             return Ok(());
+        }
+        let over = |over: OverBudget| Failure::of_kind_sorted(over.kind(), over.to_string());
+        if let Some(turn) = self.turns.iter().find(|turn| turn.cost_usd.is_none()) {
+            let unknown = format!("what turn {} of the run cost is not known", turn.nth + 1);
+            return Err(over(OverBudget::Unavailable(unknown)));
         }
         let spending = match app.store.record(&self.spending_key()).await {
             Ok(record) => Spending::read(record.as_ref()),
@@ -182,7 +192,7 @@ impl<'a> Work<'a> {
         };
         let zone = app.settings.agents.zone();
         let said = budget::before_turn(&budgets, goal, self.profile.prices, &spending, self.task.now(), zone);
-        said.map(drop).map_err(|over| Failure::of_kind_sorted(over.kind(), over.to_string()))
+        said.map(drop).map_err(over)
     }
 
     /// Whether there is time for another turn before this execution is timed out. Where a whole execution is too short
