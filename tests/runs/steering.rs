@@ -8,8 +8,9 @@ use integration_tests::{
 };
 use serde_json::{Value, json};
 use shared::{
-    agent::{CommandKind, CommandStatus},
-    lifecycle::{State, Status},
+    agent::{CommandKind, CommandStatus, StoredTurn},
+    chat::{ChatError, ChatMessage, ChatRequest},
+    lifecycle::{Priority, State, Status},
     queue::QueueName,
 };
 
@@ -47,6 +48,51 @@ async fn a_steer_during_a_turn_joins_the_follow_up() {
     assert!(prompt.starts_with("Your answer is not finished.") && prompt.ends_with("\n\nIn French."), "{prompt}");
     let told: Vec<String> = seen.told().into_iter().filter(|told| told.starts_with("command")).collect();
     assert_eq!(told, ["command-created", "command-terminal"]);
+}
+
+#[tokio::test]
+async fn a_steer_before_the_first_turn_is_told_with_it_ever_after() {
+    for prompt in ["Do it with sk-abcdefgh12345678.", &vec!["Do it."; 3_000].join(" ")] {
+        let lines = vec![says("This is the first part of what I found, and the second one follows...")];
+        let (world, told) = world(lines, 0);
+        told.fails.lock().unwrap().push(ChatError::Transport("no".into()));
+        let id = enqueue(&world, json!({"prompt": prompt})).await;
+        world.deliver_all().await;
+        give(&world, &seen(&world, id).await.id, CommandKind::Steer, "In French.").await;
+        let seen = until_ended(&world, id).await;
+        is_whole(&world, &seen).await;
+        assert_eq!(statuses(&seen), [DONE]);
+        let asked = told.asked.lock().unwrap();
+        let first: Vec<String> = asked.iter().skip(1).map(|request| first_of(request).to_owned()).collect();
+        assert!(first[0].starts_with(prompt) && first[0].ends_with("\n\nIn French."), "{}", first[0]);
+        assert!(asked.len() == 4 && first.iter().all(|told| *told == first[0]), "{first:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_turn_that_an_older_version_stored_is_told_with_what_was_said_too() {
+    let (world, told) = world(vec![says("This is the first part of what I found, and the second one follows...")], 30);
+    told.fails.lock().unwrap().push(ChatError::Transport("no".into()));
+    let body = json!({"task_type": "run_agent", "timeout_s": 60, "payload": {"prompt": "Do it.", "agent_id": "a"}});
+    let id = world.enqueue(&body).await;
+    world.deliver_all().await;
+    give(&world, &seen(&world, id).await.id, CommandKind::Steer, "In French.").await;
+    while seen(&world, id).await.turns.is_empty() {
+        world.advance(60);
+        world.deliver(QueueName::Work(Priority::Medium)).await;
+    }
+    let turn = seen(&world, id).await.turns.remove(0);
+    assert_eq!((turn.said.as_str(), told.asked()), ("In French.", 2));
+    world.put(StoredTurn::id(&turn.run_id, 0).as_str(), &StoredTurn { said: String::new(), ..turn }).await;
+    is_whole(&world, &until_ended(&world, id).await).await;
+    assert!(first_of(&told.asked.lock().unwrap()[2]).ends_with("\n\nIn French."));
+}
+
+fn first_of(request: &ChatRequest) -> &str {
+    match &request.messages[0] {
+        ChatMessage::User(text) => text,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]

@@ -58,6 +58,9 @@ pub struct StoredTurn {
     pub cause: Cause,
     /// What the agent was told.
     pub prompt: String,
+    /// What of it came of commands.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub said: String,
     /// What it answered.
     pub answer: ChatAnswer,
     /// What that cost, if it can be told.

@@ -2,7 +2,7 @@
 
 use super::work::Work;
 use crate::{
-    agent::{Cause, StoredTurn, supervisor::first_prompt},
+    agent::{Cause, StoredTurn},
     chat::{ChatMessage, ChatRequest},
     ids::Id,
 };
@@ -11,6 +11,8 @@ use crate::{
 #[derive(Clone)]
 pub(super) struct Ask {
     pub(super) prompt: String,
+    /// What of it comes of commands.
+    pub(super) said: String,
     pub(super) cause: Cause,
     /// The commands that are done with it.
     pub(super) commands: Vec<Id>,
@@ -44,10 +46,14 @@ impl Work<'_> {
 
     /// The prompt of a turn. This run's first one is told as it was, secrets and all: it may be about them.
     fn told(&self, turn: &StoredTurn) -> String {
-        if turn.run_id == self.place.run && turn.cause == Cause::First {
-            first_prompt(&self.asked.prompt, self.task.redrive_note())
-        } else {
-            turn.prompt.clone()
+        if turn.run_id != self.place.run || turn.cause != Cause::First {
+            return turn.prompt.clone();
         }
+        let first = self.first_prompt();
+        if !turn.said.is_empty() {
+            return format!("{first}\n\n{}", turn.said);
+        }
+        // An older version kept nothing apart of what was said with it.
+        if StoredTurn::kept_prompt(&first) == turn.prompt { first } else { turn.prompt.clone() }
     }
 }

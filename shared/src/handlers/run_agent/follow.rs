@@ -75,7 +75,7 @@ impl Work<'_> {
         self.assessment(&self.turns, &self.session, self.run.cost_usd).action == Action::Block
     }
 
-    fn first_prompt(&self) -> String {
+    pub(super) fn first_prompt(&self) -> String {
         first_prompt(&self.asked.prompt, self.task.redrive_note())
     }
 
@@ -151,9 +151,9 @@ impl Work<'_> {
         }
         let asked_for = said.iter().any(|(_, command)| command.kind == CommandKind::Turn);
         let cause = if asked_for && cause == Cause::FollowUp { Cause::Command } else { cause };
-        let words = said.iter().map(|(_, command)| words(command));
-        let prompt = base.into_iter().chain(words).collect::<Vec<String>>().join("\n\n");
-        Ok(Step::Ask(Ask { prompt, cause, commands: ids }))
+        let words = said.iter().map(|(_, command)| words(command)).collect::<Vec<String>>();
+        let prompt = base.iter().chain(&words).map(String::as_str).collect::<Vec<&str>>().join("\n\n");
+        Ok(Step::Ask(Ask { prompt, said: words.join("\n\n"), cause, commands: ids }))
     }
 
     /// Changes the open commands, as they are when it is written.

@@ -80,6 +80,7 @@ impl Work<'_> {
             nth,
             cause: ask.cause,
             prompt: StoredTurn::kept_prompt(&ask.prompt),
+            said: StoredTurn::kept_prompt(&ask.said),
             answer: StoredTurn::kept(answer),
             cost_usd: cost,
             at: self.task.now(),
