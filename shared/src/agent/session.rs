@@ -91,9 +91,14 @@ pub struct Session {
     /// What people call it; at most 200 characters.
     #[serde(default)]
     pub title: String,
-    /// The short of what was said, for readers and for a compacted history.
+    /// The start of what its newest run came to, for readers.
     #[serde(default)]
     pub summary: String,
+    /// The short of what was said before its `messages` were, for its agent; see [`Session::in_short`]. (Answers do not
+    /// show it.)
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(skip)]
+    pub history: String,
     /// When a reader last had something new to see, or a run began.
     pub last_activity_at: Timestamp,
     /// Rises with what a reader would want to see.
@@ -160,6 +165,7 @@ impl Session {
             failure_kind: None,
             title,
             summary: String::new(),
+            history: String::new(),
             last_activity_at: now,
             revision: 0,
             expires_at: None,
@@ -179,6 +185,22 @@ impl Session {
         } else {
             Ok(())
         }
+    }
+
+    /// The short of what was said before its `messages` were; empty if those are all.
+    pub fn in_short(&self) -> &str {
+        // It counts as one message. An older version kept it where readers see the newest result.
+        match (self.messages % 2, self.history.as_str()) {
+            (1, "") => &self.summary,
+            (1, history) => history,
+            _ => "",
+        }
+    }
+
+    /// The turns that were put in short, and those since; `turns` are its newest, in their order.
+    pub fn told_apart<'t, T>(&self, turns: &'t [T]) -> (&'t [T], &'t [T]) {
+        let since = usize::try_from(self.messages / 2).unwrap_or(usize::MAX).min(turns.len());
+        turns.split_at(turns.len() - since)
     }
 
     /// Keeps `incident`, once.

@@ -104,13 +104,14 @@ pub struct SessionView<'s> {
     pub attention: Attention,
     /// Its fields.
     #[serde(flatten)]
-    pub session: &'s Session,
+    session: Session,
 }
 
 impl<'s> SessionView<'s> {
     /// The view of a session of `tenant` to a reader who has seen the revision `mark` (0: nothing), or to none.
     pub fn of(tenant: &'s Name, stored: &'s Stored<Session>, mark: Option<u64>) -> Self {
         let session = &stored.value;
+        let shown = Session { history: String::new(), ..session.clone() };
         let attention = session.attention(mark);
         Self {
             id: &stored.id,
@@ -119,7 +120,7 @@ impl<'s> SessionView<'s> {
             active: attention == Attention::Active,
             unread: mark.map(|_| session.is_unread(mark)),
             attention,
-            session,
+            session: shown,
         }
     }
 }

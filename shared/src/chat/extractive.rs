@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::{ChatAnswer, ChatBackend, ChatError, ChatRequest, Usage};
+use crate::agent::preview::first;
 
 /// The embedded backend. It follows no instruction: whoever asks it to judge gets sentences back.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,6 +16,9 @@ pub(super) const MODEL: &str = "extractive (no model)";
 
 /// How many sentences an answer has at most.
 const SENTENCES: usize = 5;
+
+/// How many characters one has at most; the rest is left out. Where nothing looks like a sentence's end, a line is one.
+const SENTENCE_CHARS: usize = 600;
 
 #[async_trait]
 impl ChatBackend for Extractive {
@@ -61,7 +65,7 @@ fn words(text: &str) -> impl Iterator<Item = String> {
 fn sentences(text: &str) -> impl Iterator<Item = &str> {
     let parts = text.lines().flat_map(|line| line.split_inclusive(". ").flat_map(|part| part.split_inclusive("? ")));
     let parts = parts.flat_map(|part| part.split_inclusive("! "));
-    parts.map(str::trim).filter(|sentence| !sentence.is_empty())
+    parts.map(str::trim).filter(|sentence| !sentence.is_empty()).map(|sentence| first(sentence, SENTENCE_CHARS))
 }
 
 #[cfg(test)]
@@ -75,6 +79,12 @@ mod tests {
             "Storage is dear. The weather was fine! We need cheaper storage for cards.\nStorage of cards takes room";
         assert_eq!(pick(text, 2), ["Storage is dear.", "We need cheaper storage for cards."]);
         assert_eq!(pick(text, 9).len(), 4);
+    }
+
+    #[test]
+    fn what_has_no_ends_of_sentences_is_cut() {
+        let text = format!("{}\n{}", "\u{8bed}".repeat(20_000), r#"{"a":1,"#.repeat(5_000));
+        assert_eq!(pick(&text, 5).iter().map(|sentence| sentence.chars().count()).collect::<Vec<_>>(), [600, 600]);
     }
 
     #[tokio::test]

@@ -58,7 +58,7 @@ pub enum SessionAction {
     /// Its history was put in short.
     Compacted {
         /// The short of it.
-        summary: String,
+        history: String,
     },
     /// The run has ended.
     RunEnded {
@@ -117,9 +117,9 @@ impl Session {
                     ..self.clone()
                 })
             }
-            (S::Running, A::Compacted { summary }) => {
-                let characters = summary.chars().count() as u64;
-                Ok(Session { messages: 1, characters, summary, ..self.clone() })
+            (S::Running, A::Compacted { history }) => {
+                let characters = history.chars().count() as u64;
+                Ok(Session { messages: 1, characters, history, ..self.clone() })
             }
             (S::Running, A::RunEnded { run, status, failure_kind, text, expires_at }) => {
                 self.active(&run)?;
@@ -289,7 +289,7 @@ mod tests {
             ("r2 appended something to read", appended(&r2, 9, true)),
             ("turn of r1", turn(&r1)),
             ("turn of r2", turn(&r2)),
-            ("compacted", A::Compacted { summary: "so fär".into() }),
+            ("compacted", A::Compacted { history: "so fär".into() }),
             ("r1 completed", ended(Terminal::Completed)),
             ("r1 failed", ended(Terminal::Failed)),
             ("r1 blocked", ended(Terminal::Blocked)),

@@ -7,12 +7,13 @@ use futures::FutureExt;
 use super::{super::Retry, Failure, ask::Ask, trouble::Trouble, watch::Stop, work::Work};
 use crate::{
     agent::{
-        CommandAction, RunAction, SessionAction, StoredTurn, TurnDone, Usd,
+        CommandAction, RunAction, Session, SessionAction, StoredTurn, TurnDone, Usd,
         budget::{self, Spending, Verdict},
         create,
         event::{AssistantMessage, BackendPhase, EventBody, ToolCall},
         journal::{self, Draft, JournalError},
         key_of,
+        preview::first,
         supervisor::Action,
     },
     chat::{ChatAnswer, ChatBackend, ChatRequest, Extractive},
@@ -124,19 +125,22 @@ impl Work<'_> {
             }
         }
         if assessment.action == Action::Compact {
-            draft.on_session(SessionAction::Compacted { summary: self.in_short(&turns, &session.summary) })?;
+            draft.on_session(SessionAction::Compacted { history: self.in_short(&turns, &session) })?;
         }
         Ok(())
     }
 
-    /// The sentences that say most of what was said: no model is asked for it, so that it costs nothing and is always
-    /// the same.
-    fn in_short(&self, turns: &[StoredTurn], summary: &str) -> String {
-        let said = self.earlier.iter().chain(turns).map(|turn| turn.answer.text.as_str());
-        let all = [summary].into_iter().chain(said).collect::<Vec<_>>().join("\n");
+    /// The sentences that say most of what was answered in `session`, whose newest turns are `turns`: no model is asked
+    /// for it, so that it costs nothing and is always the same. So short that with it the session is not long.
+    fn in_short(&self, turns: &[StoredTurn], session: &Session) -> String {
+        let all: Vec<&StoredTurn> = self.earlier.iter().chain(turns).collect();
+        let (_, since) = session.told_apart(&all);
+        let answers = since.iter().map(|turn| turn.answer.text.as_str());
+        let all = [session.in_short()].into_iter().chain(answers).collect::<Vec<_>>().join("\n");
         let request = ChatRequest::of("", all, 0);
         let answer = Extractive.chat(&request).now_or_never().and_then(Result::ok);
-        answer.map(|answer| answer.text).unwrap_or_default()
+        let most = usize::try_from(self.task.app().settings.agents.supervisor.session_chars / 4).unwrap_or(usize::MAX);
+        answer.map(|answer| first(&answer.text, most).to_owned()).unwrap_or_default()
     }
 
     /// Counts what was paid at `at`, in what was read of the agent's counter, and says so if a limit is near.
