@@ -183,6 +183,28 @@ async fn requests_that_make_no_sense_are_refused_by_the_field() {
     );
 }
 
+#[tokio::test]
+async fn what_is_kept_with_a_run_is_bounded_so_that_it_can_end() {
+    let world = World::new();
+    let of = |bytes: usize| "x".repeat(bytes);
+    let ask = |field: &str, bytes: usize| match field {
+        "resource_bundle" => json!({"prompt": "x", "executor": "runner", field: {"subdir": of(bytes)}}),
+        _ => json!({"prompt": "x", "executor": "runner", field: {"a": of(bytes)}}),
+    };
+    for field in ["metadata", "agent_metadata", "resource_bundle"] {
+        assert_eq!(refused(&world, "/v1/runs", &ask(field, 64 * 1024)).await, error(413, "too_large", field));
+        // All at once, and each text as long as it may be once it is redacted.
+        let most = json!({"a": [of(30 * 1024), "password=a ".repeat(2_800)]});
+        let mut body = ask(field, 1024);
+        body["metadata"] = most.clone();
+        body["agent_metadata"] = most;
+        body["resource_bundle"] = json!({"subdir": of(30 * 1024), "prompt_refs": vec!["password=a "; 2_200]});
+        let run = done(&world, "/v1/runs", &body).await;
+        let cancelled = done(&world, &format!("/v1/runs/{}/cancel", id(&run)), &json!({"reason": of(4096)})).await;
+        assert_eq!(cancelled["status"], "cancelled");
+    }
+}
+
 fn large() -> Value {
     json!({"kind": "steer", "payload": {"prompt": "x".repeat(65 * 1024)}})
 }

@@ -17,6 +17,10 @@ use crate::{
     store::Doc,
 };
 
+/// How much of each thing that is kept with a run, its session or its agent is taken, as JSON, in bytes. Their records grow
+/// until they end, and must fit then.
+const KEPT_BYTES: usize = 64 * 1024;
+
 /// What a spent budget means for a request; see `docs/agents.md`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -49,10 +53,10 @@ pub struct RunRequest {
     /// Kept with a new session.
     #[serde(default)]
     pub conversation_id: Option<Id>,
-    /// Kept with a new session; `title` in it is the session's.
+    /// Kept with a new session; `title` in it is the session's. At most 64 KiB.
     #[serde(default)]
     pub metadata: Doc,
-    /// Kept with the agent.
+    /// Kept with the agent. At most 64 KiB.
     #[serde(default)]
     pub agent_metadata: Doc,
     /// What sort of run; `agent` if absent.
@@ -64,7 +68,7 @@ pub struct RunRequest {
     /// What can be done if its worker is lost.
     #[serde(default)]
     pub recovery: Recovery,
-    /// What it works with.
+    /// What it works with. At most 64 KiB.
     #[serde(default, deserialize_with = "crate::api::read::optional_object")]
     pub resource_bundle: Option<ResourceBundle>,
     /// What its agent may spend, over all its runs.
@@ -136,6 +140,7 @@ impl RunRequest {
 
     /// Checks it and makes it a task of the caller's: `run_agent`, or `run_outside` for a runner.
     pub fn accept(self, caller: &Caller, settings: &Settings, now: Timestamp) -> Result<NewTask, ApiError> {
+        self.fits()?;
         let (task_type, expires_at) = match self.executor {
             Executor::Worker => {
                 known_profile(settings, &self.profile)?;
@@ -171,6 +176,21 @@ impl RunRequest {
             field: error.field.map(|field| field.strip_prefix("payload.").unwrap_or(&field).to_owned()),
             ..error
         })
+    }
+
+    fn fits(&self) -> Result<(), ApiError> {
+        let kept = [
+            ("metadata", json!(self.metadata)),
+            ("agent_metadata", json!(self.agent_metadata)),
+            ("resource_bundle", json!(self.resource_bundle)),
+        ];
+        let bytes = kept.map(|(field, value)| (field, value.to_string().len()));
+        match bytes.into_iter().find(|(_, bytes)| *bytes > KEPT_BYTES) {
+            None => Ok(()),
+            Some((field, bytes)) => {
+                Err(ApiError::too_large(field, format!("it has {bytes} bytes; at most {KEPT_BYTES} are taken")))
+            }
+        }
     }
 
     fn payload(&self) -> Value {
