@@ -104,3 +104,30 @@ async fn what_comes_of_a_request_names_it() {
     assert!(tasks.iter().all(|task| task.request_id.as_deref() == Some(REQUEST_ID)), "{tasks:#?}");
     assert!(events.iter().all(|event| event["request_id"] == REQUEST_ID), "{events:#?}");
 }
+
+#[tokio::test]
+async fn a_task_that_is_asked_for_again_after_its_expiry_is_the_first_one() {
+    let world = World::new();
+    let expires_at = world.now() + Duration::from_secs(60);
+    let body =
+        |key: &str| json!({"task_type": "scripted", "payload": {}, "expires_at": expires_at, "idempotency_key": key});
+    let other =
+        json!({"task_type": "scripted", "payload": {"mark": "m"}, "expires_at": expires_at, "idempotency_key": "k"});
+    let id = world.enqueue(&body("k")).await;
+    world.deliver_all().await;
+    world.advance(61);
+    let ask = async |body: &Value| {
+        let (status, answer) = world.request("POST /v1/tasks", None, body, None).await;
+        (status, answer["id"].clone(), answer["error"]["field"].clone())
+    };
+    assert_eq!(ask(&body("k")).await, (200, json!(id), Value::Null));
+    assert_eq!(ask(&body("new")).await, (400, Value::Null, json!("expires_at")));
+    assert_eq!(ask(&other).await, (409, Value::Null, json!("idempotency_key")));
+    // In a batch each is answered for itself.
+    let fresh = json!({"task_type": "scripted", "payload": {}});
+    let batch = json!({"tasks": [body("new"), fresh, body("k"), other, fresh]});
+    let (_, answer) = world.request("POST /v1/tasks/batch", None, &batch, None).await;
+    let statuses: Vec<&Value> = answer["items"].as_array().unwrap().iter().map(|item| &item["status"]).collect();
+    assert_eq!(statuses, [400, 201, 200, 409, 201], "{answer}");
+    assert_eq!(answer["items"][2]["task"]["id"], json!(id));
+}

@@ -35,5 +35,5 @@ pub use runner_actions::{
     AppendRequest, Appended, ClaimRequest, Claimed, CommandEnd, FinishCommandRequest, FinishFailure, FinishRequest,
     LeaseRequest, NewEvent, RUNNER_NAME_BYTES, RUNNER_PROFILES, RunEnd, RunNews, RunnerRequest,
 };
-pub use task_request::{KEY_BYTES, MAX_RETRIES, TaskRequest};
+pub use task_request::{KEY_BYTES, MAX_RETRIES, TaskRequest, in_time};
 pub use task_view::{RecordView, TaskView};

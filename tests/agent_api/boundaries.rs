@@ -89,6 +89,23 @@ async fn a_second_start_answers_the_first_and_another_payload_under_its_key_is_r
 }
 
 #[tokio::test]
+async fn a_start_that_is_said_again_too_late_is_answered_as_the_first_was() {
+    let world = World::new();
+    let at = |s: u64| json!(world.now() + std::time::Duration::from_secs(s));
+    let expires_at = at(60);
+    for executor in ["worker", "runner"] {
+        let ask = |key: &str| json!({"prompt": "x", "executor": executor, "expires_at": expires_at, "idempotency_key": format!("{executor}{key}")});
+        let (status, first) = post(&world, "/v1/runs", &ask("k")).await;
+        assert_eq!(status, 201, "{first:#}");
+        world.advance(61);
+        let (status, again) = post(&world, "/v1/runs", &ask("k")).await;
+        assert_eq!((status, &again["id"], &again["deduplicated"]), (200, &first["id"], &json!(true)));
+        assert_eq!(refused(&world, "/v1/runs", &ask("new")).await, error(400, "invalid", "expires_at"));
+        world.clock.set(world.now() - std::time::Duration::from_secs(61));
+    }
+}
+
+#[tokio::test]
 async fn commands_and_jobs_are_idempotent_and_none_is_given_to_an_ended_run() {
     let world = World::new();
     let run = outside(&world, &json!({})).await;

@@ -1,8 +1,12 @@
 //! Runs that a worker of ours does, and what their budgets say to a request.
 
+use std::sync::Arc;
+
 use integration_tests::world::World;
 use serde_json::{Value, json};
 use shared::{
+    chat::Profiles,
+    config::Settings,
     ids::{Id, Name},
     store::{self, Commit, Expect, RecordKey, RecordWrite},
 };
@@ -47,6 +51,11 @@ async fn a_budget_warns_or_refuses_when_a_run_is_asked_for() {
     spent(&world, &json!(790_000)).await;
     assert!(done(&world, "/v1/runs", &ask("block")).await.get("warning").is_none());
     world.deliver_all().await;
+    let said_again = json!({"prompt": "x", "agent_id": "a", "budgets": {"daily_usd": 1.0}, "budget_check": "block",
+        "idempotency_key": "k"});
+    let (status, first) = post(&world, "/v1/runs", &said_again).await;
+    assert_eq!(status, 201);
+    world.deliver_all().await;
     for (micros, says, blocked) in [
         (json!(800_000), "nearly spent", None),
         (json!(1_000_000), "is spent", Some((429, "budget_exceeded"))),
@@ -62,6 +71,28 @@ async fn a_budget_warns_or_refuses_when_a_run_is_asked_for() {
             Some((status, code)) => assert_eq!(answer, error(status, code, "")),
             None => assert_eq!(answer.0, 201),
         }
+        // What was taken before has not become another request.
+        let (status, again) = post(&world, "/v1/runs", &said_again).await;
+        assert_eq!((status, &again["id"], &again["deduplicated"]), (200, &first["id"], &json!(true)), "{micros}");
+        let mut other = said_again.clone();
+        other["prompt"] = json!("y");
+        assert_eq!(refused(&world, "/v1/runs", &other).await, error(409, "conflict", "idempotency_key"), "{micros}");
         world.deliver_all().await;
     }
+}
+
+#[tokio::test]
+async fn a_limit_of_the_task_alone_needs_a_price_too_when_a_run_is_asked_for() {
+    let mut world = World::new();
+    let of =
+        |prices: &str| format!(r#"{{"kind": "openai", "model": "m", "endpoint": "http://127.0.0.1:9/v1"{prices}}}"#);
+    let priced = of(r#", "usd_per_million_in": 1, "usd_per_million_out": 1"#);
+    let profiles = format!(r#"{{"default": {priced}, "unpriced": {}}}"#, of(""));
+    let (chat, _) = Profiles::read(&profiles, |_| None).unwrap();
+    world.app.settings = Arc::new(Settings { chat, ..Settings::default() });
+    let ask = |profile: &str, check: &str| json!({"prompt": "x", "profile": profile, "mission_cost_budget_usd": 1, "budget_check": check});
+    let run = done(&world, "/v1/runs", &ask("unpriced", "warn")).await;
+    assert_eq!(run["warning"]["message"], "the budget cannot be checked: the profile has no prices");
+    assert_eq!(refused(&world, "/v1/runs", &ask("unpriced", "block")).await, error(409, "budget_unavailable", ""));
+    assert_eq!(post(&world, "/v1/runs", &ask("default", "block")).await.0, 201);
 }

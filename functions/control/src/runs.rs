@@ -2,13 +2,13 @@
 
 use shared::{
     agent::{
-        Agent, AgentStatus, Run, RunStatus,
+        Agent, AgentStatus, Run, RunStatus, Usd,
         budget::{self, OverBudget, Spending},
         journal::{self, Begun},
     },
     api::{
         Answer, ApiError, BudgetCheck, BudgetWarning, CancelRequest, EntityView, Request, RunRequest, RunView,
-        StartedRun,
+        StartedRun, in_time,
     },
     app::App,
     change::{With, change},
@@ -25,9 +25,17 @@ pub(crate) async fn start(app: &App, request: &Request) -> Result<Answer, ApiErr
     let mut body: RunRequest = request.json()?;
     body.idempotency_key = request.key_beside(body.idempotency_key)?;
     let (start, budgets) = (body.start(), Budgeted::of(&body));
-    let new = body.accept(&request.caller, &app.settings, app.clock.now())?;
-    let warning = budgets.check(app, request).await?;
-    let begun = journal::begin(app, new, &start).await?;
+    let now = app.clock.now();
+    let new = body.accept(&request.caller, &app.settings, now)?;
+    let may = match in_time(&new, now) {
+        Ok(()) => budgets.check(app, request).await,
+        Err(late) => Err(late),
+    };
+    let (begun, warning) = match may {
+        Ok(warning) => (journal::begin(app, new, &start).await?, warning),
+        // Said again it gets its first answer, whatever has become of time and money since.
+        Err(refused) => (journal::begun_before(app, new).await?.ok_or(refused)?, None),
+    };
     let run = present_or_last(app, request, &begun).await?;
     let (run, deduplicated) = (RunView::of(&request.caller.tenant, &run.id, &run.value), begun.deduplicated);
     let status = if deduplicated { 200 } else { 201 };
@@ -47,6 +55,7 @@ async fn present_or_last(app: &App, request: &Request, begun: &Begun) -> Result<
 /// What the request says of money.
 struct Budgeted {
     budgets: budget::Budgets,
+    goal: Option<Usd>,
     agent: Option<Id>,
     profile: Name,
     check: BudgetCheck,
@@ -55,7 +64,8 @@ struct Budgeted {
 impl Budgeted {
     fn of(body: &RunRequest) -> Self {
         let (budgets, agent) = (body.budgets.unwrap_or_default(), body.agent_id.clone());
-        Self { budgets, agent, profile: body.profile.clone(), check: body.budget_check }
+        let goal = body.mission_cost_budget_usd;
+        Self { budgets, goal, agent, profile: body.profile.clone(), check: body.budget_check }
     }
 
     /// Whether the agent may spend anything now. (It is asked again before every turn.)
@@ -71,7 +81,7 @@ impl Budgeted {
         let known = backends.iter().any(|view| view.name == self.profile && view.prices_known);
         let prices = known.then(Prices::default);
         let zone = app.settings.agents.zone();
-        let checked = budget::before_turn(&self.budgets, None, prices, &spending, app.clock.now(), zone);
+        let checked = budget::before_turn(&self.budgets, self.goal, prices, &spending, app.clock.now(), zone);
         match (checked, self.check) {
             (Ok(None), _) => Ok(None),
             (Ok(Some(near)), _) => {

@@ -1,12 +1,14 @@
 //! The way of every request, however it came: check it, insert it, notify it.
 
+use std::collections::VecDeque;
+
 use shared::{
-    api::{ApiError, Caller, TaskRequest, TaskView},
+    api::{ApiError, Caller, TaskRequest, TaskView, in_time},
     app::App,
     ids,
     lifecycle::Task,
     notify::notify,
-    store::Inserted,
+    store::{self, Inserted},
 };
 
 /// A request that was taken.
@@ -36,8 +38,16 @@ pub async fn accept_one(app: &App, caller: Caller, request: TaskRequest) -> Resu
     accepted.unwrap_or_else(|| Err(ApiError::conflict("nothing was asked for")))
 }
 
+/// A request that is in order.
+struct Checked {
+    task: Task,
+    /// Why it is refused all the same, unless it was taken before.
+    late: Option<ApiError>,
+}
+
 /// Takes each request for itself, in order; what is wrong with one harms no other. Inserted first, notified after:
-/// a crash in between costs the poller's two minutes.
+/// a crash in between costs the poller's two minutes. One that comes too late is looked up, under its key: it may have
+/// been taken when it was in time.
 pub async fn accept(
     app: &App,
     requests: Vec<Result<(Caller, TaskRequest), ApiError>>,
@@ -48,17 +58,34 @@ pub async fn accept(
         if request.task_type.as_str() == Task::FOR_RUNNERS {
             return Err(ApiError::invalid("task_type", "its run is what runners find; see POST /v1/runs"));
         }
-        let task = request.accept(&caller, &app.settings, now)?;
-        Ok(Task::accept(task, ids::fresh(), now))
+        let new = request.accept(&caller, &app.settings, now)?;
+        let late = in_time(&new, now).err();
+        match late {
+            Some(late) if new.idempotency_key.is_none() => Err(late),
+            late => Ok(Checked { task: Task::accept(new, ids::fresh(), now), late }),
+        }
     });
-    let checked: Vec<Result<Task, ApiError>> = checked.collect();
-    let fit: Vec<Task> = checked.iter().filter_map(|task| task.as_ref().ok()).cloned().collect();
+    let checked: Vec<Result<Checked, ApiError>> = checked.collect();
+    let in_order = || checked.iter().flatten();
+    let fit: Vec<Task> = in_order().filter(|c| c.late.is_none()).map(|c| c.task.clone()).collect();
     let mut inserted = app.store.insert(fit).await.into_iter();
+    // One after the other: there are few, and the function may read no batches.
+    let mut before = VecDeque::new();
+    for Checked { task, .. } in in_order().filter(|c| c.late.is_some()) {
+        before.push_back(store::task(&*app.store, &task.key).await);
+    }
     let mut fresh = Vec::new();
     let answers = checked
         .into_iter()
-        .map(|task| {
-            let task = task?;
+        .map(|checked| {
+            let Checked { task, late } = checked?;
+            if let Some(late) = late {
+                return match before.pop_front() {
+                    Some(Ok(Some(there))) => existing(there, &task),
+                    Some(Err(error)) => Err(error.into()),
+                    Some(Ok(None)) | None => Err(late),
+                };
+            }
             match inserted.next() {
                 Some(Ok(Inserted::New)) => {
                     fresh.push(task.clone());

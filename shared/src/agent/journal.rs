@@ -24,7 +24,7 @@ pub use command::{Given, NewCommand, change_command, give};
 pub(crate) use draft::Draft;
 pub use end::ends;
 pub use job::finish_job;
-pub use start::{Begun, Start, begin};
+pub use start::{Begun, Start, begin, begun_before};
 pub use wait::waits;
 
 use super::{NotAdmitted, Refused, Run, event::TooMany, key_of, run};

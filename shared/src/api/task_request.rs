@@ -67,7 +67,8 @@ const MAX_TIMEOUT_S: u32 = 840;
 pub const KEY_BYTES: usize = 256;
 
 impl TaskRequest {
-    /// Checks the request against its type and the limits, and makes it a task of the caller's.
+    /// Checks the request against its type and the limits, and makes it a task of the caller's. Whether it is still in
+    /// time ([`in_time`]) is to be asked besides: one that is said again under its key is answered however late it is.
     pub fn accept(self, caller: &Caller, settings: &Settings, now: Timestamp) -> Result<NewTask, ApiError> {
         let payload = Json::new(&self.payload);
         let bytes = payload.as_str().len();
@@ -78,9 +79,6 @@ impl TaskRequest {
         let input = TaskInput::accept(&self.task_type, &payload)?;
         let type_settings = input.handler().settings();
         let scheduled_for = self.start(now)?;
-        if self.expires_at.is_some_and(|at| at <= scheduled_for.max(now)) {
-            return Err(ApiError::invalid("expires_at", "it would expire before it could start"));
-        }
         if let Some(key) = &self.idempotency_key
             && (key.is_empty() || key.len() > KEY_BYTES)
         {
@@ -120,6 +118,16 @@ impl TaskRequest {
             (Some(at), None) => Ok(at),
             (None, delay) => Ok(now + Duration::from_secs(delay.unwrap_or(0))),
         }
+    }
+}
+
+/// Whether `new` can start before it expires.
+pub fn in_time(new: &NewTask, now: Timestamp) -> Result<(), ApiError> {
+    match new.expires_at {
+        Some(at) if at <= new.scheduled_for.max(now) => {
+            Err(ApiError::invalid("expires_at", "it would expire before it could start"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -230,10 +230,24 @@ pub async fn begin(app: &App, new: NewTask, start: &Start) -> Result<Begun, Jour
     Err(StoreError::Busy.into())
 }
 
-/// What was begun before by the same request.
+/// What `new` began before, under its key: asked where it would be refused if it were new.
+pub async fn begun_before(app: &App, new: NewTask) -> Result<Option<Begun>, JournalError> {
+    if new.idempotency_key.is_none() {
+        return Ok(None);
+    }
+    before(app, &Task::accept(new, ids::fresh(), app.clock.now())).await
+}
+
 async fn existing(app: &App, asked: &Task) -> Result<Begun, JournalError> {
-    let there = store::task(&*app.store, &asked.key).await?.ok_or(StoreError::Busy)?;
-    same(app, there, asked).await
+    before(app, asked).await?.ok_or_else(|| StoreError::Busy.into())
+}
+
+/// What was begun before by the same request.
+async fn before(app: &App, asked: &Task) -> Result<Option<Begun>, JournalError> {
+    match store::task(&*app.store, &asked.key).await? {
+        Some(task) => Ok(Some(same(app, task, asked).await?)),
+        None => Ok(None),
+    }
 }
 
 async fn same(app: &App, task: Task, asked: &Task) -> Result<Begun, JournalError> {
