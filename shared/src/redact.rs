@@ -18,7 +18,7 @@ const MASK: &str = "[redacted]";
 /// What the keys of secrets end with. Not `tokens`: that is a count.
 macro_rules! keys {
     () => {
-        r"(?:authorization|cookies?|passwords?|passwd|passphrase|secrets?|token|credentials?|(?:api|access|account|private)[_-]?keys?)"
+        r"(?:authorization|cookies?|passwords?|passwd|passphrase|secrets?|token|credentials?|(?:api|access|account|private|secret|signing|encryption)[_-]?keys?)"
     };
 }
 

@@ -58,11 +58,21 @@ pub struct BundleView {
 }
 
 impl ResourceBundle {
-    /// As it is stored: a credential that somebody wrote into a place is not kept.
-    pub fn without_secrets(mut self) -> Self {
-        self.repo_url = redact::text(&self.repo_url).into_owned();
-        self.tool_aliases.values_mut().for_each(|alias| *alias = redact::text(alias).into_owned());
-        self
+    /// As it is stored: a credential that somebody wrote into any of its texts is not kept.
+    pub fn without_secrets(self) -> Self {
+        let clean = |text: String| redact::text(&text).into_owned();
+        let all = |texts: Vec<String>| texts.into_iter().map(clean).collect();
+        Self {
+            kind: clean(self.kind),
+            repo_url: clean(self.repo_url),
+            commit_id: clean(self.commit_id),
+            subdir: clean(self.subdir),
+            sparse_paths: all(self.sparse_paths),
+            tool_aliases: self.tool_aliases.into_iter().map(|(name, alias)| (clean(name), clean(alias))).collect(),
+            prompt_refs: all(self.prompt_refs),
+            skill_refs: all(self.skill_refs),
+            ..self
+        }
     }
 
     /// What answers show of it.
@@ -86,6 +96,27 @@ impl ResourceBundle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_text_of_a_bundle_keeps_a_secret() {
+        let secret = || "sk-abcdefgh12345678".to_owned();
+        let bundle = ResourceBundle {
+            kind: secret(),
+            repo_url: secret(),
+            commit_id: secret(),
+            subdir: secret(),
+            sparse_paths: vec![secret()],
+            tool_aliases: [(secret(), secret())].into(),
+            prompt_refs: vec![secret()],
+            skill_refs: vec![secret()],
+            submodules: true,
+            lfs: true,
+            credential_ref: Some(Name::of("deploy-key")),
+        };
+        let kept = serde_json::to_string(&bundle.without_secrets()).unwrap();
+        assert!(!kept.contains("abcdefgh") && kept.matches("sk-[redacted]").count() == 9, "{kept}");
+        assert!(kept.contains("deploy-key"), "{kept}");
+    }
 
     #[test]
     fn a_bundle_is_shown_by_counts_and_names() {

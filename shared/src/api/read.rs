@@ -7,7 +7,7 @@ use serde::{
     de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use crate::json::cut;
+use crate::{json::cut, redact};
 
 /// What is wrong with a request, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -135,7 +135,8 @@ fn read<T: DeserializeOwned>(text: &str, mut ignored: impl FnMut(String)) -> Res
 /// what is not JSON at all.
 fn sentence(error: &serde_json::Error, sent: &str) -> String {
     let text = error.to_string();
-    let text = cut(&text, SENTENCE_BYTES).to_owned(); // it may repeat what was sent
+    // It may repeat what was sent, and is kept where that was stored. Redacted first: half a secret looks like none.
+    let text = cut(&redact::text(&text), SENTENCE_BYTES).to_owned();
     if error.is_data() {
         text.rsplit_once(" at line ").map_or(text.clone(), |(start, _)| start.to_owned())
     } else if serde_json::from_str::<IgnoredAny>(sent).is_ok() {
@@ -201,6 +202,14 @@ mod tests {
         let text = r#"{"inner":[{"n":1,"m":2}]}"#;
         assert_eq!(error(text), ("inner.0.m".into(), "unknown field `m`".into()));
         assert!(read_lenient::<Outer>(text).is_ok());
+    }
+
+    #[test]
+    fn an_error_that_repeats_what_was_sent_keeps_no_half_of_a_secret() {
+        for before in 440..SENTENCE_BYTES {
+            let text = format!(r#"{{"inner":[{{"n":"{} sk-abcdefgh12345678"}}]}}"#, "x".repeat(before));
+            assert!(!error(&text).1.contains("abcd"), "{before}");
+        }
     }
 
     #[test]

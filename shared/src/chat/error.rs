@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 
 use super::Usage;
-use crate::{clock::Timestamp, json::cut};
+use crate::{clock::Timestamp, json::cut, redact};
 
 /// Why there is no answer: one variant for each reaction of the caller.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +85,9 @@ impl ChatError {
     /// this one table serves both protocols.
     pub(super) fn of_status(status: u16, retry_after: Option<RetryAfter>, said: &str) -> Self {
         let name = StatusCode::from_u16(status).map_or_else(|_| status.to_string(), |status| status.to_string());
-        let message = format!("{name} {}", cut(said.trim(), MESSAGE_BYTES)).trim_end().to_owned();
+        // Redacted first: half a secret looks like none.
+        let said = redact::text(said.trim());
+        let message = format!("{name} {}", cut(&said, MESSAGE_BYTES)).trim_end().to_owned();
         match status {
             401 | 403 => Self::Auth(message),
             429 | OVERLOADED => Self::RateLimit { message, retry_after },
@@ -143,6 +145,17 @@ mod tests {
         ] {
             let soon = Some(RetryAfter::In(Duration::from_secs(1)));
             assert_eq!((sorted(status, None), sorted(status, soon)), (silent, with_retry_after), "{status}");
+        }
+    }
+
+    #[test]
+    fn no_half_of_a_secret_is_passed_on() {
+        for secret in ["sk-abcdefgh12345678", "password: abcdefgh12345678"] {
+            for before in 270..300 {
+                let said = format!("{} {secret} is no key", "x".repeat(before));
+                let error = ChatError::of_status(401, None, &said).to_string();
+                assert!(!error.contains("abc"), "{error}");
+            }
         }
     }
 

@@ -29,14 +29,14 @@ fn the_corpus_is_redacted_as_it_says_and_no_further_the_second_time() {
 #[test]
 fn json_is_masked_by_key_and_by_content() {
     let mut json = json!({
-        "api_key": "k", "Cookie": "c", "secret": 12345, "credentials": {"a": ["b"]}, "passwords": ["a", "b"],
+        "api_key": "k", "SecretKey": "k", "signing-key": "k", "key": "k", "Cookie": "c", "secret": 12345, "credentials": {"a": ["b"]}, "passwords": ["a", "b"],
         "password": null, "has_token": true, "auth-token": false,
         "tokens": 5, "tokens_in": 12, "list": ["sk-abcdefgh1234", {"authorization": "Basic x"}],
         "text": "password=hunter2", "key sk-abcdefgh1234": 1,
     });
     value(&mut json);
     let expected = json!({
-        "api_key": MASK, "Cookie": MASK, "secret": MASK, "credentials": MASK, "passwords": MASK,
+        "api_key": MASK, "SecretKey": MASK, "signing-key": MASK, "key": "k", "Cookie": MASK, "secret": MASK, "credentials": MASK, "passwords": MASK,
         "password": null, "has_token": true, "auth-token": false,
         "tokens": 5, "tokens_in": 12, "list": ["sk-[redacted]", {"authorization": MASK}],
         "text": "password=[redacted]", "key sk-[redacted]": 1,
@@ -50,8 +50,9 @@ fn ordinary_text_is_left_alone_without_a_copy() {
 }
 
 /// Where a secret may stand: what is around it, as `{}` shows.
-const PLACES: [&str; 18] = [
+const PLACES: [&str; 19] = [
     "password={}",
+    "SIGNING_KEY={}",
     "api_key: {}",
     "x-api-key: {} and more",
     r#"{"token": "{}"}"#,

@@ -18,8 +18,9 @@ use shared::{
 use crate::runs::stage::{Told, on, says};
 
 /// What a secret may look like: every kind there is in the corpus.
-const SHAPES: [&str; 24] = [
+const SHAPES: [&str; 25] = [
     "password={}",
+    "SIGNING_KEY={}",
     "export DB_PASSWORD='{} two'",
     "api_key: {}",
     "x-api-key: {} and more",
@@ -233,7 +234,10 @@ impl Story {
             "host": self.planter.hide("runner's metadata"), "token": self.planter.hide("runner's metadata")}});
         self.post("/v1/runners", body).await;
         let bundle = json!({"kind": "git", "repo_url": self.planter.hide("repository"),
-            "tool_aliases": {"sh": self.planter.hide("alias")}});
+            "commit_id": self.planter.hide("commit"), "subdir": self.planter.hide("folder"),
+            "sparse_paths": [self.planter.hide("path")], "prompt_refs": [self.planter.hide("prompt's name")],
+            "skill_refs": [self.planter.hide("skill's name")],
+            "tool_aliases": {"sh": self.planter.hide("alias"), (self.planter.hide("tool")): "x"}});
         let (run, lease) = self.claimed(json!({"resource_bundle": bundle})).await;
         let events = self.events();
         self.post(&format!("{run}/events"), json!({"lease_token": lease, "events": events})).await;
