@@ -3,11 +3,17 @@
 use integration_tests::world::World;
 use serde_json::{Value, json};
 use shared::{
-    agent::{AgentStatus, CommandKind, ExecutionState, Session, run::MAX_OPEN_COMMANDS},
+    agent::{
+        Agent, AgentStatus, CommandKind, ExecutionState, Run, RunEvent, Session, StoredTurn, event,
+        run::MAX_OPEN_COMMANDS,
+    },
     chat::{ChatAnswer, ChatError, ChatMessage, ChatRequest, RetryAfter, ToolCall, Usage},
-    ids::Id,
-    lifecycle::{FailureKind, State, Status},
+    clock::Timestamp,
+    domain::Entity,
+    ids::{Id, Name},
+    lifecycle::{FailureKind, Priority, State, Status},
     queue::QueueName,
+    store::RecordKey,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -446,4 +452,65 @@ async fn a_session_that_nobody_goes_on_in_is_cleaned_up_and_one_that_is_used_is_
         .collect();
     assert_eq!(cleanups.iter().filter(|skipped| **skipped == true).count(), 1, "{cleanups:?}");
     assert_eq!(cleanups.len(), 2);
+}
+
+/// When a record goes, if it does.
+async fn goes_at<E: Entity>(world: &World, id: &str) -> Option<Timestamp> {
+    let key = RecordKey { tenant: Name::default(), kind: E::kind(), id: Id::new(id).unwrap() };
+    world.app.store.record(&key).await.unwrap().unwrap().expires_at
+}
+
+#[tokio::test]
+async fn what_a_session_came_to_stays_and_what_it_worked_with_goes() {
+    let (world, _) = world(vec![says("All is done.")], 0);
+    for (session, agent) in [(Some("s"), Some("a")), (None, None)] {
+        let payload = json!({"prompt": "Do it.", "session_id": session, "agent_id": agent});
+        let id = world.enqueue(&json!({"task_type": "run_agent", "payload": payload})).await;
+        let used = until_ended(&world, id).await;
+        let own = id.to_string();
+        let (session, agent_id) = (session.unwrap_or(&own), agent.unwrap_or(&own));
+        let metadata = json!({"a": 1}).as_object().unwrap().clone();
+        world.put(session, &Session { metadata, history: "long".into(), ..used.session.clone() }).await;
+        world.drain().await;
+        let gone = seen(&world, id).await;
+        let tomorrow = Some(world.now() + Duration::from_secs(24 * 3600));
+        assert_eq!(goes_at::<Session>(&world, session).await, None);
+        assert_eq!((&gone.session.summary, &gone.session.title), (&used.session.summary, &used.session.title));
+        assert!(gone.session.summary == "All is done." && gone.session.revision == used.session.revision);
+        assert!(gone.session.metadata.is_empty() && gone.session.history.is_empty() && gone.session.messages == 0);
+        for at in [
+            goes_at::<Run>(&world, gone.id.as_str()).await,
+            goes_at::<RunEvent>(&world, event::id(&gone.id, 1).as_str()).await,
+            goes_at::<StoredTurn>(&world, StoredTurn::id(&gone.id, 0).as_str()).await,
+        ] {
+            assert!(at.is_some() && at <= tomorrow, "{at:?}");
+        }
+        // An agent that was named works on elsewhere, on the same budget.
+        let of_agent = goes_at::<Agent>(&world, agent_id).await;
+        assert_eq!(of_agent.is_some_and(|at| Some(at) <= tomorrow), agent.is_none(), "{of_agent:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_cleanup_that_an_older_version_asked_for_goes_by_the_sessions_time() {
+    let (world, _) = world(vec![says("All is done.")], 0);
+    let id = enqueue(&world, json!({})).await;
+    until_ended(&world, id).await;
+    let body = json!({"task_type": "cleanup_session", "payload": {"session_id": "s"}});
+    let early = world.enqueue(&body).await;
+    world.deliver_all().await;
+    let of_another = json!({"task_type": "cleanup_session", "payload": {"session_id": "s", "version": 99}, "delay_s": 40 * 24 * 3600});
+    let of_another = world.enqueue(&of_another).await;
+    world.advance(31 * 24 * 3600);
+    let late = world.enqueue(&body).await;
+    world.deliver(QueueName::Work(Priority::Medium)).await;
+    let output = async |task| match world.task(task).await.state {
+        State::Completed { output } => output.parse::<Value>().unwrap(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(output(early).await["skipped"], true);
+    assert_eq!(output(late).await["session_id"], "s");
+    world.advance(10 * 24 * 3600);
+    world.drain().await;
+    assert_eq!(output(of_another).await["reason"], "the session has been used since");
 }

@@ -7,7 +7,7 @@
 //!
 //! Its fields are sums in millionths of a dollar: `min:<minutes since 1970>`, `day:2026-01-31`, `month:2026-01`. Days and
 //! months are of the configured zone. What is too old to be asked for goes with the next patch, with a margin for clocks
-//! that differ, so that it has at most some seventy fields.
+//! that differ, so that it has at most some seventy fields; and the counter itself once nothing of it is asked for.
 
 mod spending;
 

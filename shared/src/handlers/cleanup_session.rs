@@ -15,13 +15,17 @@ use crate::{
     ids::Id,
 };
 
-/// Cleans a session up whose time is over: it takes no more runs, and its runs, events, commands and turns are removed. One
-/// that has been used since is left alone.
+/// Cleans a session up whose time is over: it takes no more runs, and its runs, events, commands and turns are removed; its
+/// title and summary stay. One that has been used since is left alone.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(example = json!({"session_id": "demo-session"}))]
+#[schemars(example = json!({"session_id": "demo-session", "version": 4}))]
 pub struct CleanupSession {
     /// The session.
     pub session_id: Id,
+    /// Its `revision` when nothing went on in it any more: with another it has been used since. Absent: its time alone
+    /// tells.
+    #[serde(default)]
+    pub version: Option<u64>,
 }
 
 /// How long what was let go of can still be read.
@@ -37,6 +41,9 @@ impl TaskHandler for CleanupSession {
         let Some(session) = task.get::<Session>(&self.session_id).await? else {
             return Ok(Outcome::skipped(format!("session {} does not exist", self.session_id)));
         };
+        if self.version.is_some_and(|version| version != session.value.revision) {
+            return Ok(Outcome::skipped("the session has been used since"));
+        }
         let ended = match session.value.apply(SessionAction::Expire, task.now()) {
             Ok(ended) => ended,
             Err(refused @ (Refused::NotWhile(_) | Refused::Ended(_))) => {
@@ -45,7 +52,7 @@ impl TaskHandler for CleanupSession {
             Err(refused) => return Err(Failure::permanent(refused.to_string())),
         };
         let gone_at = task.now() + GRACE;
-        sweep::close(task, &session, &ended, gone_at).await?;
+        sweep::close(task, &session, &ended).await?;
         match sweep::sweep(task, &session.id, gone_at).await? {
             sweep::Swept::All(records) => {
                 let output = json!({"session_id": session.id, "records": records});

@@ -30,6 +30,9 @@ const KEPT_MINUTES: i64 = 75;
 /// For how much longer than they last days and months are kept, for the same reason.
 const KEPT_ON: Duration = Duration::from_secs(24 * 3600);
 
+/// How long after its last write a counter is kept: longer than anybody asks for any sum of it.
+const KEPT: Duration = Duration::from_secs(62 * 24 * 3600);
+
 const MINUTE: &str = "min:";
 const DAY: &str = "day:";
 const MONTH: &str = "month:";
@@ -61,12 +64,13 @@ impl Spending {
         let addends = fields.into_iter().map(|field| (field, cost.as_addend()));
         if !self.stored {
             let doc = addends.map(|(field, by)| (field, by.into())).collect();
-            return Some(RecordWrite::put(key, doc, Expect::Absent, at));
+            return Some(RecordWrite::put(key, doc, Expect::Absent, at).expiring(at + KEPT));
         }
         let old = self.sums.keys().filter(|field| is_old(field, at, zone));
         let patch = Patch {
             set: old.map(|field| (field.clone(), Value::Null)).collect(),
             add: addends.collect(),
+            expires_at: Some(at + KEPT),
             ..Patch::default()
         };
         Some(RecordWrite::Patch { key, patch, expect: Expect::Any, version: ids::fresh(), at })

@@ -229,6 +229,15 @@ async fn stored(store: &MemoryStore) -> Spending {
 }
 
 #[test]
+fn a_counter_is_kept_for_two_months_after_its_last_write() {
+    let turns = [(noon(), 1.0), (noon() + minutes(90), 1.0)];
+    for written in [1, 2] {
+        let kept_until = spent_in(&turns[..written], &TimeZone::UTC).unwrap().expires_at.unwrap();
+        assert_eq!(kept_until.since(turns[written - 1].0), minutes(62 * 24 * 60));
+    }
+}
+
+#[test]
 fn a_turn_that_nobody_counted_may_have_cost_a_token_for_every_byte_and_all_that_was_allowed() {
     let request = ChatRequest::of("do", "it now".to_owned(), 20);
     let prices = Prices::per_million(1e6, 1e6);

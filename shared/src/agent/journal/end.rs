@@ -43,7 +43,8 @@ pub async fn ends(app: &App, task: &Task, ended: &Task) -> Result<Vec<Effect>, S
     let kept_until = draft.session().and_then(|session| session.expires_at);
     let mut effects: Vec<Effect> = Vec::new();
     if let (Some(session), Some(at)) = (&draft.run().session_id, kept_until.max(expires_at)) {
-        effects.push(Effect::enqueue(cleanup(task, &id, session, at)));
+        let version = draft.session().map(|session| session.revision);
+        effects.push(Effect::enqueue(cleanup(task, &id, (session, version), at)));
     }
     let records = draft.records().map_err(|error| StoreError::Unavailable(error.into()))?;
     effects.extend(records.into_iter().map(Effect::write));
@@ -108,9 +109,9 @@ impl Draft {
 }
 
 /// The task that cleans `session` up if nothing more happens in it.
-fn cleanup(task: &Task, run: &Id, session: &Id, at: Timestamp) -> NewTask {
+fn cleanup(task: &Task, run: &Id, (session, version): (&Id, Option<u64>), at: Timestamp) -> NewTask {
     let key = TaskKey { tenant: task.key.tenant.clone(), id: ids::derived(&["cleanup_session", run.as_str()]) };
-    let payload = Json::new(&json!({"session_id": session}));
+    let payload = Json::new(&json!({"session_id": session, "version": version}));
     NewTask {
         project: task.project.clone(),
         queue: task.queue.clone(),

@@ -9,6 +9,7 @@ use crate::{
     clock::Timestamp,
     ids::Id,
     lifecycle::FailureKind,
+    store::Doc,
 };
 
 /// What can happen to a session.
@@ -136,10 +137,22 @@ impl Session {
             ) => Err(Refused::NotWhile(self.execution_state.as_str())),
 
             (S::Running, A::Expire) => Err(Refused::NotWhile(self.execution_state.as_str())),
-            (S::Idle | S::Terminal, A::Expire) if self.is_expired(now) => {
-                Ok(Session { execution_state: S::Terminal, ..self.clone() })
-            }
+            (S::Idle | S::Terminal, A::Expire) if self.is_expired(now) => Ok(self.closed()),
             (S::Idle | S::Terminal, A::Expire) => Err(Refused::NotWhile("kept")),
+        }
+    }
+
+    /// Without what its runs worked with: what it was and came to stays.
+    fn closed(&self) -> Session {
+        Session {
+            execution_state: ExecutionState::Terminal,
+            thread_id: None,
+            metadata: Doc::new(),
+            history: String::new(),
+            messages: 0,
+            characters: 0,
+            incidents: Vec::new(),
+            ..self.clone()
         }
     }
 

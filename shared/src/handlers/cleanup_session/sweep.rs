@@ -4,12 +4,17 @@ use std::collections::VecDeque;
 
 use super::{Failure, TaskContext};
 use crate::{
-    agent::{Command, Run, RunEvent, RunnerJob, Session, StoredTurn, journal::JournalError, replace},
+    agent::{
+        Agent, Command, Run, RunEvent, RunnerJob, Session, StoredTurn,
+        journal::{JournalError, Place},
+        replace,
+    },
     clock::Timestamp,
     domain::{Entity, Stored},
     ids::{self, Id, Name},
     store::{
-        self, COMMIT_ITEMS, Commit, Expect, Part, Patch, RecordWrite, Related, RelationKind, StoreError, TaskWrite,
+        self, COMMIT_ITEMS, Commit, Expect, Part, Patch, Record, RecordWrite, Related, RelationKind, StoreError,
+        TaskWrite,
     },
 };
 
@@ -27,15 +32,10 @@ const MAX_PAGES: usize = 50;
 /// How many records one commit lets go of: with the task it fits.
 const PAGE: usize = COMMIT_ITEMS - 10;
 
-/// Writes the session as `ended`, to be removed at `gone_at`.
-pub(super) async fn close(
-    task: &TaskContext<'_>,
-    session: &Stored<Session>,
-    ended: &Session,
-    gone_at: Timestamp,
-) -> Result<(), Failure> {
+/// Writes the session as `ended`.
+pub(super) async fn close(task: &TaskContext<'_>, session: &Stored<Session>, ended: &Session) -> Result<(), Failure> {
     let tenant = &task.task().key.tenant;
-    commit(task, vec![replace(tenant, session, ended, task.now()).expiring(gone_at)]).await
+    commit(task, vec![replace(tenant, session, ended, task.now())]).await
 }
 
 /// Lets go of everything in the session that is not let go of yet.
@@ -43,8 +43,10 @@ pub(super) async fn sweep(task: &TaskContext<'_>, session: &Id, gone_at: Timesta
     let mut pages = MAX_PAGES;
     let mut swept = 0;
     let mut left: VecDeque<(Name, Id)> = [(StoredTurn::kind(), session.clone())].into();
-    for run in all(task, Run::kind(), session).await? {
+    for (run, of_task) in runs(task, session).await? {
         left.extend([RunEvent::kind(), Command::kind(), RunnerJob::kind()].map(|kind| (kind, run.clone())));
+        // Of its task's agents only the one that nobody named: a named one lives on for other runs.
+        left.push_back((Agent::kind(), of_task));
     }
     left.push_back((Run::kind(), session.clone()));
     while let Some((kind, of)) = left.pop_front() {
@@ -52,16 +54,8 @@ pub(super) async fn sweep(task: &TaskContext<'_>, session: &Id, gone_at: Timesta
         loop {
             let page = task.app().store.records(&related(task, kind.clone(), &of), after.as_deref(), PAGE).await?;
             let due = page.items.iter().filter(|record| record.expires_at.is_none_or(|at| at > gone_at));
-            let patch = Patch { expires_at: Some(gone_at), ..Patch::default() };
-            let writes: Vec<RecordWrite> = due
-                .map(|record| RecordWrite::Patch {
-                    key: record.key.clone(),
-                    patch: patch.clone(),
-                    expect: Expect::Any,
-                    version: ids::fresh(),
-                    at: task.now(),
-                })
-                .collect();
+            let due = due.filter(|record| kind != Agent::kind() || record.key.id == of);
+            let writes: Vec<RecordWrite> = due.map(|record| gone(record, gone_at, task.now())).collect();
             if !writes.is_empty() {
                 if pages == 0 {
                     return Ok(Swept::Some);
@@ -79,11 +73,20 @@ pub(super) async fn sweep(task: &TaskContext<'_>, session: &Id, gone_at: Timesta
     Ok(Swept::All(swept))
 }
 
-async fn all(task: &TaskContext<'_>, kind: Name, of: &Id) -> Result<Vec<Id>, Failure> {
+fn gone(record: &Record, gone_at: Timestamp, at: Timestamp) -> RecordWrite {
+    let patch = Patch { expires_at: Some(gone_at), ..Patch::default() };
+    RecordWrite::Patch { key: record.key.clone(), patch, expect: Expect::Any, version: ids::fresh(), at }
+}
+
+/// The runs of a session, each with its task.
+async fn runs(task: &TaskContext<'_>, of: &Id) -> Result<Vec<(Id, Id)>, Failure> {
     let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let page = task.app().store.records(&related(task, kind.clone(), of), after.as_deref(), PAGE).await?;
-        found.extend(page.items.into_iter().map(|record| record.key.id));
+        let page = task.app().store.records(&related(task, Run::kind(), of), after.as_deref(), PAGE).await?;
+        for record in page.items {
+            let run = Stored::<Run>::read(record)?;
+            found.push((run.id, run.value.task_id.into()));
+        }
         after = page.next;
         if after.is_none() {
             return Ok(found);
