@@ -10,15 +10,15 @@ pub const MAX_LOSSES: u32 = 5;
 /// How often a task may snooze in a drive.
 pub const MAX_SNOOZES: u32 = 100;
 
-/// The longest wait, whatever it is for.
-const MAX_WAIT: Duration = Duration::from_secs(6 * 3600);
+/// The longest wait: what a failure asks for itself, what follows a loss, and by default any.
+pub const MAX_WAIT: Duration = Duration::from_secs(6 * 3600);
 
 /// How a type waits between its tries.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetryPolicy {
     /// The wait after the first failure; doubles with each further one.
     pub base: Duration,
-    /// The longest wait, a `retry_after` included.
+    /// The longest wait, unless the failure itself asks for another.
     pub cap: Duration,
     /// How much the wait may differ either way: 0.1 is ±10 %.
     pub jitter: f64,
@@ -54,7 +54,7 @@ pub fn after_failure(task: &Task, policy: &RetryPolicy, after: Option<Duration>,
     if !task.may_retry() {
         return Next::GiveUp;
     }
-    let wait = after.map_or_else(|| policy.backoff(task.failures + 1, jitter), |d| d.min(policy.cap));
+    let wait = after.map_or_else(|| policy.backoff(task.failures + 1, jitter), |d| d.min(MAX_WAIT));
     Next::RetryAt(now + wait)
 }
 
@@ -122,10 +122,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_failure_asks_for_overrides_the_policy_up_to_its_cap() {
+    fn what_a_failure_asks_for_overrides_the_policy_up_to_six_hours() {
         let policy = RetryPolicy::default();
         assert_eq!(wait(&task(2), &policy, Some(5)), Some(5));
         assert_eq!(wait(&task(0), &policy, Some(7 * 3600)), Some(6 * 3600));
+        let hasty = RetryPolicy { cap: Duration::from_secs(3600), ..policy };
+        let waits = [5, 2 * 3600, 7 * 3600].map(|after_s| wait(&task(0), &hasty, Some(after_s)));
+        assert_eq!(waits, [Some(5), Some(2 * 3600), Some(6 * 3600)], "who asks for a wait knows better");
     }
 
     #[test]

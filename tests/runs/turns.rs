@@ -225,12 +225,13 @@ async fn an_unknown_profile_is_an_error() {
 #[tokio::test]
 async fn a_model_that_asks_to_wait_is_asked_again_when_it_says() {
     let (world, told) = world(vec![says("All is done.")], 0);
-    let retry_after = Some(RetryAfter::In(Duration::from_secs(777)));
+    // Longer than it would wait of itself.
+    let retry_after = Some(RetryAfter::In(Duration::from_secs(7_777)));
     told.fails.lock().unwrap().push(ChatError::RateLimit { message: "wait".into(), retry_after });
     let id = enqueue(&world, json!({})).await;
     world.deliver_all().await;
     let waiting = seen(&world, id).await;
-    assert_eq!(waiting.task.run_at(), Some(world.now() + Duration::from_secs(777)));
+    assert_eq!(waiting.task.run_at(), Some(world.now() + Duration::from_secs(7_777)));
     assert!(waiting.told().contains(&"error".to_owned()));
     let done = until_ended(&world, id).await;
     is_whole(&world, &done).await;

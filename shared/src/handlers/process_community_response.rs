@@ -74,8 +74,13 @@ async fn rate(
     request: &Stored<CommunityRequest>,
     response: &Stored<CommunityResponse>,
 ) -> Result<Rating, Failure> {
-    let answer = task.ask(Name::default().as_str(), &rating::request(&request.value, &response.value)).await?;
-    Ok(rating::read(&answer))
+    let request = rating::request(&request.value, &response.value);
+    match task.chat(Name::default().as_str(), &request).await {
+        Ok(answer) => Ok(rating::read(&answer.text)),
+        // It cannot be read either.
+        Err(failure) if failure.of_nothing_said().is_some() => Ok(rating::read("")),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Credit, once for each response whatever task rates it, and word of the impact a day later.

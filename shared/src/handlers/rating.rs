@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    chat::{ChatAnswer, ChatRequest},
+    chat::ChatRequest,
     domain::{CommunityRequest, CommunityResponse},
 };
 
@@ -31,9 +31,9 @@ pub(super) fn request(request: &CommunityRequest, response: &CommunityResponse) 
 }
 
 /// Reads the first JSON object of the answer; what cannot be read is neither good nor bad.
-pub(super) fn read(answer: &ChatAnswer) -> Rating {
-    let object = answer.text.find('{').and_then(|start| {
-        let text = answer.text.get(start..)?;
+pub(super) fn read(answer: &str) -> Rating {
+    let object = answer.find('{').and_then(|start| {
+        let text = answer.get(start..)?;
         serde_json::Deserializer::from_str(text).into_iter::<Value>().next()?.ok()
     });
     let field = |name: &str| object.as_ref().and_then(|object| object.get(name));
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     fn rating(text: &str) -> (f64, Option<String>) {
-        let Rating { usefulness, impact } = read(&ChatAnswer { text: text.into(), ..ChatAnswer::default() });
+        let Rating { usefulness, impact } = read(text);
         (usefulness, impact)
     }
 
@@ -84,6 +84,7 @@ mod tests {
             r#"{"usefulness": "very"}"#,
             r#"{"usefulness": null, "impact": "x"}"#,
             r#"{"usefulness": "NaN"}"#,
+            "",
         ] {
             assert_eq!(rating(text), (5.0, None), "{text}");
         }

@@ -57,6 +57,21 @@ async fn a_response_of_little_use_or_an_unreadable_rating_earns_nothing() {
 }
 
 #[tokio::test]
+async fn an_answer_without_text_is_unreadable_and_paid_for() {
+    let usage = Some(crate::chat::Usage { tokens_in: 1000, tokens_out: 200 });
+    let empty = ChatError::Empty { model: "told".into(), usage };
+    let world = world(Told::fails(empty)).await;
+    let done = world.run("process_community_response", payload()).await;
+    assert_eq!(done.output()["usefulness"], 5.0);
+    assert_eq!(world.get("community_response/a").await["status"], "rated");
+    let row = world.log(&done).await;
+    assert_eq!((row.model.as_deref(), row.tokens_out, row.cost_usd), (Some("told"), Some(200), Some(3.0)));
+    // It called a tool of its own, and said nothing.
+    let world = self::world(Told::says("")).await;
+    assert_eq!(world.run("process_community_response", payload()).await.output()["usefulness"], 5.0);
+}
+
+#[tokio::test]
 async fn what_the_model_used_is_in_the_log_and_asked_for_once() {
     let world = world(Told::says(r#"{"usefulness": 8}"#)).await;
     world.patch("community_response/a", json!({"expert_id": "late"})).await;
