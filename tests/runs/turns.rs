@@ -58,6 +58,29 @@ async fn a_run_is_done_in_one_turn_that_is_told_and_counted() {
 }
 
 #[tokio::test]
+async fn a_run_keeps_what_its_answers_refer_to_and_looked_up_each_once() {
+    let url = |path: &str| format!("https://example.org/{path}");
+    let answer = |text: &str, citations: &[&str]| ChatAnswer {
+        citations: citations.iter().map(|path| url(path)).collect(),
+        sources: vec![url("found?access_token=abcdefgh"), url(&"x".repeat(600))],
+        ..says(text)
+    };
+    let lines = vec![
+        answer("I have begun with the first of it, and the rest follows...", &["a"]),
+        answer("All is done.", &["a", "b"]),
+    ];
+    let (world, _) = world(lines, 0);
+    let id = enqueue(&world, json!({})).await;
+    let seen = until_ended(&world, id).await;
+    is_whole(&world, &seen).await;
+    assert_eq!(seen.run.citations, [url("a"), url("b")]);
+    assert_eq!(
+        (seen.run.retrieval.count, &seen.run.retrieval.sources[..]),
+        (2, &[url("found?access_token=[redacted]")][..])
+    );
+}
+
+#[tokio::test]
 async fn an_answer_that_trails_off_is_followed_up_twice_at_most() {
     let (world, told) = world(vec![says("I have begun with the first of the files, and the rest follows now...")], 0);
     let id = enqueue(&world, json!({})).await;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Usd, event::EVENT_NAME_BYTES, preview::first, supervisor};
+use super::{Usd, event::EVENT_NAME_BYTES, preview::first, run::MAX_CITATIONS, supervisor};
 use crate::{
     chat::{ChatAnswer, ChatMessage, ToolCall},
     clock::Timestamp,
@@ -26,6 +26,9 @@ const TURN_PROMPT_BYTES: usize = 16 * 1024;
 pub const TURN_CALLS: usize = 30;
 const ARGUMENT_BYTES: usize = 1024;
 const OUTPUT_BYTES: usize = 2 * 1024;
+
+/// How long an address is that an answer refers to, in bytes. A run keeps two hundred at most, with all else it has.
+const ADDRESS_BYTES: usize = 512;
 
 /// How much of what a general tool is called with tells what it is used for, in characters.
 const USE_CHARS: usize = 200;
@@ -90,6 +93,8 @@ impl StoredTurn {
             model: within(&answer.model, EVENT_NAME_BYTES),
             usage: answer.usage,
             tool_calls: calls.collect(),
+            citations: addresses(answer.citations),
+            sources: addresses(answer.sources),
             thread_id: named(answer.thread_id),
             turn_id: named(answer.turn_id),
         }
@@ -122,6 +127,12 @@ impl StoredTurn {
         });
         supervisor::Turn { text: self.answer.text.clone(), tools: tools.collect() }
     }
+}
+
+/// Those that are no longer than an address may be: the start of one leads nowhere.
+fn addresses(all: Vec<String>) -> Vec<String> {
+    let kept = all.iter().map(|address| redact::text(address)).filter(|address| address.len() <= ADDRESS_BYTES);
+    kept.map(Cow::into_owned).take(MAX_CITATIONS).collect()
 }
 
 /// Redacted first: half a secret looks like none.

@@ -158,6 +158,22 @@ async fn an_answer_that_says_nothing_is_paid_for() {
 }
 
 #[tokio::test]
+async fn what_an_answer_refers_to_and_what_was_looked_up_is_read_wherever_it_stands() {
+    let body = r#"{"choices":[{"message":{"content":"So.","annotations":[
+        {"type":"url_citation","url_citation":{"url":"https://a/1","title":"A"}},{"type":"other"}],
+        "executed_tools":[{"type":"search","search_results":{"results":[{"url":"https://b/1"}]}}]}}],
+        "citations":["https://c/1"],"search_results":[{"title":"D","url":"https://d/1"}]}"#;
+    let answer = asked_with(&ChatRequest::of("", "q".into(), 1), http("200 OK", "", body)).await.0.unwrap();
+    assert_eq!(answer.citations, ["https://a/1", "https://c/1"]);
+    assert_eq!(answer.sources, ["https://d/1", "https://b/1"]);
+    // Of another form it is passed over: the answer counts.
+    let body =
+        r#"{"choices":[{"message":{"content":"So.","annotations":{"n":1}}}],"citations":7,"search_results":[[]]}"#;
+    let answer = asked_with(&ChatRequest::of("", "q".into(), 1), http("200 OK", "", body)).await.0.unwrap();
+    assert!(answer.text == "So." && answer.citations.is_empty() && answer.sources.is_empty(), "{answer:?}");
+}
+
+#[tokio::test]
 async fn refused_credentials_and_requests_are_told_apart() {
     let auth = error(http("401 Unauthorized", "", "who are you")).await;
     assert!(matches!(&auth, ChatError::Auth(message) if message == "401 Unauthorized who are you"), "{auth:?}");

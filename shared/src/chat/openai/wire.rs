@@ -54,6 +54,11 @@ struct Answer {
     usage: Option<Tokens>,
     /// Not in OpenAI's protocol: what an endpoint has run itself (mistral.rs).
     agentic_tool_calls: Option<Vec<Ran>>,
+    /// Not in OpenAI's protocol: what the answer refers to, and what was found (Perplexity).
+    #[serde(default)]
+    citations: Value,
+    #[serde(default)]
+    search_results: Value,
 }
 
 #[derive(Deserialize)]
@@ -61,13 +66,16 @@ struct Choice {
     message: Message,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Message {
     content: Option<String>,
     /// What the model wants to be run. No tool was offered to it, so there are few endpoints that would ask.
     tool_calls: Option<Vec<Asked>>,
     /// Not in OpenAI's protocol: what an endpoint has run itself (Groq's compound systems).
     executed_tools: Option<Vec<Ran>>,
+    /// What the answer refers to.
+    #[serde(default)]
+    annotations: Value,
 }
 
 #[derive(Deserialize)]
@@ -84,6 +92,9 @@ struct Ran {
     arguments: Value,
     #[serde(alias = "result_content")]
     output: Option<String>,
+    /// What a search found (Groq's compound systems): `{"results": […]}`.
+    #[serde(default)]
+    search_results: Value,
 }
 
 #[derive(Deserialize)]
@@ -99,7 +110,10 @@ pub(super) fn answer(body: &[u8], model: &str) -> Result<ChatAnswer, ChatError> 
     if message.is_none() && answer.usage.is_none() {
         return Err(ChatError::InvalidAnswer("it has no choice".to_owned()));
     }
-    let (content, asked, ran) = message.map(|m| (m.content, m.tool_calls, m.executed_tools)).unwrap_or_default();
+    let Message { content, tool_calls: asked, executed_tools: ran, annotations } = message.unwrap_or_default();
+    let found = ran.iter().flatten().filter_map(|ran| ran.search_results.get("results"));
+    let sources = urls(&answer.search_results).chain(found.flat_map(urls)).collect();
+    let citations = urls(&annotations).chain(urls(&answer.citations)).collect();
     let ran = answer.agentic_tool_calls.into_iter().chain(ran).flatten().map(|ran| (None, ran));
     let asked = asked.into_iter().flatten().map(|asked| (asked.id, asked.function));
     let answer = ChatAnswer {
@@ -107,10 +121,21 @@ pub(super) fn answer(body: &[u8], model: &str) -> Result<ChatAnswer, ChatError> 
         model: answer.model.unwrap_or_else(|| model.to_owned()),
         usage: answer.usage.map(|t| Usage { tokens_in: t.prompt_tokens, tokens_out: t.completion_tokens }),
         tool_calls: ran.chain(asked).enumerate().map(|(n, (id, ran))| ran.recorded(n, id)).collect(),
+        citations,
+        sources,
         thread_id: answer.session_id,
         turn_id: answer.id,
     };
     answer.not_empty()
+}
+
+/// The addresses in a list of them, or of things that have one. Endpoints differ, and none of it is worth an answer.
+fn urls(list: &Value) -> impl Iterator<Item = String> {
+    let url = |item: &Value| {
+        let cited = item.get("url_citation").unwrap_or(item);
+        cited.get("url").unwrap_or(cited).as_str().map(str::to_owned)
+    };
+    list.as_array().into_iter().flatten().filter_map(url)
 }
 
 impl Ran {

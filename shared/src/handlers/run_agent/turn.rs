@@ -161,15 +161,9 @@ impl Work<'_> {
 }
 
 fn done(turn: &StoredTurn) -> TurnDone {
-    let ChatAnswer { text, usage, thread_id, turn_id, .. } = turn.answer.clone();
-    TurnDone {
-        thread_id,
-        turn_id,
-        message: text,
-        usage,
-        cost: turn.cost_usd.unwrap_or_default(),
-        ..TurnDone::default()
-    }
+    let ChatAnswer { text, usage, thread_id, turn_id, citations, sources, .. } = turn.answer.clone();
+    let (cost, retrieved) = (turn.cost_usd.unwrap_or_default(), sources.len() as u64);
+    TurnDone { thread_id, turn_id, message: text, usage, cost, citations, retrieved, sources }
 }
 
 /// The events of a turn: the tools it used, then what it said.
