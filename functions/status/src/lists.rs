@@ -9,7 +9,7 @@ use shared::{
     store::{Bucket, Filter, ListQuery, Listing, Position},
 };
 
-/// `GET /v1/tasks`: one queue's (by default the queue `default`, its open tasks), or one user's.
+/// `GET /v1/tasks`: one queue's (by default the queue `default`, its open tasks), or one user's (by default all).
 pub(crate) async fn tasks(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let known = ["queue", "project", "status", "lane", "user_id", "type", "updated_after", "cursor", "limit"];
     request.only_query(&known)?;
@@ -23,10 +23,11 @@ pub(crate) async fn tasks(app: &App, request: &Request) -> Result<Answer, ApiErr
 }
 
 fn query(request: &Request) -> Result<ListQuery, ApiError> {
-    // `open` is pending and running together.
-    let open = request.query.get("status").is_none_or(|status| status == "open");
+    // `open` is pending and running together. It is what a queue's list shows if nothing else is asked for.
+    let open = request.query.get("status").is_some_and(|status| status == "open");
     let status = if open { None } else { request.query_as::<Status>("status")? };
     let filter = Filter {
+        bucket: open.then_some(Bucket::Open),
         status,
         lane: request.query_name("lane")?,
         task_type: request.query_name("type")?,

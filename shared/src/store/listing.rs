@@ -72,6 +72,8 @@ pub enum Listing {
 /// What of a list to leave out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
+    /// Only what stands in this bucket: of a queue's list everything does, of a user's not.
+    pub bucket: Option<Bucket>,
     /// Only this status.
     pub status: Option<Status>,
     /// Only this lane.
@@ -206,7 +208,8 @@ impl Listing {
 impl Filter {
     /// Whether `task` is to be shown.
     pub fn shows(&self, task: &Task) -> bool {
-        self.status.is_none_or(|status| status == task.status())
+        self.bucket.is_none_or(|bucket| bucket == Bucket::of(task.status()))
+            && self.status.is_none_or(|status| status == task.status())
             && self.lane.as_ref().is_none_or(|lane| *lane == task.lane)
             && self.task_type.as_ref().is_none_or(|task_type| *task_type == task.task_type)
             && self.updated_after.is_none_or(|at| task.updated_at > at)

@@ -119,6 +119,9 @@ async fn users(store: &dyn Store) {
     for limit in [1, 2, 9] {
         assert_eq!(all(store, &user(&tenant, "u1"), limit).await, expected);
     }
+    let filter = Filter { bucket: Some(Bucket::Open), ..Filter::default() };
+    expected.retain(|task| task.ended_at.is_none());
+    assert_eq!(all(store, &ListQuery { filter, ..user(&tenant, "u1") }, 2).await, expected);
 }
 
 async fn ties(store: &dyn Store) {

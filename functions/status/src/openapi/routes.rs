@@ -208,7 +208,11 @@ fn tasks(schemas: &mut Schemas) -> Vec<Parameter> {
     let status: Value = json!({"anyOf": [{"const": "open"}, schemas.request::<Status>()]});
     let mut all = which();
     all.extend([
-        Parameter::new("status", "`open`, the default, is pending and running.", status),
+        Parameter::new(
+            "status",
+            "`open` is pending and running. If absent: a queue's open tasks, a user's tasks of every status.",
+            status,
+        ),
         Parameter::id("user_id", "About this user; instead of `queue` and `project`."),
         Parameter::time("updated_after", "Only what changed after this."),
     ]);
