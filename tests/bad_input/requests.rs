@@ -164,6 +164,7 @@ async fn reads_refuse_what_they_do_not_know() {
         ("/v1/tasks?updated_after=10000-01-01T00:00:00Z", "updated_after", "expected a time such as"),
         ("/v1/records/user?parent=u&cursor=", "cursor", "this cursor is not one of this list"),
         ("/v1/records/user?parent=u&cursor=ä", "cursor", "this cursor is not one of this list"),
+        ("/v1/events?after=ä", "after", "this cursor is not one of this list"),
         ("/v1/events?cursor=1", "cursor", "unknown parameter; known are after, limit"),
         ("/v1/queues/a%2Fb/stats", "queue", NAME),
         ("/v1/records/user", "parent", "name what the records belong to: parent or owner"),

@@ -1,7 +1,9 @@
 //! Lists: of tasks, of events.
 
 use shared::{
-    api::{Answer, ApiError, DeadLetterFilter, DeadLetters, Listed, Request, TaskView, fitting, limit},
+    api::{
+        Answer, ApiError, DeadLetterFilter, DeadLetters, Listed, Request, TaskView, cursor_of, fitting, limit, place_of,
+    },
     app::App,
     ids::Id,
     lifecycle::Status,
@@ -71,12 +73,13 @@ pub(crate) async fn dead_letters(app: &App, request: &Request) -> Result<Answer,
 /// `GET /v1/events?after=`: what was published, oldest first. The cursor of the last page goes on with what comes.
 pub(crate) async fn events(app: &App, request: &Request) -> Result<Answer, ApiError> {
     request.only_query(&["after", "limit"])?;
-    let after = request.query.get("after").map(String::as_str).filter(|after| !after.is_empty());
-    let page = outbox::published(app, &request.caller.tenant, after, limit(request)?).await?;
-    Ok(Answer::json(200, &Listed::new(page.items, page.next)))
+    let after = request.query.get("after").filter(|after| !after.is_empty());
+    let after = after.map(|cursor| place_of("after", cursor)).transpose()?;
+    let page = outbox::published(app, &request.caller.tenant, after.as_deref(), limit(request)?).await?;
+    Ok(Answer::json(200, &Listed::new(page.items, page.next.as_deref().map(cursor_of))))
 }
 
 fn cursor(request: &Request) -> Result<Option<Position>, ApiError> {
-    let bad = || ApiError::invalid("cursor", "this cursor is not one of this list");
+    let bad = || ApiError::bad_cursor("cursor");
     request.query.get("cursor").map(|text| Position::from_cursor(text).ok_or_else(bad)).transpose()
 }

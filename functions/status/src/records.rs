@@ -1,7 +1,7 @@
 //! Records as they are: one, or those that belong to something. Of the kinds that are shown so.
 
 use shared::{
-    api::{Answer, ApiError, RecordView, Request, cursor, fitting, limit},
+    api::{Answer, ApiError, RecordView, Request, cursor, cursor_of, fitting, limit},
     app::App,
     domain,
     ids::{Id, Name},
@@ -27,12 +27,12 @@ pub(crate) async fn list(app: &App, request: &Request) -> Result<Answer, ApiErro
     };
     let (tenant, kind) = (request.caller.tenant.clone(), shown(request)?);
     let related = Related { tenant, kind, by, of, newest_first: true };
-    let page = app.store.records(&related, cursor(request)?, limit(request)?).await?;
+    let page = app.store.records(&related, cursor(request)?.as_deref(), limit(request)?).await?;
     let items = page.items.into_iter().filter_map(|record| {
         let place = record.place(by)?;
-        Some((RecordView::from(record), place))
+        Some((RecordView::from(record), cursor_of(&place)))
     });
-    Ok(Answer::json(200, &fitting(items, page.next)))
+    Ok(Answer::json(200, &fitting(items, page.next.as_deref().map(cursor_of))))
 }
 
 /// The kind that is asked for, if its records are shown.

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use shared::{
     agent::{Command, Executor, Run, RunStatus, RunnerJob, Session, after_seq, event},
     api::{
-        AfterSeq, Answer, ApiError, EntityView, Listed, Request, RunEventView, RunView, cursor, fitting,
+        AfterSeq, Answer, ApiError, EntityView, Listed, Request, RunEventView, RunView, cursor, cursor_of, fitting,
         found::{missing, page, stored},
         limit, limit_of,
     },
@@ -35,7 +35,7 @@ pub(crate) async fn list(app: &App, request: &Request) -> Result<Answer, ApiErro
         (None, Some(session)) => (RelationKind::Parent, session),
     };
     let related = request.related::<Run>(by, &of, true);
-    let cursor = cursor(request)?.map(place);
+    let cursor = cursor(request)?;
     let page = page::<Run>(app, &related, cursor.as_deref(), limit(request)?).await?;
     let shown = page.items.iter().filter(|(stored, _)| {
         let run = &stored.value;
@@ -147,22 +147,12 @@ pub(crate) async fn listed<E: Entity>(
     shown: impl Fn(E) -> E,
 ) -> Result<Answer, ApiError> {
     let related = request.related::<E>(by, of, newest_first);
-    let cursor = cursor(request)?.map(place);
+    let cursor = cursor(request)?;
     let page = page::<E>(app, &related, cursor.as_deref(), limit(request)?).await?;
     let as_shown = |(stored, at): (Stored<E>, String)| (Stored { value: shown(stored.value), ..stored }, at);
     let found: Vec<(Stored<E>, String)> = page.items.into_iter().map(as_shown).collect();
     let items = found.iter().map(|(stored, at)| (EntityView::from(stored), cursor_of(at)));
     Ok(Answer::json(200, &fitting(items, page.next.as_deref().map(cursor_of))))
-}
-
-/// A place as a cursor: nothing in it needs escaping in a URL.
-pub(crate) fn cursor_of(place: &str) -> String {
-    place.replacen('#', "/", 1)
-}
-
-/// The place that a cursor stands for.
-pub(crate) fn place(cursor: &str) -> String {
-    cursor.replacen('/', "#", 1)
 }
 
 fn after(request: &Request) -> Result<u64, ApiError> {

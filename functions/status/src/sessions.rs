@@ -2,15 +2,13 @@
 
 use shared::{
     agent::{ExecutionState, Phase, Session, SessionFilter},
-    api::{Answer, ApiError, Listed, Request, SessionView, checked_cursor, found::page, limit},
+    api::{Answer, ApiError, Listed, Request, SessionView, cursor_of, found::page, limit, place_of},
     app::App,
     domain::Stored,
     ids::{Id, Name},
     read_marks::{Reader, Subject},
     store::RelationKind,
 };
-
-use crate::runs::{cursor_of, place};
 
 /// How many sessions are read at a time.
 const READ: usize = 100;
@@ -117,10 +115,10 @@ fn start(request: &Request) -> Result<Place, ApiError> {
     let Some(text) = request.query.get("cursor") else { return Ok((Phase::default(), None)) };
     let read = |(phase, at): (&str, &str)| {
         let phase = serde_json::from_value(phase.into()).ok()?;
-        Some((phase, Some(place(checked_cursor(at).ok()?))))
+        Some((phase, Some(place_of("cursor", at).ok()?)))
     };
     let read = text.split_once('/').and_then(read);
-    read.ok_or_else(|| ApiError::invalid("cursor", "this cursor is not one of this list"))
+    read.ok_or_else(|| ApiError::bad_cursor("cursor"))
 }
 
 fn cursor((phase, at): Place) -> String {

@@ -112,8 +112,7 @@ pub(crate) async fn queues(app: &App, request: &Request) -> Result<Answer, ApiEr
     let mut queues = app.store.queues(&request.caller.tenant, now).await?;
     if let Some(cursor) = request.query.get("cursor") {
         let names = cursor.split_once('/').and_then(|(p, q)| Some((Name::new(p).ok()?, Name::new(q).ok()?)));
-        let (project, queue) =
-            names.ok_or_else(|| ApiError::invalid("cursor", "this cursor is not one of this list"))?;
+        let (project, queue) = names.ok_or_else(|| ApiError::bad_cursor("cursor"))?;
         queues.retain(|q| (&q.project, &q.queue) > (&project, &queue));
     }
     let more = queues.len() > limit;

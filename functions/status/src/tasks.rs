@@ -28,7 +28,7 @@ pub(crate) struct Log<'t> {
 pub(crate) async fn log(app: &App, request: &Request) -> Result<Answer, ApiError> {
     request.only_query(&["cursor", "limit"])?;
     let after = request.query.get("cursor").map_or(Ok(0), |text| text.parse());
-    let after = after.map_err(|_| ApiError::invalid("cursor", "this cursor is not one of this list"))?;
+    let after = after.map_err(|_| ApiError::bad_cursor("cursor"))?;
     let limit = limit(request)?;
     let task = found(app, request).await?;
     let page = app.store.log(&task.key, after, limit).await?;

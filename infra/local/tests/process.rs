@@ -158,7 +158,7 @@ impl Server {
             let page = self.get(&format!("{list}&limit=100{cursor}")).await;
             count += page["count"].as_u64().unwrap();
             match page["cursor"].as_str() {
-                Some(next) => cursor = format!("&cursor={}", next.replace('#', "%23")),
+                Some(next) => cursor = format!("&cursor={next}"),
                 None => return count,
             }
         }

@@ -183,3 +183,21 @@ async fn a_field_that_is_wrong_or_unknown_is_named() {
         assert_eq!(server.status_of(&path, None).await, 404, "nothing is written");
     }
 }
+
+#[tokio::test]
+async fn a_list_of_records_goes_on_by_its_cursor_pasted_into_a_url() {
+    let server = Server::start(&[]);
+    let ids = ["a+b", "c&d", "e"];
+    for id in ids {
+        server.put(&format!("/v1/records/conversation/{id}"), json!({"user_id": "u"})).await;
+    }
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    for _ in ids {
+        let page = server.get(&format!("/v1/records/conversation?parent=u&limit=1{cursor}")).await;
+        seen.push(page["items"][0]["id"].as_str().unwrap().to_owned());
+        cursor = format!("&cursor={}", page["cursor"].as_str().unwrap_or_default());
+    }
+    assert_eq!(cursor, "&cursor=", "the last page is the last");
+    seen.sort_unstable();
+    assert_eq!(seen, ids);
+}

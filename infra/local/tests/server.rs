@@ -48,7 +48,7 @@ async fn events_are_followed_by_their_cursor_without_a_gap() {
         server.run(scripted(json!({"publish": format!("e{n}")}))).await;
         let page = server
             .until(|| async {
-                let page = server.get(&format!("/v1/events?limit=2&after={}", after.replace('#', "%23"))).await;
+                let page = server.get(&format!("/v1/events?limit=2&after={after}")).await;
                 (page["count"] != 0).then_some(page)
             })
             .await;
@@ -56,7 +56,7 @@ async fn events_are_followed_by_their_cursor_without_a_gap() {
         after = page["cursor"].as_str().unwrap().to_owned();
     }
     assert_eq!(seen, ["e0", "e1", "e2", "e3", "e4"]);
-    assert_eq!(server.get(&format!("/v1/events?after={}", after.replace('#', "%23"))).await["count"], 0);
+    assert_eq!(server.get(&format!("/v1/events?after={after}")).await["count"], 0);
 }
 
 #[tokio::test]

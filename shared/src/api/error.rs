@@ -44,6 +44,11 @@ impl ApiError {
         Self::new(400, "invalid", message).at(field)
     }
 
+    /// 400: the cursor at `field` was not answered by the list that it is shown to.
+    pub fn bad_cursor(field: &str) -> Self {
+        Self::invalid(field, "this cursor is not one of this list")
+    }
+
     /// 403: the caller may not.
     pub fn forbidden(message: impl Into<String>) -> Self {
         Self::new(403, "forbidden", message)

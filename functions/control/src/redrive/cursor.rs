@@ -20,7 +20,7 @@ impl Cursor {
             Some((place, start)) => (place, Some(start)),
             None => (text, None),
         };
-        let bad = || ApiError::invalid("cursor", "this cursor is not one of this list");
+        let bad = || ApiError::bad_cursor("cursor");
         let start = start.map(|ms| ms.parse().map(Timestamp::from_millis)).transpose().map_err(|_| bad())?;
         Ok(Self { place: Some(Position::from_cursor(place).ok_or_else(bad)?), start })
     }

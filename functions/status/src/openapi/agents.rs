@@ -132,7 +132,8 @@ pub(super) fn others(route: Route, schemas: &mut Schemas) -> Operation {
                 reader(),
                 project(),
             ];
-            let place = json!({"type": "string", "pattern": "^(active|unread|read)/[!-~]{1,256}$"});
+            let place = format!("^(active|unread|read)/{}$", parameters::RECORD_PLACE);
+            let place = json!({"type": "string", "pattern": place});
             Operation::new("Sessions: active, then unread, then by their newest activity.", list).query(of).paged(place)
         }
         Route::GetSession => {

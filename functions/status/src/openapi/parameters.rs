@@ -94,9 +94,12 @@ pub(super) fn place() -> Value {
     json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{30}[AEIMQUYcgkosw048]$"})
 }
 
-/// A place in a list of records.
+/// A place in a list of records: visible characters, some of them escaped.
+pub(super) const RECORD_PLACE: &str = "([!-$&-~]|%(2[1-9A-F]|[3-6][0-9A-F]|7[0-9A-E])){1,256}";
+
+/// The same, as the whole of a cursor.
 pub(super) fn record_place() -> Value {
-    json!({"type": "string", "pattern": "^[!-~]{1,256}$"})
+    json!({"type": "string", "pattern": format!("^{RECORD_PLACE}$")})
 }
 
 pub(super) fn cursor(schema: Value) -> Parameter {

@@ -71,7 +71,9 @@ pub(super) fn describe(route: Route, schemas: &mut Schemas) -> Operation {
             Operation::new("A queue's counts and its first open tasks.", schemas.answer::<Snapshot>()).query(of)
         }
         Route::ListEvents => {
-            let after = Parameter::new("after", "The `cursor` of the last page.", json!({"type": "string"}));
+            // Empty, it is the start.
+            let place = json!({"type": "string", "pattern": format!("^({})?$", parameters::RECORD_PLACE)});
+            let after = Parameter::new("after", "Where to go on: the last page's `cursor`.", place);
             let list = schemas.answer::<Listed<Published>>();
             Operation::new("What was published, oldest first.", list).query(vec![after, parameters::limit()])
         }
