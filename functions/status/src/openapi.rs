@@ -34,8 +34,12 @@ fn document() -> Value {
         "info": {
             "title": "Errand",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "A durable task processor. Times are RFC 3339 in UTC, durations end in `_s`; a list goes on \
-                with its `cursor` until that is null; unknown fields and parameters are refused by name.",
+            "description": "A durable task processor. Times are RFC 3339 in UTC; lengths of time end in `_s`, measured \
+                ones in `_ms`. Unknown fields and parameters are refused by name.\n\n\
+                A list goes on with its `cursor`, as the parameter `cursor`, until that is null; where it is filtered, \
+                pages before may be short or empty. What grows at its end is followed instead, and keeps a `cursor` to \
+                come back with: `/v1/events` by the parameter `after`, up to an empty page; a run's events and \
+                commands, and a session's trace and output, by `after_seq`, until `cursor` is `last_seq`.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],

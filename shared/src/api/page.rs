@@ -6,7 +6,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::{ApiError, Request};
 
-/// `{items, count, cursor}`; `cursor` is null at the end.
+/// One page: of a list, or of what is followed.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[schemars(rename = "{T}List")]
 pub struct Listed<T> {
@@ -14,7 +14,8 @@ pub struct Listed<T> {
     pub items: Vec<T>,
     /// How many these are.
     pub count: usize,
-    /// What to ask for next, as `?cursor=`.
+    /// What to ask for next, as the parameter `cursor`, `after` or `after_seq`. Null at the end of a list; what is
+    /// followed may have more one day, and keeps one.
     pub cursor: Option<String>,
 }
 

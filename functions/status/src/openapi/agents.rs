@@ -207,5 +207,5 @@ fn reader() -> Parameter {
 
 fn after_seq(limit: Parameter) -> Vec<Parameter> {
     let seq = json!({"type": "integer", "minimum": 0, "maximum": u64::MAX, "default": 0});
-    vec![Parameter::new("after_seq", "Only what comes after this number.", seq), limit]
+    vec![Parameter::new("after_seq", "Only what comes after this number: the last page's `cursor`.", seq), limit]
 }
