@@ -22,12 +22,12 @@ pub use actions::{
     SessionMarked, check_note,
 };
 pub use agent_view::{AfterSeq, BudgetWarning, EntityView, RunEventView, RunView, SessionView, StartedRun};
-pub use batch::{BatchAnswer, BatchItem, BatchRequest};
+pub use batch::{BATCH_KEY_BYTES, BatchAnswer, BatchItem, BatchRequest};
 pub use dead_letters::{DeadLetterFilter, DeadLetterView, DeadLetters, Redriven};
 pub use error::ApiError;
 pub use lease::LeaseToken;
 pub use page::{Listed, cursor, cursor_of, fitting, limit, limit_of, place_of};
-pub use request::{Answer, Caller, Request, one_key};
+pub use request::{Answer, Caller, Request};
 pub use routes::{Function, ROUTES, Route, RouteInfo};
 pub use run_actions::{CancelCommandRequest, CommandRequest, Given, JobRequest};
 pub use run_request::{BudgetCheck, RunRequest};
@@ -35,5 +35,5 @@ pub use runner_actions::{
     AppendRequest, Appended, ClaimRequest, Claimed, CommandEnd, FinishCommandRequest, FinishFailure, FinishRequest,
     LeaseRequest, NewEvent, RUNNER_NAME_BYTES, RUNNER_PROFILES, RunEnd, RunNews, RunnerRequest,
 };
-pub use task_request::{KEY_BYTES, MAX_RETRIES, TaskRequest, in_time};
+pub use task_request::{KEY_BYTES, KEY_FIELD, MAX_RETRIES, TaskRequest, check_key, in_time};
 pub use task_view::{RecordView, TaskView};

@@ -126,6 +126,29 @@ async fn a_batch_answers_for_each_of_its_requests() {
 }
 
 #[tokio::test]
+async fn a_batchs_key_is_for_the_requests_without_one_each_by_its_place() {
+    let setup = setup();
+    let batch = |tasks: Value, key: &str| {
+        Call::post("/v1/tasks/batch", &json!({"tasks": tasks})).header("idempotency-key", key)
+    };
+    let tasks = json!([scripted(), with(json!({"idempotency_key": "own"})), scripted()]);
+    for status in [201, 200] {
+        let answer = setup.answer(&batch(tasks.clone(), "K")).await.body(200);
+        let items = answer["items"].as_array().unwrap();
+        let keys: Vec<_> = items.iter().map(|item| (&item["status"], &item["task"]["idempotency_key"])).collect();
+        let status = &json!(status);
+        assert_eq!(keys, [(status, &json!("K.0")), (status, &json!("own")), (status, &json!("K.2"))]);
+    }
+    assert_eq!(setup.tasks().await, 3);
+    // With a place behind it, it would be too long for some of them: none is taken.
+    let hundred = |bytes: usize| batch(vec![scripted(); 100].into(), &"k".repeat(bytes));
+    setup.refuses(hundred(254), 400, "invalid", "idempotency_key", "expected at most 253 bytes for a batch").await;
+    assert_eq!(setup.tasks().await, 3);
+    setup.answer(&hundred(253)).await.body(200);
+    assert_eq!(setup.tasks().await, 103);
+}
+
+#[tokio::test]
 async fn a_tenant_that_is_none_is_refused_wherever_it_is_named() {
     let setup = setup();
     let call = enqueue(&scripted());
@@ -143,9 +166,11 @@ async fn a_header_that_is_no_text_is_not_taken_for_none() {
     let setup = setup();
     let visible = "expected visible ASCII characters";
     let keyed = enqueue(&scripted()).header("idempotency-key", "schlüssel");
-    setup.refuses(keyed, 400, "invalid", "idempotency-key", visible).await;
+    setup.refuses(keyed, 400, "invalid", "idempotency_key", visible).await;
+    let long = enqueue(&scripted()).header("idempotency-key", &"k".repeat(257));
+    setup.refuses(long, 400, "invalid", "idempotency_key", "expected 1 to 256 bytes").await;
     let guarded = Call::put("/v1/records/user/ada", &json!({})).header("if-match", "é");
-    setup.refuses(guarded, 400, "invalid", "if-match", visible).await;
+    setup.refuses(guarded, 400, "invalid", "If-Match", visible).await;
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ impl Once {
         match app.store.record(&self.key).await? {
             None => Ok(None),
             Some(done) if done.doc.get(BODY) == self.doc.get(BODY) => Ok(Some(done.doc)),
-            Some(_) => Err(ApiError::conflict("this Idempotency-Key was used with another body")),
+            Some(_) => Err(ApiError::key_used("this Idempotency-Key was used with another body")),
         }
     }
 }

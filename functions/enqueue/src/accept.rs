@@ -105,6 +105,5 @@ fn existing(there: Task, asked: &Task) -> Result<Accepted, ApiError> {
     if there.is_same_request(asked) {
         return Ok(Accepted { task: there, deduplicated: true });
     }
-    let error = ApiError::conflict(format!("task {} has this key already, with another payload", there.key.id));
-    Err(ApiError { field: Some("idempotency_key".to_owned()), ..error })
+    Err(ApiError::key_used(format!("task {} has this key already, with another payload", there.key.id)))
 }

@@ -2,13 +2,14 @@
 
 use shared::{
     api::{
-        Answer, ApiError, BatchAnswer, BatchItem, BatchRequest, Request, TaskView,
+        Answer, ApiError, BATCH_KEY_BYTES, BatchAnswer, BatchItem, BatchRequest, KEY_FIELD, Request, TaskRequest,
+        TaskView,
         read::{read_outside, read_strict},
     },
     app::App,
 };
 
-use crate::{accept, with_key};
+use crate::accept;
 
 /// The most requests in one batch.
 const MAX_TASKS: usize = 100;
@@ -19,9 +20,14 @@ pub(crate) async fn answer(app: &App, request: &Request) -> Result<Answer, ApiEr
         let message = format!("expected 1 to {MAX_TASKS} tasks, found {}", batch.tasks.len());
         return Err(ApiError::invalid("tasks", message));
     }
+    let key = request.idempotency_key.as_deref();
+    if key.is_some_and(|key| key.len() > BATCH_KEY_BYTES) {
+        return Err(ApiError::invalid(KEY_FIELD, format!("expected at most {BATCH_KEY_BYTES} bytes for a batch")));
+    }
     let requests = batch.tasks.iter().enumerate().map(|(nth, raw)| {
-        let key = request.idempotency_key.as_ref().map(|key| format!("{key}.{nth}"));
-        Ok((request.caller.clone(), with_key(read_strict(raw.get())?, key)?))
+        let mut task: TaskRequest = read_strict(raw.get())?;
+        task.idempotency_key = task.idempotency_key.or_else(|| key.map(|key| format!("{key}.{nth}")));
+        Ok((request.caller.clone(), task))
     });
     let accepted = accept(app, requests.collect()).await;
     let items: Vec<BatchItem<'_>> = accepted

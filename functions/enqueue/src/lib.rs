@@ -8,7 +8,7 @@ mod invoke;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use shared::{
-    api::{Answer, ApiError, Request, Route, TaskRequest, one_key},
+    api::{Answer, ApiError, Request, Route, TaskRequest},
     app::App,
     lifecycle::Priority,
     queue::QueueName,
@@ -44,12 +44,8 @@ async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
 }
 
 async fn one(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let task = with_key(request.json()?, request.idempotency_key.clone())?;
+    let mut task: TaskRequest = request.json()?;
+    task.idempotency_key = request.key_beside(task.idempotency_key)?;
     let accepted = accept_one(app, request.caller.clone(), task).await?;
     Ok(Answer::json(accepted.status(), &accepted.view()))
-}
-
-/// The request under the key that came beside it, if it has none of its own.
-fn with_key(task: TaskRequest, key: Option<String>) -> Result<TaskRequest, ApiError> {
-    Ok(TaskRequest { idempotency_key: one_key(task.idempotency_key, key)?, ..task })
 }

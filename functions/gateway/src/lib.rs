@@ -10,7 +10,7 @@ use aws_lambda_events::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderValue, header};
 use shared::{
-    api::{Answer, ApiError, Caller, KEY_BYTES, Request, RouteInfo},
+    api::{Answer, ApiError, Caller, KEY_FIELD, Request, RouteInfo, check_key},
     ids::Name,
 };
 use tracing::{Instrument, info_span};
@@ -29,12 +29,14 @@ pub fn request(mut event: ApiGatewayV2httpRequest) -> Result<Request, ApiError> 
     let key = event.route_key.as_deref().unwrap_or_default();
     let info = RouteInfo::find(key).ok_or_else(|| ApiError::not_found(format!("no such route: {key}")))?;
     let body = text_body(&mut event)?;
-    let header = |name: &str| text_header(&event.headers, name);
+    let idempotency_key = text_header(&event.headers, KEY_HEADER, KEY_FIELD)?;
+    idempotency_key.as_deref().map_or(Ok(()), check_key)?;
+    let if_match = text_header(&event.headers, header::IF_MATCH.as_str(), "If-Match")?;
     Ok(Request {
         route: info.route,
         caller: caller(&event)?,
-        idempotency_key: header(KEY_HEADER)?.map(checked_key).transpose()?,
-        if_match: header(header::IF_MATCH.as_str())?.map(|etag| etag.trim_matches('"').to_owned()),
+        idempotency_key,
+        if_match: if_match.map(|etag| etag.trim_matches('"').to_owned()),
         query: query(&event),
         path: event.path_parameters.into_iter().collect(),
         body,
@@ -89,17 +91,11 @@ fn caller(event: &ApiGatewayV2httpRequest) -> Result<Caller, ApiError> {
     Ok(Caller { tenant: tenant.unwrap_or_default(), principal, request_id })
 }
 
-/// A header that is there and not text is not taken for none: a key or version would silently guard nothing.
-fn text_header(headers: &HeaderMap, name: &str) -> Result<Option<String>, ApiError> {
+/// A header that is there and not text is not taken for none: a key or version would silently guard nothing. Errors call
+/// it `field`.
+fn text_header(headers: &HeaderMap, name: &str, field: &str) -> Result<Option<String>, ApiError> {
     let text = headers.get(name).map(|value| value.to_str().map(str::to_owned)).transpose();
-    text.map_err(|_| ApiError::invalid(name, "expected visible ASCII characters"))
-}
-
-fn checked_key(key: String) -> Result<String, ApiError> {
-    if (1..=KEY_BYTES).contains(&key.len()) {
-        return Ok(key);
-    }
-    Err(ApiError::invalid(KEY_HEADER, format!("expected 1 to {KEY_BYTES} bytes")))
+    text.map_err(|_| ApiError::invalid(field, "expected visible ASCII characters"))
 }
 
 fn text_body(event: &mut ApiGatewayV2httpRequest) -> Result<String, ApiError> {

@@ -4,7 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{ApiError, TaskRequest, TaskView};
+use super::{ApiError, KEY_BYTES, TaskRequest, TaskView};
+
+/// The longest `Idempotency-Key` of a batch, in bytes: a request without a key of its own has this one, a dot and its
+/// place among them from 0.
+pub const BATCH_KEY_BYTES: usize = KEY_BYTES - ".99".len();
 
 /// Up to 100 requests, each read for itself.
 #[derive(Debug, Deserialize, JsonSchema)]

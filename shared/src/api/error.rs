@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::read::FieldError;
+use super::{KEY_FIELD, read::FieldError};
 use crate::{
     agent::{NotAdmitted, Refused, budget::OverBudget, journal::JournalError},
     change::ChangeError,
@@ -64,6 +64,11 @@ impl ApiError {
         Self::new(409, "conflict", message)
     }
 
+    /// 409: the idempotency key was used for something else.
+    pub fn key_used(message: impl Into<String>) -> Self {
+        Self::conflict(message).at(KEY_FIELD)
+    }
+
     /// 409: another worker holds what the caller writes to.
     pub fn lease_conflict(message: impl Into<String>) -> Self {
         Self::new(409, "lease_conflict", message)
@@ -113,7 +118,7 @@ impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::LeaseConflict(_) => Self::lease_conflict(refused.to_string()),
-            Refused::OtherPayload => Self::conflict(refused.to_string()).at("idempotency_key"),
+            Refused::OtherPayload => Self::key_used(refused.to_string()),
             Refused::Ended(_) | Refused::NotWhile(_) | Refused::Busy(_) | Refused::Expired => {
                 Self::conflict(refused.to_string())
             }

@@ -6,7 +6,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{ApiError, Route, read::read_strict, task_request::KEY_BYTES};
+use super::{
+    ApiError, Route,
+    read::read_strict,
+    task_request::{KEY_FIELD, check_key},
+};
 use crate::ids::{Id, Name, NameError, TaskKey};
 
 /// The largest body a request may have, in bytes.
@@ -34,7 +38,7 @@ pub struct Request {
     pub path: BTreeMap<String, String>,
     /// The parameters after `?`.
     pub query: BTreeMap<String, String>,
-    /// The `Idempotency-Key` header.
+    /// The `Idempotency-Key` header: 1 to 256 bytes.
     pub idempotency_key: Option<String>,
     /// The `If-Match` header, without quotes.
     pub if_match: Option<String>,
@@ -66,9 +70,15 @@ impl Request {
         Ok(if self.body.is_empty() { "{}" } else { &self.body })
     }
 
-    /// The idempotency key in the body, or the one beside it.
+    /// The idempotency key in the body, or the one beside it: both may be given, and are then the same.
     pub fn key_beside(&self, own: Option<String>) -> Result<Option<String>, ApiError> {
-        one_key(own, self.idempotency_key.clone())
+        own.as_deref().map_or(Ok(()), check_key)?;
+        match (own, self.idempotency_key.clone()) {
+            (Some(own), Some(beside)) if own != beside => {
+                Err(ApiError::invalid(KEY_FIELD, "differs from the Idempotency-Key header"))
+            }
+            (own, beside) => Ok(own.or(beside)),
+        }
     }
 
     /// The task that the path names.
@@ -109,18 +119,6 @@ impl Request {
             Some(field) if known.is_empty() => Err(ApiError::invalid(field, "unknown parameter; there are none here")),
             Some(field) => Err(ApiError::invalid(field, format!("unknown parameter; known are {}", known.join(", ")))),
         }
-    }
-}
-
-/// The idempotency key in a body, or the one beside it: both may be given, and are then the same.
-pub fn one_key(own: Option<String>, beside: Option<String>) -> Result<Option<String>, ApiError> {
-    let invalid = |message: String| Err(ApiError::invalid("idempotency_key", message));
-    match (own, beside) {
-        (Some(own), Some(beside)) if own != beside => invalid("differs from the Idempotency-Key header".to_owned()),
-        (Some(key), _) | (None, Some(key)) if key.is_empty() || key.len() > KEY_BYTES => {
-            invalid(format!("expected 1 to {KEY_BYTES} bytes"))
-        }
-        (own, beside) => Ok(own.or(beside)),
     }
 }
 

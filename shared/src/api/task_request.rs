@@ -66,6 +66,17 @@ const MAX_TIMEOUT_S: u32 = 840;
 /// The longest idempotency key, in bytes.
 pub const KEY_BYTES: usize = 256;
 
+/// What errors call the idempotency key, whether it stands in the body or in the header.
+pub const KEY_FIELD: &str = "idempotency_key";
+
+/// Refuses an idempotency key that is empty or longer than [`KEY_BYTES`].
+pub fn check_key(key: &str) -> Result<(), ApiError> {
+    if (1..=KEY_BYTES).contains(&key.len()) {
+        return Ok(());
+    }
+    Err(ApiError::invalid(KEY_FIELD, format!("expected 1 to {KEY_BYTES} bytes")))
+}
+
 impl TaskRequest {
     /// Checks the request against its type and the limits, and makes it a task of the caller's. Whether it is still in
     /// time ([`in_time`]) is to be asked besides: one that is said again under its key is answered however late it is.
@@ -79,11 +90,7 @@ impl TaskRequest {
         let input = TaskInput::accept(&self.task_type, &payload)?;
         let type_settings = input.handler().settings();
         let scheduled_for = self.start(now)?;
-        if let Some(key) = &self.idempotency_key
-            && (key.is_empty() || key.len() > KEY_BYTES)
-        {
-            return Err(ApiError::invalid("idempotency_key", format!("expected 1 to {KEY_BYTES} bytes")));
-        }
+        self.idempotency_key.as_deref().map_or(Ok(()), check_key)?;
         let id = match &self.idempotency_key {
             Some(key) => ids::keyed(&caller.tenant, &self.project, key),
             None => ids::fresh(),

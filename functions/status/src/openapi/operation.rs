@@ -1,7 +1,7 @@
 //! One route's description, and the JSON of it.
 
 use serde_json::{Map, Value, json};
-use shared::api::{Route, RouteInfo};
+use shared::api::{KEY_BYTES, Route, RouteInfo};
 
 use super::{
     parameters::{self, Parameter},
@@ -63,8 +63,13 @@ impl Operation {
     }
 
     /// The same, carried out once for each `Idempotency-Key`.
-    pub(super) fn keyed(mut self) -> Self {
-        self.headers.push(parameters::idempotency_key());
+    pub(super) fn keyed(self) -> Self {
+        self.keyed_as("The same request under the same key is carried out once.", KEY_BYTES)
+    }
+
+    /// The same under a key of at most so many bytes, of which there is more to say.
+    pub(super) fn keyed_as(mut self, description: &'static str, most_bytes: usize) -> Self {
+        self.headers.push(parameters::idempotency_key(description, most_bytes));
         self.or(&[409])
     }
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{
-    api::{ApiError, KEY_BYTES},
+    api::ApiError,
     clock::Timestamp,
     domain,
     ids::{Id, Name},
@@ -78,9 +78,9 @@ pub(super) fn tenant() -> Parameter {
     Parameter::name("X-Errand-Tenant", description)
 }
 
-pub(super) fn idempotency_key() -> Parameter {
-    let description = "The same request under the same key is carried out once.";
-    let schema = json!({"type": "string", "minLength": 1, "maxLength": KEY_BYTES, "pattern": "^[\\t -~]+$"});
+/// The header under which a request is carried out once.
+pub(super) fn idempotency_key(description: &'static str, most_bytes: usize) -> Parameter {
+    let schema = json!({"type": "string", "minLength": 1, "maxLength": most_bytes, "pattern": "^[\\t -~]+$"});
     Parameter::new("Idempotency-Key", description, schema)
 }
 

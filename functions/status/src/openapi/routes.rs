@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 use shared::{
     api::{
-        BatchAnswer, BatchRequest, CancelRequest, Listed, Marked, PollRequest, ProcessRequest, ReadRequest, RecordView,
-        RedriveRequest, Redriven, RescheduleRequest, RetryRequest, Route, TaskRequest, TaskView,
+        BATCH_KEY_BYTES, BatchAnswer, BatchRequest, CancelRequest, Listed, Marked, PollRequest, ProcessRequest,
+        ReadRequest, RecordView, RedriveRequest, Redriven, RescheduleRequest, RetryRequest, Route, TaskRequest,
+        TaskView,
     },
     handlers::TaskType,
     lifecycle::{FailureKind, Status},
@@ -29,6 +30,10 @@ use crate::{
 /// What is asked of one task.
 const OF_A_TASK: [Route; 6] =
     [Route::GetTask, Route::GetTaskLog, Route::CancelTask, Route::RetryTask, Route::ProcessTask, Route::RescheduleTask];
+
+/// What a batch's key is.
+const BATCH_KEY: &str = "A task without an `idempotency_key` of its own has this key, a dot and its place in the list, \
+    from 0: to ask again, send the same list in the same order. A task's own key is taken as it is.";
 
 #[allow(clippy::too_many_lines)] // a table
 pub(super) fn describe(route: Route, schemas: &mut Schemas) -> Operation {
@@ -126,7 +131,7 @@ fn enqueue(route: Route, schemas: &mut Schemas) -> Operation {
         let answer = schemas.answer::<BatchAnswer<'_>>();
         return Operation::new("Enqueues up to 100 tasks, each for itself.", answer)
             .body(schemas.request::<BatchRequest>())
-            .keyed();
+            .keyed_as(BATCH_KEY, BATCH_KEY_BYTES);
     }
     let task = schemas.answer::<TaskView<'_>>();
     Operation::new("Enqueues a task. 200: it was there already.", task.clone())
