@@ -43,7 +43,7 @@ async fn what_errand_keeps_for_itself_is_not_read_as_a_record() {
             let (status, code, _, sentence) =
                 Call::get(&format!("/v1/records/{path}")).answer(&world.app).await.error();
             assert_eq!((status, code.as_str()), (404, "not_found"), "{path}: {sentence}");
-            assert!(sentence.starts_with(&format!("no records of kind `{kind}` are shown; known are")), "{sentence}");
+            assert!(sentence.starts_with(&format!("no records of kind `{kind}` are served; known are")), "{sentence}");
         }
         for call in [
             Call::put(&format!("/v1/records/{kind}/s"), &json!({})),

@@ -206,6 +206,8 @@ impl From<ApiGatewayV2httpResponse> for Answered {
         assert_eq!(response.headers["content-type"], "application/json");
         let Some(Body::Text(text)) = response.body else { panic!("{response:?} has no text") };
         let status = u16::try_from(response.status_code).unwrap();
+        let after = response.headers.get("retry-after").map(|it| it.to_str().unwrap().parse::<u64>().unwrap());
+        assert_eq!(after.is_some_and(|seconds| seconds > 0), [429, 503].contains(&status), "{status} {after:?}");
         Self { status, body: serde_json::from_str(&text).unwrap() }
     }
 }

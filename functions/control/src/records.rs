@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use shared::{
-    api::{Answer, ApiError, RecordView, Request, read::FieldError},
+    api::{Answer, ApiError, RecordView, Request, found::no_such_kind, read::FieldError},
     app::App,
     domain::{self, Entity, LinkedinConnection, User},
     effects::Relations,
@@ -49,7 +49,7 @@ async fn write(
         let now = app.clock.now();
         let doc = change(there.as_ref())?;
         let created_at = there.as_ref().map_or(now, |there| there.created_at);
-        let relations = domain::check(&key, &doc, created_at).ok_or_else(|| unknown_kind(&key))?;
+        let relations = domain::check(&key, &doc, created_at).ok_or_else(|| no_such_kind(&key.kind))?;
         let Relations { parent, owner } = relations.map_err(|error: FieldError| ApiError::from(error))?;
         may_write(app, request, &key, there.as_ref(), &doc)?;
         let record = Record { parent, owner, created_at, ..Record::new(key.clone(), doc, now) };
@@ -85,9 +85,4 @@ fn may_write(app: &App, request: &Request, key: &RecordKey, there: Option<&Recor
 fn if_match(request: &Request) -> Result<Option<Uuid>, ApiError> {
     let version = request.if_match.as_deref().map(Uuid::try_parse).transpose();
     version.map_err(|_| ApiError::invalid("If-Match", "expected a record's version"))
-}
-
-fn unknown_kind(key: &RecordKey) -> ApiError {
-    let known: Vec<&str> = domain::kinds().collect();
-    ApiError::invalid("kind", format!("unknown kind `{}`; known are {}", key.kind, known.join(", ")))
 }

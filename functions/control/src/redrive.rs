@@ -45,7 +45,7 @@ pub(crate) async fn redrive(app: &App, request: &Request) -> Result<Answer, ApiE
     }
     let Some(once) = Once::of(request, "") else { return Ok(Answer::json(200, &run.redrive(from).await?)) };
     if let Some(before) = begin(app, &once).await? {
-        return Ok(Answer { status: 200, body: before });
+        return Ok(Answer::text(200, before));
     }
     let answer = Answer::json(200, &run.redrive(from).await?);
     let doc = once.doc.iter().map(|(name, value)| (name.clone(), value.clone()));

@@ -95,8 +95,21 @@ impl Budgeted {
                 };
                 Ok(Some(BudgetWarning { message: over.to_string(), budget }))
             }
-            (Err(over), BudgetCheck::Block) => Err(over.into()),
+            (Err(over), BudgetCheck::Block) => Err(refused(over, app)),
         }
+    }
+}
+
+/// A spent budget, with when there is some again.
+fn refused(over: OverBudget, app: &App) -> ApiError {
+    let relief = match &over {
+        OverBudget::Exceeded(standing) => Some(standing.window.relief(app.clock.now(), app.settings.agents.zone())),
+        OverBudget::Unavailable(_) => None,
+    };
+    let error = ApiError::from(over);
+    match relief {
+        Some(relief) => error.retry_after(relief.as_secs() + 1), // a part of a second would be too early
+        None => error,
     }
 }
 

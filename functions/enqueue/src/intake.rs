@@ -20,7 +20,7 @@ pub async fn intake(app: &App, event: SqsEvent) -> SqsBatchResponse {
         match accepted {
             Ok(_) => {}
             // Without an id Lambda could not tell which message is meant, and would have the whole batch again.
-            Err(error) if matches!(error.status, 429 | 500..) => again.extend(message.message_id),
+            Err(error) if error.is_temporary() => again.extend(message.message_id),
             Err(why) => {
                 let tenant = tenant(&message).map(str::to_owned);
                 refused.push(Refused { id: message.message_id, body: message.body.unwrap_or_default(), tenant, why });

@@ -14,7 +14,7 @@ use crate::accept_one;
 pub async fn invoke(app: &App, event: Value, invocation_id: &str) -> Result<Value, ApiError> {
     let answer = match take(app, event, invocation_id).await {
         Ok(answer) => answer,
-        Err(error) if matches!(error.status, 429 | 500..) => return Err(error),
+        Err(error) if error.is_temporary() => return Err(error),
         Err(error) => Answer::error(&error, invocation_id),
     };
     Ok(serde_json::from_str(&answer.body).unwrap_or_default())

@@ -62,6 +62,7 @@ fn response(answered: Result<Answer, ApiError>, request_id: &str) -> ApiGatewayV
     let mut response = ApiGatewayV2httpResponse::default();
     response.status_code = answer.status.into();
     response.headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    response.headers.extend(answer.retry_after_s.map(|seconds| (header::RETRY_AFTER, HeaderValue::from(seconds))));
     response.body = Some(Body::Text(answer.body));
     response
 }

@@ -17,6 +17,9 @@ use crate::stats::Counted;
 /// A poller that left no word for so long does not poll: it does every minute.
 const POLLER_SILENT: Duration = Duration::from_secs(180);
 
+/// When to ask again whether it can.
+const ASK_AGAIN_S: u64 = 5;
+
 #[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct Health {
     status: &'static str,
@@ -55,7 +58,8 @@ pub(crate) async fn answer(app: &App) -> Result<Answer, ApiError> {
         oldest_due_at: app.store.oldest_due(&Scope::All, now).await.ok().flatten(),
         tasks: app.store.stats(&Scope::All, now).await.ok().map(|stats| Counted::of(&stats, now)),
     };
-    Ok(Answer::json(if healthy { 200 } else { 503 }, &health))
+    let answer = Answer::json(if healthy { 200 } else { 503 }, &health);
+    Ok(Answer { retry_after_s: (!healthy).then_some(ASK_AGAIN_S), ..answer })
 }
 
 impl Part {

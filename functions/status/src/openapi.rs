@@ -16,7 +16,7 @@ use shared::api::{Answer, ROUTES};
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| document().to_string());
 
 pub(crate) fn answer() -> Answer {
-    Answer { status: 200, body: DOCUMENT.clone() }
+    Answer::text(200, DOCUMENT.clone())
 }
 
 fn document() -> Value {
@@ -35,7 +35,8 @@ fn document() -> Value {
             "title": "Errand",
             "version": env!("CARGO_PKG_VERSION"),
             "description": "A durable task processor. Times are RFC 3339 in UTC; lengths of time end in `_s`, measured \
-                ones in `_ms`. Unknown fields and parameters are refused by name.\n\n\
+                ones in `_ms`. Unknown fields and parameters are refused by name. Errors are as described, but for \
+                what API Gateway answers itself on AWS (401, 403, 404 of no route, 429): `{\"message\"}`.\n\n\
                 A list goes on with its `cursor`, as the parameter `cursor`, until that is null; where it is filtered, \
                 pages before may be short or empty. What grows at its end is followed instead, and keeps a `cursor` to \
                 come back with: `/v1/events` by the parameter `after`, up to an empty page; a run's events and \

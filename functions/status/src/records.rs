@@ -1,7 +1,7 @@
 //! Records as they are: one, or those that belong to something. Of the kinds that are shown so.
 
 use shared::{
-    api::{Answer, ApiError, RecordView, Request, cursor, cursor_of, fitting, limit},
+    api::{Answer, ApiError, RecordView, Request, cursor, cursor_of, fitting, found::no_such_kind, limit},
     app::App,
     domain,
     ids::{Id, Name},
@@ -38,9 +38,5 @@ pub(crate) async fn list(app: &App, request: &Request) -> Result<Answer, ApiErro
 /// The kind that is asked for, if its records are shown.
 fn shown(request: &Request) -> Result<Name, ApiError> {
     let kind = request.path_name("kind")?;
-    if domain::is_shown(&kind) {
-        return Ok(kind);
-    }
-    let known: Vec<&str> = domain::kinds().collect();
-    Err(ApiError::not_found(format!("no records of kind `{kind}` are shown; known are {}", known.join(", "))))
+    if domain::is_shown(&kind) { Ok(kind) } else { Err(no_such_kind(&kind)) }
 }

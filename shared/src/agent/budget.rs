@@ -11,6 +11,8 @@
 
 mod spending;
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -143,6 +145,12 @@ fn no_price() -> OverBudget {
 }
 
 impl Window {
+    /// How long from `at` until something of it may be spent again: a day and a month begin anew, an hour lets go of
+    /// what was spent minute by minute.
+    pub fn relief(self, at: Timestamp, zone: &TimeZone) -> Duration {
+        spending::relief(self, at, zone)
+    }
+
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -27,16 +27,35 @@ pub struct ApiError {
     /// Where in the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// After how many seconds the same request may succeed, if that is known: the header `Retry-After`.
+    #[serde(skip)]
+    pub retry_after_s: Option<u64>,
 }
+
+/// When to come back to a store that has too much to do.
+const BUSY_S: u64 = 1;
+
+/// When to come back if something is down: it is restarted, or fails over, within seconds.
+const UNAVAILABLE_S: u64 = 5;
 
 impl ApiError {
     fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), field: None }
+        Self { status, code, message: message.into(), field: None, retry_after_s: None }
     }
 
     /// The same at `field`; an empty one is the whole request, which needs no saying.
     fn at(self, field: &str) -> Self {
         Self { field: Some(field.to_owned()).filter(|field| !field.is_empty()), ..self }
+    }
+
+    /// The same; it makes sense to ask again after so many seconds.
+    pub fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after_s: Some(seconds), ..self }
+    }
+
+    /// Whether the same request may succeed later.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self.status, 429 | 500..)
     }
 
     /// 400: the request is wrong at `field`.
@@ -104,11 +123,14 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Conflict { .. } => Self::conflict("it was changed meanwhile; read it again"),
-            StoreError::Busy => Self::new(429, "busy", "too many requests at once; try again in a moment"),
+            StoreError::Busy => {
+                Self::new(429, "busy", "too many requests at once; try again in a moment").retry_after(BUSY_S)
+            }
             StoreError::TooLarge(what) => Self::new(413, "too_large", what),
             StoreError::Corrupt { .. } | StoreError::Unavailable(_) => {
                 tracing::error!(error = %chain(&error), "a request failed at the store");
                 Self::new(503, "unavailable", "the store does not answer as it should; try again later")
+                    .retry_after(UNAVAILABLE_S)
             }
         }
     }

@@ -3,8 +3,8 @@
 use super::{ApiError, Request};
 use crate::{
     app::App,
-    domain::{Entity, Stored},
-    ids::Id,
+    domain::{self, Entity, Stored},
+    ids::{Id, Name},
     store::{Page, Record, RecordKey, Related, RelationKind, StoreError},
 };
 
@@ -35,6 +35,12 @@ impl Request {
 /// The answer to who asks for an `E` that is not there.
 pub fn missing<E: Entity>() -> ApiError {
     ApiError::not_found(format!("no such {}", E::KIND.replace('_', " ")))
+}
+
+/// The answer to who names a kind of records that is not there for them.
+pub fn no_such_kind(kind: &Name) -> ApiError {
+    let known: Vec<&str> = domain::kinds().collect();
+    ApiError::not_found(format!("no records of kind `{kind}` are served; known are {}", known.join(", ")))
 }
 
 /// Reads a record's fields.

@@ -53,6 +53,8 @@ pub struct Answer {
     pub status: u16,
     /// A JSON text.
     pub body: String,
+    /// After how many seconds it makes sense to ask again, if that is known: the header `Retry-After`.
+    pub retry_after_s: Option<u64>,
 }
 
 impl Request {
@@ -126,7 +128,12 @@ impl Answer {
     /// `body` as JSON.
     pub fn json(status: u16, body: &impl Serialize) -> Self {
         // Views are structs of strings, numbers and times; they always have a JSON text.
-        Self { status, body: serde_json::to_string(body).unwrap_or_default() }
+        Self::text(status, serde_json::to_string(body).unwrap_or_default())
+    }
+
+    /// `body`, which is a JSON text.
+    pub fn text(status: u16, body: String) -> Self {
+        Self { status, body, retry_after_s: None }
     }
 
     /// The answer to the request `request_id` that failed with `error`.
@@ -135,6 +142,6 @@ impl Answer {
         if let Some(fields) = body.get_mut("error").and_then(|e| e.as_object_mut()) {
             fields.insert("request_id".to_owned(), request_id.into());
         }
-        Self::json(error.status, &body)
+        Self { retry_after_s: error.retry_after_s, ..Self::json(error.status, &body) }
     }
 }

@@ -127,7 +127,10 @@ impl Operation {
         let mut responses = Map::new();
         // An answer comes before the error of the same status: health tells what is wrong with it.
         for (status, meaning, schema) in self.answers.iter().cloned().chain(errors) {
-            let response = json!({"description": meaning, "content": json_content(&schema)});
+            let mut response = json!({"description": meaning, "content": json_content(&schema)});
+            if let (429 | 503, Some(fields)) = (status, response.as_object_mut()) {
+                fields.insert("headers".to_owned(), parameters::retry_after());
+            }
             responses.entry(status.to_string()).or_insert(response);
         }
         let links = self.links.iter().map(|(route, parameters)| {

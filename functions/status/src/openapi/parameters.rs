@@ -84,6 +84,12 @@ pub(super) fn idempotency_key(description: &'static str, most_bytes: usize) -> P
     Parameter::new("Idempotency-Key", description, schema)
 }
 
+/// The header of an answer that time may mend.
+pub(super) fn retry_after() -> Value {
+    let description = "After how many seconds it makes sense to ask again.";
+    json!({"Retry-After": {"description": description, "schema": {"type": "integer", "minimum": 1}}})
+}
+
 pub(super) fn if_match() -> Parameter {
     let pattern = "^\"?[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\"?$";
     Parameter::new("If-Match", "The version that is to be changed.", json!({"type": "string", "pattern": pattern}))

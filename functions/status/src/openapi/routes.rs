@@ -121,8 +121,7 @@ pub(super) fn describe(route: Route, schemas: &mut Schemas) -> Operation {
         | Route::KillAgent
         | Route::ListBackends => agents::others(route, schemas),
         Route::RunPoll => Operation::new("Polls once, now: what was done.", schemas.answer::<PollReport>())
-            .optional_body(schemas.request::<PollRequest>())
-            .keyed(),
+            .optional_body(schemas.request::<PollRequest>()),
     }
 }
 
@@ -161,9 +160,9 @@ fn one_task(route: Route, schemas: &mut Schemas) -> Operation {
         Route::RescheduleTask => {
             Operation::new("Moves a task's start.", task).body(schemas.request::<RescheduleRequest>()).keyed()
         }
-        Route::ReadTask => Operation::new("Marks a task as seen.", schemas.answer::<Marked>())
-            .body(schemas.request::<ReadRequest>())
-            .keyed(),
+        Route::ReadTask => {
+            Operation::new("Marks a task as seen.", schemas.answer::<Marked>()).body(schemas.request::<ReadRequest>())
+        }
         _ => Operation::new("One task.", task),
     };
     operation.or(&[404])
@@ -187,6 +186,7 @@ fn records(route: Route, schemas: &mut Schemas) -> Operation {
             .answers(201, "It is new.", record)
             .body(schemas.request::<Doc>())
             .matched()
+            .or(&[404])
             .leads_to(
                 &[Route::GetRecord, Route::PatchRecord],
                 &json!({

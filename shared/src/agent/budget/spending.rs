@@ -131,6 +131,19 @@ fn date(at: Timestamp, zone: &TimeZone) -> Date {
     jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or_default().to_zoned(zone.clone()).date()
 }
 
+/// See [`Window::relief`].
+pub(super) fn relief(window: Window, at: Timestamp, zone: &TimeZone) -> Duration {
+    let today = date(at, zone);
+    let begins = match window {
+        Window::Hourly => None,
+        Window::Daily => today.tomorrow().ok(),
+        Window::Monthly => today.last_of_month().tomorrow().ok(),
+    };
+    let begins = begins.and_then(|day| day.to_zoned(zone.clone()).ok());
+    let begins = begins.map(|day| Timestamp::from_millis(day.timestamp().as_millisecond()));
+    begins.map_or(Duration::from_secs(60), |begins| begins.since(at))
+}
+
 fn minute_field(minute: i64) -> String {
     format!("{MINUTE}{minute}")
 }

@@ -269,3 +269,14 @@ async fn runs_at_the_same_time_and_repeated_commits_count_every_turn_once() {
     assert_eq!(shown(said), "hourly stop 1.875");
     assert_ne!(Uuid::nil(), store.record(&key()).await.unwrap().unwrap().version);
 }
+
+#[test]
+fn there_is_relief_when_the_day_or_month_begins_and_minute_by_minute() {
+    let berlin = TimeZone::get("Europe/Berlin").unwrap();
+    let relief = |window: Window, text: &str, zone: &TimeZone| window.relief(at(text), zone).as_secs();
+    assert_eq!(relief(Window::Hourly, "2026-03-10T12:00:30Z", &TimeZone::UTC), 60);
+    assert_eq!(relief(Window::Daily, "2026-03-10T23:59:30Z", &TimeZone::UTC), 30);
+    assert_eq!(relief(Window::Monthly, "2026-02-28T23:00:00Z", &TimeZone::UTC), 3600);
+    // Of the day on which the clock is put forward, 23 hours.
+    assert_eq!(relief(Window::Daily, "2026-03-28T23:00:00Z", &berlin), 23 * 3600);
+}
