@@ -5,15 +5,15 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use integration_tests::{
-    aws::Lambda,
-    events::{Call, is_of_agents},
-};
-use serde_json::{Map, Value, json};
+use integration_tests::{aws::Lambda, described::DOCUMENT, events::is_of_agents};
+use serde_json::{Map, Value};
 use shared::{
     api::{ROUTES, RouteInfo},
     config::{Deployment, Settings, queue_variable},
-    handlers::TaskInput,
+    handlers::{TaskInput, TaskType, task_types},
+    ids::Name,
+    json::Json,
+    lifecycle::Task,
     store::dynamo,
 };
 
@@ -121,41 +121,69 @@ fn first_column(lines: &[&'static str], head: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_readmes_task_types_are_those_there_are() {
-    let described = first_column(&section("## Task types"), "| type |");
-    assert_eq!(described, TaskInput::known().into_iter().collect());
+fn the_readmes_fields_of_a_request_are_those_of_a_request() {
+    let fields = first_column(&section("## Use"), "| field |");
+    let described = DOCUMENT["components"]["schemas"]["TaskRequest"]["properties"].as_object().unwrap();
+    let header = "Idempotency-Key".to_owned();
+    assert_eq!(fields, described.keys().cloned().chain([header]).collect());
 }
 
-#[tokio::test]
-async fn the_readmes_fields_of_a_request_are_fields_of_a_request() {
-    let app = crate::bad_input::setup().app;
-    let fields = first_column(&section("## Use"), "| field |");
-    assert!(fields.len() > 15, "{fields:?}");
-    for field in fields.iter().filter(|field| *field != "Idempotency-Key") {
-        let mut request = json!({"task_type": "scripted", "payload": {}});
-        request[field.as_str()] = Value::Null;
-        let answer = Call::post("/v1/tasks", &request).answer(&app).await;
-        assert!(!answer.sentence().is_some_and(|said| said.starts_with("unknown field")), "{field}");
+#[test]
+fn the_timeouts_of_types_are_said_where_a_request_is_described() {
+    let row = section("## Use").into_iter().find(|line| line.starts_with("| `timeout_s` |")).unwrap();
+    let described = DOCUMENT.pointer("/components/schemas/TaskRequest/properties/timeout_s/description").unwrap();
+    for TaskType { name, example, .. } in task_types() {
+        let input = TaskInput::accept(&Name::new(&name).unwrap(), &Json::new(&example)).unwrap();
+        let timeout_s = input.handler().settings().timeout_s;
+        for said in [row, described.as_str().unwrap()] {
+            let of_its_own = said.contains(&format!("`{name}`"));
+            assert!(
+                said.contains(&timeout_s.to_string()) && of_its_own == (timeout_s != Task::TIMEOUT_S),
+                "{name}: {said}"
+            );
+        }
     }
+}
+
+/// The routes in the README's tables: method, path and parameters, as often as they are named.
+fn readmes_routes() -> Vec<(&'static str, String, BTreeSet<String>)> {
+    let (mut named, mut method): (Vec<(_, _, BTreeSet<String>)>, _) = (Vec::new(), "");
+    let table = section("## Use").into_iter().filter(|line| line.starts_with('|'));
+    for word in table.flat_map(|row| row.split([' ', '`', ',', '|'])) {
+        let (path, query) = word.split_once('?').unwrap_or((word, ""));
+        let query = query.split('&').filter_map(|pair| Some(pair.split_once('=')?.0.to_owned()));
+        match path {
+            "GET" | "POST" | "PUT" | "PATCH" => method = path,
+            path if path.starts_with("/v1/") => named.push((method, path.to_owned(), query.collect())),
+            path if path.starts_with('/') => named.push((method, format!("/v1/tasks/{{id}}{path}"), query.collect())),
+            // More parameters of the same.
+            "" => named.last_mut().into_iter().for_each(|(.., known)| known.extend(query.clone())),
+            _ => {}
+        }
+    }
+    named
 }
 
 #[test]
 fn the_readmes_routes_are_routes() {
-    let (mut named, mut method) = (0, "");
-    let table = section("## Use").into_iter().filter(|line| line.starts_with('|'));
-    for word in table.flat_map(|row| row.split([' ', '`', '?', ',', '|'])) {
-        if ["GET", "POST", "PUT", "PATCH"].contains(&word) {
-            method = word;
-        } else if word.starts_with("/v1/") {
-            named += 1;
-            assert!(ROUTES.iter().any(|info| info.method == method && info.path == word), "{method} {word}");
-        } else if word.starts_with('/') {
-            named += 1;
-            let path = format!("/v1/tasks/{{id}}{word}");
-            assert!(ROUTES.iter().any(|info| info.method == method && info.path == path), "{method} {path}");
-        }
+    let named = readmes_routes();
+    for (method, path, _) in &named {
+        assert!(ROUTES.iter().any(|info| info.method == *method && info.path == *path), "{method} {path}");
     }
-    assert!(named >= 14, "{named}");
+    assert!(named.len() >= 14, "{named:?}");
+}
+
+#[test]
+fn the_readmes_parameters_of_a_read_are_those_that_it_takes() {
+    let mut named: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (_, path, query) in readmes_routes().into_iter().filter(|(method, ..)| *method == "GET") {
+        named.entry(path).or_default().extend(query);
+    }
+    for (path, parameters) in named {
+        let described = DOCUMENT["paths"][&path]["get"]["parameters"].as_array().unwrap();
+        let described = described.iter().filter(|it| it["in"] == "query");
+        assert_eq!(parameters, described.map(|it| it["name"].as_str().unwrap().to_owned()).collect(), "{path}");
+    }
 }
 
 #[test]

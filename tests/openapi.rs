@@ -86,6 +86,19 @@ fn every_named_schema_is_referred_to() {
 }
 
 #[test]
+fn every_field_of_a_task_and_of_a_run_is_described_and_alike() {
+    let fields = |schema: &str| DOCUMENT["components"]["schemas"][schema]["properties"].as_object().unwrap().clone();
+    let (task, run) = (fields("TaskRequest"), fields("RunRequest"));
+    for (name, field) in task.iter().chain(&run).chain(&fields("TaskView")) {
+        assert!(field["description"].as_str().is_some_and(|text| text.ends_with('.')), "{name}: {field}");
+    }
+    // A run that waits for a runner expires.
+    for (name, field) in run.iter().filter(|(name, _)| *name != "expires_at") {
+        assert!(task.get(name).is_none_or(|of_task| of_task == field), "{name}: {field}");
+    }
+}
+
+#[test]
 fn no_description_links_to_the_code() {
     let document = DOCUMENT.to_string();
     assert_eq!(document.find("[`").map(|at| document[at..].chars().take(60).collect::<String>()), None);

@@ -34,7 +34,6 @@ pub enum BudgetCheck {
 
 /// A request for a run. `docs/agents.md` says more.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[allow(missing_docs)] // the task's are as in TaskRequest
 pub struct RunRequest {
     /// What is to be done.
     pub prompt: String,
@@ -83,32 +82,50 @@ pub struct RunRequest {
     /// Whose workspace the agent works in.
     #[serde(default)]
     pub project_id: Option<Id>,
-    // The task's.
+    // The task's, in the words of TaskRequest.
+    /// The project of the tenant that it belongs to; `default` if absent.
     #[serde(default)]
     pub project: Name,
+    /// The named list that it stands in, for people; `default` if absent.
     #[serde(default)]
     pub queue: Name,
+    /// A part of that list, for people; `default` if absent.
     #[serde(default)]
     pub lane: Name,
+    /// What sort of agent asks for it; none if absent.
     #[serde(default)]
     pub agent_type: Option<Name>,
+    /// Which user it is about; none if absent.
     #[serde(default)]
     pub user_id: Option<Id>,
+    /// How soon it is run among others that are due, and its place in lists; `medium` if absent. With a `timeout_s` over
+    /// 60 it orders lists alone: those tasks ride one queue.
     #[serde(default)]
     pub priority: Priority,
+    /// The caller's name for this request, 1 to 256 bytes, as the header `Idempotency-Key`. Within tenant and project, as
+    /// long as the task is kept, the same key with the same type and payload is the same task, with another a 409. If
+    /// absent, each request is a new task.
     #[serde(default)]
     #[schemars(length(min = 1, max = 256))]
     pub idempotency_key: Option<String>,
+    /// How many failures are followed by another try, 0 to 100; what the installation says if absent, 3 unless it does.
     #[serde(default)]
     #[schemars(range(min = 0, max = 100))]
     pub max_retries: Option<u32>,
+    /// How long one execution may take, 1 to 840 seconds. If absent, as long as its type says: 840 for `run_agent`, 85
+    /// for `run_outside`, 60 for `cleanup_session`, `create_conversation_summary` and `process_community_response`, 30
+    /// for the others.
     #[serde(default)]
     #[schemars(range(min = 1, max = 840))]
     pub timeout_s: Option<u32>,
+    /// When it may start; not beside `delay_s`. Now if both are absent.
     #[serde(default)]
     pub scheduled_for: Option<Timestamp>,
+    /// In how many seconds it may start; not beside `scheduled_for`.
     #[serde(default)]
     pub delay_s: Option<u64>,
+    /// Not started after this, which must be later than its start. If absent, never; of a run for a runner, seven days
+    /// after its start.
     #[serde(default)]
     pub expires_at: Option<Timestamp>,
 }

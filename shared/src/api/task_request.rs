@@ -16,43 +16,64 @@ use crate::{
     store::BODY_BYTES,
 };
 
-/// A request for a task. What may be absent has the default that is said in the HTTP documentation.
+/// A request for a task. Names and ids are as their schemas say, times RFC 3339.
 #[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
-#[allow(missing_docs)] // the fields mean what `Task`'s do
 pub struct TaskRequest {
+    /// Which handler runs it: one of `GET /v1/task-types`.
     pub task_type: Name,
+    /// What the handler is given, as its type's schema says; at most 256 KiB.
     pub payload: serde_json::Value,
+    /// The project of the tenant that it belongs to; `default` if absent.
     #[serde(default)]
     pub project: Name,
+    /// The named list that it stands in, for people; `default` if absent.
     #[serde(default)]
     pub queue: Name,
+    /// A part of that list, for people; `default` if absent.
     #[serde(default)]
     pub lane: Name,
+    /// What sort of agent asks for it; none if absent.
     #[serde(default)]
     pub agent_type: Option<Name>,
+    /// Which user it is about; none if absent.
     #[serde(default)]
     pub user_id: Option<Id>,
+    /// What else it is about; nothing if absent.
     #[serde(default)]
     pub context_id: Option<Id>,
+    /// What sort of thing `context_id` names; unsaid if absent.
     #[serde(default)]
     pub context_type: Option<Name>,
+    /// The task that it follows from; none if absent.
     #[serde(default)]
     pub parent_id: Option<Uuid>,
+    /// How soon it is run among others that are due, and its place in lists; `medium` if absent. With a `timeout_s` over
+    /// 60 it orders lists alone: those tasks ride one queue.
     #[serde(default)]
     pub priority: Priority,
+    /// The caller's name for this request, 1 to 256 bytes, as the header `Idempotency-Key`. Within tenant and project, as
+    /// long as the task is kept, the same key with the same type and payload is the same task, with another a 409. If
+    /// absent, each request is a new task.
     #[serde(default)]
     #[schemars(length(min = 1, max = 256))]
     pub idempotency_key: Option<String>,
+    /// How many failures are followed by another try, 0 to 100; what the installation says if absent, 3 unless it does.
     #[serde(default)]
     #[schemars(range(min = 0, max = 100))]
     pub max_retries: Option<u32>,
+    /// How long one execution may take, 1 to 840 seconds. If absent, as long as its type says: 840 for `run_agent`, 85
+    /// for `run_outside`, 60 for `cleanup_session`, `create_conversation_summary` and `process_community_response`, 30
+    /// for the others.
     #[serde(default)]
     #[schemars(range(min = 1, max = 840))]
     pub timeout_s: Option<u32>,
+    /// When it may start; not beside `delay_s`. Now if both are absent.
     #[serde(default)]
     pub scheduled_for: Option<Timestamp>,
+    /// In how many seconds it may start; not beside `scheduled_for`.
     #[serde(default)]
     pub delay_s: Option<u64>,
+    /// Not started after this, which must be later than its start; never if absent.
     #[serde(default)]
     pub expires_at: Option<Timestamp>,
 }

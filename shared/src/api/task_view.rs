@@ -11,70 +11,110 @@ use crate::{
     store::{Doc, Record},
 };
 
-/// A task. Fields that do not apply are absent; times are RFC 3339.
+/// A task. Fields that do not apply are absent.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-#[allow(missing_docs)] // the fields mean what `Task`'s and `State`'s do
 pub struct TaskView<'t> {
+    /// Which one: under an idempotency key always the same.
     pub id: Uuid,
+    /// Whose it is.
     pub tenant: &'t Name,
+    /// The tenant's project.
     pub project: &'t Name,
+    /// The named list it stands in.
     pub queue: &'t Name,
+    /// A part of that list.
     pub lane: &'t Name,
+    /// Which handler runs it.
     pub task_type: &'t Name,
+    /// Where it is in its life.
     pub status: Status,
+    /// How soon it is run among others that are due; with a `timeout_s` over 60 its place in lists alone.
     pub priority: Priority,
+    /// What sort of agent asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_type: Option<&'t Name>,
+    /// Which user it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<&'t Id>,
+    /// What else it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context_id: Option<&'t Id>,
+    /// What sort of thing `context_id` names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context_type: Option<&'t Name>,
+    /// The task that it follows from: the one that enqueued it, or that its request named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<Uuid>,
+    /// What the handler is given; absent in the answer to a batch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<&'t Json>,
+    /// What it answered, if it is completed; at most 256 KiB, secrets removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<&'t Json>,
+    /// Why it failed, if it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<&'t Failure>,
+    /// Why it is cancelled, or what it waits for, if it is blocked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'t str>,
+    /// The caller's name for the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<&'t str>,
+    /// How many failures are followed by another try.
     pub max_retries: u32,
+    /// How many seconds one execution may take.
     pub timeout_s: u32,
+    /// The earliest start that was asked for.
     pub scheduled_for: Timestamp,
+    /// When it may start next, if it is pending: later than `scheduled_for` after a failure or a snooze.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_at: Option<Timestamp>,
+    /// Until when its worker holds it, if it is running; renewed while that works.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lease_expires_at: Option<Timestamp>,
+    /// Not started after this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// When it was accepted.
     pub created_at: Timestamp,
+    /// The authenticated principal that asked for it, or for the task that it follows from.
     pub created_by: &'t str,
+    /// The request that it came of, as log lines and the API's access log name it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<&'t str>,
+    /// When it last changed.
     pub updated_at: Timestamp,
+    /// When its newest execution began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_attempted_at: Option<Timestamp>,
+    /// When it ended, if it has. It is kept for 30 days more, unless the installation says otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+    /// When its dead letter was sent, if it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dead_lettered_at: Option<Timestamp>,
+    /// How often it was claimed, ever.
     pub executions: u32,
+    /// Executions that failed, since it was last set going.
     pub failures: u32,
+    /// Executions whose worker was lost, since it was last set going.
     pub losses: u32,
+    /// Executions that put it off, since it was last set going.
     pub snoozes: u32,
+    /// How often an operator set it going again.
     pub redrives: u32,
+    /// Rises by one with every change; what read marks compare.
     pub revision: u64,
+    /// Its newest failures, oldest first, at most five.
     #[serde(skip_serializing_if = "<[Failure]>::is_empty")]
     pub last_errors: &'t [Failure],
+    /// How its newest ended execution went.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latest_attempt: Option<&'t Attempt>,
+    /// What the operator said who last set it going again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redrive_note: Option<&'t str>,
+    /// Where its agent run can be followed, once that has begun: the path of its session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_path: Option<&'t str>,
     /// On the answer to an enqueue: whether the task was there already.
