@@ -6,7 +6,7 @@ mod environment;
 use std::time::Duration;
 
 pub use agents::AgentRules;
-pub use environment::{ConfigError, Deployment, queue_variable, variable};
+pub use environment::{ConfigError, Deployment, principals, queue_variable, variable};
 
 use crate::{
     chat::{ProfileView, Profiles},
@@ -74,10 +74,22 @@ pub struct Retention {
     pub log: Duration,
 }
 
-impl Default for Retention {
-    /// 30 and 90 days.
-    fn default() -> Self {
+impl Retention {
+    /// How many days tasks are kept, unless configured otherwise.
+    pub const TASK_DAYS: u32 = 30;
+
+    /// How many days log rows are kept, unless configured otherwise.
+    pub const LOG_DAYS: u32 = 90;
+
+    /// So many days.
+    pub fn of_days(tasks: u32, log: u32) -> Self {
         let day = Duration::from_secs(24 * 3600);
-        Self { tasks: day * 30, log: day * 90 }
+        Self { tasks: day * tasks, log: day * log }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self::of_days(Self::TASK_DAYS, Self::LOG_DAYS)
     }
 }

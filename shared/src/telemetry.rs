@@ -9,6 +9,8 @@ use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 pub(crate) use told::{Told, lease_lost};
 
+use crate::config::variable;
+
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -20,7 +22,8 @@ pub enum Format {
 
 /// Writes log lines from here on; `RUST_LOG` says which (default `info`).
 pub fn init(format: Format) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let asked = variable("RUST_LOG").and_then(|directives| EnvFilter::try_new(directives).ok());
+    let filter = asked.unwrap_or_else(|| EnvFilter::new("info"));
     // A second call, in tests, changes nothing.
     let _ = match format {
         Format::Json => tracing::subscriber::set_global_default(json(filter, std::io::stdout)).is_ok(),

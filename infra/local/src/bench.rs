@@ -55,7 +55,10 @@ pub struct Options {
 #[allow(clippy::print_stdout)] // the result is what standard output is for
 pub async fn run(options: &Options) -> anyhow::Result<()> {
     if options.data.exists() {
-        anyhow::bail!("{} is there already; name another --data", options.data.display());
+        let data = options.data.display();
+        anyhow::bail!(
+            "{data} is there already: delete it if a bench that was interrupted left it, or name another --data"
+        );
     }
     if cfg!(debug_assertions) {
         eprintln!("note: this is a debug build; figures for others come from a release build");

@@ -43,7 +43,10 @@ impl Client {
             Some(token) => request.bearer_auth(token),
             None => request,
         };
-        let answer = request.send().await.with_context(|| format!("no server answers at {}", self.url))?;
+        let answer = request
+            .send()
+            .await
+            .with_context(|| format!("no server answers at {}: start one by errand serve", self.url))?;
         let (status, text) = (answer.status(), answer.text().await?);
         if !status.is_success() {
             bail!("{status}: {text}");

@@ -1,4 +1,5 @@
-//! `errand demo`: users and conversations, one task of each type with the example of its schema, and how they end.
+//! `errand demo`: users and conversations, one task of each type that needs nothing else, with the example of its schema,
+//! and how they end.
 
 mod seed;
 
@@ -32,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[allow(clippy::print_stdout)] // the result is what standard output is for
 pub async fn run(options: &Options) -> anyhow::Result<()> {
     let client = Client::new(&options.url, options.token.clone())?;
-    client.get("/v1/health").await.context("start a server first: errand serve")?;
+    client.get("/v1/health").await?;
     for (path, doc) in seed::records()? {
         let put = client.put(&path, doc.to_string()).await;
         // Only who may verify users may say who is connected: without it, the demo shows a task that waits for a person.

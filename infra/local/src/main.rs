@@ -4,10 +4,15 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use errand::{bench, demo, options::Options, runner::Runner, signals};
+use shared::telemetry::{self, Format};
+
+/// What else there is to know.
+const MORE: &str = "RUST_LOG says which log lines there are: error, warn, info (the default), debug, trace, or by module, \
+    such as info,shared=debug.";
 
 /// A durable task processor: serves HTTP, runs tasks, keeps everything in one database file.
 #[derive(Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = MORE)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -21,14 +26,18 @@ enum Command {
     Serve(Box<Options>),
     /// Measure this machine
     Bench(bench::Options),
-    /// Show each task type at work on a running server
+    /// Show the task types at work on a running server, but for cleanup_session and run_outside
     Demo(demo::Options),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    shared::telemetry::init(shared::telemetry::Format::Text);
+    telemetry::init(match &cli.command {
+        None => cli.serve.log_format.into(),
+        Some(Command::Serve(options)) => options.log_format.into(),
+        Some(Command::Bench(_) | Command::Demo(_)) => Format::Text,
+    });
     let done = match cli.command {
         None => serve(&cli.serve).await,
         Some(Command::Serve(options)) => serve(&options).await,

@@ -1,14 +1,30 @@
 //! What `errand serve` can be told, by flag or environment.
 
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
 use shared::{
+    api::MAX_RETRIES,
     config::Retention,
     domain::{FormError, LinkedinUrl},
+    lifecycle::Task,
+    retry::MAX_LOSSES,
+    telemetry::Format,
 };
 
 use crate::sqlite::Synchronous;
+
+/// How many tasks each queue runs at the same time.
+const WORKERS: u16 = 1000;
+
+/// How often it is looked what is due.
+const POLL_INTERVAL_MS: u64 = 1000;
+
+/// How many due tasks are taken up at a time.
+const TASKS_PER_POLL: u32 = 1000;
+
+/// How long running tasks get to finish.
+const GRACE_S: u64 = 25;
 
 /// Settings of the one-machine server.
 #[derive(Args, Clone, Debug)]
@@ -25,41 +41,41 @@ pub struct Options {
     #[arg(long, env = "ERRAND_DATA", default_value = "./errand-data", value_name = "DIR")]
     pub data: PathBuf,
 
-    /// Tasks that each queue runs at the same time
-    #[arg(long, env = "ERRAND_WORKERS", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..))]
+    /// Tasks that each of the five work queues (urgent, high, medium, low, long) runs at the same time
+    #[arg(long, env = "ERRAND_WORKERS", default_value_t = WORKERS, value_parser = clap::value_parser!(u16).range(1..))]
     pub workers: u16,
 
     /// Milliseconds between two looks at what is due
-    #[arg(long, env = "ERRAND_POLL_INTERVAL_MS", default_value_t = 1000, value_name = "MS", value_parser = clap::value_parser!(u64).range(10..))]
+    #[arg(long, env = "ERRAND_POLL_INTERVAL_MS", default_value_t = POLL_INTERVAL_MS, value_name = "MS", value_parser = clap::value_parser!(u64).range(10..))]
     pub poll_interval_ms: u64,
 
     /// Due tasks taken up at a time
-    #[arg(long, env = "ERRAND_TASKS_PER_POLL", default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, env = "ERRAND_TASKS_PER_POLL", default_value_t = TASKS_PER_POLL, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub tasks_per_poll: u32,
 
     /// Retries of a task whose request names none
-    #[arg(long, env = "ERRAND_MAX_RETRIES", default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
+    #[arg(long, env = "ERRAND_MAX_RETRIES", default_value_t = Task::MAX_RETRIES, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_RETRIES)))]
     pub max_retries: u32,
 
     /// Lost executions after which a task fails
-    #[arg(long, env = "ERRAND_MAX_LOSSES", default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "ERRAND_MAX_LOSSES", default_value_t = MAX_LOSSES, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_losses: u32,
 
     /// Days that ended tasks are kept
-    #[arg(long, env = "ERRAND_TASK_RETENTION_DAYS", default_value_t = 30, value_name = "DAYS")]
+    #[arg(long, env = "ERRAND_TASK_RETENTION_DAYS", default_value_t = Retention::TASK_DAYS, value_name = "DAYS")]
     pub task_retention_days: u32,
 
     /// Days that the action log is kept
-    #[arg(long, env = "ERRAND_LOG_RETENTION_DAYS", default_value_t = 90, value_name = "DAYS")]
+    #[arg(long, env = "ERRAND_LOG_RETENTION_DAYS", default_value_t = Retention::LOG_DAYS, value_name = "DAYS")]
     pub log_retention_days: u32,
 
     /// URL that every published event is posted to
     #[arg(long, env = "ERRAND_WEBHOOK_URL", value_name = "URL")]
     pub webhook_url: Option<reqwest::Url>,
 
-    /// A principal that may set a user's `verified` and write linkedin_connection; may be repeated (in the environment:
-    /// comma-separated)
-    #[arg(long = "verifier", env = "ERRAND_VERIFIERS", value_delimiter = ',', value_name = "PRINCIPAL")]
+    /// Principals that may set a user's `verified` and write linkedin_connection, comma-separated; here every caller is
+    /// `local`, and nobody else is one
+    #[arg(long = "verifier", env = "ERRAND_VERIFIERS", value_name = "PRINCIPAL")]
     pub verifiers: Vec<String>,
 
     /// JSON file of the model backends, by name; see the README. Without one no model is asked
@@ -82,8 +98,12 @@ pub struct Options {
     #[arg(long, env = "ERRAND_TOKEN", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
     pub token: Option<String>,
 
+    /// What log lines are: text on standard error, or JSON on standard output
+    #[arg(long, env = "ERRAND_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+
     /// Seconds that running tasks get to finish when the server is told to stop
-    #[arg(long, env = "ERRAND_GRACE_S", default_value_t = 25, value_name = "S")]
+    #[arg(long, env = "ERRAND_GRACE_S", default_value_t = GRACE_S, value_name = "S")]
     pub grace_s: u64,
 }
 
@@ -94,6 +114,24 @@ pub enum Durability {
     Full,
     /// An accepted task survives the end of the process.
     Normal,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For a person at a terminal.
+    Text,
+    /// For machines: as on AWS.
+    Json,
+}
+
+impl From<LogFormat> for Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Format::Text,
+            LogFormat::Json => Format::Json,
+        }
+    }
 }
 
 impl From<Durability> for Synchronous {
@@ -112,8 +150,7 @@ fn linkedin_url(text: &str) -> Result<LinkedinUrl, FormError> {
 impl Options {
     /// How long ended things are kept.
     pub fn retention(&self) -> Retention {
-        let days = |n: u32| Duration::from_secs(u64::from(n) * 24 * 3600);
-        Retention { tasks: days(self.task_retention_days), log: days(self.log_retention_days) }
+        Retention::of_days(self.task_retention_days, self.log_retention_days)
     }
 }
 
@@ -123,13 +160,13 @@ pub fn measured(data: PathBuf, synchronous: Durability) -> Options {
         host: IpAddr::from([127, 0, 0, 1]),
         port: 0,
         data,
-        workers: 1000,
-        poll_interval_ms: 1000,
-        tasks_per_poll: 1000,
-        max_retries: 3,
-        max_losses: 5,
-        task_retention_days: 30,
-        log_retention_days: 90,
+        workers: WORKERS,
+        poll_interval_ms: POLL_INTERVAL_MS,
+        tasks_per_poll: TASKS_PER_POLL,
+        max_retries: Task::MAX_RETRIES,
+        max_losses: MAX_LOSSES,
+        task_retention_days: Retention::TASK_DAYS,
+        log_retention_days: Retention::LOG_DAYS,
         webhook_url: None,
         verifiers: Vec::new(),
         profiles: None,
@@ -137,6 +174,7 @@ pub fn measured(data: PathBuf, synchronous: Durability) -> Options {
         founder_linkedin_url: None,
         synchronous,
         token: None,
-        grace_s: 25,
+        log_format: LogFormat::Text,
+        grace_s: GRACE_S,
     }
 }

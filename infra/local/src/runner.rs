@@ -15,7 +15,7 @@ use shared::{
     app::App,
     chat::Profiles,
     clock::{Clock, SystemClock},
-    config::{AgentRules, Retention, Settings, variable},
+    config::{AgentRules, Retention, Settings, principals, variable},
     outbox::{Sink, Webhook},
     queue::{MemoryQueue, QueueName, TaskMessage},
     redact,
@@ -172,7 +172,7 @@ fn settings_of(options: &Options) -> anyhow::Result<Settings> {
     Ok(Settings {
         max_retries: options.max_retries,
         max_losses: options.max_losses,
-        verifiers: options.verifiers.clone(),
+        verifiers: options.verifiers.iter().flat_map(|list| principals(list)).collect(),
         chat,
         shown_backends: None,
         founder_linkedin_url: options.founder_linkedin_url.clone(),

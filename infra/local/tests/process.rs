@@ -41,6 +41,16 @@ pub(crate) fn output(args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// What a server with these flags, which logs everything, has printed on standard output once it listens.
+pub(crate) fn printed_by_start(flags: &[&str]) -> String {
+    let data = tempfile::tempdir().unwrap();
+    let mut command = errand(&["--port", "0", "--data", data.path().to_str().unwrap()]);
+    command.args(flags).env("RUST_LOG", "info").stdout(Stdio::piped());
+    let mut server = Server::listening(&mut command, Some(data));
+    server.child.kill().unwrap();
+    std::io::read_to_string(server.child.stdout.take().unwrap()).unwrap()
+}
+
 /// A port that nobody listens on.
 pub(crate) fn free_port() -> String {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();

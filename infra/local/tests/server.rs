@@ -353,8 +353,33 @@ fn shows_every_task(server: &Server, verified: &str) {
 }
 
 #[tokio::test]
+async fn the_demo_says_what_a_server_answered_or_that_there_is_none() {
+    let server = Server::start(&["--token", "open sesame"]);
+    let wrong = process::refusal(&["demo", "--url", &server.url, "--token", "wrong"]);
+    assert!(wrong.contains("401 Unauthorized") && !wrong.contains("start one"), "{wrong}");
+    let nobody = process::refusal(&["demo", "--url", &format!("http://127.0.0.1:{}", process::free_port())]);
+    assert!(nobody.contains("no server answers") && nobody.contains("start one by errand serve"), "{nobody}");
+}
+
+#[tokio::test]
+async fn a_space_after_a_comma_is_no_part_of_a_verifier() {
+    let server = Server::start_with(&[], &[("ERRAND_VERIFIERS", "somebody, local")]);
+    server.put("/v1/records/user/u", json!({"verified": true})).await;
+}
+
+#[test]
+fn log_lines_are_json_if_that_is_asked_for() {
+    assert_eq!(process::printed_by_start(&[]), "");
+    let printed = process::printed_by_start(&["--log-format", "json"]);
+    let line: Value = serde_json::from_str(printed.lines().next().unwrap_or_default()).unwrap();
+    assert_eq!((&line["message"], &line["level"]), (&json!("errand serves"), &json!("INFO")));
+}
+
+#[tokio::test]
 async fn bench_prints_one_line_of_json() {
     let data = tempfile::tempdir().unwrap();
+    let left = process::refusal(&["bench", "--quick", "--data", data.path().to_str().unwrap()]);
+    assert!(left.contains("delete it"), "{left}");
     let data = data.path().join("bench");
     let line = process::output(&["bench", "--quick", "--json", "--tasks", "1000", "--data", data.to_str().unwrap()]);
     let report: Value = serde_json::from_str(&line).unwrap();

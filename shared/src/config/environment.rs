@@ -97,7 +97,7 @@ impl Deployment {
             settings: Settings {
                 max_retries: max_retries(get("ERRAND_MAX_RETRIES"))?.unwrap_or(default.max_retries),
                 max_losses: parsed("ERRAND_MAX_LOSSES", get("ERRAND_MAX_LOSSES"))?.unwrap_or(default.max_losses),
-                verifiers: get("ERRAND_VERIFIERS").map(|list| verifiers(&list)).unwrap_or_default(),
+                verifiers: get("ERRAND_VERIFIERS").map(|list| principals(&list)).unwrap_or_default(),
                 chat,
                 shown_backends: shown,
                 founder_linkedin_url: read_as("ERRAND_FOUNDER_LINKEDIN_URL", get("ERRAND_FOUNDER_LINKEDIN_URL"))?,
@@ -137,8 +137,8 @@ fn agents(value: Option<String>) -> Result<AgentRules, ConfigError> {
     AgentRules::read(&text).map_err(wrong)
 }
 
-/// A comma with a space after it separates, too; and nobody without a name may verify.
-fn verifiers(list: &str) -> Vec<String> {
+/// A list of principals, separated by commas. A comma with a space after it separates, too; and nobody is without a name.
+pub fn principals(list: &str) -> Vec<String> {
     list.split(',').map(str::trim).filter(|principal| !principal.is_empty()).map(str::to_owned).collect()
 }
 
