@@ -25,7 +25,7 @@ pub const QUEUES: &[QueueName] = &QueueName::WORK_AND_DEAD_LETTER;
 /// How long a poll that is asked for goes on: the API waits 30 s.
 const POLL_BUDGET: Duration = Duration::from_secs(25);
 
-/// Answers every `POST` to a task, and `PUT` and `PATCH` of records.
+/// Answers every `POST`, `PUT` and `PATCH` but those that enqueue.
 pub async fn http(app: &App, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
     gateway::serve(event, |request| answer(app, request)).await
 }

@@ -8,7 +8,6 @@ use shared::{
     change::{With, change},
     lifecycle::{Event, Status, Task},
     notify::notify,
-    store,
 };
 
 use crate::once::Once;
@@ -17,7 +16,7 @@ use crate::once::Once;
 /// cancelled already answers as it is.
 pub(crate) async fn cancel(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let body: CancelRequest = request.json()?;
-    let task = found(app, request).await?;
+    let task = request.task(app).await?;
     if task.status() == Status::Cancelled {
         return Ok(answer(&task));
     }
@@ -31,13 +30,13 @@ pub(crate) async fn retry(app: &App, request: &Request) -> Result<Answer, ApiErr
     check_note(body.note.as_deref())?;
     let by = request.caller.principal.clone();
     let event = Event::Redrive { note: body.note, by, failed_at: None, run_at: None };
-    operate(app, request, &found(app, request).await?, event).await
+    operate(app, request, &request.task(app).await?, event).await
 }
 
 /// `POST /v1/tasks/{id}/process {force?}`: now, if it is due; before its time only by `force`.
 pub(crate) async fn process(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let body: ProcessRequest = request.json()?;
-    let task = found(app, request).await?;
+    let task = request.task(app).await?;
     let by = request.caller.principal.clone();
     let event = Event::Reschedule { run_at: app.clock.now(), by, if_due: !body.force };
     operate(app, request, &task, event).await
@@ -47,14 +46,14 @@ pub(crate) async fn process(app: &App, request: &Request) -> Result<Answer, ApiE
 pub(crate) async fn reschedule(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let RescheduleRequest { run_at } = request.json()?;
     let event = Event::Reschedule { run_at, by: request.caller.principal.clone(), if_due: false };
-    operate(app, request, &found(app, request).await?, event).await
+    operate(app, request, &request.task(app).await?, event).await
 }
 
 /// Makes the event true, once for each `Idempotency-Key`, and sends the message that the task may now need.
 async fn operate(app: &App, request: &Request, task: &Task, event: Event) -> Result<Answer, ApiError> {
     let once = Once::of(request, &task.key.id.to_string());
     if done_before(app, once.as_ref()).await? {
-        return Ok(answer(&found(app, request).await?));
+        return Ok(answer(&request.task(app).await?));
     }
     let with = match &once {
         Some(once) => With::what_ends().once(once.effect(app.clock.now())),
@@ -66,7 +65,7 @@ async fn operate(app: &App, request: &Request, task: &Task, event: Event) -> Res
             Ok(answer(&changed))
         }
         // The same request, twice at once: the answer is the task as the other left it.
-        Err(_) if done_before(app, once.as_ref()).await? => Ok(answer(&found(app, request).await?)),
+        Err(_) if done_before(app, once.as_ref()).await? => Ok(answer(&request.task(app).await?)),
         Err(error) => Err(error.into()),
     }
 }
@@ -76,11 +75,6 @@ async fn done_before(app: &App, once: Option<&Once>) -> Result<bool, ApiError> {
         Some(once) => Ok(once.recorded(app).await?.is_some()),
         None => Ok(false),
     }
-}
-
-pub(crate) async fn found(app: &App, request: &Request) -> Result<Task, ApiError> {
-    let task = store::task(&*app.store, &request.task_key()?).await?;
-    task.ok_or_else(|| ApiError::not_found("no such task"))
 }
 
 fn answer(task: &Task) -> Answer {

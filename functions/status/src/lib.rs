@@ -1,4 +1,5 @@
-//! Every read: tasks, their log, lists, counts, records, events, task types, health.
+//! Every read: tasks, their log, lists, counts, records, events, runs, sessions, agents, runners, task types, health, and
+//! the document of the API.
 
 mod agents;
 mod commander;

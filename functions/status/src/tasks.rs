@@ -5,14 +5,13 @@ use shared::{
     api::{Answer, ApiError, Listed, Request, TaskView, limit},
     app::App,
     json::Json,
-    lifecycle::{State, Task},
+    lifecycle::State,
     log::LogEntry,
-    store,
 };
 
 /// `GET /v1/tasks/{id}`.
 pub(crate) async fn task(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    Ok(Answer::json(200, &TaskView::from(&found(app, request).await?)))
+    Ok(Answer::json(200, &TaskView::from(&request.task(app).await?)))
 }
 
 /// A task's log: its rows, with the task's payload and output beside them.
@@ -30,7 +29,7 @@ pub(crate) async fn log(app: &App, request: &Request) -> Result<Answer, ApiError
     let after = request.query.get("cursor").map_or(Ok(0), |text| text.parse());
     let after = after.map_err(|_| ApiError::bad_cursor("cursor"))?;
     let limit = limit(request)?;
-    let task = found(app, request).await?;
+    let task = request.task(app).await?;
     let page = app.store.log(&task.key, after, limit).await?;
     let rows = Listed::new(page.items, page.next.map(|seq| seq.to_string()));
     let output = match &task.state {
@@ -38,9 +37,4 @@ pub(crate) async fn log(app: &App, request: &Request) -> Result<Answer, ApiError
         _ => None,
     };
     Ok(Answer::json(200, &Log { rows, payload: &task.payload, output }))
-}
-
-async fn found(app: &App, request: &Request) -> Result<Task, ApiError> {
-    let task = store::task(&*app.store, &request.task_key()?).await?;
-    task.ok_or_else(|| ApiError::not_found("no such task"))
 }

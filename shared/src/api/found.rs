@@ -1,14 +1,20 @@
-//! Reading what a request names: records of one kind, by id, of the caller's tenant.
+//! Reading what a request names, of the caller's tenant: a task, or records of one kind.
 
 use super::{ApiError, Request};
 use crate::{
     app::App,
     domain::{self, Entity, Stored},
     ids::{Id, Name},
-    store::{Page, Record, RecordKey, Related, RelationKind, StoreError},
+    lifecycle::Task,
+    store::{self, Page, Record, RecordKey, Related, RelationKind, StoreError},
 };
 
 impl Request {
+    /// The task that the path's `{id}` names. Another tenant's is none.
+    pub async fn task(&self, app: &App) -> Result<Task, ApiError> {
+        store::task(&*app.store, &self.task_key()?).await?.ok_or_else(no_such_task)
+    }
+
     /// The record of kind `E` that the path's `{id}` names. Another tenant's is none.
     pub async fn found<E: Entity>(&self, app: &App) -> Result<Stored<E>, ApiError> {
         // An id that is none names nothing.
@@ -30,6 +36,11 @@ impl Request {
     pub fn related<E: Entity>(&self, by: RelationKind, of: &Id, newest_first: bool) -> Related {
         Related { tenant: self.caller.tenant.clone(), kind: E::kind(), by, of: of.clone(), newest_first }
     }
+}
+
+/// The answer to who asks for a task that is not there.
+pub(super) fn no_such_task() -> ApiError {
+    ApiError::not_found("no such task")
 }
 
 /// The answer to who asks for an `E` that is not there.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     ApiError, Route,
+    found::no_such_task,
     read::read_strict,
     task_request::{KEY_FIELD, check_key},
 };
@@ -86,8 +87,7 @@ impl Request {
     /// The task that the path names.
     pub fn task_key(&self) -> Result<TaskKey, ApiError> {
         // An id that is none names no task.
-        let id = self.path.get("id").and_then(|id| Uuid::try_parse(id).ok());
-        let id = id.ok_or_else(|| ApiError::not_found("no such task"))?;
+        let id = self.path.get("id").and_then(|id| Uuid::try_parse(id).ok()).ok_or_else(no_such_task)?;
         Ok(TaskKey { tenant: self.caller.tenant.clone(), id })
     }
 
