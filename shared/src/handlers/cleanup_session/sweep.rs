@@ -4,11 +4,7 @@ use std::collections::VecDeque;
 
 use super::{Failure, TaskContext};
 use crate::{
-    agent::{
-        Agent, Command, Run, RunEvent, RunnerJob, Session, StoredTurn,
-        journal::{JournalError, Place},
-        replace,
-    },
+    agent::{Agent, Command, Run, RunEvent, RunnerJob, Session, StoredTurn, journal::JournalError, replace},
     clock::Timestamp,
     domain::{Entity, Stored},
     ids::{self, Id, Name},
