@@ -161,12 +161,12 @@ pub trait Store: Send + Sync {
     async fn check(&self) -> Result<(), StoreError>;
 }
 
-/// What a list shows of what it read: an item that cannot be read is told of and left out, or nobody would see what
-/// stands behind it.
+/// What is shown of what was read: an item that cannot be read is told of and left out, or nobody would see what stands
+/// behind it.
 pub fn shown<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     match read {
         Err(problem @ StoreError::Corrupt { .. }) => {
-            tracing::error!(error = %chain(&problem), "a stored item cannot be read; it is left out of a list");
+            tracing::error!(error = %chain(&problem), "a stored item cannot be read; it is left out");
             Ok(None)
         }
         read => read.map(Some),

@@ -32,7 +32,7 @@ use crate::{
     app::App,
     ids::{Id, Name},
     lifecycle::{Fence, Task},
-    store::{self, Commit, Part, RecordKey, StoreError, TaskWrite},
+    store::{self, Commit, Part, RecordKey, StoreError, TaskWrite, shown},
 };
 
 /// How often a draft that met newer versions is made anew.
@@ -107,8 +107,8 @@ impl Place {
 pub async fn find_id(app: &App, task: &Task, drive: u32) -> Result<Id, StoreError> {
     let id = run::id(task, drive);
     for older in run::ids(task, drive).into_iter().filter(|older| *older != id) {
-        let there = app.store.record(&key_of::<Run>(&task.key.tenant, &older)).await?;
-        if there.is_some_and(|there| run::is_of_life(&there, task)) {
+        let there = shown(app.store.record(&key_of::<Run>(&task.key.tenant, &older)).await)?;
+        if there.flatten().is_some_and(|there| run::is_of_life(&there, task)) {
             return Ok(older);
         }
     }

@@ -73,12 +73,7 @@ const MAX_SNOOZES: u32 = 1000;
 impl TaskHandler for RunAgent {
     fn settings(&self) -> Settings {
         // A model that is overloaded, or away, is back in minutes.
-        let retry = RetryPolicy {
-            base: Duration::from_secs(30),
-            cap: Duration::from_secs(3600),
-            jitter: 0.2,
-            ..RetryPolicy::default()
-        };
+        let retry = RetryPolicy { base: Duration::from_secs(30), cap: Duration::from_secs(3600), jitter: 0.2 };
         Settings { timeout_s: TIMEOUT_S, retry, max_snoozes: MAX_SNOOZES }
     }
 
