@@ -69,11 +69,16 @@ async fn a_program_that_knows_only_the_http_api_does_a_run() {
 
 #[tokio::test]
 async fn a_run_whose_program_is_killed_is_found_and_finished_by_another() {
-    let server = Server::start(&["--poll-interval-ms", "20"]);
-    // The shortest lease there is: six seconds.
-    let run = begun_with(&server, json!({"timeout_s": 1})).await;
+    let server = Server::start(&["--poll-interval-ms", "20", "--synchronous", "normal"]);
+    // A lease of ten seconds: not so short that a slow disk loses it.
+    let run = begun_with(&server, json!({"timeout_s": 5})).await;
     let mut first = runner(&server);
     said(&server, &run, "I was asked: look around").await;
+    // After its next heartbeat: a lease that was never renewed is looked at two minutes after its task was due.
+    let task = format!("/v1/tasks/{}", server.get(&run).await["task_id"].as_str().unwrap());
+    let revision = async || server.get(&task).await["revision"].as_u64();
+    let claimed = revision().await;
+    server.until(|| async { (revision().await > claimed).then_some(()) }).await;
     first.kill().unwrap();
     first.wait().unwrap();
     let second = runner(&server);

@@ -107,7 +107,7 @@ pub struct Session {
     /// When it may be cleaned up; absent while something goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// It is kept until then at least, for a run that was begun and waits for its time.
+    /// It is kept until then at least, for the runs that were begun in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_until: Option<Timestamp>,
     /// How many messages were said in it since its history was compacted.

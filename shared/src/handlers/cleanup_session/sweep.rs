@@ -42,7 +42,7 @@ pub(super) async fn sweep(task: &TaskContext<'_>, session: &Id, gone_at: Timesta
     for (run, of_task) in runs(task, session).await? {
         left.extend([RunEvent::kind(), Command::kind(), RunnerJob::kind()].map(|kind| (kind, run.clone())));
         // Of its task's agents only the one that nobody named: a named one lives on for other runs.
-        left.push_back((Agent::kind(), of_task));
+        left.extend(of_task.map(|task| (Agent::kind(), task)));
     }
     left.push_back((Run::kind(), session.clone()));
     while let Some((kind, of)) = left.pop_front() {
@@ -74,14 +74,14 @@ fn gone(record: &Record, gone_at: Timestamp, at: Timestamp) -> RecordWrite {
     RecordWrite::Patch { key: record.key.clone(), patch, expect: Expect::Any, version: ids::fresh(), at }
 }
 
-/// The runs of a session, each with its task.
-async fn runs(task: &TaskContext<'_>, of: &Id) -> Result<Vec<(Id, Id)>, Failure> {
+/// The runs of a session, each with its task if it can be read.
+async fn runs(task: &TaskContext<'_>, of: &Id) -> Result<Vec<(Id, Option<Id>)>, Failure> {
     let (mut found, mut after) = (Vec::new(), None);
     loop {
         let page = task.app().store.records(&related(task, Run::kind(), of), after.as_deref(), PAGE).await?;
         for record in page.items {
-            let run = Stored::<Run>::read(record)?;
-            found.push((run.id, run.value.task_id.into()));
+            let id = record.key.id.clone();
+            found.push((id, Stored::<Run>::read(record).ok().map(|run| run.value.task_id.into())));
         }
         after = page.next;
         if after.is_none() {
