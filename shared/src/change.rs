@@ -51,7 +51,7 @@ impl With {
     }
 
     /// Nothing of its own.
-    pub fn what_ends() -> Self {
+    pub fn nothing() -> Self {
         Self::outcome(Vec::new())
     }
 

@@ -52,7 +52,7 @@ pub(crate) async fn dead_letter(app: &App, task: &Task) {
     }
     meter::count(meter::DEAD_LETTERS);
     let noted = Event::DeadLettered { redrives: task.redrives };
-    if let Err(error) = change(app, task, noted, With::what_ends()).await {
+    if let Err(error) = change(app, task, noted, With::nothing()).await {
         warn!(task.id = %task.key.id, error = %chain(&error), "a sent dead letter was not noted; it may be sent again");
     }
 }

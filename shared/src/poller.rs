@@ -166,7 +166,7 @@ async fn note(app: &App, task: &Task, sent: bool) -> PollReport {
     if !sent {
         return PollReport { failed: 1, ..report };
     }
-    match change(app, task, Event::Notify, With::what_ends()).await {
+    match change(app, task, Event::Notify, With::nothing()).await {
         Ok(_) | Err(ChangeError::Rejected(_) | ChangeError::Gone) => report.notified += 1,
         Err(problem) => report.fail(task, &problem),
     }
@@ -185,7 +185,7 @@ async fn fulfil(app: &App, task: &Task, duty: Duty) -> PollReport {
         Duty::Reap => Event::Reap { max_losses: app.settings.max_losses, jitter: fastrand::f64() * 2.0 - 1.0 },
         Duty::Expire(kind) => Event::Expire { kind },
     };
-    match change(app, task, event, With::what_ends()).await {
+    match change(app, task, event, With::nothing()).await {
         Ok(changed) => {
             match duty {
                 Duty::Reap => report.reaped += 1,

@@ -151,7 +151,7 @@ async fn start(
     }
     loop {
         let now = app.clock.now();
-        match change(app, &task, Event::Claim { worker: ids::fresh() }, With::what_ends()).await {
+        match change(app, &task, Event::Claim { worker: ids::fresh() }, With::nothing()).await {
             Ok(claimed) => return Ok(Start::Claimed(Box::new(claimed), input)),
             Err(ChangeError::Rejected(Rejected::NotDue(run_at))) => match run_at.since(now) {
                 wait if wait < CLOCK_SKEW => app.clock.sleep_until(run_at).await,
@@ -178,7 +178,7 @@ async fn start(
 async fn moved_back(app: &App, task: Task, executions: u32) -> Result<Task, ChangeError> {
     let by = "dead-letter queue".to_owned();
     let redrive = Event::Redrive { note: None, by, failed_at: Some(executions), run_at: None };
-    match change(app, &task, redrive, With::what_ends()).await {
+    match change(app, &task, redrive, With::nothing()).await {
         // Set going already: from here on it is an ordinary message.
         Err(ChangeError::Rejected(Rejected::NotEnded(_))) => Ok(task),
         redriven => redriven,
@@ -195,7 +195,7 @@ async fn unknown_type(app: &App, task: &Task) -> Result<Start, ChangeError> {
 }
 
 async fn expire(app: &App, task: &Task, kind: FailureKind) -> Result<(), ChangeError> {
-    let failed = change(app, task, Event::Expire { kind }, With::what_ends()).await?;
+    let failed = change(app, task, Event::Expire { kind }, With::nothing()).await?;
     dead_letter(app, &failed).await;
     Ok(())
 }

@@ -138,8 +138,8 @@ impl Run<'_> {
         let (note, by) = (self.body.note.clone(), self.request.caller.principal.clone());
         let event = Event::Redrive { note, by, failed_at: Some(task.executions), run_at };
         let with = match Once::of(self.request, &task.key.id.to_string()) {
-            Some(once) => With::what_ends().once(once.effect(self.app.clock.now())),
-            None => With::what_ends(),
+            Some(once) => With::nothing().once(once.effect(self.app.clock.now())),
+            None => With::nothing(),
         };
         change(self.app, task, event, with).await
     }

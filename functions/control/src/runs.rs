@@ -144,7 +144,7 @@ async fn end(app: &App, request: &Request, task_id: Uuid, reason: Option<String>
     let task = task_of(app, request, task_id).await?;
     let reason = reason.unwrap_or_else(|| "cancelled by an operator".to_owned());
     let event = Event::Cancel { reason, by: request.caller.principal.clone() };
-    Ok(change(app, &task, event, With::what_ends()).await?)
+    Ok(change(app, &task, event, With::nothing()).await?)
 }
 
 /// The task of a run or agent of the caller's.

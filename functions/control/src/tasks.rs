@@ -56,8 +56,8 @@ async fn operate(app: &App, request: &Request, task: &Task, event: Event) -> Res
         return Ok(answer(&request.task(app).await?));
     }
     let with = match &once {
-        Some(once) => With::what_ends().once(once.effect(app.clock.now())),
-        None => With::what_ends(),
+        Some(once) => With::nothing().once(once.effect(app.clock.now())),
+        None => With::nothing(),
     };
     match change(app, task, event, with).await {
         Ok(changed) => {

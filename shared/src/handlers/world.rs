@@ -158,7 +158,7 @@ impl World {
             Some(at) => self.clock.set(at),
             None => {
                 let redrive = Event::Redrive { note: None, by: "test".to_owned(), failed_at: None, run_at: None };
-                change(&self.app, &done.task, redrive, With::what_ends()).await.unwrap();
+                change(&self.app, &done.task, redrive, With::nothing()).await.unwrap();
             }
         }
         self.take(&done.task).await

@@ -94,7 +94,7 @@ async fn renew_until_lost(app: &App, held: &Mutex<Task>) {
         app.clock.sleep(RENEW_EVERY).await;
         let task = held.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(fence) = task.fence() else { return };
-        match change(app, &task, Event::Renew { fence }, With::what_ends()).await {
+        match change(app, &task, Event::Renew { fence }, With::nothing()).await {
             Ok(renewed) => *held.lock().unwrap_or_else(PoisonError::into_inner) = renewed,
             Err(ChangeError::Rejected(_) | ChangeError::Gone) => return,
             // The lease has still a minute; the next renewal may succeed.
@@ -142,7 +142,7 @@ mod tests {
         let new = NewTask::of_type(key, Name::of("scripted"), Json::new(&json!({})), "me".into(), clock.now());
         let task = Task::accept(new, ids::fresh(), clock.now());
         store::insert(&*app.store, task.clone()).await.unwrap();
-        let task = change(&app, &task, Event::Claim { worker: ids::fresh() }, With::what_ends()).await.unwrap();
+        let task = change(&app, &task, Event::Claim { worker: ids::fresh() }, With::nothing()).await.unwrap();
         (app, clock, task)
     }
 

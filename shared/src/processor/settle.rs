@@ -139,7 +139,7 @@ struct Decision {
 
 /// What an outcome or failure means for the task. Pure.
 fn decide(task: &Task, ending: Ending, settings: &Settings, jitter: f64, now: Timestamp) -> Decision {
-    let plain = |settlement| Decision { settlement, with: With::what_ends() };
+    let plain = |settlement| Decision { settlement, with: With::nothing() };
     let snooze = |wait| plain(Settlement::Snooze { run_at: now + wait, hinted: false });
     match ending {
         Ending::Decided(Outcome::Complete { mut output, effects }) => {

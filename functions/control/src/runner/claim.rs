@@ -36,7 +36,7 @@ pub(crate) async fn claim(app: &App, request: &Request) -> Result<Answer, ApiErr
         Some(key) => ids::derived(&["claim", run.id.as_str(), runner.id.as_str(), key]),
         None => ids::fresh(),
     };
-    let claimed = match change(app, &task, Event::Claim { worker }, With::what_ends()).await {
+    let claimed = match change(app, &task, Event::Claim { worker }, With::nothing()).await {
         Ok(claimed) => claimed,
         Err(ChangeError::Rejected(Rejected::Held(until))) => held_by(app, &task, worker, until).await?,
         Err(problem) => return Err(problem.into()),
@@ -93,7 +93,7 @@ async fn give_back(app: &App, task: &Task) {
     let settlement = Settlement::Snooze { run_at: app.clock.now(), hinted: false };
     let event = Event::Settle { fence, settlement, report: Report::default() };
     // If that fails too, the lease ends by itself.
-    let _ = change(app, task, event, With::what_ends()).await;
+    let _ = change(app, task, event, With::nothing()).await;
 }
 
 /// `POST /v1/runs/{id}/heartbeat {lease_token}`: renews the lease and tells what is new. Of a run that was called off
@@ -107,7 +107,7 @@ pub(crate) async fn heartbeat(app: &App, request: &Request) -> Result<Answer, Ap
         return Ok(news(&run, None));
     }
     let task = task_of(app, request, run.value.task_id).await?;
-    match change(app, &task, Event::Renew { fence }, With::what_ends()).await {
+    match change(app, &task, Event::Renew { fence }, With::nothing()).await {
         Ok(renewed) => {
             let runner = run.value.claimed_by.as_deref().and_then(|id| Id::new(id).ok());
             if let Some(runner) = runner

@@ -113,7 +113,7 @@ pub(crate) async fn finish(app: &App, request: &Request) -> Result<Answer, ApiEr
     held(request, &run, body.lease_token)?;
     let task = task_of(app, request, run.value.task_id).await?;
     let settlement = settlement(body, app, &task)?;
-    change(app, &task, Event::Settle { fence, settlement, report: Report::default() }, With::what_ends()).await?;
+    change(app, &task, Event::Settle { fence, settlement, report: Report::default() }, With::nothing()).await?;
     Ok(answer(&request.found::<Run>(app).await?))
 }
 
