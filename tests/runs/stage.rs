@@ -20,6 +20,14 @@ use shared::{
 };
 use uuid::Uuid;
 
+/// What a model is told first.
+pub(super) fn first_of(request: &ChatRequest) -> &str {
+    match &request.messages[0] {
+        ChatMessage::User(text) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Says its lines by how many answers the conversation has; the last is repeated. Counts what it was asked.
 pub(super) struct Told {
     lines: Vec<ChatAnswer>,

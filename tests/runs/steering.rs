@@ -9,12 +9,12 @@ use integration_tests::{
 use serde_json::{Value, json};
 use shared::{
     agent::{CommandKind, CommandStatus, StoredTurn},
-    chat::{ChatError, ChatMessage, ChatRequest},
+    chat::ChatError,
     lifecycle::{Priority, State, Status},
     queue::QueueName,
 };
 
-use super::stage::{Seen, enqueue, give, is_whole, says, seen, until_ended, uses, world};
+use super::stage::{Seen, enqueue, first_of, give, is_whole, says, seen, until_ended, uses, world};
 
 /// Begins to work on what the long queue has, does `meanwhile` once the model is asked, and works on to the end.
 async fn while_asked(world: &World, meanwhile: impl AsyncFnOnce()) {
@@ -86,13 +86,6 @@ async fn a_turn_that_an_older_version_stored_is_told_with_what_was_said_too() {
     world.put(StoredTurn::id(&turn.run_id, 0).as_str(), &StoredTurn { said: String::new(), ..turn }).await;
     is_whole(&world, &until_ended(&world, id).await).await;
     assert!(first_of(&told.asked.lock().unwrap()[2]).ends_with("\n\nIn French."));
-}
-
-fn first_of(request: &ChatRequest) -> &str {
-    match &request.messages[0] {
-        ChatMessage::User(text) => text,
-        other => panic!("{other:?}"),
-    }
 }
 
 #[tokio::test]

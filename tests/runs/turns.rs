@@ -7,7 +7,7 @@ use shared::{
         Agent, AgentStatus, CommandKind, ExecutionState, Run, RunEvent, Session, StoredTurn, event,
         run::MAX_OPEN_COMMANDS,
     },
-    chat::{ChatAnswer, ChatError, ChatMessage, ChatRequest, RetryAfter, ToolCall, Usage},
+    chat::{ChatAnswer, ChatError, ChatMessage, RetryAfter, ToolCall, Usage},
     clock::Timestamp,
     domain::Entity,
     ids::{Id, Name},
@@ -17,7 +17,7 @@ use shared::{
 };
 use std::{sync::Arc, time::Duration};
 
-use super::stage::{Seen, USAGE, enqueue, give, is_whole, on, says, seen, spent, until_ended, uses, world};
+use super::stage::{Seen, USAGE, enqueue, first_of, give, is_whole, on, says, seen, spent, until_ended, uses, world};
 
 fn failure(seen: &Seen) -> FailureKind {
     match &seen.task.state {
@@ -349,15 +349,8 @@ async fn what_is_to_be_done_outlives_being_put_in_short() {
     assert_eq!(asked.len(), 4);
     let [ChatMessage::User(follow_up)] = &asked[2].messages[..] else { panic!("{:?}", asked[2].messages) };
     assert!(follow_up.starts_with("What was said before, in short:\nI have looked"), "{follow_up}");
-    let to_do = format!("{}\n\nYour answer is not finished.", told_first(&asked[1]));
+    let to_do = format!("{}\n\nYour answer is not finished.", first_of(&asked[1]));
     assert!(to_do.starts_with(&prompt) && to_do.contains("In French.") && follow_up.contains(&to_do), "{follow_up}");
-}
-
-fn told_first(request: &ChatRequest) -> &str {
-    match &request.messages[0] {
-        ChatMessage::User(text) => text,
-        other => panic!("{other:?}"),
-    }
 }
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! The body of `POST /v1/runs`, and the task that it asks for.
 
-use std::time::Duration;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -158,15 +156,15 @@ impl RunRequest {
     /// Checks it and makes it a task of the caller's: `run_agent`, or `run_outside` for a runner.
     pub fn accept(self, caller: &Caller, settings: &Settings, now: Timestamp) -> Result<NewTask, ApiError> {
         self.fits()?;
-        let (task_type, expires_at) = match self.executor {
+        let executor = self.executor;
+        let task_type = match executor {
             Executor::Worker => {
                 known_profile(settings, &self.profile)?;
-                (Name::of("run_agent"), self.expires_at)
+                Name::of("run_agent")
             }
             Executor::Runner => {
                 self.only_for_workers()?;
-                let start = self.scheduled_for.unwrap_or(now).max(now) + Duration::from_secs(self.delay_s.unwrap_or(0));
-                (Name::of(Task::FOR_RUNNERS), self.expires_at.or(Some(start + Task::WAIT_FOR_RUNNER)))
+                Name::of(Task::FOR_RUNNERS)
             }
         };
         let request = TaskRequest {
@@ -186,13 +184,17 @@ impl RunRequest {
             timeout_s: self.timeout_s,
             scheduled_for: self.scheduled_for,
             delay_s: self.delay_s,
-            expires_at,
+            expires_at: self.expires_at,
         };
         // The fields of the payload are fields of this request.
-        request.accept(caller, settings, now).map_err(|error| ApiError {
+        let mut new = request.accept(caller, settings, now).map_err(|error| ApiError {
             field: error.field.map(|field| field.strip_prefix("payload.").unwrap_or(&field).to_owned()),
             ..error
-        })
+        })?;
+        if executor == Executor::Runner {
+            new.expires_at.get_or_insert(new.scheduled_for.max(now) + Task::WAIT_FOR_RUNNER);
+        }
+        Ok(new)
     }
 
     fn fits(&self) -> Result<(), ApiError> {

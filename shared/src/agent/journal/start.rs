@@ -205,9 +205,9 @@ pub async fn begin(app: &App, new: NewTask, start: &Start) -> Result<Begun, Jour
     let task = Task::accept(new, ids::fresh(), app.clock.now());
     // Asked first: of another life its run, session and agent are not what this one would begin.
     if task.idempotency_key.is_some()
-        && let Some(there) = store::task(&*app.store, &task.key).await?
+        && let Some(begun) = before(app, &task).await?
     {
-        return same(app, there, &task).await;
+        return Ok(begun);
     }
     for _ in 0..MAX_TRIES {
         let id = run::id(&task, task.redrives);
@@ -244,18 +244,12 @@ async fn existing(app: &App, asked: &Task) -> Result<Begun, JournalError> {
 
 /// What was begun before by the same request.
 async fn before(app: &App, asked: &Task) -> Result<Option<Begun>, JournalError> {
-    match store::task(&*app.store, &asked.key).await? {
-        Some(task) => Ok(Some(same(app, task, asked).await?)),
-        None => Ok(None),
-    }
-}
-
-async fn same(app: &App, task: Task, asked: &Task) -> Result<Begun, JournalError> {
+    let Some(task) = store::task(&*app.store, &asked.key).await? else { return Ok(None) };
     if !task.is_same_request(asked) {
         return Err(Refused::OtherPayload.into());
     }
     let run = reread(app, &task, &super::find_id(app, &task, task.redrives).await?).await?;
-    Ok(Begun { task, run, deduplicated: true })
+    Ok(Some(Begun { task, run, deduplicated: true }))
 }
 
 async fn reread(app: &App, task: &Task, id: &Id) -> Result<Option<Stored<Run>>, JournalError> {
