@@ -13,6 +13,9 @@ from deploy import STACK
 from listener import Listener, Subscriber
 from stack import REGION, MiniStack
 
+# After how long what is still not so counts as hanging, on a machine that has other things to do.
+HANGS_S = 150
+
 ENDED = ("completed", "failed", "cancelled", "blocked")
 
 
@@ -66,7 +69,7 @@ class Errand:
         got = self.operator.sqs.get_queue_attributes(QueueUrl=self.queue(name), AttributeNames=names)["Attributes"]
         return tuple(int(got[name]) for name in names)
 
-    def letters(self, queue: str, of: str, count: int = 1, within_s: float = 30) -> list[dict]:
+    def letters(self, queue: str, of: str, count: int = 1, within_s: float = HANGS_S) -> list[dict]:
         """The `count` messages on a dead-letter queue that speak of `of`, taken off it; others are left there."""
         found, url, sqs = [], self.queue(queue), self.operator.sqs
         until = time.monotonic() + within_s
@@ -133,11 +136,11 @@ class Tenant:
         """The task's rows in the action log: kind and outcome."""
         return [(row["kind"], row["outcome"]) for row in self.get(f"/v1/tasks/{task}/log")["items"]]
 
-    def ended(self, task: str, within_s: float = 60) -> dict:
+    def ended(self, task: str, within_s: float = HANGS_S) -> dict:
         """The task once it has ended."""
         return eventually(lambda: self.task(task), lambda it: it["status"] in ENDED, within_s)
 
-    def completed(self, task: str, within_s: float = 60) -> dict:
+    def completed(self, task: str, within_s: float = HANGS_S) -> dict:
         """The task once it is completed, which it must be."""
         ended = self.ended(task, within_s)
         assert ended["status"] == "completed", ended
@@ -155,7 +158,7 @@ def send(port: int, method: str, path: str, data: str | None, headers: dict) -> 
         connection.close()
 
 
-def eventually(read, good, within_s: float = 30, every_s: float = 0.5):
+def eventually(read, good, within_s: float = HANGS_S, every_s: float = 0.5):
     """What `read` says once it is good; another process is at work, so there is nothing to do but ask."""
     until = time.monotonic() + within_s
     while True:

@@ -59,7 +59,7 @@ def main() -> bool:
             ("permissions.needed", permissions.every_role_was_asked_for_all_it_may_and_nothing_was_refused),
             ("permissions.others", permissions.no_function_may_do_what_is_not_its_own),
             ("update.update", update.update, sam, {**parameters, "MaxRetries": "7", "EventWebhookUrl": listener.url}),
-            ("figures.cost", figures.cost, not asked.debug),
+            ("figures.cost", figures.cost),
             ("figures.unreadable", figures.unreadable),
             ("update.nothing_in_flight_was_lost", update.nothing_in_flight_was_lost),
             ("figures.kills", figures.kills),

@@ -22,6 +22,6 @@ def what_handlers_write_is_there_with_the_end_of_their_task(errand: Errand):
     # The follow-up works in a step, fails, waits its minute, and finds its step again.
     tasks = acme.get("/v1/tasks?user_id=ada")["items"]
     (follow_up,) = [task["id"] for task in tasks if task.get("parent_id") == first]
-    done = acme.completed(follow_up, within_s=110)
+    done = acme.completed(follow_up)
     assert (done["executions"], done["output"]["step_by"]) == (2, 1), done
     assert eventually(lambda: acme.get("/v1/records/scripted?parent=then")["count"], bool) == 1

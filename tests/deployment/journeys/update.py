@@ -7,7 +7,8 @@ from urllib.parse import quote
 from botocore.exceptions import ClientError
 
 from deploy import STACK, Sam
-from errand import Errand, eventually
+from errand import HANGS_S, Errand, eventually
+from losses import LOOKED_AT_S
 
 
 def update(errand: Errand, sam: Sam, parameters: dict[str, str]) -> str:
@@ -33,7 +34,7 @@ def nothing_in_flight_was_lost(errand: Errand) -> str:
     """Of what `update` met. To be taken some time after it: a task whose message was in the hands of a function that was
     replaced is sent again two minutes later, and one whose process was ended is reaped when its lease is over."""
     acme, tasks = errand.tenant("update"), errand.in_flight
-    eventually(lambda: acme.post("/v1/poll", {}) and acme.has_open(), lambda has: not has, within_s=200)
+    eventually(lambda: acme.post("/v1/poll", {}) and acme.has_open(), lambda has: not has, within_s=LOOKED_AT_S + HANGS_S)
     ends = [acme.task(task) for task in tasks]
     bad = [task for task in ends if task["status"] != "completed"]
     assert not bad, bad[:3]
