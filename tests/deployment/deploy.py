@@ -1,8 +1,10 @@
-"""Builds and deploys as the README says: `sam build`, `sam deploy`, `sam delete`, by a user who may deploy."""
+"""Builds and deploys as the README says: `sam build`, `sam deploy`, `sam delete`, by a user who may deploy. For a quick
+run it lays out the tests' binaries in place of the first."""
 
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -17,10 +19,10 @@ ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_6
 
 
 class Sam:
-    """The SAM CLI, with what it builds under `scratch`."""
+    """The SAM CLI, with what it deploys under `scratch`: what it built, unless the tests' binaries are laid out."""
 
     def __init__(self, venv: Path, scratch: Path):
-        self.venv, self.build_dir = venv, scratch / "build"
+        self.venv, self.scratch, self.template = venv, scratch, scratch / "build/template.yaml"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self.env = inherited | {
             "PATH": f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}",  # cargo-lambda
@@ -29,13 +31,22 @@ class Sam:
             "AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none",
         }
 
-    def build(self, debug: bool, quick: bool):
-        """`sam build`, of the release profile unless it is for a look. `quick`: of the profile as it stands in
-        Cargo.toml, without what cargo-lambda adds for speed (link-time optimisation, a newer processor)."""
-        env = {"SAM_BUILD_MODE": "debug"} if debug else {}
-        if quick:
-            env["CARGO_LAMBDA_GLOBAL"] = str(Path(__file__).with_name("quick-build.toml"))
-        self._run(["build", "--build-dir", self.build_dir, *parameters({})], env)
+    def build(self):
+        """`sam build`: release builds, as cargo-lambda optimises them."""
+        self._run(["build", "--build-dir", self.template.parent, *parameters({})])
+
+    def lay_out(self):
+        """What the tests start as functions, in place of a build: the same code, and compiled with them. The template
+        is as it is, and beside it are the folders that it names, with a program in place of a package's source."""
+        root = self.scratch / "quick"
+        shutil.rmtree(root, ignore_errors=True)
+        self.template = root / "infra/template.yaml"
+        self.template.parent.mkdir(parents=True)
+        shutil.copy(ROOT / "infra/template.yaml", self.template)
+        for name, binary in built_for_the_tests():
+            (root / "functions" / name).mkdir(parents=True)
+            bootstrap = root / "functions" / name / "bootstrap"
+            subprocess.run(["strip", "-o", bootstrap, binary], check=True)  # half of it are names for a debugger
 
     def deploys_as(self, keys: tuple[str, str], url: str):
         """From now on it deploys to `url`, as whoever has these keys."""
@@ -44,21 +55,30 @@ class Sam:
     def deploy(self, overrides: dict[str, str]):
         """`sam deploy` of what was built, with these parameters besides the architecture. Again: an update."""
         # SAM's own bucket lets nobody in without TLS, which MiniStack does not speak here.
-        built = ["--template-file", self.build_dir / "template.yaml", "--no-resolve-s3", "--s3-bucket", BUCKET]
+        built = ["--template-file", self.template, "--no-resolve-s3", "--s3-bucket", BUCKET]
         self._run(["deploy", *built, "--no-confirm-changeset", "--no-progressbar", *parameters(overrides)])
 
     def delete(self):
         """`sam delete`."""
         self._run(["delete", "--stack-name", STACK, "--no-prompts", "--region", REGION])
 
-    def _run(self, arguments: list, env: dict | None = None):
+    def _run(self, arguments: list):
         command = [self.venv / "bin/sam", arguments[0], "--config-file", ROOT / "samconfig.toml", *arguments[1:]]
         started = time.monotonic()
-        done = subprocess.run(command, cwd=ROOT, env=self.env | (env or {}), capture_output=True, text=True)
+        done = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True)
         if done.returncode:
             sys.stderr.write(done.stdout + done.stderr)
             raise SystemExit(f"sam {arguments[0]} failed")
         print(f"sam {arguments[0]}: {time.monotonic() - started:.0f} s", flush=True)
+
+
+def built_for_the_tests() -> list[tuple[str, str]]:
+    """Each function's name and its binary, as `cargo test --workspace` builds it: nothing is built if that has run."""
+    build = ["cargo", "build", "--locked", "--workspace", "--bin", "lambda-*"]
+    build += ["--message-format", "json-render-diagnostics"]
+    said = subprocess.run(build, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+    made = [message for message in map(json.loads, said.splitlines()) if message.get("executable")]
+    return [(message["target"]["name"].removeprefix("lambda-"), message["executable"]) for message in made]
 
 
 def parameters(overrides: dict[str, str]) -> list[str]:

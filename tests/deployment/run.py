@@ -17,9 +17,9 @@ from venvs import ROOT, venv
 
 ARGUMENTS = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 ARGUMENTS.add_argument("only", nargs="?", default="", help="only what has this in its name")
-ARGUMENTS.add_argument("--debug", action="store_true", help="a debug build: quick to make, its figures mean nothing")
-ARGUMENTS.add_argument("--quick", action="store_true", help="a release build without link-time optimisation")
-ARGUMENTS.add_argument("--no-build", action="store_true", help="deploy what was built last")
+HOW = ARGUMENTS.add_mutually_exclusive_group()
+HOW.add_argument("--quick", action="store_true", help="deploy the tests' binaries: debug builds, so figures mean nothing")
+HOW.add_argument("--no-build", action="store_true", help="deploy what `sam build` made last")
 
 
 def main() -> bool:
@@ -37,8 +37,10 @@ def main() -> bool:
     asked = ARGUMENTS.parse_args()
     scratch = ROOT / "target/deployment"
     sam = Sam(venv("sam", "requirements-sam.txt"), scratch)
-    if not asked.no_build:
-        sam.build(asked.debug, asked.quick)
+    if asked.quick:
+        sam.lay_out()
+    elif not asked.no_build:
+        sam.build()
     run = scratch / "run"
     shutil.rmtree(run, ignore_errors=True)  # kept until now, to be looked at
     stack = MiniStack(venv("ministack", "requirements.txt") / "bin/python", run)
