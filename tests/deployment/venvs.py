@@ -1,4 +1,9 @@
-"""Python tools in fixed versions, in the virtual environments that `tests/src/venv.rs` makes too."""
+"""Python tools in fixed versions, in the virtual environments that `tests/src/venv.rs` makes too.
+
+    python3 tests/deployment/venvs.py NAME REQUIREMENTS
+
+prints where the one of that name is, and makes it if need be.
+"""
 
 import fcntl
 import subprocess
@@ -19,9 +24,13 @@ def venv(name: str, requirements: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         marker = made / "made-from.txt"  # written last: one that is half made has none
         if not marker.exists() or marker.read_text() != wanted:
-            print(f"making {made} (once)", flush=True)
+            print(f"making {made} (once)", file=sys.stderr, flush=True)
             subprocess.run([sys.executable, "-m", "venv", "--clear", made], check=True)
             pip = [made / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
             subprocess.run([*pip, "--requirement", listed], check=True)
             marker.write_text(wanted)
     return made
+
+
+if __name__ == "__main__":
+    print(venv(*sys.argv[1:]))
