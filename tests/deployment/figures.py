@@ -23,8 +23,8 @@ AIM_CPU_MS, AIM_MB = 0.6, 25
 
 UNREADABLE = "tea, please"
 
-# How long functions are killed for, at the least, and after how long what is still open counts as hanging.
-KILLING_S, DONE_WITHIN_S = 60, 600
+# How long functions are killed for, at the least.
+KILLING_S = 60
 
 
 def cost(errand: Errand) -> str:
@@ -53,7 +53,7 @@ def cost(errand: Errand) -> str:
 
 
 def kills(errand: Errand) -> str:
-    """Two thousand tasks, and a process of some function killed each second: nothing lost, nothing twice."""
+    """Two thousand tasks, and a process of some function killed each second."""
     acme, stop, killed = errand.tenant("kills"), threading.Event(), []
     users(acme)
 
@@ -71,15 +71,22 @@ def kills(errand: Errand) -> str:
     stop.wait(max(0.0, KILLING_S - (time.monotonic() - started)))
     stop.set()
     thread.join()
-    ended = time.monotonic()
-    eventually(acme.has_open, lambda has: not has, DONE_WITHIN_S, every_s=2)
-    done_s = time.monotonic() - ended
-    done_once(acme)
     at_work = killed.count(f"{STACK}-process-task")
-    return (
-        f"{len(killed)} processes killed in {ended - started:.0f} s, {at_work} of them of process-task; "
-        f"everything done {done_s:.0f} s later"
-    )
+    assert at_work, "none that runs tasks was killed"
+    return f"{len(killed)} processes killed in {time.monotonic() - started:.0f} s, {at_work} of them of process-task"
+
+
+def nothing_killed_was_lost(errand: Errand):
+    """Of what `kills` met nothing was lost, and nothing was done twice. To be taken some time after it: what was lost is
+    looked at two minutes after its time."""
+    acme = errand.tenant("kills")
+    eventually(acme.has_open, lambda has: not has, within_s=600, every_s=2)
+    assert acme.get("/v1/tasks?status=failed")["count"] == 0
+    marks = count(acme, "/v1/records/scripted?parent=m")
+    assert len(marks) == TASKS, len(marks)
+    for user in range(USERS):
+        credits = acme.get(f"/v1/records/user/u{user}")["credits"]
+        assert credits == 3 * TASKS // USERS, (user, credits)
 
 
 def unreadable(errand: Errand) -> str:
@@ -130,13 +137,3 @@ def enqueue_all(acme: Tenant, request: Callable[[int], dict]):
         ]
         taken = lambda got: got[0] == 200 and all(item["status"] in (200, 201) for item in got[1]["items"])
         eventually(lambda: acme.call("POST", "/v1/tasks/batch", {"tasks": tasks}), taken, within_s=300)
-
-
-def done_once(acme: Tenant):
-    """Every task left its mark, and each user has the credits of theirs."""
-    assert acme.get("/v1/tasks?status=failed")["count"] == 0
-    marks = count(acme, "/v1/records/scripted?parent=m")
-    assert len(marks) == TASKS, len(marks)
-    for user in range(USERS):
-        credits = acme.get(f"/v1/records/user/u{user}")["credits"]
-        assert credits == 3 * TASKS // USERS, (user, credits)

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta, timezone
 from errand import Errand, Tenant, eventually
 
 # Whose tasks are looked at by the polls that somebody asks for: two, since the poller's own may come before one.
-ASKED = {"asked-1": 10, "asked-2": 14}
+ASKED = {"asked-1": 16, "asked-2": 20}
 
 # Whose are left to the poller, which EventBridge Scheduler starts every minute: due when nobody asks any more.
-LOST = {"lost": 34}
+LOST = {"lost": 40}
 
 # How long after its time a task with a message is looked at, and an event that the relay was to tell.
 LOOKED_AT_S = 120

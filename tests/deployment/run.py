@@ -61,10 +61,12 @@ def main() -> bool:
             ("permissions.needed", permissions.every_role_was_asked_for_all_it_may_and_nothing_was_refused),
             ("permissions.others", permissions.no_function_may_do_what_is_not_its_own),
             ("update.update", update.update, sam, {**parameters, "MaxRetries": "7", "EventWebhookUrl": listener.url}),
+            ("figures.kills", figures.kills),
+            # While what was killed waits to be looked at.
             ("figures.cost", figures.cost),
             ("figures.unreadable", figures.unreadable),
             ("update.nothing_in_flight_was_lost", update.nothing_in_flight_was_lost),
-            ("figures.kills", figures.kills),
+            ("figures.nothing_killed_was_lost", figures.nothing_killed_was_lost),
             ("update.delete", update.delete, sam),
         ):
             if asked.only in name:

@@ -23,7 +23,8 @@ def a_task_far_off_waits_in_the_table_without_a_message(errand: Errand):
     acme = errand.tenant("far-off")
     # The queue of the long ones is as good as empty, so that a message more would show.
     before = errand.depth("Long")[2]
-    task = acme.enqueue({}, delay_s=901, timeout_s=70)
+    # For longer than a message can be delayed and a poll looks ahead.
+    task = acme.enqueue({}, delay_s=1200, timeout_s=70)
     assert errand.depth("Long")[2] == before
     near = (datetime.now(timezone.utc) + timedelta(seconds=3)).isoformat()
     acme.act(task, "reschedule", {"run_at": near})
