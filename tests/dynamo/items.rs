@@ -242,3 +242,21 @@ async fn a_task_with_the_key_of_one_that_ttl_removed_has_a_log_of_its_own() {
         setup.delete(&setup.items(&task.key).await).await;
     }
 }
+
+#[tokio::test]
+async fn a_row_of_the_log_stays_as_it_is_when_its_task_is_restored_and_runs_again() {
+    let setup = setup().await;
+    let task = task(300);
+    let mut rows = vec![];
+    for ran_at in [at(1), at(100)] {
+        insert(&setup, &task).await;
+        let (claimed_commit, claimed) = claim(&task, ran_at);
+        store::commit(&setup.store, claimed_commit).await.unwrap();
+        let (ended_commit, _) = settle(&claimed, Settlement::Block { reason: String::new() }, ran_at);
+        let _ = store::commit(&setup.store, ended_commit).await; // whatever becomes of the second
+        rows.push(setup.log_items(&task.key).await);
+        setup.delete(&setup.items(&task.key).await).await; // as one that is brought back from before it ran
+    }
+    assert_eq!(rows[0].len(), 1);
+    assert!(rows[1].contains(&rows[0][0]), "{rows:?}");
+}
