@@ -8,6 +8,8 @@ use std::{
     sync::OnceLock,
 };
 
+mod trust;
+
 use integration_tests::venv::{program, venv};
 use serde_json::{Value, json};
 use shared::{config::queue_variable, queue::QueueName};
@@ -73,20 +75,24 @@ pub(crate) fn target(value: &Value) -> &str {
 }
 
 /// One value or a list of them.
-fn listed(value: &Value) -> Vec<Value> {
+pub(crate) fn listed(value: &Value) -> Vec<Value> {
     value.as_array().cloned().unwrap_or_else(|| vec![value.clone()])
+}
+
+/// Every statement of a role, at least where a parameter is given for it.
+pub(crate) fn statements(role: &Value) -> Vec<Value> {
+    let policies = listed(&role["Policies"]).into_iter();
+    let all = policies.flat_map(|policy| listed(&policy["PolicyDocument"]["Statement"]));
+    all.map(|statement| statement.pointer("/Fn::If/1").cloned().unwrap_or(statement)).collect()
 }
 
 /// Every (action, resource) that a role allows, at least where a parameter is given for it.
 pub(crate) fn allowed(role: &Value) -> Vec<(String, Value)> {
     let mut allowed = vec![];
-    for policy in listed(&role["Policies"]) {
-        for statement in listed(&policy["PolicyDocument"]["Statement"]) {
-            let statement = statement.pointer("/Fn::If/1").unwrap_or(&statement);
-            for action in listed(&statement["Action"]) {
-                let action = action.as_str().unwrap_or_else(|| panic!("{statement} names no action")).to_owned();
-                allowed.extend(listed(&statement["Resource"]).into_iter().map(|on| (action.clone(), on)));
-            }
+    for statement in statements(role) {
+        for action in listed(&statement["Action"]) {
+            let action = action.as_str().unwrap_or_else(|| panic!("{statement} names no action")).to_owned();
+            allowed.extend(listed(&statement["Resource"]).into_iter().map(|on| (action.clone(), on)));
         }
     }
     assert!(!allowed.is_empty(), "a role that may do nothing");
@@ -190,14 +196,15 @@ fn nobody_may_change_the_action_log_or_scan_and_only_enqueue_may_delete() {
 fn only_what_runs_tasks_may_ask_bedrock_and_only_the_models_that_are_named() {
     for (id, role) in resources("AWS::IAM::Role") {
         let bedrock: Vec<_> = allowed(&role).into_iter().filter(|(action, _)| action.starts_with("bedrock:")).collect();
-        let listed = json!({"Fn::Split": [",", {"Ref": "BedrockModelArns"}]});
-        let models = ("bedrock:InvokeModel".to_owned(), listed);
-        assert_eq!(bedrock, if id == "ProcessTaskRole" { vec![models] } else { vec![] }, "{id}");
+        let models = ("bedrock:InvokeModel".to_owned(), json!({"Fn::Split": [",", {"Ref": "BedrockModelArns"}]}));
+        let asks = ["ProcessTaskRole", "ProcessTaskLongRole"].contains(&id.as_str());
+        assert_eq!(bedrock, if asks { vec![models] } else { vec![] }, "{id}");
+        let all = listed(&role["Policies"][0]["PolicyDocument"]["Statement"]);
+        for given in all.iter().filter(|statement| statement.to_string().contains("bedrock:")) {
+            let (if_asked, else_none) = (&given["Fn::If"][0], &given["Fn::If"][2]);
+            assert_eq!((if_asked, else_none), (&json!("AsksBedrock"), &json!({"Ref": "AWS::NoValue"})), "{id}");
+        }
     }
-    let role = resource("AWS::IAM::Role", "ProcessTaskRole");
-    let statements = listed(&role["Policies"][0]["PolicyDocument"]["Statement"]);
-    let given = statements.iter().find(|statement| statement.to_string().contains("bedrock:")).unwrap();
-    assert_eq!((&given["Fn::If"][0], &given["Fn::If"][2]), (&json!("AsksBedrock"), &json!({"Ref": "AWS::NoValue"})));
 }
 
 #[test]
@@ -219,11 +226,11 @@ fn a_function_has_the_urls_of_the_queues_it_may_use_and_no_others() {
 }
 
 #[test]
-fn both_processors_differ_in_their_timeout_alone() {
+fn both_processors_differ_in_their_timeout_and_their_role_alone() {
     let mut short = resource("AWS::Lambda::Function", "ProcessTaskFunction");
     let mut long = resource("AWS::Lambda::Function", "ProcessTaskLongFunction");
     assert!(short["Timeout"].as_u64() < long["Timeout"].as_u64());
-    for property in ["Timeout", "FunctionName", "LoggingConfig"] {
+    for property in ["Timeout", "FunctionName", "LoggingConfig", "Role"] {
         short[property].take();
         long[property].take();
     }

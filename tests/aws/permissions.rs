@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use futures::FutureExt;
-use integration_tests::aws::{Lambda, Stack, Use};
+use integration_tests::aws::{Lambda, Stack, Use, kind_of};
 use serde_json::Value;
 
 use super::{agents, control, defer, enqueue, process, read, relay};
-use crate::template::{STREAM_ACTIONS, allowed, resource, resources, target};
+use crate::template::{STREAM_ACTIONS, listed, resource, resources, statements, target};
+
+/// What changes an item.
+const WRITES: [&str; 3] = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"];
 
 /// From this journey on it is control that polls, because somebody asks it to.
 const BY_CONTROL: usize = 26;
@@ -63,23 +66,38 @@ async fn asked_for() -> Vec<(Lambda, BTreeSet<Use>)> {
     asked
 }
 
-/// What the function's role allows besides its log lines, what its mappings do in its name, and asking models.
+/// What the roles of its functions allow besides their log lines, what their mappings do in their name, and asking models.
 fn may(of: Lambda) -> BTreeSet<Use> {
-    let id = format!("{of:?}Function");
-    let function = resource("AWS::Lambda::Function", &id);
+    let functions = resources("AWS::Lambda::Function").into_iter().filter(|(id, _)| id.starts_with(&format!("{of:?}")));
+    functions.flat_map(|(id, function)| may_one(&id, &resource("AWS::IAM::Role", target(&function["Role"])))).collect()
+}
+
+fn may_one(id: &str, role: &Value) -> BTreeSet<Use> {
     let fed: Vec<String> = resources("AWS::Lambda::EventSourceMapping")
         .iter()
-        .filter(|(_, mapping)| target(&mapping["FunctionName"]).starts_with(&format!("{of:?}")))
+        .filter(|(_, mapping)| target(&mapping["FunctionName"]) == id)
         .map(|(_, mapping)| target(&mapping["EventSourceArn"]).to_owned())
         .collect();
     let by_mapping = |action: &str, on: &str| {
         let actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
         (actions.contains(&action) || STREAM_ACTIONS.contains(&action)) && fed.iter().any(|source| source == on)
     };
-    let role = resource("AWS::IAM::Role", target(&function["Role"]));
-    let all = allowed(&role).into_iter().map(|(action, on)| (action, name(&on)));
     let besides = |action: &str| action.starts_with("logs:") || action.starts_with("bedrock:");
+    let all = statements(role).into_iter().flat_map(|statement| uses(&statement));
     all.filter(|(action, on)| !besides(action) && !by_mapping(action, on)).collect()
+}
+
+/// Every action of a statement on each of its resources; and, of what writes tasks, each kind of item that it may write.
+fn uses(statement: &Value) -> Vec<Use> {
+    let actions = listed(&statement["Action"]).into_iter().map(|action| action.as_str().unwrap().to_owned());
+    let on: Vec<String> = listed(&statement["Resource"]).iter().map(name).collect();
+    let mut uses: Vec<Use> = actions.flat_map(|action| on.iter().map(move |on| (action.clone(), on.clone()))).collect();
+    if uses.iter().any(|(action, on)| WRITES.contains(&action.as_str()) && on == "TasksTable") {
+        let keys = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+        let kinds = listed(keys).into_iter().map(|key| key.as_str().map_or("any".to_owned(), kind_of));
+        uses.extend(kinds.map(|kind| ("dynamodb:LeadingKeys".to_owned(), kind)));
+    }
+    uses
 }
 
 /// `TasksTable/index/due` for `${TasksTable.Arn}/index/due`.

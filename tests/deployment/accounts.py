@@ -12,7 +12,7 @@ MAY_DEPLOY = [
     f"{service}:*"
     for service in (
         "cloudformation", "s3", "iam", "lambda", "sqs", "dynamodb", "logs", "apigateway", "scheduler", "events",
-        "cloudwatch",
+        "cloudwatch", "kms",
     )
 ]
 

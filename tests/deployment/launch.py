@@ -1,14 +1,15 @@
-"""What runs as MiniStack here: the tests' own launcher, a file of every decision of its IAM, four faults mended.
+"""What runs as MiniStack here: the tests' own launcher, a file of every decision of its IAM, five faults mended.
 
 The file has one line of JSON for each new (principal, action, resource, allowed): what CloudTrail would tell.
 """
 
+import contextvars
 import json
 import os
 import runpy
 from pathlib import Path
 
-from ministack.core import iam_evaluator
+from ministack.core import iam_actions, iam_evaluator
 from ministack.services import lambda_svc
 
 decide = iam_evaluator.enforce
@@ -16,7 +17,28 @@ seen = set()
 out = open(os.environ["IAM_DECISIONS"], "a", buffering=1, encoding="utf-8")
 
 
+transaction_checks = iam_actions.dynamodb_transaction_checks
+keys_by_table = contextvars.ContextVar("keys_by_table")
+
+
+def checks_of(iam_action, body, *others):
+    """Asked of every request to DynamoDB before it is decided on: under which keys it writes to which table, which is
+    AWS's condition key `dynamodb:LeadingKeys` and none of MiniStack's."""
+    asked, keys = json.loads(body or b"{}"), {}
+    for part in [part for member in asked.get("TransactItems", [{"": asked}]) for part in member.values()]:
+        pk = (part.get("Item") or part.get("Key") or {}).get("pk", {})
+        keys.setdefault(part.get("TableName"), []).extend(pk.values())
+    keys_by_table.set(keys)
+    return transaction_checks(iam_action, body, *others)
+
+
+iam_actions.dynamodb_transaction_checks = checks_of
+
+
 def enforce(access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
+    if service == "dynamodb":
+        keys = keys_by_table.get().get(resource_arn.rpartition("/")[2], [])
+        service_context = {**(service_context or {}), "dynamodb:LeadingKeys": keys}
     if service == "sqs":
         # AWS has no such actions: who may send (hide, delete) may do it in batches.
         iam_action = iam_action.removesuffix("Batch")

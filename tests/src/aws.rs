@@ -25,7 +25,7 @@ use crate::{
     ministack::{self, Tables},
     relay::{Item, batch},
 };
-pub use uses::{Use, Uses, queue_id};
+pub use uses::{Use, Uses, kind_of, queue_id};
 
 /// A function as it is deployed (`process-task` twice, from one library and with one role).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -53,8 +53,10 @@ def publishes_to_the_webhook(errand: Errand):
 
 
 def delete(errand: Errand, sam: Sam):
-    """Deletes the stack: the tables stay with what is in them, and nothing else does."""
+    """Deletes the stack: the tables stay with what is in them, so does the intake, and nothing else does."""
     root, names = errand.root, (errand.outputs["TasksTableName"], errand.outputs["ActionLogTableName"])
+    kept = [name_of(errand.queue(queue)) for queue in ("Intake", "IntakeDeadLetter")]
+    assert len(keys(errand)) == 1, "the webhook's URL is under no key"
     errand.bus.leave()
     sam.delete()
     try:
@@ -63,10 +65,12 @@ def delete(errand: Errand, sam: Sam):
         assert "does not exist" in str(error), error
     else:
         raise AssertionError("the stack is still there")
+    queues = [name_of(url) for url in root.sqs.list_queues().get("QueueUrls", [])]
     left = {
         "functions": [it["FunctionName"] for it in root.functions.list_functions()["Functions"]],
         "mappings": root.functions.list_event_source_mappings()["EventSourceMappings"],
-        "queues": [url for url in root.sqs.list_queues().get("QueueUrls", []) if STACK in url],
+        "queues": [name for name in queues if STACK in name and name not in kept],
+        "keys": keys(errand),
         "roles": [it["RoleName"] for it in root.iam.list_roles()["Roles"] if STACK in it["RoleName"]],
         "APIs": root.apigatewayv2.get_apis()["Items"],
         "schedules": root.scheduler.list_schedules()["Schedules"],
@@ -76,8 +80,20 @@ def delete(errand: Errand, sam: Sam):
         "log groups": [name for name in log_groups(errand) if STACK in name],
     }
     assert not any(left.values()), left
+    assert set(kept) < set(queues), queues
     for name in names:
         assert root.dynamodb.scan(TableName=name, Select="COUNT")["Count"] > 0, f"{name} is empty"
+
+
+def name_of(queue_url: str) -> str:
+    return queue_url.rsplit("/", 1)[1]
+
+
+def keys(errand: Errand) -> list[str]:
+    """The keys in use; a deleted one is still listed for some days."""
+    kms = errand.root.kms
+    states = {key["KeyId"]: kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in kms.list_keys()["Keys"]}
+    return [key for key, state in states.items() if state["Enabled"] and state["KeyManager"] == "CUSTOMER"]
 
 
 def log_groups(errand: Errand) -> list[str]:

@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::{
         get_item::GetItemInput, put_item::PutItemInput, query::QueryInput,
         transact_write_items::TransactWriteItemsInput, update_item::UpdateItemInput,
     },
+    types::AttributeValue,
 };
 use aws_sdk_eventbridge::operation::put_events::PutEventsInput;
 use aws_sdk_sqs::operation::{
@@ -20,7 +21,8 @@ use aws_sdk_sqs::operation::{
     send_message_batch::SendMessageBatchInput,
 };
 
-/// An action and what it is done to: `("dynamodb:Query", "TasksTable/index/due")`.
+/// An action and what it is done to, `("dynamodb:Query", "TasksTable/index/due")`; or a kind of item that is written,
+/// `("dynamodb:LeadingKeys", "t#*")`.
 pub type Use = (String, String);
 
 /// See the module.
@@ -48,18 +50,25 @@ impl Intercept for Uses {
         let input = context.input();
         let on_table = |action: &str, table: Option<&str>| vec![(format!("dynamodb:{action}"), resource(table))];
         let on_queue = |action: &str, url: Option<&str>| vec![(format!("sqs:{action}"), resource(url))];
+        // A write, and among the tasks also the kind of what is written, with which its key begins.
+        let writes = |action: &str, table: Option<&str>, key: Option<&AttributeValue>| {
+            let mut uses = on_table(action, table);
+            let of_tasks = key.filter(|_| resource(table) == "TasksTable").and_then(|key| key.as_s().ok());
+            uses.extend(of_tasks.map(|key| ("dynamodb:LeadingKeys".to_owned(), kind_of(key))));
+            uses
+        };
         // What IAM asks of each: a transaction and a batch need what their parts would.
         let uses = if let Some(query) = input.downcast_ref::<QueryInput>() {
             let index = query.index_name().map(|index| format!("/index/{index}")).unwrap_or_default();
             vec![("dynamodb:Query".to_owned(), resource(query.table_name()) + &index)]
         } else if let Some(put) = input.downcast_ref::<PutItemInput>() {
-            on_table("PutItem", put.table_name())
+            writes("PutItem", put.table_name(), put.item().and_then(|item| item.get("pk")))
         } else if let Some(get) = input.downcast_ref::<GetItemInput>() {
             on_table("GetItem", get.table_name())
         } else if let Some(update) = input.downcast_ref::<UpdateItemInput>() {
-            on_table("UpdateItem", update.table_name())
+            writes("UpdateItem", update.table_name(), update.key().and_then(|key| key.get("pk")))
         } else if let Some(delete) = input.downcast_ref::<DeleteItemInput>() {
-            on_table("DeleteItem", delete.table_name())
+            writes("DeleteItem", delete.table_name(), delete.key().and_then(|key| key.get("pk")))
         } else if let Some(describe) = input.downcast_ref::<DescribeTableInput>() {
             on_table("DescribeTable", describe.table_name())
         } else if let Some(batch) = input.downcast_ref::<BatchGetItemInput>() {
@@ -67,12 +76,13 @@ impl Intercept for Uses {
             tables.flat_map(|table| on_table("BatchGetItem", Some(table))).collect()
         } else if let Some(transaction) = input.downcast_ref::<TransactWriteItemsInput>() {
             let parts = transaction.transact_items().iter().map(|part| {
-                let put = part.put().map(|put| ("PutItem", put.table_name()));
-                let update = part.update().map(|update| ("UpdateItem", update.table_name()));
-                let check = part.condition_check().map(|check| ("ConditionCheckItem", check.table_name()));
+                let put = part.put().map(|put| writes("PutItem", Some(put.table_name()), put.item().get("pk")));
+                let update = part.update();
+                let update = update.map(|it| writes("UpdateItem", Some(it.table_name()), it.key().get("pk")));
+                let check = part.condition_check().map(|it| on_table("ConditionCheckItem", Some(it.table_name())));
                 put.or(update).or(check).unwrap_or_else(|| panic!("{part:?} is not known here"))
             });
-            parts.flat_map(|(action, table)| on_table(action, Some(table))).collect()
+            parts.flatten().collect()
         } else if let Some(send) = input.downcast_ref::<SendMessageBatchInput>() {
             on_queue("SendMessage", send.queue_url())
         } else if let Some(hide) = input.downcast_ref::<ChangeMessageVisibilityInput>() {
@@ -102,6 +112,11 @@ fn resource(name_or_url: Option<&str>) -> String {
         Some((queue, _)) => queue_id(queue),
         None => panic!("{name:?} is no table or queue of ours"),
     }
+}
+
+/// `t#*` for the key `t#acme#…`: the kind of its item, as a condition of the template says it.
+pub fn kind_of(key: &str) -> String {
+    format!("{}#*", key.split('#').next().unwrap_or_default())
 }
 
 /// `IntakeDeadLetterQueue` for the queue `intake-dead-letter`: its id in the template.
