@@ -11,12 +11,14 @@ use integration_tests::{
 use serde_json::{Value, json};
 use shared::{
     app::App,
+    clock::ManualClock,
     config::Settings,
     ids::{self, Name},
     json::Json,
     lifecycle::{FailureKind, NewTask, Priority, State, Status, Task},
+    poller::PollReport,
     queue::{OutMessage, Queue, QueueError, QueueName},
-    store::{self, RelationKind},
+    store::{self, MemoryStore, RelationKind},
 };
 use uuid::Uuid;
 
@@ -189,6 +191,104 @@ async fn a_task_moved_while_it_is_asked_to_run_if_due_is_not_run_early() {
     };
     assert_eq!((status, &answer["error"]["code"]), (409, &json!("not_due")));
     assert!(world.task(id).await.run_at() > Some(world.now()));
+}
+
+/// A queue in which each request takes a second.
+struct Slow(Arc<dyn Queue>, Arc<ManualClock>);
+
+#[async_trait]
+impl Queue for Slow {
+    async fn send(&self, to: QueueName, messages: Vec<OutMessage>) -> Vec<Result<(), QueueError>> {
+        self.1.advance(Duration::from_secs(1));
+        self.0.send(to, messages).await
+    }
+
+    async fn hide(&self, on: QueueName, receipt: &str, wait: Duration) -> Result<(), QueueError> {
+        self.0.hide(on, receipt, wait).await
+    }
+
+    fn by_arn(&self, arn: &str) -> Option<QueueName> {
+        self.0.by_arn(arn)
+    }
+
+    async fn check(&self) -> Result<(), QueueError> {
+        self.0.check().await
+    }
+}
+
+const SHARDS: u16 = 16;
+const PAGE: usize = 5;
+
+/// A store of many shards with a backlog of many pages in each, and a poller that needs a second for a page.
+async fn backlog() -> (World, App) {
+    let world = World::on(Arc::new(MemoryStore::sharded(SHARDS)));
+    for _ in 0..SHARDS {
+        let tasks: Vec<Value> = (0..100).map(|_| json!({"task_type": "scripted", "payload": {}})).collect();
+        world.request("POST /v1/tasks/batch", None, &json!({"tasks": tasks}), None).await;
+    }
+    world.lose_messages();
+    world.advance(130);
+    let settings = Arc::new(Settings { poll_page: PAGE, ..Settings::default() });
+    let queue = Arc::new(Slow(world.queue.clone(), world.clock.clone()));
+    let app = App { queue, settings, ..world.app.clone() };
+    (world, app)
+}
+
+/// How many tasks of each shard nobody has been told of yet.
+async fn waiting(world: &World) -> Vec<usize> {
+    let mut waiting = Vec::new();
+    for shard in 0..SHARDS {
+        let due = world.app.store.due(shard, world.now(), usize::MAX).await.unwrap();
+        waiting.push(due.len());
+    }
+    waiting
+}
+
+async fn poll_for(world: &World, app: &App, s: u64) -> PollReport {
+    // Five seconds are kept to end in.
+    poller::handle(app, Some(world.now() + Duration::from_secs(s + 5))).await
+}
+
+#[tokio::test]
+async fn a_poll_that_does_not_come_to_its_end_has_had_a_page_of_every_shard() {
+    let (world, app) = backlog().await;
+    let before = waiting(&world).await;
+    let report = poll_for(&world, &app, 20).await;
+    assert!(!report.complete && report.notified >= 20 * PAGE, "{report:?}");
+    for (before, after) in before.iter().zip(waiting(&world).await) {
+        assert!((PAGE..=2 * PAGE).contains(&(before - after)), "{before} {after}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_poll_did_not_come_to_is_the_next_ones_first() {
+    let (world, app) = backlog().await;
+    let before = waiting(&world).await;
+    for _ in 0..4 {
+        assert!(!poll_for(&world, &app, 3).await.complete);
+    }
+    // Four pages each, and those under way when the time was up: every shard had at least one and none many.
+    for (before, after) in before.iter().zip(waiting(&world).await) {
+        assert!((PAGE..=2 * PAGE).contains(&(before - after)), "{before} {after}");
+    }
+    // With time enough all of it is done.
+    assert!(poller::handle(&app, None).await.complete);
+    assert_eq!(waiting(&world).await, [0; SHARDS as usize]);
+}
+
+#[tokio::test]
+async fn a_poll_that_has_no_time_or_cannot_read_the_index_does_not_say_that_it_is_complete() {
+    let world = World::new();
+    world.scripted(&json!({})).await;
+    world.lose_messages();
+    world.advance(130);
+    let report = poller::handle(&world.app, Some(world.now())).await;
+    assert_eq!(report, PollReport::default());
+    let faults = Faults::at(0, Fault::Unavailable);
+    let report = poller::handle(&faults.around(&world.app), None).await;
+    assert_eq!(report, PollReport { failed: 1, ..PollReport::default() });
+    let report = poller::handle(&world.app, None).await;
+    assert_eq!(report, PollReport { notified: 1, oldest_due_s: 130, complete: true, ..PollReport::default() });
 }
 
 #[tokio::test]

@@ -4,12 +4,15 @@ mod last;
 mod outlet;
 mod report;
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{HashSet, VecDeque},
+    time::Duration,
+};
 
-use futures::{StreamExt, future::join_all, stream};
+use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tracing::{error, warn};
 
-pub use last::{LastPoll, last_poll, mark};
+pub use last::{LastPoll, first_shard, last_poll, mark};
 use outlet::Outlet;
 pub use report::PollReport;
 
@@ -66,39 +69,70 @@ fn is_unknown(task: &Task) -> bool {
     matches!(TaskInput::stored(&task.task_type, &task.payload), Err(InputError::UnknownType(_)))
 }
 
-/// Looks after everything that is due now, shard by shard, until it is done or `deadline` comes.
-pub async fn poll(app: &App, deadline: Option<Timestamp>) -> PollReport {
-    let outlet = Outlet::open(app, deadline);
-    let shards = stream::iter(0..app.store.shards()).map(|shard| poll_shard(app, shard, deadline, &outlet));
-    let reports: Vec<PollReport> = shards.buffer_unordered(PARALLEL_SHARDS).collect().await;
-    reports.into_iter().fold(PollReport { complete: true, ..PollReport::default() }, PollReport::plus)
+/// How a poll came out.
+#[derive(Clone, Debug)]
+pub struct Polled {
+    /// What it did.
+    pub report: PollReport,
+    /// The shard to begin the next poll with: the first that this one did not come to, or to the end of.
+    pub next: u16,
 }
 
-async fn poll_shard(app: &App, shard: u16, deadline: Option<Timestamp>, outlet: &Outlet) -> PollReport {
-    let mut report = PollReport::default();
-    // What was looked at and is due still: read over again, or what cannot be helped would hide what is behind it.
-    let mut left: HashSet<Due> = HashSet::new();
+/// Looks after everything that is due now until it is done or `deadline` comes, from the shard `first` on. Each shard
+/// has a page before any has its next, so that a backlog in one keeps no other waiting.
+pub async fn poll(app: &App, first: u16, deadline: Option<Timestamp>) -> Polled {
+    let outlet = Outlet::open(app, deadline);
+    let shards = app.store.shards();
+    let mut line: VecDeque<Shard> = (0..shards).map(|nth| Shard::new((first % shards + nth) % shards)).collect();
+    let mut pages = FuturesUnordered::new();
+    let mut report = PollReport { complete: true, ..PollReport::default() };
     loop {
-        let now = app.clock.now();
-        if deadline.is_some_and(|at| now >= at) {
-            return report;
+        while pages.len() < PARALLEL_SHARDS
+            && deadline.is_none_or(|at| app.clock.now() < at)
+            && let Some(shard) = line.pop_front()
+        {
+            pages.push(shard.page(app, &outlet));
         }
-        let limit = app.settings.poll_page + left.len();
-        let page = match app.store.due(shard, now, limit).await {
+        let Some((done, unfinished)) = pages.next().await else { break };
+        report = report.plus(done);
+        line.extend(unfinished);
+    }
+    report.complete &= line.is_empty();
+    Polled { report, next: line.front().map_or(first, |shard| shard.number) }
+}
+
+/// A shard in a poll.
+struct Shard {
+    number: u16,
+    /// What was looked at and is due still: read over again, or what cannot be helped would hide what is behind it.
+    left: HashSet<Due>,
+}
+
+impl Shard {
+    fn new(number: u16) -> Self {
+        Self { number, left: HashSet::new() }
+    }
+
+    /// Looks after the next page; answers with the shard, too, if there may be more.
+    async fn page(mut self, app: &App, outlet: &Outlet) -> (PollReport, Option<Self>) {
+        // Most of those that are left have only just been helped: what they leave room for would make pages ever larger.
+        let most = app.settings.poll_page;
+        let limit = most + self.left.len();
+        let page = match app.store.due(self.number, app.clock.now(), limit).await {
             Ok(page) => page,
             Err(problem) => {
-                error!(shard, error = %chain(&problem), "the due index could not be read");
-                return PollReport { failed: report.failed + 1, ..report };
+                error!(shard = self.number, error = %chain(&problem), "the due index could not be read");
+                return (PollReport { failed: 1, ..PollReport::default() }, None);
             }
         };
-        let last = page.len() < limit;
-        let (seen, fresh): (Vec<Due>, Vec<Due>) = page.into_iter().partition(|due| left.contains(due));
+        let is_whole = page.len() < limit;
+        let (seen, mut fresh): (Vec<Due>, Vec<Due>) = page.into_iter().partition(|due| self.left.contains(due));
+        let last = is_whole && fresh.len() <= most;
+        fresh.truncate(most);
         let nothing_new = fresh.is_empty();
-        left = seen.into_iter().chain(fresh.iter().cloned()).collect();
-        report = report.plus(poll_page(app, fresh, outlet).await);
-        if last || nothing_new {
-            return PollReport { complete: true, ..report };
-        }
+        self.left = seen.into_iter().chain(fresh.iter().cloned()).collect();
+        let report = PollReport { complete: true, ..poll_page(app, fresh, outlet).await };
+        (report, (!last && !nothing_new).then_some(self))
     }
 }
 

@@ -6,7 +6,7 @@ use shared::{
     app::App,
     clock::Timestamp,
     meter,
-    poller::{PollReport, mark, poll},
+    poller::{PollReport, first_shard, mark, poll},
     queue::QueueName,
 };
 use tracing::{info, warn};
@@ -19,11 +19,12 @@ const MARGIN: Duration = Duration::from_secs(5);
 
 /// Polls once. `deadline`: when Lambda stops this process.
 pub async fn handle(app: &App, deadline: Option<Timestamp>) -> PollReport {
-    let report = poll(app, deadline.map(|at| at - MARGIN)).await;
-    tell(&report);
-    meter::polled(&report);
-    mark(app, &report).await;
-    report
+    let first = first_shard(app).await;
+    let polled = poll(app, first, deadline.map(|at| at - MARGIN)).await;
+    tell(&polled.report);
+    meter::polled(&polled.report);
+    mark(app, &polled).await;
+    polled.report
 }
 
 fn tell(report: &PollReport) {

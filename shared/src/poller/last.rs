@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::PollReport;
+use super::{PollReport, Polled};
 use crate::{
     app::App,
     clock::Timestamp,
@@ -27,6 +27,16 @@ pub struct LastPoll {
     pub report: PollReport,
 }
 
+/// What is stored of it.
+#[derive(Serialize, Deserialize)]
+struct Mark {
+    #[serde(flatten)]
+    last: LastPoll,
+    /// The shard that the next poll begins with.
+    #[serde(default)]
+    next_shard: u16,
+}
+
 /// Nobody's and everybody's: what is the installation's own.
 fn mark_key() -> RecordKey {
     RecordKey { tenant: Name::of("_errand"), kind: Name::of("poll"), id: Id::from(ids::derived(&["last poll"])) }
@@ -34,13 +44,13 @@ fn mark_key() -> RecordKey {
 
 /// Leaves word that a poll has ended so. A poll that did nothing says so once a minute: on one machine there is
 /// one every second.
-pub async fn mark(app: &App, report: &PollReport) {
-    let now = app.clock.now();
+pub async fn mark(app: &App, polled: &Polled) {
+    let (now, report) = (app.clock.now(), &polled.report);
     if report.acted() == 0 && last_poll(app).await.is_ok_and(|last| last.is_some_and(|l| now < l.at + QUIET)) {
         return;
     }
-    let last = LastPoll { at: now, report: report.clone() };
-    let doc = serde_json::to_value(&last).ok().and_then(|doc| doc.as_object().cloned()).unwrap_or_default();
+    let mark = Mark { last: LastPoll { at: now, report: report.clone() }, next_shard: polled.next };
+    let doc = serde_json::to_value(&mark).ok().and_then(|doc| doc.as_object().cloned()).unwrap_or_default();
     let put = RecordWrite::put(mark_key(), doc, Expect::Any, now);
     if let Err(problem) = store::commit(&*app.store, Commit { records: vec![put], ..Commit::default() }).await {
         warn!(error = %chain(&problem), "the end of a poll was not noted");
@@ -49,6 +59,19 @@ pub async fn mark(app: &App, report: &PollReport) {
 
 /// The newest poll, if there was one.
 pub async fn last_poll(app: &App) -> Result<Option<LastPoll>, StoreError> {
+    Ok(stored(app).await?.map(|mark| mark.last))
+}
+
+/// The shard that a poll begins with: where the newest one had to stop.
+pub async fn first_shard(app: &App) -> u16 {
+    match app.store.shards() {
+        1 => 0,
+        // A store that cannot be read will say so to the poll.
+        _ => stored(app).await.ok().flatten().map_or(0, |mark| mark.next_shard),
+    }
+}
+
+async fn stored(app: &App) -> Result<Option<Mark>, StoreError> {
     let record = app.store.record(&mark_key()).await?;
     Ok(record.and_then(|record| serde_json::from_value(record.doc.into()).ok()))
 }

@@ -22,8 +22,17 @@ use crate::{
 use counted::Counted;
 
 /// See the module.
-#[derive(Debug, Default)]
-pub struct MemoryStore(Mutex<Tables>);
+#[derive(Debug)]
+pub struct MemoryStore {
+    tables: Mutex<Tables>,
+    shards: u16,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::sharded(1)
+    }
+}
 
 #[derive(Debug, Default)]
 struct Tables {
@@ -34,10 +43,15 @@ struct Tables {
 }
 
 impl MemoryStore {
+    /// Empty; what is due is in so many shards.
+    pub fn sharded(shards: u16) -> Self {
+        Self { tables: Mutex::default(), shards }
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         // A panic while the lock was held cannot leave a table half-written: every write is one map operation
         // after all checks, and the counts follow it.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Removes a task and its log, as retention does elsewhere. What it left behind stays.
@@ -122,6 +136,15 @@ impl Tables {
     }
 }
 
+/// Which shard something is in, before the remainder by how many there are.
+fn shard_of(item: &DueItem) -> u16 {
+    let id = match item {
+        DueItem::Task(key) => key.id.as_bytes().as_slice(),
+        DueItem::Record(key) => key.id.as_str().as_bytes(),
+    };
+    id.iter().copied().map(u16::from).sum()
+}
+
 /// The first `limit` of what is left of `all` (in order) after `after`, and where to go on.
 fn page<T, C: Clone>(all: impl Iterator<Item = (C, T)>, limit: usize) -> Page<T, C> {
     let mut rest = all.peekable();
@@ -148,11 +171,12 @@ impl Store for MemoryStore {
     }
 
     fn shards(&self) -> u16 {
-        1
+        self.shards
     }
 
-    async fn due(&self, _shard: u16, until: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
-        let mut due: Vec<Due> = self.tables().due().filter(|due| due.wake_at <= until).collect();
+    async fn due(&self, shard: u16, until: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
+        let here = |due: &Due| due.wake_at <= until && shard_of(&due.item) % self.shards == shard;
+        let mut due: Vec<Due> = self.tables().due().filter(here).collect();
         due.sort_by_key(|due| due.wake_at);
         due.truncate(limit);
         Ok(due)
