@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use shared::{
     app::App,
     domain::User,
-    lifecycle::{Priority, Status, Task},
+    lifecycle::{Priority, State, Status, Task},
     log::LogKind,
     queue::QueueName,
 };
@@ -190,7 +190,7 @@ async fn a_worker_that_fails_a_task_for_good_may_end_anywhere() {
 
 #[tokio::test]
 async fn a_snoozing_worker_may_end_anywhere() {
-    for s in [60, 3600] {
+    for s in [60, 600, 3600] {
         at_every_call(
             |world| with_task(world, json!([{"snooze": s}, "complete"]), Value::Null),
             work,
@@ -200,6 +200,33 @@ async fn a_snoozing_worker_may_end_anywhere() {
             },
         )
         .await;
+    }
+}
+
+#[tokio::test]
+async fn a_wait_that_is_committed_as_told_of_has_its_message_wherever_the_worker_ended() {
+    for acts in [json!([{"fail": "once"}]), json!([{"snooze": 60}]), json!([{"snooze": 600}])] {
+        let mut committed = 0;
+        for fault in [Fault::CrashBefore, Fault::CrashAfter] {
+            for nth in 0..MOST_CALLS {
+                let world = with_task(World::new(), acts.clone(), Value::Null).await;
+                let faults = Faults::at(nth, fault);
+                world.run_unless(|| faults.crashed(), work(faults.around(&world.app), world.clone())).await;
+                let tasks = world.tasks().await;
+                if let State::Pending { run_at, .. } = tasks[0].state
+                    && tasks[0].executions == 1
+                {
+                    committed += 1;
+                    assert_eq!(tasks[0].notified, 1);
+                    let next = world.queue.next_visible(&QueueName::WORK).expect("a message");
+                    assert_eq!(next.since(run_at).as_secs(), 0, "{acts}: {fault:?} at call {nth}");
+                }
+                if !faults.crashed() {
+                    break;
+                }
+            }
+        }
+        assert!(committed >= 2, "{acts}: it never came to its wait");
     }
 }
 

@@ -17,4 +17,4 @@ pub use event::{Event, Fence, Rejected, Report, Settlement};
 pub use failure::{ERROR_BYTES, Failure, FailureKind};
 pub use state::{State, Status};
 pub use task::{Attempt, Priority, Task};
-pub use wake::{Hint, LOOK_AHEAD, MAX_HINT_DELAY, hint, is_renewed, lease};
+pub use wake::{Hint, LONGEST_HIDING, LOOK_AHEAD, hint, is_renewed, lease};

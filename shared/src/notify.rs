@@ -1,6 +1,6 @@
 //! Sends messages about tasks: that they are due, that they have failed; and those that could not be accepted.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use tracing::{error, warn};
 
@@ -38,6 +38,17 @@ pub async fn notify(app: &App, tasks: &[Task]) -> Vec<bool> {
         }
     }
     on_its_way
+}
+
+/// Sends the message of a task that will be due in `delay`, before that is committed; whether it is on its way.
+pub(crate) async fn send_delayed(app: &App, task: &Task, delay: Duration) -> bool {
+    let queue = QueueName::of(task);
+    let message = OutMessage::hint(task, delay, app.trace.as_deref());
+    let sent: Result<(), QueueError> = app.queue.send(queue, vec![message]).await.into_iter().collect();
+    if let Err(error) = &sent {
+        warn!(queue = queue.as_str(), error = %chain(error), "a message was not sent; the poller will send it");
+    }
+    sent.is_ok()
 }
 
 /// Sends the dead letter that a failed task owes, then notes it. What does not work here is tried again by the

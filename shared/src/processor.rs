@@ -1,5 +1,6 @@
 //! Processes tasks that a queue message speaks of: claim, handle, settle.
 
+mod again;
 mod handle;
 mod settle;
 
@@ -8,13 +9,15 @@ use std::time::Duration;
 use futures::future::join_all;
 use tracing::{Instrument, error, info_span, warn};
 
+use again::{Again, hide};
+
 use crate::{
     app::App,
     change::{ChangeError, With, change},
     clock::Timestamp,
     handlers::{InputError, TaskInput},
     ids,
-    lifecycle::{Event, FailureKind, MAX_HINT_DELAY, Rejected, Task},
+    lifecycle::{Event, FailureKind, Rejected, Task},
     meter,
     notify::{chain, dead_letter, notify},
     queue::{QueueName, TaskMessage},
@@ -155,10 +158,7 @@ async fn start(
             Ok(claimed) => return Ok(Start::Claimed(Box::new(claimed), input)),
             Err(ChangeError::Rejected(Rejected::NotDue(run_at))) => match run_at.since(now) {
                 wait if wait < CLOCK_SKEW => app.clock.sleep_until(run_at).await,
-                wait if wait <= MAX_HINT_DELAY && hide(app, delivery, wait).await => {
-                    return Ok(Start::Not(Verdict::Again));
-                }
-                _ => return Ok(Start::Not(Verdict::Done)), // the poller has it
+                _ => return Ok(Start::Not(Again::arrange(app, delivery, &task, run_at).await.verdict())),
             },
             Err(ChangeError::Rejected(Rejected::Expired(_))) => {
                 expire(app, &task, FailureKind::Expired).await?;
@@ -198,13 +198,4 @@ async fn expire(app: &App, task: &Task, kind: FailureKind) -> Result<(), ChangeE
     let failed = change(app, task, Event::Expire { kind }, With::nothing()).await?;
     dead_letter(app, &failed).await;
     Ok(())
-}
-
-/// Hides the message in hand for `wait`; whether that worked.
-async fn hide(app: &App, delivery: &Delivery, wait: Duration) -> bool {
-    let hidden = app.queue.hide(delivery.queue, &delivery.receipt, wait).await;
-    if let Err(problem) = &hidden {
-        warn!(error = %chain(problem), "a message was not hidden; the poller will send another");
-    }
-    hidden.is_ok()
 }

@@ -48,8 +48,8 @@ pub enum Next {
     GiveUp,
 }
 
-/// What follows when `task`'s execution fails: pure, so that the worker can hide the message for the wait before
-/// anything is written. `after` is what the failure itself asked for.
+/// What follows when `task`'s execution fails: pure, so that the worker can see to the next message before anything
+/// is written. `after` is what the failure itself asked for.
 pub fn after_failure(task: &Task, policy: &RetryPolicy, after: Option<Duration>, jitter: f64, now: Timestamp) -> Next {
     if !task.may_retry() {
         return Next::GiveUp;

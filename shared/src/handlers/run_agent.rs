@@ -23,7 +23,7 @@ use crate::{
     },
     effects::Effect,
     ids::{Id, Name},
-    lifecycle::{MAX_HINT_DELAY, Task},
+    lifecycle::{LONGEST_HIDING, Task},
     retry::RetryPolicy,
     store::StoreError,
 };
@@ -64,7 +64,7 @@ const BUSY_WAIT_S: u64 = 30;
 const BUSY_DOUBLINGS: u32 = 5;
 
 // From there on the message is not hidden: each look has a new one, and none grows old or is received too often.
-const _: () = assert!(BUSY_WAIT_S << BUSY_DOUBLINGS > MAX_HINT_DELAY.as_secs());
+const _: () = assert!(BUSY_WAIT_S << BUSY_DOUBLINGS > LONGEST_HIDING.as_secs());
 
 /// So many waits (eleven days of them), and executions that had too little time left.
 const MAX_SNOOZES: u32 = 1000;

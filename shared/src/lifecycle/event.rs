@@ -51,7 +51,7 @@ pub enum Settlement {
     Snooze {
         /// When to run again.
         run_at: Timestamp,
-        /// Whether the message in hand was hidden until then.
+        /// Whether its message is on its way: the one in hand, hidden until then, or another.
         hinted: bool,
     },
     /// Failed; again at `run_at` if a retry is left, else failed for good.
@@ -60,7 +60,7 @@ pub enum Settlement {
         run_at: Timestamp,
         /// What went wrong.
         failure: Failure,
-        /// Whether the message in hand was hidden until then.
+        /// Whether its message is on its way: the one in hand, hidden until then, or another.
         hinted: bool,
     },
     /// Failed for good.

@@ -5,9 +5,13 @@ use std::time::Duration;
 use super::Task;
 use crate::clock::Timestamp;
 
-/// The longest delay a queue message can carry (SQS `DelaySeconds`, also our longest hiding of a message:
-/// a hidden message counts against the queue's messages in flight).
-pub const MAX_HINT_DELAY: Duration = Duration::from_secs(900);
+/// The longest delay a queue message can carry (SQS `DelaySeconds`).
+const MAX_HINT_DELAY: Duration = Duration::from_secs(900);
+
+/// The longest that a message in hand is hidden until its task runs again; for a longer wait another is sent with a
+/// delay. A hidden message is in flight, and of a queue that has 120,000 in flight SQS delivers nothing. It covers the
+/// first wait of a default retry, 60 s ± 10 %.
+pub const LONGEST_HIDING: Duration = Duration::from_secs(66);
 
 /// How long before its start the poller turns to a deferred task, so that it can still send an exact delay.
 pub const LOOK_AHEAD: Duration = Duration::from_secs(90);
@@ -74,6 +78,7 @@ pub(super) fn claimed(task: &Task, lease_end: Timestamp, now: Timestamp) -> Time
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::retry::RetryPolicy;
 
     fn at(s: u64) -> Timestamp {
         Timestamp::default() + Duration::from_secs(s)
@@ -99,5 +104,11 @@ mod tests {
         assert_eq!(lease(30), Duration::from_secs(35));
         assert_eq!(lease(840), Duration::from_secs(90));
         assert_eq!([30, 85, 86, 90, 840].map(is_renewed), [false, false, true, true, true]);
+    }
+
+    #[test]
+    fn of_the_default_retries_the_first_is_hidden_and_no_other() {
+        let policy = RetryPolicy::default();
+        assert!(policy.backoff(1, 1.0) <= LONGEST_HIDING && policy.backoff(2, -1.0) > LONGEST_HIDING);
     }
 }

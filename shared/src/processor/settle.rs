@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
-    Delivery, MARGIN, Verdict, given_up,
+    Delivery, MARGIN, Verdict,
+    again::Again,
+    given_up,
     handle::{Ending, handle},
-    hide,
 };
 use crate::{
     app::App,
@@ -15,7 +16,7 @@ use crate::{
     clock::Timestamp,
     handlers::{Failure, InputError, Outcome, Retry, Settings, TaskInput},
     json::Json,
-    lifecycle::{self, Event, FailureKind, Hint, Report, Settlement, State, Task, hint},
+    lifecycle::{self, Event, FailureKind, Report, Settlement, State, Task},
     notify::{dead_letter, notify},
     redact,
     retry::{Next, after_failure},
@@ -25,9 +26,6 @@ use crate::{
 
 /// How often a handler decides anew, in one execution, because what it decided on has changed.
 const MAX_HANDLINGS: u32 = 3;
-
-/// Messages are hidden for no less than this; a commit takes far less.
-const SHORTEST_HIDING: Duration = Duration::from_secs(1);
 
 /// Handles the claimed `task` and commits what comes of it.
 pub(super) async fn handle_and_settle(
@@ -98,9 +96,7 @@ fn verdict(app: &App, task: &Task, settled: Result<Verdict, ChangeError>) -> Ver
     })
 }
 
-/// Hides the message first where the task is to run again soon, then commits: a crash in between costs a message
-/// that comes at the right time anyway. A wait so short that the message could be back before the commit has landed
-/// (it would find the task running, and be dropped) is not hidden through: a new one is sent after the commit.
+/// Arranges for the next message first, where the task is to run again, then commits.
 async fn settle(
     app: &App,
     delivery: &Delivery,
@@ -112,24 +108,25 @@ async fn settle(
     let now = app.clock.now();
     let jitter = fastrand::f64() * 2.0 - 1.0;
     let Decision { mut settlement, with } = decide(task, ending, settings, jitter, now);
-    let (mut hidden, mut send) = (false, false);
+    let mut again = None;
     if let Settlement::Retry { run_at, hinted, .. } | Settlement::Snooze { run_at, hinted } = &mut settlement {
-        match hint(*run_at, now) {
-            Hint::Message(wait) if wait >= SHORTEST_HIDING => hidden = hide(app, delivery, wait).await,
-            Hint::Message(_) => send = true,
-            Hint::Poller => {}
-        }
-        *hinted = hidden || send;
+        let arranged = Again::arrange(app, delivery, task, *run_at).await;
+        *hinted = arranged.is_hinted();
+        again = Some(arranged);
     }
     let event = Event::Settle { fence, settlement, report: (*used).clone() };
     let settled = change(app, task, event, with.patient(execution.may_settle_until())).await?;
-    // One that was back before the commit had landed after all was dropped.
-    let missed = hidden && settled.run_at().is_some_and(|at| at <= app.clock.now());
-    if send || missed {
+    let send = match again {
+        Some(Again::ToSend) => true,
+        // One that was there before the commit had landed after all was dropped.
+        Some(Again::Hidden | Again::Sent) => settled.run_at().is_some_and(|at| at <= app.clock.now()),
+        Some(Again::Poller) | None => false,
+    };
+    if send {
         notify(app, std::slice::from_ref(&settled)).await;
     }
     dead_letter(app, &settled).await;
-    Ok(if hidden { Verdict::Again } else { Verdict::Done })
+    Ok(again.map_or(Verdict::Done, Again::verdict))
 }
 
 struct Decision {
