@@ -8,6 +8,7 @@ mod aws;
 mod bad_input;
 mod bedrock;
 mod crash;
+mod deliveries;
 mod drift;
 mod dynamo;
 mod endings;

@@ -10,7 +10,7 @@ use aws_lambda_events::sqs::{SqsEvent, SqsMessage, SqsMessageAttribute};
 use shared::{
     app::App,
     processor::Verdict,
-    queue::{MemoryQueue, QueueName, Received, TRACE_ATTRIBUTE},
+    queue::{MemoryQueue, QueueName, Received, TRACE_ATTRIBUTE, Tenants},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -25,6 +25,10 @@ const BATCH: usize = 100;
 const VISIBILITY: Duration = Duration::from_secs(120);
 const LONG_VISIBILITY: Duration = Duration::from_secs(1000);
 
+/// One slot in so many is kept for tenants that have nothing in hand: tasks that hang, however many, keep no other
+/// tenant's from starting.
+const KEPT: usize = 10;
+
 /// One queue's deliveries. Each queue has its own, so that a flood of low work cannot delay urgent work.
 pub struct Mapping {
     /// What the function needs.
@@ -37,11 +41,27 @@ pub struct Mapping {
     pub concurrency: u16,
 }
 
+/// How many tasks may run besides those that do.
+struct Slots {
+    /// Of any tenant.
+    shared: Arc<Semaphore>,
+    /// Of tenants that have none in hand.
+    kept: Arc<Semaphore>,
+}
+
+impl Slots {
+    fn new(concurrency: u16) -> Self {
+        let all = usize::from(concurrency);
+        let kept = all / KEPT;
+        Self { shared: Arc::new(Semaphore::new(all - kept)), kept: Arc::new(Semaphore::new(kept)) }
+    }
+}
+
 impl Mapping {
     /// Delivers until `stop` completes; then returns the batches that still run.
     pub async fn run(self, stop: impl Future<Output = ()>) -> JoinSet<()> {
         let mapping = Arc::new(self);
-        let slots = Arc::new(Semaphore::new(mapping.concurrency.into()));
+        let slots = Slots::new(mapping.concurrency);
         let mut running = JoinSet::new();
         tokio::pin!(stop);
         loop {
@@ -56,17 +76,26 @@ impl Mapping {
         }
     }
 
-    /// The next batch, with a slot for each of its messages. (The semaphore is never closed: there is always one.)
-    async fn next(&self, slots: &Arc<Semaphore>) -> Option<(Vec<Received>, OwnedSemaphorePermit)> {
+    /// The next batch, with a slot for each of its messages. (A semaphore is never closed: there is always one.)
+    async fn next(&self, slots: &Slots) -> Option<(Vec<Received>, OwnedSemaphorePermit)> {
+        tokio::select! {
+            biased; // the kept ones are for when there is no other
+            batch = self.take(&slots.shared, Tenants::All) => batch,
+            batch = self.take(&slots.kept, Tenants::Idle) => batch,
+        }
+    }
+
+    /// The next batch of messages of `whose`, once there is a slot.
+    async fn take(&self, slots: &Arc<Semaphore>, whose: Tenants) -> Option<(Vec<Received>, OwnedSemaphorePermit)> {
         let mut held = slots.clone().acquire_owned().await.ok()?;
         let (batch, visibility) = match self.from {
             QueueName::Long => (1, LONG_VISIBILITY),
             _ => (BATCH, VISIBILITY),
         };
         let messages = loop {
-            self.queue.ready(&[self.from]).await;
+            self.queue.ready(whose, &[self.from]).await;
             let free = 1 + slots.available_permits();
-            let messages = self.queue.receive(self.from, free.min(batch), visibility);
+            let messages = self.queue.receive_of(whose, self.from, free.min(batch), visibility);
             if !messages.is_empty() {
                 break messages;
             }

@@ -41,7 +41,8 @@ pub struct Options {
     #[arg(long, env = "ERRAND_DATA", default_value = "./errand-data", value_name = "DIR")]
     pub data: PathBuf,
 
-    /// Tasks that each of the five work queues (urgent, high, medium, low, long) runs at the same time
+    /// Tasks that each of the five work queues (urgent, high, medium, low, long) runs at the same time; a tenth of them
+    /// is kept for tenants that have none running
     #[arg(long, env = "ERRAND_WORKERS", default_value_t = WORKERS, value_parser = clap::value_parser!(u16).range(1..))]
     pub workers: u16,
 

@@ -17,7 +17,7 @@ use shared::{
     clock::{Clock, SystemClock},
     config::{AgentRules, Retention, Settings, principals, variable},
     outbox::{Sink, Webhook},
-    queue::{MemoryQueue, QueueName, TaskMessage},
+    queue::{MemoryQueue, QueueName, TaskMessage, Tenants},
     redact,
     relay::BusEvents,
     release::Release,
@@ -242,7 +242,7 @@ async fn letters(queue: Arc<MemoryQueue>, stop: impl Future<Output = ()>) {
     loop {
         tokio::select! {
             () = &mut stop => return,
-            () = queue.ready(&[QueueName::DeadLetter]) => {}
+            () = queue.ready(Tenants::All, &[QueueName::DeadLetter]) => {}
         }
         for letter in queue.receive(QueueName::DeadLetter, LETTERS, Duration::from_secs(60)) {
             let message = serde_json::from_str::<TaskMessage>(&letter.body).ok();
