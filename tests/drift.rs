@@ -145,6 +145,18 @@ fn the_timeouts_of_types_are_said_where_a_request_is_described() {
     }
 }
 
+#[test]
+fn the_slow_types_are_said_where_the_priority_of_a_request_is_described() {
+    let row = section("## Use").into_iter().find(|line| line.starts_with("| `priority` |")).unwrap();
+    let described = DOCUMENT.pointer("/components/schemas/TaskRequest/properties/priority/description").unwrap();
+    for TaskType { name, example, .. } in task_types() {
+        let input = TaskInput::accept(&Name::new(&name).unwrap(), &Json::new(&example)).unwrap();
+        for said in [row, described.as_str().unwrap()] {
+            assert_eq!(said.contains(&format!("`{name}`")), input.handler().settings().is_slow, "{name}: {said}");
+        }
+    }
+}
+
 /// The routes in the README's tables: method, path and parameters, as often as they are named.
 fn readmes_routes() -> Vec<(&'static str, String, BTreeSet<String>)> {
     let (mut named, mut method): (Vec<(_, _, BTreeSet<String>)>, _) = (Vec::new(), "");

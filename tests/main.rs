@@ -27,6 +27,7 @@ mod redrive;
 mod relay;
 mod runs;
 mod second_life;
+mod slots;
 mod sqlite;
 mod sqs;
 mod stores;

@@ -137,6 +137,20 @@ async fn a_wait_takes_as_many_calls_whether_its_message_is_hidden_or_sent() {
 }
 
 #[tokio::test]
+async fn a_slow_tasks_message_on_the_queue_of_an_older_version_is_processed_there() {
+    let world = World::new();
+    let body = json!({"task_type": "create_conversation_summary", "payload": {"conversation_id": "c"}});
+    let id = world.enqueue(&body).await;
+    assert_eq!((world.queue.depth(QueueName::Long), world.queue.depth(MEDIUM)), (1, 0), "it rides apart");
+    world.lose_messages();
+    let message = serde_json::to_string(&TaskMessage { key: key(id), executions: None }).unwrap();
+    let out = OutMessage { body: message, delay: Duration::ZERO, group: None, attributes: vec![] };
+    drop(world.app.queue.send(MEDIUM, vec![out]).await);
+    world.deliver(MEDIUM).await;
+    assert_eq!(world.task(id).await.status(), Status::Completed);
+}
+
+#[tokio::test]
 async fn a_task_that_is_to_run_again_at_once_is_sent_anew_after_its_commit() {
     let (world, id, verdict, _, sent) = after(json!({"snooze": 0})).await;
     let task = world.task(id).await;

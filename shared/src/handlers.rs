@@ -40,6 +40,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+pub(crate) use catalog::is_slow;
 pub use catalog::{TaskType, task_types};
 pub use context::TaskContext;
 pub use failure::Failure;
@@ -62,6 +63,11 @@ use crate::{
 pub struct Settings {
     /// Seconds one execution may take, if the request names none.
     pub timeout_s: u32,
+    /// Whether an execution usually takes longer than some five seconds, as one that asks a model does. Such tasks ride
+    /// apart ([`QueueName::of`]), whatever their payload: those that share a batch end together.
+    ///
+    /// [`QueueName::of`]: crate::queue::QueueName::of
+    pub is_slow: bool,
     /// How it waits between its tries.
     pub retry: RetryPolicy,
     /// How often it may snooze in a drive.
@@ -70,14 +76,14 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { timeout_s: Task::TIMEOUT_S, retry: RetryPolicy::default(), max_snoozes: MAX_SNOOZES }
+        Self { timeout_s: Task::TIMEOUT_S, is_slow: false, retry: RetryPolicy::default(), max_snoozes: MAX_SNOOZES }
     }
 }
 
 impl Settings {
     /// Of a type that waits for a model.
     fn asking_a_model() -> Self {
-        Self { timeout_s: 60, ..Self::default() }
+        Self { timeout_s: 60, is_slow: true, ..Self::default() }
     }
 }
 

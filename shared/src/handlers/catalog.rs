@@ -1,10 +1,13 @@
 //! What there is to know of each task type, for people and programs: read off the types themselves.
 
+use std::{collections::HashSet, sync::LazyLock};
+
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::TaskInput;
+use crate::{ids::Name, json::Json};
 
 /// A task type as `GET /v1/task-types` answers it.
 #[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
@@ -33,6 +36,18 @@ pub fn task_types() -> Vec<TaskType> {
         properties.map(|(name, schema)| one(name, schema.clone(), all.get("$defs"))).collect();
     types.sort_by(|a, b| a.name.cmp(&b.name));
     types
+}
+
+/// Whether `task_type` says that its tasks are slow. Asked of each message that is sent, so it is read off once.
+pub(crate) fn is_slow(task_type: &Name) -> bool {
+    static SLOW: LazyLock<HashSet<Name>> = LazyLock::new(|| {
+        let named = |task_type: TaskType| Some((Name::new(&task_type.name).ok()?, Json::new(&task_type.example)));
+        let is_slow = |(name, example): &(Name, Json)| {
+            TaskInput::accept(name, example).is_ok_and(|input| input.handler().settings().is_slow)
+        };
+        task_types().into_iter().filter_map(named).filter(is_slow).map(|(name, _)| name).collect()
+    });
+    SLOW.contains(task_type)
 }
 
 fn one(name: &str, mut schema: Value, defs: Option<&Value>) -> TaskType {
@@ -66,7 +81,7 @@ mod tests {
     use serde_json::{Map, json};
 
     use super::*;
-    use crate::{handlers::InputError, ids::Name, json::Json};
+    use crate::handlers::InputError;
 
     /// The field to blame and what is wrong with it, if `payload` is not taken.
     fn refusal(task_type: &TaskType, payload: &Value) -> Option<(String, String)> {

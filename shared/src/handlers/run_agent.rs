@@ -74,7 +74,7 @@ impl TaskHandler for RunAgent {
     fn settings(&self) -> Settings {
         // A model that is overloaded, or away, is back in minutes.
         let retry = RetryPolicy { base: Duration::from_secs(30), cap: Duration::from_secs(3600), jitter: 0.2 };
-        Settings { timeout_s: TIMEOUT_S, retry, max_snoozes: MAX_SNOOZES }
+        Settings { timeout_s: TIMEOUT_S, is_slow: true, retry, max_snoozes: MAX_SNOOZES }
     }
 
     async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {

@@ -5,11 +5,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    handlers,
     ids::{Name, TaskKey},
     lifecycle::{Priority, Task},
 };
 
-/// Tasks that may run longer than this have a queue of their own, with batch size 1.
+/// Tasks that may run longer than this have a queue of their own, with batch size 1; so have those of slow types.
 pub const LONG_TIMEOUT_S: u32 = 60;
 
 /// The attribute that carries the X-Ray header. It is the one that SQS has itself, apart from those of the sender.
@@ -23,7 +24,7 @@ pub const TENANT_ATTRIBUTE: &str = "tenant";
 pub enum QueueName {
     /// Due tasks of one priority.
     Work(Priority),
-    /// Due tasks that may run longer than [`LONG_TIMEOUT_S`].
+    /// Due tasks that may run longer than [`LONG_TIMEOUT_S`], or are of a type that is slow.
     Long,
     /// Requests that other services publish.
     Intake,
@@ -61,9 +62,14 @@ impl QueueName {
         [urgent, high, medium, low, long, QueueName::DeadLetter]
     };
 
-    /// The queue that `task`'s messages ride.
+    /// The queue that `task`'s messages ride. A batch is done when the slowest of its tasks is, and holds its slots
+    /// until then: what is slow shares none. (What an older version has sent elsewhere is processed there.)
     pub fn of(task: &Task) -> Self {
-        if task.timeout_s > LONG_TIMEOUT_S { QueueName::Long } else { QueueName::Work(task.priority) }
+        if task.timeout_s > LONG_TIMEOUT_S || handlers::is_slow(&task.task_type) {
+            QueueName::Long
+        } else {
+            QueueName::Work(task.priority)
+        }
     }
 
     /// The name in configuration and ARNs.
