@@ -9,8 +9,7 @@ const CORPUS: &str = include_str!("corpus.txt");
 
 #[test]
 fn every_pattern_compiles() {
-    assert_eq!(EACH.len(), PATTERNS.len());
-    assert!(ANY.is_some() && KEY.is_some());
+    assert!(forms::compiled() && KEY.is_some());
 }
 
 #[test]
@@ -24,6 +23,39 @@ fn the_corpus_is_redacted_as_it_says_and_no_further_the_second_time() {
         cases += 1;
     }
     assert!(cases >= 60, "{cases}");
+}
+
+/// The cases of a file: those lines that are no remarks, with their line ends.
+fn cases(file: &'static str) -> Vec<String> {
+    let lines = file.lines().filter(|line| !line.starts_with("# "));
+    lines.map(|line| line.replace('⏎', "\n").replace('¦', "")).collect()
+}
+
+#[test]
+fn of_a_hundred_secrets_two_may_be_left_and_of_a_hundred_other_texts_one_may_be_touched() {
+    let (secrets, innocent) = (cases(include_str!("secrets.txt")), cases(include_str!("innocent.txt")));
+    assert!(secrets.len() >= 100 && innocent.len() >= 100, "{} and {}", secrets.len(), innocent.len());
+    let is_left = |case: &&String| {
+        let (seeded, secret) = case.split_once('\t').unwrap();
+        assert!(seeded.contains(secret), "{case}");
+        text(seeded).contains(secret)
+    };
+    let left: Vec<_> = secrets.iter().filter(is_left).collect();
+    let touched: Vec<_> = innocent.iter().filter(|case| text(case) != **case).map(|case| text(case)).collect();
+    println!(
+        "{} of {} secrets are left, {} of {} others touched",
+        left.len(),
+        secrets.len(),
+        touched.len(),
+        innocent.len()
+    );
+    println!("{left:#?}\n{touched:#?}");
+    assert!(left.len() * 100 <= secrets.len() * 2, "{left:#?}");
+    assert!(touched.len() * 100 <= innocent.len(), "{touched:#?}");
+    for case in secrets.iter().chain(&innocent) {
+        let once = text(case);
+        assert_eq!(text(&once), once, "again");
+    }
 }
 
 #[test]
@@ -47,6 +79,66 @@ fn json_is_masked_by_key_and_by_content() {
 #[test]
 fn ordinary_text_is_left_alone_without_a_copy() {
     assert!(matches!(text("no conversation is active for user u-1"), Cow::Borrowed(_)));
+}
+
+#[test]
+fn what_is_spread_over_fields_and_items_is_masked() {
+    let mut json = json!({
+        "env": [{"name": "DB_PASSWORD", "value": "swordfish"}, {"Name": "HOME", "Value": "/home"}, {"Key": "API_TOKEN", "Value": 5}],
+        "lines": ["a", "-----BEGIN PRIVATE KEY-----", "MIIEvQIB", "-----END PRIVATE KEY-----", "b"],
+        "text": "{\"name\": \"DB_PASSWORD\", \"value\": \"swordfish\"}",
+        "pwd": "/home/app", "password": "required", "token": "<token>",
+    });
+    value(&mut json);
+    let expected = json!({
+        "env": [{"name": "DB_PASSWORD", "value": MASK}, {"Name": "HOME", "Value": "/home"}, {"Key": "API_TOKEN", "Value": MASK}],
+        "lines": ["a", "-----BEGIN PRIVATE KEY-----[redacted]", MASK, MASK, "b"],
+        "text": "{\"name\": \"DB_PASSWORD\", \"value\": \"[redacted]\"}",
+        "pwd": "/home/app", "password": "required", "token": "<token>",
+    });
+    assert_eq!(json, expected);
+}
+
+/// What begins as something whose end is far away, or never comes.
+const HOSTILE: [&str; 22] = [
+    "token=[",
+    "token={",
+    "token={'a':",
+    "password=\"",
+    "password='",
+    "token=\\\"",
+    "token=`$",
+    "<token>",
+    "<token",
+    "--token-",
+    "token:\n",
+    "token: |\n",
+    "token:\n - ",
+    "key=name=",
+    "name: token value: ",
+    "token=f(",
+    "token=",
+    "a://b:",
+    "Cookie: a=",
+    "mysql ",
+    " -u a:",
+    "-----BEGIN PRIVATE KEY-----",
+];
+
+#[test]
+fn a_hostile_text_takes_no_more_than_a_multiple_of_what_another_of_its_length_takes() {
+    let took = |fragment: &str| {
+        let text = fragment.repeat(96 * 1024 / fragment.len());
+        let begin = std::time::Instant::now();
+        std::hint::black_box(super::text(&text));
+        begin.elapsed()
+    };
+    let beside = took("password: hunter2, and more. ");
+    for hostile in HOSTILE {
+        let took = took(hostile);
+        // A pass over the rest for each fragment would be some thousand times.
+        assert!(took < beside * 100, "{hostile:?}: {took:?}, and {beside:?} beside it");
+    }
 }
 
 /// Where a secret may stand: what is around it, as `{}` shows.
