@@ -181,3 +181,29 @@ fn failed(task: &Task, failure: &Failure, settings: &Settings, jitter: f64, now:
         Next::GiveUp => Settlement::Fail { failure: record },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        ids::{Name, TaskKey},
+        lifecycle::NewTask,
+    };
+
+    #[test]
+    fn secrets_in_an_output_are_masked_before_it_is_kept() {
+        let now = Timestamp::from_millis(1_790_000_000_000);
+        let key = TaskKey { tenant: Name::default(), id: Uuid::from_u128(1) };
+        let new = NewTask::of_type(key, Name::of("scripted"), Json::new(&json!({})), "me".to_owned(), now);
+        let task = Task::accept(new, Uuid::from_u128(2), now);
+        let output = json!({"said": "password=hunter2", "api_key": "k-1", "n": 1});
+        let ending = Ending::Decided(Outcome::Complete { output, effects: Vec::new() });
+        let decided = decide(&task, ending, &Settings::default(), 0.5, now).settlement;
+        let Settlement::Complete(kept) = decided else { panic!("{decided:?}") };
+        let expected = json!({"said": "password=[redacted]", "api_key": "[redacted]", "n": 1});
+        assert_eq!(serde_json::from_str::<Value>(kept.as_str()).unwrap(), expected);
+    }
+}
