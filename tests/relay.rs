@@ -3,6 +3,7 @@
 mod bus;
 mod events;
 mod exact;
+mod fold;
 
 use std::sync::Arc;
 

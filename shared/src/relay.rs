@@ -2,10 +2,11 @@
 //!
 //! A batch first goes to the bus, then it is counted: what is counted has been told. Events are told at least once, each
 //! time with the same id. Counters are exact, however often batches come again and wherever they are cut; see
-//! [`Window`].
+//! [`Window`] for how a window is counted once, and [`fold`](mod@fold) for how that reaches the counters.
 
+pub(crate) mod before;
 mod change;
-mod field;
+mod fold;
 mod sequence;
 mod tally;
 mod window;
@@ -14,9 +15,9 @@ use async_trait::async_trait;
 use tracing::{error, warn};
 
 pub use change::{BusEvents, Change, Standing};
-pub use field::{Field, Named, What};
+pub use fold::{Delta, Deltas, Round, fold};
 pub use sequence::{NoSequence, Sequence};
-pub use tally::{Counter, Tally};
+pub use tally::{ByStatus, Kind, MOST_KINDS_OF_ONE, Sums, Tally};
 pub use window::Window;
 
 use crate::{
@@ -74,19 +75,19 @@ pub enum RelayError {
 /// What came of moving a watermark.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Moved {
-    /// It stands where it should, and the counts are added.
+    /// It stands where it should, and the counts are stored, to be folded.
     Done,
     /// It was not where it was said to be but here, and nothing was done.
     StandsAt(Option<Sequence>),
 }
 
-/// Where counters live.
+/// Where watermarks live, and what was counted up to them.
 #[async_trait]
 pub trait Counters: Send + Sync {
     /// Up to where a shard is counted.
     async fn watermark(&self, shard: &str) -> Result<Option<Sequence>, StoreError>;
 
-    /// Adds `counts` and moves the shard's watermark, if it stands at `from`, to `to`: both or neither.
+    /// Stores `counts` as a delta and moves the shard's watermark, if it stands at `from`, to `to`: both or neither.
     async fn advance(
         &self,
         shard: &str,

@@ -19,7 +19,7 @@ pub use listing::{Bucket, Filter, ListQuery, Listing, Page, Position};
 pub use memory::MemoryStore;
 pub use patience::patiently;
 pub use record::{Doc, Record, RecordKey, Related, Relation, RelationKind};
-pub use stats::{Counts, KEEP_HOURS, QueueStats, Scope, Stats, Step, hour_of};
+pub use stats::{Counts, KEEP_HOURS, QueuePlace, QueueStats, Scope, Stats, Step, hour_of};
 
 use crate::{
     clock::Timestamp,
@@ -146,7 +146,7 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> Result<Page<Record, String>, StoreError>;
 
-    /// What was counted of `scope`, as of `now`. It may lag behind: in DynamoDB by up to 30 s.
+    /// What was counted of `scope`, as of `now`. It may lag behind: in DynamoDB by two minutes.
     async fn stats(&self, scope: &Scope, now: Timestamp) -> Result<Stats, StoreError>;
 
     /// What was counted of each queue that ever had a task of `tenant`, by project and queue. It may lag likewise.

@@ -30,12 +30,20 @@ pub(super) struct Faults(Arc<Mutex<State>>);
 struct State {
     to_come: VecDeque<Fault>,
     now: Option<Fault>,
+    /// How many writes pass before the first of them.
+    spared: usize,
     writes: usize,
 }
 
 impl Faults {
     pub(super) fn then(&self, faults: impl IntoIterator<Item = Fault>) {
         self.0.lock().unwrap().to_come.extend(faults);
+    }
+
+    /// Loses the answer of the write after so many.
+    pub(super) fn lose_answer(&self, after: usize) {
+        self.0.lock().unwrap().spared = after;
+        self.then([Fault::LoseAnswer]);
     }
 
     /// How many writes were sent since this was last asked.
@@ -59,9 +67,10 @@ impl Intercept for Faults {
         let target = headers.get("x-amz-target").unwrap_or_default().to_owned();
         let mut state = self.0.lock().unwrap();
         state.now = None;
-        if ["PutItem", "UpdateItem", "TransactWriteItems"].iter().any(|write| target.ends_with(write)) {
+        if ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"].iter().any(|write| target.ends_with(write)) {
             state.writes += 1;
-            state.now = state.to_come.pop_front();
+            state.now = if state.spared > 0 { None } else { state.to_come.pop_front() };
+            state.spared = state.spared.saturating_sub(1);
         }
         if let Some(Fault::Refuse(_)) = state.now {
             headers.insert("x-amz-target", "DynamoDB_20120810.Nothing");

@@ -1,7 +1,7 @@
 //! Counts requests and the capacity they consume, from within the SDK: production code meters nothing.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex},
 };
 
@@ -16,11 +16,13 @@ use aws_sdk_dynamodb::{
     error::BoxError,
     operation::{
         batch_get_item::BatchGetItemInput,
+        delete_item::{DeleteItemInput, DeleteItemOutput},
+        get_item::GetItemInput,
         put_item::{PutItemInput, PutItemOutput},
         query::{QueryInput, QueryOutput},
         transact_write_items::{TransactWriteItemsInput, TransactWriteItemsOutput},
     },
-    types::{Capacity, ConsumedCapacity, ReturnConsumedCapacity},
+    types::{AttributeValue, Capacity, ConsumedCapacity, ReturnConsumedCapacity},
 };
 
 /// What was used since the last look.
@@ -30,11 +32,18 @@ pub(super) struct Used {
     pub(super) requests: usize,
     /// Write units by index, or by `tasks` and `log` for the tables themselves.
     pub(super) writes: BTreeMap<String, f64>,
+    /// How often each item was put or deleted, by its key.
+    pub(super) items: BTreeMap<String, usize>,
 }
 
 impl Used {
     pub(super) fn write_units(&self) -> f64 {
         self.writes.values().sum()
+    }
+
+    fn touch(&mut self, item: Option<&HashMap<String, AttributeValue>>) {
+        let part = |name| item.and_then(|item| item.get(name)).and_then(|part| part.as_s().ok()).cloned();
+        *self.items.entry(format!("{:?} {:?}", part("pk"), part("sk"))).or_default() += 1;
     }
 
     fn add(&mut self, what: &str, units: f64) {
@@ -81,14 +90,23 @@ impl Intercept for Meter {
     ) -> Result<(), BoxError> {
         let input = context.input_mut();
         let wanted = Some(ReturnConsumedCapacity::Indexes);
+        let mut used = self.0.lock().unwrap();
         if let Some(put) = input.downcast_mut::<PutItemInput>() {
+            used.touch(put.item());
             put.return_consumed_capacity = wanted;
         } else if let Some(transaction) = input.downcast_mut::<TransactWriteItemsInput>() {
+            let puts = transaction.transact_items().iter().filter_map(|item| item.put());
+            puts.for_each(|put| used.touch(Some(put.item())));
             transaction.return_consumed_capacity = wanted;
         } else if let Some(query) = input.downcast_mut::<QueryInput>() {
             query.return_consumed_capacity = wanted;
         } else if let Some(batch) = input.downcast_mut::<BatchGetItemInput>() {
             batch.return_consumed_capacity = wanted;
+        } else if let Some(get) = input.downcast_mut::<GetItemInput>() {
+            get.return_consumed_capacity = wanted;
+        } else if let Some(delete) = input.downcast_mut::<DeleteItemInput>() {
+            used.touch(delete.key());
+            delete.return_consumed_capacity = wanted;
         } else {
             panic!("the meter does not know {input:?}");
         }
@@ -115,6 +133,8 @@ impl Intercept for Meter {
         let mut used = self.0.lock().unwrap();
         if let Some(put) = output.downcast_ref::<PutItemOutput>() {
             put.consumed_capacity().into_iter().for_each(|consumed| used.add_all(consumed));
+        } else if let Some(delete) = output.downcast_ref::<DeleteItemOutput>() {
+            delete.consumed_capacity().into_iter().for_each(|consumed| used.add_all(consumed));
         } else if let Some(transaction) = output.downcast_ref::<TransactWriteItemsOutput>() {
             transaction.consumed_capacity().iter().for_each(|consumed| used.add_all(consumed));
         } else if let Some(query) = output.downcast_ref::<QueryOutput>() {

@@ -1,4 +1,4 @@
-//! The DynamoDB store with a relay that keeps up: what a write did to its tasks is counted before the write is answered.
+//! The DynamoDB store with a relay and a folder that keep up: what a write did to its tasks is counted before the write is answered.
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
@@ -9,6 +9,7 @@ use shared::{
     ids::{Name, TaskKey},
     lifecycle::Task,
     log::LogEntry,
+    relay::fold,
     store::{
         Commit, Due, Inserted, ListQuery, Page, Position, QueueStats, Record, RecordKey, Related, Scope, Stats, Store,
         StoreError, TaskWrite,
@@ -46,6 +47,7 @@ impl Relayed {
         let records: Vec<_> = changed.map(record).collect();
         let app = super::counters::app();
         relay::handle(&app, &self.setup.store, batch("s", None, &records, true)).await.unwrap();
+        fold(&self.setup.store, &*app.clock, None).await.unwrap();
     }
 }
 

@@ -221,7 +221,9 @@ impl Stack {
             let answer = self.call(&Call::post("/v1/poll", &serde_json::json!({}))).await;
             return serde_json::from_value(answer.body(200)).unwrap();
         }
-        poller::handle(self.app(Lambda::Poller), None).await
+        let app = self.app(Lambda::Poller);
+        poller::count(app, &self.new_store(Lambda::Poller), None).await.unwrap();
+        poller::handle(app, None).await
     }
 
     /// Hands the relay records of the stream: what must come again.

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
-        Mutex,
+        Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering::SeqCst},
     },
 };
@@ -16,8 +16,8 @@ use serde_json::{Map, Value, json};
 use shared::{
     clock::Timestamp,
     outbox::{Bus, BusError, Published},
-    relay::{Counters, Moved, Sequence, Tally},
-    store::StoreError,
+    relay::{Counters, Delta, Deltas, Moved, Round, Sequence, Sums, Tally},
+    store::{Scope, StoreError},
 };
 
 /// A bus that keeps what it takes, and takes nothing, or nothing of one type, while it is told so.
@@ -69,21 +69,49 @@ impl Bus for MemoryBus {
     }
 }
 
-/// Counters as a store should keep them.
+/// Watermarks, deltas and counters as a store should keep them. Whoever uses it is held up before each thing that a
+/// store does by itself, so that a test can have others come in between, or end it there.
 #[derive(Debug, Default)]
-pub struct MemoryCounters(Mutex<(BTreeMap<String, Sequence>, Tally)>);
+pub struct MemoryCounters(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    watermarks: BTreeMap<String, Sequence>,
+    deltas: BTreeMap<String, Tally>,
+    round: Round,
+    /// Up to which round each stands, and what it holds.
+    counters: BTreeMap<Scope, (u64, Sums)>,
+}
 
 impl MemoryCounters {
-    /// All of them.
+    /// All that was counted, if no round is half done.
     pub fn counts(&self) -> Tally {
-        self.0.lock().unwrap().1.clone()
+        let kept = self.kept();
+        let mut all = Tally::default();
+        kept.counters.iter().for_each(|(counter, (_, sums))| all.of_mut(counter.clone()).merge(sums));
+        kept.deltas.values().for_each(|delta| all.merge(delta));
+        all
+    }
+
+    /// How many deltas wait to be folded.
+    pub fn waiting(&self) -> usize {
+        self.kept().deltas.len()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap()
+    }
+
+    async fn later(&self) -> MutexGuard<'_, Kept> {
+        tokio::task::yield_now().await;
+        self.kept()
     }
 }
 
 #[async_trait]
 impl Counters for MemoryCounters {
     async fn watermark(&self, shard: &str) -> Result<Option<Sequence>, StoreError> {
-        Ok(self.0.lock().unwrap().0.get(shard).cloned())
+        Ok(self.kept().watermarks.get(shard).cloned())
     }
 
     async fn advance(
@@ -94,14 +122,67 @@ impl Counters for MemoryCounters {
         counts: &Tally,
         _: Timestamp,
     ) -> Result<Moved, StoreError> {
-        let (watermarks, all) = &mut *self.0.lock().unwrap();
-        let at = watermarks.get(shard);
+        let mut kept = self.kept();
+        let at = kept.watermarks.get(shard);
         if at != from {
             return Ok(Moved::StandsAt(at.cloned()));
         }
-        watermarks.insert(shard.to_owned(), to.clone());
-        all.merge(counts);
+        kept.watermarks.insert(shard.to_owned(), to.clone());
+        kept.deltas.insert(format!("{shard}#{to}"), counts.clone());
         Ok(Moved::Done)
+    }
+}
+
+#[async_trait]
+impl Deltas for MemoryCounters {
+    async fn round(&self) -> Result<Round, StoreError> {
+        Ok(self.later().await.round.clone())
+    }
+
+    async fn begin(&self, round: &Round) -> Result<bool, StoreError> {
+        let mut kept = self.later().await;
+        let is_next = kept.round.number + 1 == round.number;
+        if is_next {
+            kept.round = round.clone();
+        }
+        Ok(is_next)
+    }
+
+    async fn waiting(&self) -> Result<Vec<Delta>, StoreError> {
+        // So few that a fold has several rounds.
+        let first = |(id, counts): (&String, &Tally)| Delta { id: id.clone(), counts: counts.clone() };
+        Ok(self.later().await.deltas.iter().take(2).map(first).collect())
+    }
+
+    async fn deltas(&self, ids: &[String]) -> Result<Vec<Delta>, StoreError> {
+        let kept = self.later().await;
+        let found = ids.iter().filter_map(|id| Some(Delta { id: id.clone(), counts: kept.deltas.get(id)?.clone() }));
+        Ok(found.collect())
+    }
+
+    async fn add(&self, round: u64, counts: Tally, _: Timestamp) -> Result<(), StoreError> {
+        for (counter, sums) in counts.iter() {
+            let (stood, mut all) = self.later().await.counters.get(counter).cloned().unwrap_or_default();
+            if stood >= round {
+                continue;
+            }
+            all.merge(sums);
+            let mut kept = self.later().await;
+            let stands = kept.counters.get(counter).map_or(0, |(stands, _)| *stands);
+            if stands == stood {
+                kept.counters.insert(counter.clone(), (round, all));
+            } else if stands < round {
+                return Err(StoreError::Busy);
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, ids: &[String]) -> Result<(), StoreError> {
+        for id in ids {
+            self.later().await.deltas.remove(id);
+        }
+        Ok(())
     }
 }
 

@@ -1,4 +1,5 @@
-//! Every minute (every second on one machine): looks after what is due, and leaves word that it did.
+//! Every minute (every second on one machine): looks after what is due, and leaves word that it did. On AWS it also
+//! folds what the relay has counted into the counters.
 
 use std::time::Duration;
 
@@ -6,10 +7,13 @@ use shared::{
     app::App,
     clock::Timestamp,
     meter,
+    notify::chain,
     poller::{PollReport, first_shard, mark, poll},
     queue::QueueName,
+    relay::{Deltas, fold},
+    store::StoreError,
 };
-use tracing::{info, warn};
+use tracing::{debug, error, info, warn};
 
 /// The queues this function uses. It sends hints and dead letters.
 pub const QUEUES: &[QueueName] = &QueueName::WORK_AND_DEAD_LETTER;
@@ -25,6 +29,16 @@ pub async fn handle(app: &App, deadline: Option<Timestamp>) -> PollReport {
     meter::polled(&polled.report);
     mark(app, &polled).await;
     polled.report
+}
+
+/// Folds what the relay has counted, until shortly before `deadline`. An error leaves the rest to the next time.
+pub async fn count(app: &App, deltas: &dyn Deltas, deadline: Option<Timestamp>) -> Result<(), StoreError> {
+    let folded = fold(deltas, &*app.clock, deadline.map(|at| at - MARGIN)).await;
+    let folded = folded.inspect_err(|problem| error!(error = %chain(problem), "the counters stand still"))?;
+    if folded > 0 {
+        debug!(folded, "counted");
+    }
+    Ok(())
 }
 
 fn tell(report: &PollReport) {

@@ -7,11 +7,12 @@ use shared::{aws, clock::Timestamp, meter, telemetry};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init(telemetry::Format::Json);
-    let (app, _) = aws::app_with_bus(poller::QUEUES).await?;
+    let (app, store) = aws::app_with_bus(poller::QUEUES).await?;
     run(service_fn(async |event: LambdaEvent<IgnoredAny>| {
         let deadline = i64::try_from(event.context.deadline).ok().map(Timestamp::from_millis);
-        let report = poller::handle(&app, deadline).await;
+        let (report, counted) = tokio::join!(poller::handle(&app, deadline), poller::count(&app, &store, deadline));
         meter::write();
+        counted?;
         Ok::<_, Error>(report)
     }))
     .await

@@ -1,67 +1,95 @@
 //! What changes of tasks add to which counters.
 //!
-//! What counts is [`Step`]'s to say. A tenant has a total and a counter for each hour; all tenants together have the
-//! same, by status alone.
+//! What counts is [`Step`]'s to say. Each queue has a counter, by lane and type; everybody together has one, by status
+//! alone.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Field};
-use crate::{clock::Timestamp, ids::Name, store::Step};
+use super::{
+    Change,
+    before::{self, Before},
+};
+use crate::{
+    clock::Timestamp,
+    ids::Name,
+    lifecycle::Status,
+    store::{KEEP_HOURS, Scope, Step},
+};
 
-/// When [`Tally::is_full`]: one more change adds four counters at most, and a transaction holds 100 items.
-const MOST_COUNTERS: usize = 90;
+/// When [`Tally::is_full`]: with the longest names so many are 470 KB as text, of which Lambda hands on 1 MiB within a
+/// window; and 350 KB deflated, of which an item holds 400 KiB.
+const MOST_KINDS: usize = 1_000;
 
-/// The same for the fields of one counter: an update expression has 4 KiB.
-const MOST_FIELDS: usize = 150;
+/// How many kinds a counter names: with the longest names they take 330 KB, and an item holds 400 KiB.
+pub const MOST_KINDS_OF_ONE: usize = 1_500;
 
-/// The same for all fields: as text they must fit the 1 MiB that Lambda hands on within a window.
-const MOST_FIELDS_IN_ALL: usize = 2_000;
+/// A number of tasks for each status; those not named have none.
+pub type ByStatus = BTreeMap<Status, i64>;
 
-/// One counter: whose, and of what time.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// What a counter counts apart from the rest. As text `lane/type`, or `*`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Counter {
-    /// Whose tasks; `None` is everybody's.
-    pub tenant: Option<Name>,
-    /// In which hour, by its start; `None` is the total.
-    pub hour: Option<Timestamp>,
+pub enum Kind {
+    /// A queue's tasks of one lane and type.
+    Of(Name, Name),
+    /// All tasks together, or those for whose kind there is no room.
+    Rest,
 }
 
-/// What is to be added: by counter and field.
+/// What one counter holds, or has added to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Tally(BTreeMap<Counter, BTreeMap<Field, i64>>);
+pub struct Sums {
+    /// How many tasks there are by kind and status; of what is to be added, how many more or less.
+    pub kinds: BTreeMap<Kind, ByStatus>,
+    /// How many entered each status in which hour, by its start.
+    pub hours: BTreeMap<Timestamp, ByStatus>,
+    /// How many changes of a status there were, inserts included.
+    pub changes: u64,
+    /// When the newest of the processed ended.
+    pub last_processed_at: Option<Timestamp>,
+}
+
+/// What is to be added, by counter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written")]
+pub struct Tally(BTreeMap<Scope, Sums>);
+
+/// A tally as this version or the one before wrote it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Now(BTreeMap<Scope, Sums>),
+    Before(Before),
+}
+
+impl From<Written> for Tally {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Now(sums) => Self(sums),
+            Written::Before(counters) => before::tally(&counters),
+        }
+    }
+}
 
 impl Tally {
     /// Counts one change.
     pub fn add(&mut self, change: &Change) {
         let Some(step) = Step::between(change.old.map(|old| old.status), change.new.status, change.at) else { return };
-        for everybody in [false, true] {
-            let of = (!everybody).then_some(change);
-            let tenant = of.map(|change| change.key.tenant.clone());
-            let hour = Counter { tenant: tenant.clone(), hour: Some(step.hour) };
-            self.plus(&hour, Field::tasks(of, step.entered), 1);
-            let total = Counter { tenant, hour: None };
-            self.plus(&total, Field::tasks(of, step.entered), 1);
-            if let Some(left) = step.left {
-                self.plus(&total, Field::tasks(of, left), -1);
-            }
-            self.plus(&total, Field::changes(of), 1);
-            if let Some(at) = step.processed_at {
-                self.latest(&total, Field::last_processed(of), at.as_millis());
-            }
-        }
+        let queue = Scope::Queue {
+            tenant: change.key.tenant.clone(),
+            project: change.project.clone(),
+            queue: change.queue.clone(),
+        };
+        self.of_mut(queue).count(Kind::Of(change.lane.clone(), change.task_type.clone()), step);
+        self.of_mut(Scope::All).count(Kind::Rest, step);
     }
 
     /// Whether it must be written before one more change is added. Depends on nothing but the changes themselves:
     /// whoever counts them again writes at the same places.
     pub fn is_full(&self) -> bool {
-        let fields: usize = self.0.values().map(BTreeMap::len).sum();
-        self.0.len() > MOST_COUNTERS
-            || fields > MOST_FIELDS_IN_ALL
-            || self.0.values().any(|fields| fields.len() > MOST_FIELDS)
+        self.0.values().map(|sums| sums.kinds.len()).sum::<usize>() >= MOST_KINDS
     }
 
     /// Whether there is nothing to write.
@@ -69,90 +97,124 @@ impl Tally {
         self.0.is_empty()
     }
 
-    /// Each counter with what is to be written of it.
-    pub fn iter(&self) -> impl Iterator<Item = (&Counter, &BTreeMap<Field, i64>)> {
+    /// Each counter with what is to be added to it.
+    pub fn iter(&self) -> impl Iterator<Item = (&Scope, &Sums)> {
         self.0.iter()
+    }
+
+    /// Takes out what is said of one counter.
+    pub fn remove(&mut self, counter: &Scope) -> Option<Sums> {
+        self.0.remove(counter)
+    }
+
+    /// What is to be added to one counter.
+    pub fn of_mut(&mut self, counter: Scope) -> &mut Sums {
+        self.0.entry(counter).or_default()
     }
 
     /// Adds another.
     pub fn merge(&mut self, other: &Tally) {
-        for (counter, fields) in other.iter() {
-            for (field, by) in fields {
-                if field.is_time() {
-                    self.latest(counter, field.clone(), *by);
-                } else {
-                    self.plus(counter, field.clone(), *by);
-                }
-            }
+        for (counter, sums) in other.iter() {
+            self.of_mut(counter.clone()).merge(sums);
         }
     }
+}
 
-    /// Leaves out of `counter` what is no news to it: when a task was processed, if a later one is `stored` already.
-    pub fn forget_earlier(&mut self, counter: &Counter, stored: impl Fn(&Field) -> Option<i64>) {
-        if let Some(fields) = self.0.get_mut(counter) {
-            fields.retain(|field, at| !field.is_time() || stored(field).is_none_or(|stored| stored < *at));
+impl Sums {
+    fn count(&mut self, kind: Kind, step: Step) {
+        if let Some(left) = step.left {
+            self.tasks(kind.clone(), left, -1);
+        }
+        self.tasks(kind, step.entered, 1);
+        self.entered(step.hour, step.entered, 1);
+        self.changes += 1;
+        self.last_processed_at = self.last_processed_at.max(step.processed_at);
+    }
+
+    /// Adds `by` tasks in a status.
+    pub(super) fn tasks(&mut self, kind: Kind, status: Status, by: i64) {
+        plus(self.kind_mut(kind), status, by);
+    }
+
+    fn kind_mut(&mut self, kind: Kind) -> &mut ByStatus {
+        let has_room = self.kinds.len() < MOST_KINDS_OF_ONE || self.kinds.contains_key(&kind);
+        self.kinds.entry(if has_room { kind } else { Kind::Rest }).or_default()
+    }
+
+    /// Adds `by` tasks that entered a status.
+    pub(super) fn entered(&mut self, hour: Timestamp, status: Status, by: i64) {
+        plus(self.hours.entry(hour).or_default(), status, by);
+    }
+
+    /// Adds others.
+    pub fn merge(&mut self, other: &Sums) {
+        for (kind, by) in &other.kinds {
+            let numbers = self.kind_mut(kind.clone());
+            by.iter().for_each(|(status, by)| plus(numbers, *status, *by));
+        }
+        for (hour, by) in &other.hours {
+            by.iter().for_each(|(status, by)| self.entered(*hour, *status, *by));
+        }
+        self.changes += other.changes;
+        self.last_processed_at = self.last_processed_at.max(other.last_processed_at);
+    }
+
+    /// Leaves out the hours that nobody asks for any more.
+    pub fn forget_hours(&mut self, now: Timestamp) {
+        self.hours.retain(|hour, _| *hour > now - KEEP_HOURS);
+    }
+}
+
+/// Adds to one of the numbers. One that becomes none is not kept: most are, of what a task only passes through.
+fn plus(numbers: &mut ByStatus, status: Status, by: i64) {
+    let number = numbers.entry(status).or_default();
+    *number += by;
+    if *number == 0 {
+        numbers.remove(&status);
+    }
+}
+
+impl From<Kind> for String {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Of(lane, task_type) => format!("{lane}/{task_type}"),
+            Kind::Rest => "*".to_owned(),
         }
     }
-
-    /// Has `counter` count by status alone, as [`Field::rest`] says.
-    pub fn fold(&mut self, counter: &Counter) {
-        for (field, by) in self.0.remove(counter).unwrap_or_default() {
-            match field.rest() {
-                Some(rest) if field.is_time() => self.latest(counter, rest, by),
-                Some(rest) => self.plus(counter, rest, by),
-                None => {}
-            }
-        }
-    }
-
-    fn plus(&mut self, counter: &Counter, field: Field, by: i64) {
-        *self.field(counter, field) += by;
-    }
-
-    fn latest(&mut self, counter: &Counter, field: Field, at: i64) {
-        let latest = self.field(counter, field);
-        *latest = at.max(*latest);
-    }
-
-    fn field(&mut self, counter: &Counter, field: Field) -> &mut i64 {
-        self.0.entry(counter.clone()).or_default().entry(field).or_default()
-    }
 }
 
-impl fmt::Display for Counter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.tenant.as_ref().map_or("*", Name::as_str))?;
-        self.hour.map_or(Ok(()), |hour| write!(f, "#{}", hour.as_millis()))
-    }
-}
-
-impl From<Counter> for String {
-    fn from(counter: Counter) -> Self {
-        counter.to_string()
-    }
-}
-
-impl FromStr for Counter {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (tenant, hour) = text.split_once('#').map_or((text, None), |(tenant, hour)| (tenant, Some(hour)));
-        let bad = |_| format!("{text:?} is no counter");
-        Ok(Self {
-            tenant: if tenant == "*" {
-                None
-            } else {
-                Some(Name::new(tenant).map_err(|_| format!("{text:?} is no counter"))?)
-            },
-            hour: hour.map(str::parse).transpose().map_err(bad)?.map(Timestamp::from_millis),
-        })
-    }
-}
-
-impl TryFrom<String> for Counter {
+impl TryFrom<String> for Kind {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
+        let read = |text: &str| {
+            let (lane, task_type) = text.split_once('/')?;
+            Some(Self::Of(Name::new(lane).ok()?, Name::new(task_type).ok()?))
+        };
+        if text == "*" { Ok(Self::Rest) } else { read(&text).ok_or_else(|| format!("{text:?} is no lane and type")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(n: usize) -> Name {
+        Name::new(&format!("{n:a>64}")).unwrap()
+    }
+
+    #[test]
+    fn a_counter_that_names_as_many_kinds_as_it_may_goes_on_with_those_and_puts_the_others_together() {
+        let mut sums = Sums::default();
+        for n in 0..MOST_KINDS_OF_ONE + 5 {
+            sums.tasks(Kind::Of(name(0), name(n)), Status::Pending, 1);
+        }
+        sums.tasks(Kind::Of(name(0), name(0)), Status::Pending, 1);
+        assert_eq!(sums.kinds.len(), MOST_KINDS_OF_ONE + 1);
+        let pending = |kind: &Kind| sums.kinds.get(kind).and_then(|by| by.get(&Status::Pending)).copied();
+        assert_eq!((pending(&Kind::Rest), pending(&Kind::Of(name(0), name(0)))), (Some(5), Some(2)));
+        let text = serde_json::to_string(&sums).unwrap();
+        assert!(text.len() < 350 * 1024, "{} bytes", text.len());
+        assert_eq!(serde_json::from_str::<Sums>(&text).unwrap(), sums);
     }
 }

@@ -1,8 +1,8 @@
 //! What a window of a shard adds to the counters, and up to where.
 //!
-//! A shard has a watermark, stored with the counters: every record up to it is counted, exactly once, and none after it.
-//! A window carries what it has counted from the watermark `from` up to the record `to`; one transaction adds that
-//! and moves the watermark from `from` to `to`, or does nothing because it stands elsewhere.
+//! A shard has a watermark: every record up to it is counted, exactly once, and none after it. A window carries what it
+//! has counted from the watermark `from` up to the record `to`; one transaction stores that, as a delta, and moves the
+//! watermark from `from` to `to`, or does nothing because it stands elsewhere.
 //!
 //! ```text
 //!            watermark = from                    to

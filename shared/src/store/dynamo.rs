@@ -7,8 +7,10 @@
 mod attributes;
 mod commit;
 mod counters;
+mod delta;
 mod errors;
 mod expression;
+mod fold;
 pub mod image;
 mod keys;
 mod list;
@@ -166,7 +168,7 @@ impl Store for DynamoStore {
     }
 
     async fn queues(&self, tenant: &Name, now: Timestamp) -> Result<Vec<QueueStats>, StoreError> {
-        self.stats_by_queue(tenant, now).await
+        Ok(self.stats_by_queue(tenant, None, usize::MAX, now).await?.items)
     }
 
     async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

@@ -110,6 +110,16 @@ pub struct Page<T, C> {
     pub next: Option<C>,
 }
 
+impl<T, C: Clone> Page<T, C> {
+    /// The first `limit` of `all`, which comes in order and each with its place, and where to go on.
+    pub fn first(all: impl Iterator<Item = (C, T)>, limit: usize) -> Self {
+        let mut rest = all.peekable();
+        let found: Vec<(C, T)> = rest.by_ref().take(limit).collect();
+        let next = rest.peek().and_then(|_| found.last().map(|(at, _)| at.clone()));
+        Self { items: found.into_iter().map(|(_, item)| item).collect(), next }
+    }
+}
+
 /// A task's place in a list's order: priority rank (1 byte), milliseconds (6) and id (16), big-endian, so that
 /// comparing bytes compares places. Lists that are newest first run from high to low.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

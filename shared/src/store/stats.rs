@@ -4,7 +4,7 @@
 //! takes its task out of its ended status again; the removal of an old task takes nothing away. Besides, each UTC hour
 //! has how many tasks entered each status in it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +19,9 @@ pub const KEEP_HOURS: Duration = Duration::from_secs(48 * 3600);
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// What to count.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What to count. As text `*`, or `tenant/project/queue`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Scope {
     /// Every task of the installation.
     All,
@@ -66,6 +67,9 @@ pub struct Stats {
     pub last_processed_at: Option<Timestamp>,
 }
 
+/// A queue's place in the list of a tenant's: its project and its name.
+pub type QueuePlace = (Name, Name);
+
 /// A queue and what was counted of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueStats {
@@ -75,6 +79,13 @@ pub struct QueueStats {
     pub queue: Name,
     /// Its counts.
     pub stats: Stats,
+}
+
+impl QueueStats {
+    /// Its place in the list of its tenant's queues.
+    pub fn place(&self) -> QueuePlace {
+        (self.project.clone(), self.queue.clone())
+    }
 }
 
 /// What one change of a task counts as.
@@ -98,6 +109,36 @@ impl Scope {
             Scope::Queue { tenant, project, queue } => {
                 task.key.tenant == *tenant && task.project == *project && task.queue == *queue
             }
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Scope::All => f.write_str("*"),
+            Scope::Queue { tenant, project, queue } => write!(f, "{tenant}/{project}/{queue}"),
+        }
+    }
+}
+
+impl From<Scope> for String {
+    fn from(scope: Scope) -> Self {
+        scope.to_string()
+    }
+}
+
+impl TryFrom<String> for Scope {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let names: Option<Vec<Name>> = text.split('/').map(|name| Name::new(name).ok()).collect();
+        match names.as_deref() {
+            _ if text == "*" => Ok(Scope::All),
+            Some([tenant, project, queue]) => {
+                Ok(Scope::Queue { tenant: tenant.clone(), project: project.clone(), queue: queue.clone() })
+            }
+            _ => Err(format!("{text:?} is no queue")),
         }
     }
 }

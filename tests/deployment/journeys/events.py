@@ -27,12 +27,12 @@ def counts_are_right_as_soon_as_the_relay_has_told(errand: Errand):
         acme.completed(task)
     acme.ended(bad)
     # Each status that a task enters is a change: twelve for the four that ran, one for the one that waits.
-    stats = eventually(lambda: acme.get("/v1/queues/default/stats"), lambda stats: stats["revision"] >= 13)
+    stats = eventually(lambda: acme.get("/v1/queues/default/stats"), lambda stats: stats["revision"] >= 13, within_s=150)
     names = ("pending", "running", "completed", "failed", "open", "processed", "succeeded", "success_rate", "revision")
     assert [stats[name] for name in names] == [1, 0, 3, 1, 1, 4, 3, 0.75, 13], stats
     assert (stats["lanes"]["a"]["completed"], stats["lanes"]["b"]["failed"]) == (3, 1), stats
     assert stats["types"]["scripted"]["completed"] == 3, stats
-    queues = eventually(lambda: acme.get("/v1/queues"), lambda queues: queues["items"][-1]["completed"] == 1)
+    queues = eventually(lambda: acme.get("/v1/queues"), lambda queues: queues["items"][-1]["completed"] == 1, within_s=150)
     assert [(it["queue"], it["completed"], it["open"]) for it in queues["items"]] == [("default", 3, 1), ("mail", 1, 0)]
     assert acme.get("/v1/commander")["stats"]["completed"] == 3
     assert errand.tenant("uncounted").get("/v1/queues")["count"] == 0

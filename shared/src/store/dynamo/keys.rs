@@ -10,8 +10,8 @@ use crate::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey},
     lifecycle::Task,
-    relay::Counter,
-    store::{Bucket, DueItem, Listing, RecordKey, Related, Relation, RelationKind},
+    relay::Sequence,
+    store::{Bucket, DueItem, Listing, RecordKey, Related, Relation, RelationKind, Scope},
 };
 
 /// Parts of the index `due`. One part takes 1,000 writes a second.
@@ -19,6 +19,9 @@ pub(super) const DUE_SHARDS: u16 = 16;
 
 /// Parts of each list of the index `listing`, for the same reason.
 pub(super) const LISTING_SHARDS: u16 = 8;
+
+/// Parts of the deltas: all shards of the stream write theirs at the same moment, the end of their windows.
+pub(super) const DELTA_PARTS: u16 = 16;
 
 /// `sk` of a task.
 pub(super) const TASK: &str = "t";
@@ -52,15 +55,53 @@ pub(super) fn record(key: &RecordKey) -> Item {
 }
 
 /// The key of a counter's item. No tenant is called `*`.
-pub(super) fn counter(counter: &Counter) -> Item {
-    let tenant = counter.tenant.as_ref().map_or("*", Name::as_str);
-    let sk = counter.hour.map_or_else(|| "total".to_owned(), |hour| format!("hour#{}", hour.as_millis()));
-    item(format!("c#{tenant}"), sk)
+pub(super) fn counter(counter: &Scope) -> Item {
+    match counter {
+        Scope::All => item(counters(None), "q".to_owned()),
+        Scope::Queue { tenant, project, queue } => item(counters(Some(tenant)), queue_counter(project, queue)),
+    }
+}
+
+/// `pk` of a tenant's counters, or of everybody's.
+pub(super) fn counters(tenant: Option<&Name>) -> String {
+    format!("c#{}", tenant.map_or("*", Name::as_str))
+}
+
+/// `sk` of a queue's counter. `#` sorts before all that names are made of: the items are in the order of the queues.
+pub(super) fn queue_counter(project: &Name, queue: &Name) -> String {
+    format!("q#{project}#{queue}")
+}
+
+/// The key of a counter as it was before each queue had one: a tenant's or everybody's, of an hour or of all.
+pub(super) fn counter_before(tenant: Option<&Name>, hour: Option<Timestamp>) -> Item {
+    let sk = hour.map_or_else(|| "total".to_owned(), |hour| format!("hour#{}", hour.as_millis()));
+    item(counters(tenant), sk)
 }
 
 /// The key of a stream shard's watermark.
 pub(super) fn watermark(shard: &str) -> Item {
     item(format!("w#{shard}"), "w".to_owned())
+}
+
+/// The id of what was counted of a stream shard up to `to`.
+pub(super) fn delta_id(stream_shard: &str, to: &Sequence) -> String {
+    format!("{stream_shard}#{to}")
+}
+
+/// The key of a delta's item.
+pub(super) fn delta(id: &str) -> Item {
+    let stream_shard = id.rsplit_once('#').map_or(id, |(shard, _)| shard);
+    item(delta_part(shard(stream_shard.as_bytes(), DELTA_PARTS)), id.to_owned())
+}
+
+/// `pk` of a part of the deltas. No shard of the stream is called so.
+pub(super) fn delta_part(part: u16) -> String {
+    format!("w#*{part}")
+}
+
+/// The key of the newest round of folding.
+pub(super) fn round() -> Item {
+    item("w#*".to_owned(), "round".to_owned())
 }
 
 /// How many log rows one life of a task can have.
