@@ -13,9 +13,6 @@ mod price;
 mod profiles;
 mod scripted;
 
-#[cfg(test)]
-mod test_server;
-
 use std::fmt;
 
 use async_trait::async_trait;

@@ -5,9 +5,9 @@ use aws_sdk_bedrockruntime::config::{Credentials, SharedCredentialsProvider};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::chat::{
-    ChatMessage, ToolCall, Usage,
-    test_server::{Reply, body_of, http, serve},
+use crate::{
+    chat::{ChatMessage, ToolCall, Usage},
+    http::test_server::{Reply, body_of, http, serve},
 };
 
 async fn asked_with(request: &ChatRequest, reply: Reply) -> (Result<ChatAnswer, ChatError>, String) {

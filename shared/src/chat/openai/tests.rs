@@ -4,9 +4,9 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::chat::{
-    ChatMessage, ToolCall, Usage,
-    test_server::{Reply, body_of, http, serve},
+use crate::{
+    chat::{ChatMessage, ToolCall, Usage},
+    http::test_server::{Reply, body_of, http, serve},
 };
 
 /// Asks a server that answers `reply`; also what it was sent.

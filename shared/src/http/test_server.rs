@@ -1,4 +1,4 @@
-//! A real HTTP server that answers one request as it is told, for the tests of backends.
+//! A real HTTP server that answers one request as it is told, for the tests of whoever calls others.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,7 @@ use tokio::{
 };
 
 /// What the server does with a request.
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// Sends these bytes.
     Bytes(String),
     /// Keeps it waiting.
@@ -17,13 +17,13 @@ pub(super) enum Reply {
 }
 
 /// A whole answer.
-pub(super) fn http(status: &str, headers: &str, body: &str) -> Reply {
+pub(crate) fn http(status: &str, headers: &str, body: &str) -> Reply {
     let length = body.len();
     Reply::Bytes(format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n{body}"))
 }
 
 /// Where it listens; once asked, what it was sent and, while that waits, its connection.
-pub(super) async fn serve(reply: Reply) -> (SocketAddr, JoinHandle<(String, Option<TcpStream>)>) {
+pub(crate) async fn serve(reply: Reply) -> (SocketAddr, JoinHandle<(String, Option<TcpStream>)>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(async move {
@@ -39,7 +39,7 @@ pub(super) async fn serve(reply: Reply) -> (SocketAddr, JoinHandle<(String, Opti
 }
 
 /// The JSON that a request carries.
-pub(super) fn body_of(request: &str) -> serde_json::Value {
+pub(crate) fn body_of(request: &str) -> serde_json::Value {
     serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
 
