@@ -15,8 +15,8 @@
 //! | `runner` | the caller's, or fresh | – | its project, `created_at` | runners |
 //! | `spending` | the agent's | – | – | budgets (by id) |
 //!
-//! `event` is the kind of published events (see `outbox`), hence `run_event`. Only an owner can be patched, so what
-//! moves (a session in its list) is an owner's order. Sequences are ten digits, so that text sorts as numbers do.
+//! `event` is the kind of published events (see `outbox`), hence `run_event`. What moves (a session in its list) is an
+//! owner's order. Sequences are ten digits, so that text sorts as numbers do.
 //!
 //! **What depends on the reader** cannot be in a key: a list of sessions "active, then unread, then newest activity" is
 //! [`Phase`] after phase over the one order, each showing what belongs to it; its cursor is phase and place.

@@ -33,12 +33,15 @@ fn record() -> Record {
 fn patches() -> Vec<Patch> {
     let fields = |value: serde_json::Value| -> Doc { value.as_object().unwrap().clone() };
     let owner = Relation { of: Id::new("o-2").unwrap(), sort: String::new() };
+    let moved = Relation { of: Id::new("p-2").unwrap(), sort: "0002".into() };
     vec![
         Patch::default(),
         Patch { set: fields(json!({ "name": "b", "a.b": [2], "new": null, "old": null })), ..Patch::default() },
         Patch { set: fields(json!({ "status": { "deep": [] }, "size": 0.5 })), ..Patch::default() },
         Patch { add: BTreeMap::from([("count".into(), -7), ("absent".into(), 3)]), ..Patch::default() },
         Patch { owner: Some(Some(owner)), wake_at: Some(None), ..Patch::default() },
+        Patch { parent: Some(None), ..Patch::default() },
+        Patch { parent: Some(Some(moved)), ..Patch::default() },
         Patch { owner: Some(None), wake_at: Some(Some(at(9))), ..Patch::default() },
     ]
 }

@@ -109,6 +109,7 @@ fn merge(patch: &mut Patch, newer: Patch) {
         patch.add.remove(&field);
         patch.set.insert(field, value);
     }
+    patch.parent = newer.parent.or(patch.parent.take());
     patch.owner = newer.owner.or(patch.owner.take());
     patch.wake_at = newer.wake_at.or(patch.wake_at.take());
     patch.expires_at = newer.expires_at.or(patch.expires_at);

@@ -86,6 +86,8 @@ pub struct Patch {
     pub set: Doc,
     /// Numbers to add to; an absent field counts as 0. Never a field that `set` names too.
     pub add: BTreeMap<String, i64>,
+    /// The new parent relation, or its end.
+    pub parent: Option<Option<Relation>>,
     /// The new owner relation, or its end.
     pub owner: Option<Option<Relation>>,
     /// The new `wake_at`, or its end.
@@ -223,6 +225,9 @@ impl Patch {
         for (field, by) in self.add {
             let old = record.doc.get(&field).and_then(Value::as_i64).unwrap_or(0);
             record.doc.insert(field, old.saturating_add(by).into());
+        }
+        if let Some(parent) = self.parent {
+            record.parent = parent;
         }
         if let Some(owner) = self.owner {
             record.owner = owner;

@@ -14,6 +14,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "a_patch_sets_fields_and_removes_those_set_to_null", check: |s| Box::pin(sets(s)) },
     Case { name: "a_patch_adds_to_numbers_and_counts_an_absent_one_as_zero", check: |s| Box::pin(adds(s)) },
     Case { name: "a_patch_changes_and_ends_the_owner_and_keeps_the_parent", check: |s| Box::pin(owner(s)) },
+    Case { name: "a_patch_changes_and_ends_the_parent", check: |s| Box::pin(parent(s)) },
     Case { name: "a_patch_changes_and_ends_wake_at", check: |s| Box::pin(wake_at(s)) },
     Case { name: "a_patch_says_from_when_a_record_may_be_removed", check: |s| Box::pin(expires_at(s)) },
     Case { name: "a_patch_of_an_absent_record_conflicts", check: |s| Box::pin(absent(s)) },
@@ -31,12 +32,13 @@ fn setting(fields: &Value) -> Patch {
 
 /// Applies `patch` to `before` and answers with the record afterwards, having checked what every patch does.
 async fn patched(store: &dyn Store, before: &Record, patch: Patch) -> Record {
+    let parent = patch.parent.clone().unwrap_or_else(|| before.parent.clone());
     let write = write(&before.key, patch, Expect::Any);
     store::commit(store, writes(vec![write.clone()])).await.unwrap();
     let after = store.record(&before.key).await.unwrap().unwrap();
     assert_eq!(after.version, write.version());
     assert_eq!((after.created_at, after.updated_at), (before.created_at, at(50)));
-    assert_eq!(after.parent, before.parent);
+    assert_eq!(after.parent, parent);
     after
 }
 
@@ -73,6 +75,16 @@ async fn owner(store: &dyn Store) {
         let after = patched(store, &before, Patch { owner: Some(owner.clone()), ..Patch::default() }).await;
         assert_eq!(after.owner, owner);
         assert_eq!(after.doc, before.doc);
+    }
+}
+
+async fn parent(store: &dyn Store) {
+    let relation = |of: &str, sort: &str| Relation { of: id(of), sort: sort.to_owned() };
+    let before = Record { owner: Some(relation("o", "1")), ..record(&tenant(), &json!({"a": 1})) };
+    let before = stored(store, before).await;
+    for parent in [Some(relation("p", "1")), Some(relation("p", "2")), Some(relation("q", "1")), None] {
+        let after = patched(store, &before, Patch { parent: Some(parent), ..Patch::default() }).await;
+        assert_eq!((after.owner, after.doc), (before.owner.clone(), before.doc.clone()));
     }
 }
 

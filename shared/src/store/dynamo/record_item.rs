@@ -77,10 +77,13 @@ pub(super) fn update(key: &RecordKey, patch: Patch, version: uuid::Uuid, at: Tim
         let (zero, by) = (update.expression.value(number(0)), update.expression.value(number(by)));
         update.sets.push(format!("{path} = if_not_exists({path}, {zero}) + {by}"));
     }
-    if let Some(owner) = patch.owner {
-        let owner = owner.map(|to| keys::relation_values(key, &to));
-        update.put("o", owner.as_ref().map(|(key, _)| text(key)));
-        update.put("os", owner.as_ref().map(|(_, sort)| text(sort)));
+    for (kind, to) in [(RelationKind::Parent, patch.parent), (RelationKind::Owner, patch.owner)] {
+        if let Some(to) = to {
+            let ((key_name, sort_name), to) =
+                (keys::relation_attributes(kind), to.map(|to| keys::relation_values(key, &to)));
+            update.put(key_name, to.as_ref().map(|(key, _)| text(key)));
+            update.put(sort_name, to.as_ref().map(|(_, sort)| text(sort)));
+        }
     }
     if let Some(wake_at) = patch.wake_at {
         update.put("d", wake_at.map(|_| text(keys::due_of_record(key))));
@@ -180,6 +183,7 @@ mod tests {
         let patch = Patch {
             set: Doc::from_iter([("name".to_owned(), json!("x")), ("size".to_owned(), json!(null))]),
             add: BTreeMap::from([("visits".to_owned(), 2)]),
+            parent: Some(Some(Relation { of: Id::new("p").unwrap(), sort: "1".to_owned() })),
             owner: Some(None),
             wake_at: Some(Some(Timestamp::from_millis(9))),
             expires_at: Some(Timestamp::from_millis(5000)),
@@ -187,10 +191,10 @@ mod tests {
         let update = update(&key(), patch, Uuid::from_u128(5), Timestamp::from_millis(8));
         assert_eq!(
             update.text,
-            "SET v = :0, ua = :1, doc.#0 = :2, doc.#2 = if_not_exists(doc.#2, :3) + :4, d = :5, w = :6, ttl_s = :7 \
-             REMOVE doc.#1, o, os"
+            "SET v = :0, ua = :1, doc.#0 = :2, doc.#2 = if_not_exists(doc.#2, :3) + :4, p = :5, ps = :6, d = :7, \
+             w = :8, ttl_s = :9 REMOVE doc.#1, o, os"
         );
         assert_eq!(update.names.get("#2"), Some(&"visits".to_owned()));
-        assert_eq!(update.values.get(":6"), Some(&number(9)));
+        assert_eq!(update.values.get(":8"), Some(&number(9)));
     }
 }
