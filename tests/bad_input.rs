@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use aws_lambda_events::sqs::SqsEvent;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue};
-use integration_tests::events::{Answered, Call, sqs_event};
+use integration_tests::{
+    events::{Answered, Call, sqs_event},
+    world::settings,
+};
 use serde_json::{Value, json};
 use shared::{
     app::App,
     clock::{ManualClock, Timestamp},
-    config::Settings,
     queue::{MemoryQueue, QueueName},
     release::Release,
     store::MemoryStore,
@@ -28,7 +30,7 @@ pub(crate) struct Setup {
 pub(crate) fn setup() -> Setup {
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_000)));
     let queue = Arc::new(MemoryQueue::new(clock.clone()));
-    let (store, settings) = (Arc::new(MemoryStore::default()), Arc::new(Settings::default()));
+    let (store, settings) = (Arc::new(MemoryStore::default()), Arc::new(settings()));
     Setup { app: App { store, queue: queue.clone(), clock, settings, release: Release::default(), trace: None }, queue }
 }
 

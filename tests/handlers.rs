@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use integration_tests::world::World;
+use integration_tests::world::{World, settings};
 use serde_json::{Value, json};
 use shared::{
     clock::Timestamp,
@@ -207,7 +207,7 @@ fn update(field: &str, value: Value) -> Value {
 #[tokio::test]
 async fn every_field_of_a_profile_can_be_set_and_what_may_be_absent_removed() {
     let mut world = acquainted(User::default()).await;
-    world.app.settings = Settings { verifiers: vec!["local".into()], ..Settings::default() }.into();
+    world.app.settings = Settings { verifiers: vec!["local".into()], ..settings() }.into();
     for (field, value) in [
         ("email", json!("ada@example.org")),
         ("first_name", json!("Ada")),

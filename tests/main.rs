@@ -32,6 +32,7 @@ mod sqlite;
 mod sqs;
 mod stores;
 mod stories;
+mod switched_off;
 mod telemetry;
 mod template;
 mod tenants;

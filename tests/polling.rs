@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use integration_tests::{
     faults::{Fault, Faults},
     in_memory::process,
-    world::{VISIBILITY, World, key},
+    world::{VISIBILITY, World, key, settings},
 };
 use serde_json::{Value, json};
 use shared::{
@@ -58,7 +58,7 @@ async fn a_page_full_of_what_cannot_be_helped_hides_nothing_behind_it() {
     let late = world.scripted(&json!({})).await;
     world.lose_messages();
     world.advance(130);
-    let settings = Arc::new(Settings { poll_page: 2, ..Settings::default() });
+    let settings = Arc::new(Settings { poll_page: 2, ..settings() });
     let app = App { queue: Arc::new(LowIsDown(world.queue.clone())), settings, ..world.app.clone() };
     let report = poller::handle(&app, None).await;
     assert_eq!((report.notified, report.failed, report.complete), (1, 5, true), "{report:?}");

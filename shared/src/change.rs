@@ -74,10 +74,10 @@ async fn what_follows(app: &App, task: &Task, changed: &Task) -> Result<Vec<Effe
     if !ends && !waits {
         return Ok(Vec::new());
     }
-    match TaskInput::stored(&task.task_type, &task.payload) {
+    match TaskInput::of(task, &app.settings) {
         Ok(input) if ends => input.handler().ended(&TaskContext::new(app, task), changed).await,
         Ok(input) => input.handler().waits(&TaskContext::new(app, task), changed).await,
-        // One of a type that nobody knows must be able to end, too.
+        // One of a type that nobody knows, or that is off, must be able to end, too.
         Err(_) => Ok(Vec::new()),
     }
 }

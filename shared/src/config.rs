@@ -37,6 +37,8 @@ pub struct Settings {
     pub bus_events: BusEvents,
     /// What goes for agents.
     pub agents: AgentRules,
+    /// Whether tasks of the type `scripted` are taken and run: they do what they are told, minting credit included.
+    pub scripted: bool,
     /// How many due items the poller takes up at a time, in each shard.
     pub poll_page: usize,
 }
@@ -53,6 +55,7 @@ impl Default for Settings {
             sink: Sink::default(),
             bus_events: BusEvents::default(),
             agents: AgentRules::default(),
+            scripted: false,
             poll_page: 100,
         }
     }

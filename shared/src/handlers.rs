@@ -50,6 +50,8 @@ pub use run_agent::RunAgent;
 use crate::{
     agent::Session,
     api::read::{FieldError, not_a_list, read_lenient, read_strict},
+    config,
+    domain::SCRIPTED,
     effects::Effect,
     ids::Name,
     json::Json,
@@ -172,6 +174,11 @@ pub enum InputError {
     /// No handler has this name.
     #[error("unknown task type `{0}`; known are {known}", known = TaskInput::known().join(", "))]
     UnknownType(Name),
+    /// It is of a type for tests, which this installation does not take.
+    #[error(
+        "tasks of the type `{0}` are for tests, and are off; --scripted switches them on (on AWS the parameter ScriptedTasks)"
+    )]
+    Off(Name),
     /// The payload does not fit the type.
     #[error("{}: {}", .0.field, .0.message)]
     Payload(FieldError),
@@ -221,6 +228,19 @@ impl TaskInput {
         let part = tagged.as_object().and_then(|tagged| tagged.iter().next());
         let part = part.and_then(|(name, payload)| Some((Name::new(name).ok()?, Json::new(payload))));
         part.ok_or_else(|| serde::ser::Error::custom("a task type is no name")) // not reached: a test makes each
+    }
+
+    /// Reads what `task` is to do, if an installation of these `settings` does that.
+    pub fn of(task: &Task, settings: &config::Settings) -> Result<Self, InputError> {
+        Self::stored(&task.task_type, &task.payload)?.if_on(settings)
+    }
+
+    /// The same, unless its type is switched off.
+    pub fn if_on(self, settings: &config::Settings) -> Result<Self, InputError> {
+        match self {
+            TaskInput::Scripted(_) if !settings.scripted => Err(InputError::Off(Name::of(SCRIPTED))),
+            input => Ok(input),
+        }
     }
 
     /// Reads a new request's payload: unknown fields are refused.

@@ -34,6 +34,15 @@ const KEEP_DELIVERED: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long the poller leaves a new event to the relay, where that delivers: normally it takes a second.
 const HEAD_START: Duration = Duration::from_secs(120);
 
+/// The first words of the types of events that Errand itself tells.
+const FAMILIES: [&str; 7] = ["agent", "intro", "message", "run", "solution", "task", "user"];
+
+/// The one of our families of events that a type belongs to, if it does.
+pub(crate) fn family(event_type: &str) -> Option<&'static str> {
+    let first = event_type.split('.').next().unwrap_or_default().trim();
+    FAMILIES.into_iter().find(|family| family.eq_ignore_ascii_case(first))
+}
+
 /// Why an event was not delivered; it stays owed.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {

@@ -138,7 +138,7 @@ async fn start(
     if task.is_for_runners() {
         return Ok(Start::Not(Verdict::Done)); // a dead letter of one that was moved back; its runner will come
     }
-    let input = TaskInput::stored(&task.task_type, &task.payload);
+    let input = TaskInput::of(&task, &app.settings);
     if let Err(InputError::UnknownType(_)) = &input {
         return unknown_type(app, &task).await;
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use integration_tests::world::World;
+use integration_tests::world::{World, settings};
 use serde_json::{Value, json};
 use shared::{
     config::{AgentRules, Settings},
@@ -160,7 +160,7 @@ async fn live(world: &World, s: u64) {
 async fn used(session_days: u32) -> World {
     let mut world = World::new();
     let agents = AgentRules { session_days, ..AgentRules::default() };
-    world.app.settings = Arc::new(Settings { agents, ..Settings::default() });
+    world.app.settings = Arc::new(Settings { agents, ..settings() });
     register(&world, "r").await;
     done(&world, "/v1/runs", &json!({"prompt": "x", "session_id": "s"})).await;
     live(&world, 60).await;

@@ -51,7 +51,7 @@ def main() -> bool:
         sam.deploys_as(deployer.keys, stack.url)
         listener = Listener()
         # A task whose worker is killed now and then, as below, must not fail for it.
-        parameters = {"MaxLosses": "1000", **agents.PARAMETERS}
+        parameters = {"MaxLosses": "1000", "ScriptedTasks": "true", **agents.PARAMETERS}
         sam.deploy(parameters)
         errand = Errand(account, stack, listener)
         if any(asked.only in f"schedule.{name}" for name, _ in own(schedule)):

@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use integration_tests::{faults::Faults, world::World};
+use integration_tests::{
+    faults::Faults,
+    world::{self, World},
+};
 use serde_json::{Value, json};
 use shared::{
     agent::{Agent, Command, CommandKind, Run, RunEvent, Session, StoredTurn, journal, run},
@@ -102,7 +105,7 @@ fn settings(priced: &Profile) -> Settings {
     let unpriced = Profile { prices: None, ..priced.clone() };
     let chat = [(Name::default(), priced.clone()), (Name::of("free"), free), (Name::of("unpriced"), unpriced)];
     let chat: Profiles = chat.into_iter().collect();
-    Settings { chat, ..Settings::default() }
+    Settings { chat, ..world::settings() }
 }
 
 /// A process like the world's whose store, queues and model have `faults`.

@@ -24,6 +24,7 @@ use crate::{
     events::{Answered, Call, sqs_event},
     ministack::{self, Tables},
     relay::{Item, batch},
+    world::settings,
 };
 pub use uses::{Use, Uses, kind_of, queue_id};
 
@@ -115,7 +116,7 @@ pub struct Delivered {
 impl Stack {
     /// Empty tables and queues.
     pub async fn start() -> Self {
-        Self::with(Settings::default()).await
+        Self::with(settings()).await
     }
 
     /// The same for functions with these settings.

@@ -44,6 +44,11 @@ pub struct World {
     letters: Arc<Mutex<Vec<TaskMessage>>>,
 }
 
+/// Settings as they are by default, of an installation for tests.
+pub fn settings() -> Settings {
+    Settings { scripted: true, ..Settings::default() }
+}
+
 impl World {
     /// Empty, on 2026-01-01.
     pub fn new() -> Self {
@@ -55,7 +60,7 @@ impl World {
         hide_told_panics();
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_767_225_600_000)));
         let queue = Arc::new(MemoryQueue::new(clock.clone()));
-        let settings = Arc::new(Settings::default());
+        let settings = Arc::new(settings());
         Self {
             app: App {
                 store,

@@ -1,6 +1,7 @@
 //! A model for the stories: an HTTP server on this machine that finds everything very useful.
 
 use axum::{Router, routing::post};
+use integration_tests::world;
 use serde_json::json;
 use shared::{chat::Profiles, config::Settings};
 use tokio::net::TcpListener;
@@ -11,7 +12,7 @@ pub(super) const IMPACT: &str = "Saves her a third of the cost.";
 /// The settings of an installation that asks it.
 pub(super) async fn settings() -> Settings {
     let (chat, _) = Profiles::read(&profiles().await, |_| None).unwrap();
-    Settings { chat, ..Settings::default() }
+    Settings { chat, ..world::settings() }
 }
 
 /// Its profiles, as they are written.

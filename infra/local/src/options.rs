@@ -95,6 +95,10 @@ pub struct Options {
     #[arg(long, env = "ERRAND_SYNCHRONOUS", value_enum, default_value_t = Durability::Full)]
     pub synchronous: Durability,
 
+    /// Take tasks of the type `scripted`, which do what they are told: for tests and measurements
+    #[arg(long, env = "ERRAND_SCRIPTED")]
+    pub scripted: bool,
+
     /// Token that every request must bear (`Authorization: Bearer …`)
     #[arg(long, env = "ERRAND_TOKEN", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
     pub token: Option<String>,
@@ -174,6 +178,7 @@ pub fn measured(data: PathBuf, synchronous: Durability) -> Options {
         agents: None,
         founder_linkedin_url: None,
         synchronous,
+        scripted: true,
         token: None,
         log_format: LogFormat::Text,
         grace_s: GRACE_S,

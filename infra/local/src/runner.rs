@@ -179,6 +179,7 @@ fn settings_of(options: &Options) -> anyhow::Result<Settings> {
         sink: Sink { turn: Some(Arc::default()), ..webhook.map(Sink::webhook).unwrap_or_default() },
         bus_events: BusEvents::default(), // there is no bus
         agents: options.agents.as_deref().map(agents).transpose()?.unwrap_or_default(),
+        scripted: options.scripted,
         poll_page: usize::try_from(options.tasks_per_poll)?,
     })
 }

@@ -82,7 +82,7 @@ impl Server {
     }
 
     fn spawn(data: TempDir, flags: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut command = errand(&["--port", "0", "--data", data.path().to_str().unwrap()]);
+        let mut command = errand(&["--port", "0", "--scripted", "--data", data.path().to_str().unwrap()]);
         Self::listening(command.args(flags).envs(variables.iter().copied()), Some(data))
     }
 

@@ -113,7 +113,7 @@ impl From<FieldError> for ApiError {
 impl From<InputError> for ApiError {
     fn from(error: InputError) -> Self {
         match error {
-            InputError::UnknownType(_) => Self::invalid("task_type", error.to_string()),
+            InputError::UnknownType(_) | InputError::Off(_) => Self::invalid("task_type", error.to_string()),
             InputError::Payload(error) => error.into(),
         }
     }

@@ -109,7 +109,7 @@ impl TaskRequest {
             let message = format!("the payload has {bytes} bytes; at most {BODY_BYTES} are taken");
             return Err(ApiError::too_large("payload", message));
         }
-        let input = TaskInput::accept(&self.task_type, &payload)?;
+        let input = TaskInput::accept(&self.task_type, &payload)?.if_on(settings)?;
         let type_settings = input.handler().settings();
         let scheduled_for = self.start(now)?;
         self.idempotency_key.as_deref().map_or(Ok(()), check_key)?;

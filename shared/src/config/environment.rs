@@ -104,6 +104,7 @@ impl Deployment {
                 sink: sink(get("ERRAND_WEBHOOK_URL"))?,
                 bus_events: parsed("ERRAND_BUS_EVENTS", get("ERRAND_BUS_EVENTS"))?.unwrap_or_default(),
                 agents: agents(get("ERRAND_AGENTS"))?,
+                scripted: parsed("ERRAND_SCRIPTED", get("ERRAND_SCRIPTED"))?.unwrap_or(default.scripted),
                 poll_page: default.poll_page,
             },
             secrets: secrets.into_iter().chain(get("ERRAND_WEBHOOK_URL")).collect(),
@@ -216,6 +217,7 @@ mod tests {
             "ERRAND_LOG_RETENTION_DAYS",
             "ERRAND_FOUNDER_LINKEDIN_URL",
             "ERRAND_BUS_EVENTS",
+            "ERRAND_SCRIPTED",
         ] {
             let error = read(&[(name, "many")], "").unwrap_err().to_string();
             assert!(error.starts_with(&format!("the environment variable {name} is \"many\": ")), "{error}");
@@ -237,6 +239,7 @@ mod tests {
             ("ERRAND_PROFILES", PROFILES),
             ("ERRAND_EVENT_BUS", "errand"),
             ("ERRAND_BUS_EVENTS", "all"),
+            ("ERRAND_SCRIPTED", "true"),
             ("MODEL_KEY", "k-12345678"),
             // Who only shows them needs no key for it, and no backend.
             ("ERRAND_SHOWN_PROFILES", r#"{"default": {"kind": "bedrock", "model": "nova"}}"#),
@@ -246,7 +249,7 @@ mod tests {
         assert_eq!((read.settings.max_retries, read.settings.max_losses), (0, 5));
         assert_eq!(read.settings.verifiers, ["arn:a", "arn:b"]);
         assert_eq!(read.retention, Retention { tasks: Duration::from_secs(7 * 86_400), ..Retention::default() });
-        assert!(read.settings.sink.webhook.is_some());
+        assert!(read.settings.sink.webhook.is_some() && read.settings.scripted);
         assert_eq!((read.bus.as_deref(), read.settings.bus_events), (Some("errand"), BusEvents::All));
         assert_eq!(read.settings.founder_linkedin_url.unwrap().person(), "founder");
         assert!(read.settings.chat.get("fast").is_ok());

@@ -1,4 +1,4 @@
-//! `scripted`: does what it is told, for tests and measurements.
+//! `scripted`: does what it is told, for tests and measurements; an installation has to be told to do so.
 
 use std::{future, time::Duration};
 
@@ -13,10 +13,12 @@ use crate::{
     effects::{Effect, Relations},
     ids::{Id, Name},
     lifecycle::{Status, Task},
+    outbox,
     store::{BODY_BYTES, Expect, Relation, StoreError},
 };
 
-/// Does what it is told, for tests and measurements: what in which execution, and what to leave behind.
+/// Does what it is told, for tests and measurements: what in which execution, and what to leave behind. It is off, unless
+/// the installation has been told otherwise.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(example = json!({"acts": [{"snooze": 0}, "complete"]}))]
 pub struct Scripted {
@@ -29,15 +31,32 @@ pub struct Scripted {
     /// On completion, gives the task's user this credit, once for each task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credit: Option<i64>,
-    /// On completion, publishes an event of this type.
+    /// On completion, publishes an event of this type; not one of the families that others speak in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub publish: Option<String>,
+    pub publish: Option<FreeType>,
     /// On completion, enqueues a task with this payload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub then: Option<Box<Scripted>>,
     /// Weight: carried and not looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ballast: Option<String>,
+}
+
+/// The type of an event that nothing else here publishes: whoever listens may believe in the others.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub struct FreeType(String);
+
+impl TryFrom<String> for FreeType {
+    type Error = String;
+
+    fn try_from(event_type: String) -> Result<Self, String> {
+        match outbox::family(&event_type) {
+            Some(family) => Err(format!("events of types `{family}.…` are told by who they come from alone")),
+            None => Ok(Self(event_type)),
+        }
+    }
 }
 
 /// What one execution does.
@@ -119,7 +138,7 @@ impl Scripted {
             effects.push(credit.effect(&Id::new(&task.idempotency_key())?, task.now()));
         }
         let subject = Id::from(task.task().key.id);
-        effects.extend(self.publish.as_ref().map(|kind| Effect::publish(task.event(kind, &subject, Value::Null))));
+        effects.extend(self.publish.as_ref().map(|kind| Effect::publish(task.event(&kind.0, &subject, Value::Null))));
         if let Some(then) = &self.then {
             let then = TaskInput::Scripted(Scripted::clone(then));
             effects.push(Effect::enqueue(task.follow_up(&then, Duration::ZERO)?));

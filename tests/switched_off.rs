@@ -1,0 +1,61 @@
+//! `scripted` does what it is told: an installation that was not told to take it does not.
+
+use std::sync::Arc;
+
+use integration_tests::{
+    events::Call,
+    in_memory::process,
+    world::{VISIBILITY, World},
+};
+use serde_json::json;
+use shared::{
+    app::App,
+    config::Settings,
+    lifecycle::{FailureKind, Priority, State},
+    queue::QueueName,
+};
+
+/// The same installation as one for users.
+fn off(world: &World) -> App {
+    App { settings: Arc::new(Settings::default()), ..world.app.clone() }
+}
+
+#[tokio::test]
+async fn nobody_enqueues_one_and_is_told_what_switches_it_on() {
+    let world = World::new();
+    let call = Call::post("/v1/tasks", &json!({"task_type": "scripted", "payload": {}}));
+    let (status, code, field, message) = call.answer(&off(&world)).await.error();
+    assert_eq!((status, code.as_str(), field.as_str()), (400, "invalid", "task_type"));
+    assert!(message.contains("--scripted") && message.contains("ScriptedTasks"), "{message}");
+}
+
+#[tokio::test]
+async fn one_that_is_stored_fails_for_good_and_leaves_nothing_behind() {
+    let world = World::new();
+    let payload = json!({"mark": "m", "credit": 5, "publish": "forged", "then": {"mark": "m"}});
+    let (ran, cancelled) = (world.scripted(&payload).await, world.scripted(&payload).await);
+    let app = off(&world);
+    Call::to("POST", &format!("/v1/tasks/{cancelled}/cancel")).text("{}").answer(&app).await.body(200);
+    let medium = QueueName::Work(Priority::Medium);
+    let received = world.queue.receive(medium, 10, VISIBILITY);
+    world.run(process(&app, &world.queue, medium, received)).await;
+    let task = world.task(ran).await;
+    let State::Failed { failure } = &task.state else { panic!("{task:#?}") };
+    assert_eq!((failure.kind, task.executions), (FailureKind::InvalidPayload, 1));
+    assert!(failure.message.contains("--scripted"), "{}", failure.message);
+    world.poll().await;
+    assert_eq!((world.marks("m").await, world.marks("m.ended").await, world.events().await.len()), (0, 0, 0));
+    assert_eq!(world.tasks().await.len(), 2, "no follow-up");
+}
+
+#[tokio::test]
+async fn even_where_it_is_on_it_speaks_for_nobody_else() {
+    let world = World::new();
+    for family in ["task.completed", "agent.killed", "run.ended", "message.pending", "user", "solution.x", "Intro.sent"]
+    {
+        let call = Call::post("/v1/tasks", &json!({"task_type": "scripted", "payload": {"publish": family}}));
+        let (status, _, field, message) = call.answer(&world.app).await.error();
+        assert_eq!((status, field.as_str()), (400, "payload.publish"), "{family}: {message}");
+    }
+    world.scripted(&json!({"publish": "tasks.mine"})).await;
+}
