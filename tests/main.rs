@@ -18,6 +18,7 @@ mod interleavings;
 mod openapi;
 mod operations;
 mod original_faults;
+mod outbox;
 mod patience;
 mod polling;
 mod processes;

@@ -8,7 +8,7 @@ use integration_tests::{
     in_memory::process,
     world::{VISIBILITY, World, key, settings},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use shared::{
     app::App,
     clock::ManualClock,
@@ -124,47 +124,6 @@ async fn a_published_event_keeps_its_place_though_another_poller_saw_it_due() {
         }
     }
     assert_eq!(places().await, before, "a reader would see them again");
-}
-
-#[tokio::test]
-async fn where_polls_deliver_one_at_a_time_the_other_numbers_nothing_meanwhile() {
-    let world = World::new();
-    for kind in ["first", "second", "third"] {
-        world.scripted(&json!({"publish": kind})).await;
-        world.deliver_all().await;
-        world.advance(1);
-    }
-    let mut settings = (*world.app.settings).clone();
-    settings.sink.turn = Some(Arc::default());
-    let app = App { settings: Arc::new(settings), ..world.app.clone() };
-    let published = ids::derived(&["published"]).to_string();
-    let told = async || -> Vec<Value> {
-        let events = world.records("event", RelationKind::Owner, &published).await;
-        events.into_iter().map(|event| event.doc["type"].clone()).collect()
-    };
-    let faults = Faults::stepping();
-    let stepped = faults.around(&app);
-    let mut slow = Box::pin(poller::handle(&stepped, None));
-    while told().await.is_empty() {
-        faults.go();
-        assert!(futures::poll!(slow.as_mut()).is_pending());
-    }
-    let mut other = Box::pin(poller::handle(&app, None));
-    for _ in 0..50 {
-        assert!(futures::poll!(other.as_mut()).is_pending());
-    }
-    assert_eq!(told().await, ["first"]);
-    let stepping = async {
-        loop {
-            faults.go();
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::select! {
-        _ = futures::future::join(slow, other) => {}
-        () = stepping => {}
-    }
-    assert_eq!(told().await, ["first", "second", "third"]);
 }
 
 #[tokio::test]

@@ -43,6 +43,11 @@ impl Name {
         Self(literal.into())
     }
 
+    /// What stands in the tenant's place of what is the installation's own.
+    pub(crate) fn installation() -> Self {
+        Self("_errand".into())
+    }
+
     /// The text itself.
     pub fn as_str(&self) -> &str {
         &self.0

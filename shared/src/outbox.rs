@@ -1,8 +1,16 @@
 //! The outbox: events wait as records of the commit that made them until somebody has delivered them.
+//!
+//! Two duties, and neither waits for the other: [`list`] gives what is due its places in the list of what was
+//! published, in groups; [`post`] offers what is listed to the webhook. `wake_at` carries an event until it is listed;
+//! from then on, until the webhook has taken it, what its tenant is owed (`owed`) does.
 
 mod bus;
 #[cfg(feature = "aws")]
 pub mod event_bridge;
+mod lanes;
+mod list;
+mod owed;
+mod post;
 mod sink;
 
 use std::time::Duration;
@@ -14,6 +22,11 @@ use serde_json::{Value, json};
 use tracing::warn;
 
 pub use bus::{Bus, BusError};
+pub(crate) use list::list;
+pub use list::published;
+pub use owed::{Owed, owed};
+pub use post::Posted;
+pub(crate) use post::post;
 pub use sink::{Sink, Webhook};
 
 use crate::{
@@ -22,17 +35,17 @@ use crate::{
     effects::Event,
     ids::{self, Id, Name},
     notify::chain,
-    store::{
-        self, Commit, Doc, Expect, Page, Patch, Record, RecordKey, RecordWrite, Related, Relation, RelationKind,
-        StoreError,
-    },
+    store::{self, Commit, Doc, Expect, Patch, Record, RecordKey, RecordWrite, StoreError},
 };
 
-/// How long a delivered event can still be listed.
+/// How long an event that all have taken can still be listed.
 const KEEP_DELIVERED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// How long the poller leaves a new event to the relay, where that delivers: normally it takes a second.
 const HEAD_START: Duration = Duration::from_secs(120);
+
+/// How soon an event that was not taken is offered again: after as long as it has waited, within these.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(600));
 
 /// The first words of the types of events that Errand itself tells.
 const FAMILIES: [&str; 7] = ["agent", "intro", "message", "run", "solution", "task", "user"];
@@ -46,12 +59,20 @@ pub(crate) fn family(event_type: &str) -> Option<&'static str> {
 /// Why an event was not delivered; it stays owed.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
-    /// The listener did not take it.
-    #[error("the webhook did not take event {id}")]
-    Webhook {
+    /// The webhook answered, and not that it took it.
+    #[error("the webhook answered {status} to event {id}")]
+    NotTaken {
         /// Which event.
         id: Id,
-        /// What it said.
+        /// By which status; no 2xx.
+        status: StatusCode,
+    },
+    /// The webhook did not answer.
+    #[error("the webhook did not answer to event {id}")]
+    Unanswered {
+        /// Which event.
+        id: Id,
+        /// What happened.
         #[source]
         source: reqwest::Error,
     },
@@ -71,14 +92,14 @@ pub enum DeliveryError {
 
 impl DeliveryError {
     /// Whether the listener works, and does not want this event: others are none the worse for it.
-    fn is_refusal(&self) -> bool {
+    pub(crate) fn is_refusal(&self) -> bool {
         match self {
-            Self::Webhook { source, .. } => source.status().is_some_and(|status| {
-                status.is_client_error()
-                    && ![StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status)
-            }),
+            Self::NotTaken { status, .. } => {
+                let asks_to_wait = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(status);
+                status.is_client_error() && !asks_to_wait
+            }
             Self::Bus { source, .. } => matches!(source, BusError::Refused(_)),
-            Self::Store(_) => false,
+            Self::Unanswered { .. } | Self::Store(_) => false,
         }
     }
 }
@@ -96,26 +117,9 @@ pub struct Published {
     pub doc: Doc,
 }
 
-impl Published {
-    /// Whether it tells of a change of a task's status, and not what a handler said.
-    pub(crate) fn is_of_a_task(&self) -> bool {
-        self.doc.contains_key("new_status")
-    }
-}
-
 /// The record kind of events.
 pub(crate) fn kind() -> Name {
     Name::of("event")
-}
-
-/// What all of a tenant's published events belong to; their sort keys are the order of publishing.
-fn published_list() -> Id {
-    Id::from(ids::derived(&["published"]))
-}
-
-fn published_by(tenant: &Name, newest_first: bool) -> Related {
-    let tenant = tenant.clone();
-    Related { tenant, kind: kind(), by: RelationKind::Owner, of: published_list(), newest_first }
 }
 
 /// The fields of an event's record.
@@ -134,72 +138,23 @@ pub(crate) fn put(event: Event, tenant: &Name, now: Timestamp) -> RecordWrite {
     outbox_record(key, doc(event), now)
 }
 
-/// What came of the delivery of some events.
-#[derive(Debug, Default)]
-pub(crate) struct Delivery<'a> {
-    /// How many were delivered.
-    pub(crate) delivered: usize,
-    /// The others.
-    pub(crate) owed: Vec<&'a Record>,
-    /// Why those are owed that were tried.
-    pub(crate) problems: Vec<DeliveryError>,
+/// From when an event that was not taken at `now` is offered again.
+pub(crate) fn again(event: &Record, now: Timestamp) -> Timestamp {
+    now + now.since(event.created_at).clamp(AGAIN.0, AGAIN.1)
 }
 
-impl<'a> Delivery<'a> {
-    /// None was tried.
-    pub(crate) fn owed(events: &'a [Record]) -> Self {
-        Self { owed: events.iter().collect(), ..Self::default() }
-    }
-
-    /// Whether a listener, or the store, does not work.
-    pub(crate) fn is_cut_off(&self) -> bool {
-        self.problems.iter().any(|problem| !problem.is_refusal())
+/// Puts events on the bus, where there is one; each answer stands for itself, in order.
+pub(crate) async fn put_on_bus(app: &App, events: &[Record]) -> Vec<Result<(), DeliveryError>> {
+    match &app.settings.sink.bus {
+        Some(bus) => put_on(&**bus, events).await,
+        None => events.iter().map(|_| Ok(())).collect(),
     }
 }
 
-/// Delivers `tenant`'s due events in order and notes each; past one that a listener refuses. Stops at `until`, or where
-/// a listener or the store does not work. A crash in between delivers one again, with the same id.
-///
-/// Events get their place in the list when they are delivered, not when they were made: with one deliverer at a time
-/// ([`Sink::turn`]) a reader that pages through the list misses none.
-pub(crate) async fn deliver<'a>(app: &App, tenant: &Name, events: &'a [Record], until: Timestamp) -> Delivery<'a> {
-    let _turn = app.settings.sink.turn().await;
-    let newest = match app.store.records(&published_by(tenant, true), None, 1).await {
-        Ok(newest) => newest.items.first().and_then(|r| r.owner.as_ref()?.sort.parse::<u64>().ok()).unwrap_or(0),
-        Err(problem) => return Delivery { problems: vec![problem.into()], ..Delivery::owed(events) },
-    };
-    let mut delivery = Delivery::default();
-    for some in events.chunks(app.settings.sink.at_once()) {
-        if delivery.is_cut_off() || app.clock.now() >= until {
-            delivery.owed.extend(some);
-            continue;
-        }
-        let last = newest + delivery.delivered as u64;
-        for (event, delivered) in some.iter().zip(deliver_some(app, some, last).await) {
-            match delivered {
-                Ok(()) => delivery.delivered += 1,
-                Err(problem) => {
-                    delivery.owed.push(event);
-                    delivery.problems.push(problem);
-                }
-            }
-        }
-    }
-    delivery
-}
-
-/// Delivers each of these for itself; those that are taken get the places after `last`.
-async fn deliver_some(app: &App, events: &[Record], mut last: u64) -> Vec<Result<(), DeliveryError>> {
+async fn put_on(bus: &dyn Bus, events: &[Record]) -> Vec<Result<(), DeliveryError>> {
     let published: Vec<Published> = events.iter().cloned().map(Published::from).collect();
-    let sent = app.settings.sink.send(&published).await;
-    let noted = events.iter().zip(sent).map(|(event, sent)| {
-        last += u64::from(sent.is_ok());
-        async move {
-            sent?;
-            Ok(note(app, event, Some(last)).await?)
-        }
-    });
-    join_all(noted).await
+    let put = bus.put(&published).await.into_iter().zip(published);
+    put.map(|(put, event)| put.map_err(|source| DeliveryError::Bus { id: event.id, source })).collect()
 }
 
 /// Whether it is the poller's turn to deliver `event`: where the relay delivers, it has a head start, so that not both
@@ -211,11 +166,10 @@ pub(crate) fn is_the_pollers(app: &App, event: &Record) -> bool {
 /// Puts events that were stored just now on `bus`, and notes those it took, without a place: several shards of the
 /// stream are relayed at once. What is not taken, or not noted, stays owed: the poller delivers it.
 pub(crate) async fn hand_over(app: &App, bus: &dyn Bus, events: &[Record]) {
-    let published: Vec<Published> = events.iter().cloned().map(Published::from).collect();
-    let taken = events.iter().zip(bus.put(&published).await);
+    let taken = events.iter().zip(put_on(bus, events).await);
     let noted = taken.map(async |(event, taken)| {
-        taken.map_err(|source| sink::not_taken(event.key.id.clone(), source))?;
-        Ok::<_, DeliveryError>(note(app, event, None).await?)
+        taken?;
+        Ok::<_, DeliveryError>(note(app, event).await?)
     });
     let problems: Vec<DeliveryError> = join_all(noted).await.into_iter().filter_map(Result::err).collect();
     if let Some(first) = problems.first() {
@@ -241,16 +195,9 @@ fn outbox_record(key: RecordKey, doc: Doc, now: Timestamp) -> RecordWrite {
     RecordWrite::Put { record: Box::new(record), expect: Expect::Absent }
 }
 
-async fn note(app: &App, event: &Record, place: Option<u64>) -> Result<(), StoreError> {
-    let owner = place.map(|place| Some(Relation { of: published_list(), sort: format!("{place:015}") }));
+async fn note(app: &App, event: &Record) -> Result<(), StoreError> {
     let now = app.clock.now();
-    let noted = RecordWrite::Patch {
-        key: event.key.clone(),
-        patch: Patch { owner, wake_at: Some(None), expires_at: Some(now + KEEP_DELIVERED), ..Patch::default() },
-        expect: Expect::Version(event.version),
-        version: ids::fresh(),
-        at: now,
-    };
+    let noted = patch(event, delivered(now), now);
     match store::commit(&*app.store, Commit { records: vec![noted], ..Commit::default() }).await {
         // Somebody else has delivered it too.
         Err(StoreError::Conflict { .. }) => Ok(()),
@@ -258,22 +205,19 @@ async fn note(app: &App, event: &Record, place: Option<u64>) -> Result<(), Store
     }
 }
 
+/// What becomes of an event that all have taken.
+fn delivered(now: Timestamp) -> Patch {
+    Patch { parent: Some(None), wake_at: Some(None), expires_at: Some(now + KEEP_DELIVERED), ..Patch::default() }
+}
+
+/// Changes `record`, if it is still the one that was read.
+fn patch(record: &Record, patch: Patch, now: Timestamp) -> RecordWrite {
+    let expect = Expect::Version(record.version);
+    RecordWrite::Patch { key: record.key.clone(), patch, expect, version: ids::fresh(), at: now }
+}
+
 impl From<Record> for Published {
     fn from(record: Record) -> Self {
         Self { id: record.key.id, tenant: record.key.tenant, doc: record.doc }
     }
-}
-
-/// What was published of `tenant`'s after `after`, in order. There is always a cursor, once there was an event: what
-/// comes later is found by it.
-pub async fn published(
-    app: &App,
-    tenant: &Name,
-    after: Option<&str>,
-    limit: usize,
-) -> Result<Page<Published, String>, StoreError> {
-    let page = app.store.records(&published_by(tenant, false), after, limit).await?;
-    let last = page.items.last().and_then(|event| event.place(RelationKind::Owner));
-    let next = last.or(after.map(str::to_owned));
-    Ok(Page { items: page.items.into_iter().map(Published::from).collect(), next })
 }

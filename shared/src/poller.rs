@@ -1,4 +1,4 @@
-//! Looks after what is due: notifies tasks, reaps dead workers, sends owed dead letters, publishes events.
+//! Looks after what is due: notifies tasks, reaps dead workers, sends owed dead letters, lists events and posts them.
 
 mod last;
 mod outlet;
@@ -23,7 +23,7 @@ use crate::{
     handlers::{InputError, TaskInput},
     lifecycle::{Event, FailureKind, State, Task, unknown_type_ends},
     notify::{chain, dead_letter, notify},
-    outbox,
+    outbox::{self, Posted},
     store::{Due, DueItem, StoreError},
 };
 
@@ -76,6 +76,12 @@ pub struct Polled {
     pub report: PollReport,
     /// The shard to begin the next poll with: the first that this one did not come to, or to the end of.
     pub next: u16,
+}
+
+/// Offers the webhook what it is owed, until that is done, it does not work, or `deadline` comes: see
+/// [`Posted`]. The poll itself never waits for it.
+pub async fn post(app: &App, deadline: Option<Timestamp>) -> Posted {
+    outbox::post(app, deadline).await
 }
 
 /// Looks after everything that is due now until it is done or `deadline` comes, from the shard `first` on. Each shard
@@ -151,7 +157,7 @@ async fn poll_page(app: &App, page: Vec<Due>, outlet: &Outlet) -> PollReport {
     let read = join_all(records.into_iter().map(async |(key, due)| (app.store.record(&key).await, due))).await;
     let (mut events, also) = sort_out(app, read).await;
     let now = app.clock.now();
-    // Another poller may have delivered what the index still showed; again, it would move in the list.
+    // Another poller may have listed what the index still showed, or a later try may be what it waits for.
     events.retain(|event| event.wake_at.is_some_and(|at| at <= now) && outbox::is_the_pollers(app, event));
     looked_after.plus(rest).plus(also).plus(outlet.publish(app, events).await)
 }

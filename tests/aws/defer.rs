@@ -1,11 +1,12 @@
 //! What the poller does: deferred tasks, lost workers, tasks that waited too long, unreadable ones, events.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use integration_tests::{
     aws::{Depth, Lambda, Stack},
     events::Call,
+    world::settings,
 };
 use serde_json::json;
 use shared::{
@@ -18,6 +19,7 @@ use shared::{
 };
 
 use super::{MEDIUM, enqueued, log, on_every_queue, rows, scripted, task, with};
+use crate::outbox::{Hook, webhook};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -137,4 +139,27 @@ pub(super) async fn events(stack: &Stack) {
     assert_eq!(kinds, [Some("first"), Some("second")]);
     let after = format!("/v1/events?after={}", published["cursor"].as_str().unwrap());
     assert_eq!(stack.call(&Call::get(&after)).await.body(200)["count"], 0);
+}
+
+#[tokio::test]
+async fn events_are_posted_to_a_webhook_once_they_are_listed() {
+    posts(&hooked().await).await;
+}
+
+/// A stack with a webhook that takes everything.
+pub(super) async fn hooked() -> Stack {
+    let mut settings = settings();
+    settings.sink.webhook = Some(Arc::new(webhook(&Hook::new(None)).await));
+    Stack::with(settings).await
+}
+
+pub(super) async fn posts(stack: &Stack) {
+    for kind in ["first", "second"] {
+        enqueued(stack, &scripted(json!({"publish": kind}))).await;
+        stack.deliver(MEDIUM).await;
+        assert_eq!(stack.poll().await, PollReport { published: 1, ..report() });
+        assert_eq!(stack.call(&Call::get("/v1/health")).await.body(200)["owed"], json!({"events": 0, "since": null}));
+        // Once more: who is owed nothing is looked at no longer.
+        assert_eq!(stack.poll().await, report());
+    }
 }

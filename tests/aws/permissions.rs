@@ -13,13 +13,14 @@ use crate::template::{STREAM_ACTIONS, listed, resource, resources, statements, t
 const WRITES: [&str; 3] = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"];
 
 /// From this journey on it is control that polls, because somebody asks it to.
-const BY_CONTROL: usize = 26;
+const BY_CONTROL: usize = 27;
 
 /// Every journey, each on a stack of its own: what every function asked for.
 async fn asked_for() -> Vec<(Lambda, BTreeSet<Use>)> {
     let mut asked: Vec<(Lambda, BTreeSet<Use>)> = Lambda::ALL.map(|of| (of, BTreeSet::new())).to_vec();
     for journey in 0.. {
-        let mut stack = Stack::start().await;
+        // Those with a webhook.
+        let mut stack = if [26, 32].contains(&journey) { defer::hooked().await } else { Stack::start().await };
         if journey >= BY_CONTROL {
             stack.polls = Lambda::Control;
         }
@@ -50,14 +51,16 @@ async fn asked_for() -> Vec<(Lambda, BTreeSet<Use>)> {
             23 => control::redrive(&stack).boxed(),
             24 => relay::bus(&stack).boxed(),
             25 => relay::outage(&stack).boxed(),
+            26 => defer::posts(&stack).boxed(),
             BY_CONTROL => defer::for_days(&stack).boxed(),
-            27 => defer::lost_workers(&stack).boxed(),
-            28 => defer::expiry(&stack).boxed(),
-            29 => defer::unreadable(&stack).boxed(),
-            30 => defer::events(&stack).boxed(),
-            31 => read::commander(&stack).boxed(),
-            32 => agents::outside(&stack).boxed(),
-            33 => agents::by_a_worker(&stack).boxed(),
+            28 => defer::lost_workers(&stack).boxed(),
+            29 => defer::expiry(&stack).boxed(),
+            30 => defer::unreadable(&stack).boxed(),
+            31 => defer::events(&stack).boxed(),
+            32 => defer::posts(&stack).boxed(),
+            33 => read::commander(&stack).boxed(),
+            34 => agents::outside(&stack).boxed(),
+            35 => agents::by_a_worker(&stack).boxed(),
             _ => break,
         };
         journey.await;

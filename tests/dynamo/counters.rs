@@ -284,9 +284,9 @@ async fn an_event_is_seen_when_it_is_stored_and_not_when_it_is_noted() {
             at(0),
         )
     };
-    let [event, other] = [record("event"), record("message")];
+    let [event, other, told] = [record("event"), record("message"), Record { wake_at: None, ..record("event") }];
     let mut images = Vec::new();
-    for record in [&event, &other] {
+    for record in [&event, &other, &told] {
         let put = RecordWrite::Put { record: Box::new(record.clone()), expect: Expect::Absent };
         store::commit(&setup.store, Commit { records: vec![put], ..Commit::default() }).await.unwrap();
         let RecordKey { tenant, kind, id } = &record.key;
@@ -300,6 +300,7 @@ async fn an_event_is_seen_when_it_is_stored_and_not_when_it_is_noted() {
     assert_eq!(seen(Some(&images[0]), Some(&images[0])), Seen::Nothing);
     assert_eq!(seen(Some(&images[0]), None), Seen::Nothing);
     assert_eq!(seen(None, Some(&images[1])), Seen::Nothing);
+    assert_eq!(seen(None, Some(&images[2])), Seen::Nothing, "nobody has to deliver it");
 }
 
 fn change(tenant: usize, kind: usize, old: Option<Status>, new: Status) -> Change {

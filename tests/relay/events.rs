@@ -231,6 +231,32 @@ async fn another_tenants_event_of_the_same_id_is_another() {
 }
 
 #[tokio::test]
+async fn an_event_that_waits_is_not_put_on_the_bus_because_a_poll_saw_it_due_before() {
+    let setup = setup();
+    setup.published("hello").await;
+    setup.world.clock.advance(HEAD_START);
+    let faults = Faults::stepping();
+    let app = faults.around(&setup.app);
+    let mut slow = Box::pin(poller::look(&app, None));
+    for _ in 0..2 {
+        faults.go();
+        assert!(futures::poll!(slow.as_mut()).is_pending()); // it has read what is due
+    }
+    setup.bus.set_broken(true);
+    setup.poll().await;
+    setup.bus.set_broken(false);
+    loop {
+        faults.go();
+        if futures::poll!(slow.as_mut()).is_ready() {
+            break;
+        }
+    }
+    assert_eq!(setup.taken(), Vec::<String>::new());
+    setup.world.clock.advance(HEAD_START);
+    assert_eq!(setup.poll().await, 1);
+}
+
+#[tokio::test]
 async fn an_event_that_the_bus_refuses_holds_up_no_other_and_is_offered_less_and_less_often() {
     let setup = setup();
     let refused = setup.published("refuse me").await;

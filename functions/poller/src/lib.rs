@@ -8,7 +8,7 @@ use shared::{
     clock::Timestamp,
     meter,
     notify::chain,
-    poller::{PollReport, first_shard, mark, poll},
+    poller::{PollReport, first_shard, mark, poll, post},
     queue::QueueName,
     relay::{Deltas, fold},
     store::StoreError,
@@ -21,10 +21,18 @@ pub const QUEUES: &[QueueName] = &QueueName::WORK_AND_DEAD_LETTER;
 /// What is kept before the deadline to end cleanly in.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// Polls once. `deadline`: when Lambda stops this process.
+/// Polls once, then posts what the webhook is owed. `deadline`: when Lambda stops this process.
 pub async fn handle(app: &App, deadline: Option<Timestamp>) -> PollReport {
+    let deadline = deadline.map(|at| at - MARGIN);
+    let report = look(app, deadline).await;
+    let posted = post(app, deadline).await;
+    PollReport { failed: report.failed + posted.refused + posted.failed, ..report }
+}
+
+/// Polls once, and leaves the posting to somebody else.
+pub async fn look(app: &App, deadline: Option<Timestamp>) -> PollReport {
     let first = first_shard(app).await;
-    let polled = poll(app, first, deadline.map(|at| at - MARGIN)).await;
+    let polled = poll(app, first, deadline).await;
     tell(&polled.report);
     meter::polled(&polled.report);
     mark(app, &polled).await;

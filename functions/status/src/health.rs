@@ -8,6 +8,7 @@ use shared::{
     app::App,
     clock::Timestamp,
     notify::chain,
+    outbox::{self, Owed},
     poller::{LastPoll, last_poll},
     store::Scope,
 };
@@ -29,6 +30,8 @@ pub(crate) struct Health {
     last_poll: Option<LastPoll>,
     /// The earliest `run_at` of the pending tasks that are due; null if none is.
     oldest_due_at: Option<Timestamp>,
+    /// What the webhook has not taken yet; null if that cannot be told.
+    owed: Option<Owed>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tasks: Option<Counted>,
 }
@@ -56,6 +59,7 @@ pub(crate) async fn answer(app: &App) -> Result<Answer, ApiError> {
         queue,
         last_poll,
         oldest_due_at: app.store.oldest_due(&Scope::All, now).await.ok().flatten(),
+        owed: outbox::owed(app).await.ok(),
         tasks: app.store.stats(&Scope::All, now).await.ok().map(|stats| Counted::of(&stats, now)),
     };
     let answer = Answer::json(if healthy { 200 } else { 503 }, &health);

@@ -100,6 +100,7 @@ impl Runner {
         upkeep.spawn(letters(queue, told(stopped.clone())));
         let interval = Duration::from_millis(options.poll_interval_ms);
         upkeep.spawn(poll(app.clone(), interval, told(stopped.clone())));
+        upkeep.spawn(post(app.clone(), interval, told(stopped.clone())));
         upkeep.spawn(prune(app.clock.clone(), store, options.retention(), told(stopped.clone())));
         let router = server::router(app.clone(), options.token.clone());
         let server = tokio::spawn(async move {
@@ -115,7 +116,7 @@ impl Runner {
     pub async fn broken(&mut self) -> anyhow::Error {
         let (part, ended) = tokio::select! {
             Some(ended) = self.mappings.join_next() => ("a queue's deliveries", ended.map(drop)),
-            Some(ended) = self.upkeep.join_next() => ("the poller, or what looks after old tasks", ended),
+            Some(ended) = self.upkeep.join_next() => ("the poller, what posts events, or what looks after old tasks", ended),
             ended = &mut self.server => ("the HTTP server", ended),
         };
         let why = ended.err().map_or_else(|| "it returned".to_owned(), |error| error.to_string());
@@ -228,7 +229,19 @@ async fn told(mut stopped: watch::Receiver<bool>) {
 async fn poll(app: App, interval: Duration, stop: impl Future<Output = ()>) {
     tokio::pin!(stop);
     loop {
-        poller::handle(&app, None).await;
+        poller::look(&app, None).await;
+        tokio::select! {
+            () = &mut stop => return,
+            () = tokio::time::sleep(interval) => {}
+        }
+    }
+}
+
+/// Beside the poller: a webhook that is slow, or does not answer, keeps it from nothing.
+async fn post(app: App, interval: Duration, stop: impl Future<Output = ()>) {
+    tokio::pin!(stop);
+    loop {
+        shared::poller::post(&app, None).await;
         tokio::select! {
             () = &mut stop => return,
             () = tokio::time::sleep(interval) => {}

@@ -4,24 +4,24 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::{Bus, BusError, DeliveryError, Published};
-use crate::{http, ids::Id};
+use super::{Bus, DeliveryError, Published};
+use crate::http;
 
 /// How long a listener may take to answer.
-const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many events one request to a bus carries at most.
+#[cfg(feature = "aws")]
 pub(super) const BUS_AT_ONCE: usize = 10;
 
-/// Where events go besides [`super::published`]. An event is delivered once all of it have taken it.
+/// Where events go besides [`super::published`].
 #[derive(Clone, Debug, Default)]
 pub struct Sink {
-    /// What handlers publish is posted to this.
+    /// What handlers publish is posted to this, once it is listed.
     pub webhook: Option<Arc<Webhook>>,
-    /// Everything is put on this; on AWS only.
+    /// Everything is put on this, before it is listed; on AWS only.
     pub bus: Option<Arc<dyn Bus>>,
-    /// Where the list of what was published is read, one at a time delivers: a poll that somebody asks for, beside the
-    /// poller, would number events so that a reader who is past the one misses the other.
+    /// Where one process does everything, one at a time posts: a poll that somebody asks for leaves it to who does.
     pub turn: Option<Arc<Mutex<()>>>,
 }
 
@@ -38,14 +38,14 @@ impl Webhook {
         Ok(Self { url, client: http::client(WEBHOOK_TIMEOUT)? })
     }
 
-    async fn send(&self, event: &Published) -> Result<(), DeliveryError> {
+    pub(super) async fn send(&self, event: &Published) -> Result<(), DeliveryError> {
+        let id = || event.id.clone();
         let body = serde_json::to_string(event).unwrap_or_default();
         let request = self.client.post(self.url.clone()).header("content-type", "application/json").body(body);
-        let answer = request.send().await.and_then(reqwest::Response::error_for_status);
         // The URL may carry a secret, and the error goes to the log.
-        let failed =
-            |source: reqwest::Error| DeliveryError::Webhook { id: event.id.clone(), source: source.without_url() };
-        answer.map(drop).map_err(failed)
+        let unanswered = |source: reqwest::Error| DeliveryError::Unanswered { id: id(), source: source.without_url() };
+        let status = request.send().await.map_err(unanswered)?.status();
+        if status.is_success() { Ok(()) } else { Err(DeliveryError::NotTaken { id: id(), status }) }
     }
 }
 
@@ -61,55 +61,50 @@ impl Sink {
         self.bus.is_some() && self.webhook.is_none()
     }
 
-    /// How many events are sent together: a bus takes several, a webhook one after the other.
-    pub(super) fn at_once(&self) -> usize {
-        if self.is_relayed() { BUS_AT_ONCE } else { 1 }
-    }
-
-    /// Sends events to all there is, each for itself. One that is an error may have reached some of it.
-    pub(super) async fn send(&self, events: &[Published]) -> Vec<Result<(), DeliveryError>> {
-        let mut sent: Vec<Result<(), DeliveryError>> = match &self.bus {
-            None => events.iter().map(|_| Ok(())).collect(),
-            Some(bus) => {
-                let taken = bus.put(events).await.into_iter().zip(events);
-                taken.map(|(taken, event)| taken.map_err(|source| not_taken(event.id.clone(), source))).collect()
-            }
-        };
-        if let Some(webhook) = &self.webhook {
-            for (event, sent) in events.iter().zip(&mut sent) {
-                // Changes of tasks are in the outbox only while the bus is in trouble: not what a webhook hears of.
-                if sent.is_ok() && !event.is_of_a_task() {
-                    *sent = webhook.send(event).await;
-                }
-            }
-        }
-        sent
-    }
-
-    /// Waits until nobody else delivers.
-    pub(super) async fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+    /// The right to post, unless somebody has it.
+    pub(super) fn turn(&self) -> Option<Option<MutexGuard<'_, ()>>> {
         match &self.turn {
-            Some(turn) => Some(turn.lock().await),
-            None => None,
+            Some(turn) => turn.try_lock().ok().map(Some),
+            None => Some(None),
         }
     }
-}
-
-pub(super) fn not_taken(id: Id, source: BusError) -> DeliveryError {
-    DeliveryError::Bus { id, source }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ids::Name, notify::chain, store::Doc};
+    use crate::{
+        http::test_server::{http, serve},
+        ids::{Id, Name},
+        notify::chain,
+        store::Doc,
+    };
+
+    fn event() -> Published {
+        Published { id: Id::new("e").unwrap(), tenant: Name::default(), doc: Doc::new() }
+    }
+
+    #[tokio::test]
+    async fn any_2xx_is_a_delivery_and_a_refusal_is_told_from_a_listener_that_does_not_work() {
+        let taken = [200, 201, 202, 204, 299];
+        let refused = [400, 401, 403, 404, 405, 409, 410, 413, 422, 425, 499];
+        let not_working = [301, 302, 303, 304, 307, 308, 408, 429, 500, 501, 502, 503, 504, 599];
+        let expected = |all: &[u16], what: Option<bool>| all.iter().map(|status| (*status, what)).collect::<Vec<_>>();
+        let all =
+            [expected(&taken, None), expected(&refused, Some(true)), expected(&not_working, Some(false))].concat();
+        for (status, expected) in all {
+            let (address, _server) = serve(http(&format!("{status} So"), "location: /elsewhere\r\n", "")).await;
+            let webhook = Webhook::new(format!("http://{address}/").parse().unwrap()).unwrap();
+            let answered = webhook.send(&event()).await;
+            assert_eq!(answered.err().map(|error| error.is_refusal()), expected, "{status}");
+        }
+    }
 
     #[tokio::test]
     async fn an_event_that_is_not_taken_does_not_tell_the_webhooks_url() {
         // Nobody listens there.
         let webhook = Webhook::new("http://127.0.0.1:9/s3cret".parse().unwrap()).unwrap();
-        let event = Published { id: Id::new("e").unwrap(), tenant: Name::default(), doc: Doc::new() };
-        let error = Sink::webhook(webhook).send(&[event]).await.remove(0).unwrap_err();
+        let error = webhook.send(&event()).await.unwrap_err();
         assert!(!chain(&error).contains("s3cret"), "{}", chain(&error));
     }
 }

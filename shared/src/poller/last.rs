@@ -11,6 +11,7 @@ use crate::{
     clock::Timestamp,
     ids::{self, Id, Name},
     notify::chain,
+    outbox::{self, Owed},
     store::{self, Commit, Expect, RecordKey, RecordWrite, StoreError},
 };
 
@@ -25,6 +26,9 @@ pub struct LastPoll {
     /// How far it came.
     #[serde(flatten)]
     pub report: PollReport,
+    /// What the webhook was owed then; null if that could not be told.
+    #[serde(default)]
+    pub owed: Option<Owed>,
 }
 
 /// What is stored of it.
@@ -37,9 +41,8 @@ struct Mark {
     next_shard: u16,
 }
 
-/// Nobody's and everybody's: what is the installation's own.
 fn mark_key() -> RecordKey {
-    RecordKey { tenant: Name::of("_errand"), kind: Name::of("poll"), id: Id::from(ids::derived(&["last poll"])) }
+    RecordKey { tenant: Name::installation(), kind: Name::of("poll"), id: Id::from(ids::derived(&["last poll"])) }
 }
 
 /// Leaves word that a poll has ended so. A poll that did nothing says so once a minute: on one machine there is
@@ -49,7 +52,8 @@ pub async fn mark(app: &App, polled: &Polled) {
     if report.acted() == 0 && last_poll(app).await.is_ok_and(|last| last.is_some_and(|l| now < l.at + QUIET)) {
         return;
     }
-    let mark = Mark { last: LastPoll { at: now, report: report.clone() }, next_shard: polled.next };
+    let owed = outbox::owed(app).await.ok();
+    let mark = Mark { last: LastPoll { at: now, report: report.clone(), owed }, next_shard: polled.next };
     let doc = serde_json::to_value(&mark).ok().and_then(|doc| doc.as_object().cloned()).unwrap_or_default();
     let put = RecordWrite::put(mark_key(), doc, Expect::Any, now);
     if let Err(problem) = store::commit(&*app.store, Commit { records: vec![put], ..Commit::default() }).await {

@@ -16,7 +16,7 @@ pub struct PollReport {
     pub expired: usize,
     /// Dead letters that were owed.
     pub dead_letters: usize,
-    /// Events delivered.
+    /// Events listed; on AWS put on the bus before. The webhook is owed them from then on.
     pub published: usize,
     /// Items that cannot be read, left alone for an hour.
     pub set_aside: usize,
@@ -41,7 +41,8 @@ impl PollReport {
         self.failed += 1;
     }
 
-    pub(super) fn plus(self, other: Self) -> Self {
+    /// Both.
+    pub fn plus(self, other: Self) -> Self {
         Self {
             notified: self.notified + other.notified,
             reaped: self.reaped + other.reaped,
