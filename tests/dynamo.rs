@@ -11,6 +11,7 @@ mod own_writes;
 mod patches;
 mod payloads;
 pub(crate) mod relayed;
+mod restore;
 
 use std::{collections::HashMap, time::Duration};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use integration_tests::world::World;
+use integration_tests::{conformance::lives, world::World};
 use serde_json::{Value, json};
 use shared::{
     domain::{Conversation, ConversationStatus, User},
@@ -79,4 +79,10 @@ async fn a_step_of_the_first_life_is_none_of_the_second() {
     lives.forget(&task);
     let task = lives.live(&json!({"task_type": "scripted", "payload": {"acts": ["step"]}})).await;
     assert_eq!((task.status(), task.executions), (Status::Completed, 2), "it made the step itself");
+}
+
+#[tokio::test]
+async fn a_log_is_of_one_life() {
+    let store = MemoryStore::default();
+    lives::a_log_is_of_one_life(&store, async |task: &Task| store.remove(&task.key)).await;
 }

@@ -121,6 +121,12 @@ pub async fn change(app: &App, task: &Task, event: Event, with: With) -> Result<
             Err(StoreError::Conflict { parts }) => parts,
             Err(error) => return Err(error.into()),
         };
+        if parts.contains(&Part::Log) {
+            // What is logged is never changed: what happens again is logged behind it. No limit of tries: a task has few
+            // rows, and each try passes one.
+            newer = Some(Task { log_seq: task.log_seq + 1, ..task.clone() });
+            continue;
+        }
         tries += 1;
         if tries >= MAX_TRIES + effects.len() {
             return Err(StoreError::Busy.into());

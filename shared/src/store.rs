@@ -129,8 +129,9 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> Result<Page<Task, Position>, StoreError>;
 
-    /// A task's log rows after `after`, oldest first.
-    async fn log(&self, key: &TaskKey, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError>;
+    /// The log rows of this [life](Task::life) of a task after `after`, oldest first; where it was removed meanwhile, maybe
+    /// none.
+    async fn log(&self, task: &Task, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError>;
 
     /// The records at these keys, in order.
     async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError>;

@@ -36,7 +36,7 @@ async fn a_large_payload_is_found_again_and_another_is_a_conflict() {
     large_payloads(&Stack::start().await).await;
 }
 
-/// Such payloads are items of their own: one that was put for nothing is deleted.
+/// Such payloads are items of their own: none is put for nothing.
 pub(super) async fn large_payloads(stack: &Stack) {
     let request =
         |letter: &str| with(scripted(json!({"ballast": letter.repeat(10_240)})), json!({"idempotency_key": "large"}));

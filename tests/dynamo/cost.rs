@@ -66,14 +66,34 @@ async fn a_keyed_task_costs_no_more() {
 }
 
 #[tokio::test]
-async fn a_ten_kib_payload_costs_at_most_24_units_and_five_requests() {
+async fn a_ten_kib_payload_costs_at_most_24_units_and_six_requests() {
     let meter = Meter::default();
     let setup = watched(meter.clone()).await;
     let (used, reads) = life(&setup, &meter, task(10 * 1024)).await;
-    assert_eq!(used.each_ref().map(|used| used.requests), [2, 2, 1]);
+    assert_eq!(used.each_ref().map(|used| used.requests), [3, 2, 1]);
     let write_units: f64 = used.iter().map(Used::write_units).sum();
     assert!(write_units <= 24.0, "{write_units} write units: {used:?}");
     assert_eq!(reads, 3); // 11 KiB by 4
+}
+
+#[tokio::test]
+async fn a_duplicate_with_a_large_payload_writes_nothing() {
+    let meter = Meter::default();
+    let setup = watched(meter.clone()).await;
+    let first = Task { idempotency_key: Some("k".repeat(36)), ..task(256 * 1024) };
+    assert_eq!(store::insert(&setup.store, first.clone()).await.unwrap(), Inserted::New);
+    meter.take();
+    // A later request, which would want its payload kept for longer.
+    let later = at(7 * 86_400);
+    let again = Task { version: Uuid::new_v4(), created_at: later, scheduled_for: later, ..first.clone() };
+    assert_eq!(store::insert(&setup.store, again).await.unwrap(), Inserted::Existing(Box::new(first.clone())));
+    let used = meter.take();
+    assert_eq!((used.requests, used.writes), (1, units(&[])), "one look, which shows the task without its payload");
+    let other = Json::new(&"y".repeat(256 * 1024).into());
+    let other = Task { version: Uuid::new_v4(), payload_hash: other.hash(), payload: other, ..first.clone() };
+    assert_eq!(store::insert(&setup.store, other).await.unwrap(), Inserted::Existing(Box::new(first)));
+    let used = meter.take();
+    assert_eq!((used.requests, used.writes), (2, units(&[])), "another read, for the payload that is there");
 }
 
 #[tokio::test]

@@ -68,7 +68,7 @@ async fn whatever_is_made_again_by_the_caller_is_recognised() {
     commit_twice(&setup, &faults, commit).await.unwrap();
 
     assert_eq!(store::task(&setup.store, &task.key).await.unwrap(), Some(completed));
-    assert_eq!(setup.store.log(&task.key, 0, 10).await.unwrap().items.len(), 1);
+    assert_eq!(setup.store.log(&task, 0, 10).await.unwrap().items.len(), 1);
 }
 
 #[tokio::test]

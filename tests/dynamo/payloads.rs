@@ -89,7 +89,7 @@ async fn a_payload_outlives_its_ended_task_and_a_redrive_keeps_it() {
 }
 
 #[tokio::test]
-async fn a_refused_insert_takes_its_payload_back_and_leaves_the_others() {
+async fn a_refused_insert_leaves_no_payload_behind() {
     let setup = setup().await;
     let task = task(LARGE);
     store::insert(&setup.store, task.clone()).await.unwrap();

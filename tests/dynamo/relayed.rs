@@ -102,8 +102,8 @@ impl Store for Relayed {
         self.setup.store.list(query, after, limit).await
     }
 
-    async fn log(&self, key: &TaskKey, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
-        self.setup.store.log(key, after, limit).await
+    async fn log(&self, task: &Task, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
+        self.setup.store.log(task, after, limit).await
     }
 
     async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {

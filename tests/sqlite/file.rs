@@ -42,7 +42,7 @@ async fn what_was_answered_survives_the_sudden_end_of_the_process() {
     let store = open(&copy);
     for task in ended {
         assert_eq!(read(&store, &task.key).await, task);
-        assert_eq!(log(&store, &task.key).await.len(), 1);
+        assert_eq!(log(&store, &task).await.len(), 1);
     }
     assert_eq!(store.stats(&Scope::All, at(0)).await.unwrap().now, Counts { completed: 20, ..Counts::default() });
 }

@@ -105,5 +105,5 @@ async fn a_number_beyond_sqlites_does_not_fail_the_group() {
     let Report { tokens_in, .. } = Report { tokens_in: Some(u64::MAX), ..Report::default() };
     transition.log.as_mut().unwrap().tokens_in = tokens_in;
     change(&store, &running, transition).await;
-    assert_eq!(log(&store, &running.key).await[0].tokens_in, Some(i64::MAX as u64));
+    assert_eq!(log(&store, &running).await[0].tokens_in, Some(i64::MAX as u64));
 }

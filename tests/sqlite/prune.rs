@@ -1,19 +1,21 @@
 //! Removing what is past its retention.
 
+use std::time::Duration;
+
 use errand::sqlite::Pruned;
-use integration_tests::conformance::fixtures::{
-    accepted, at, change, changed, claimed, complete, completed, failed, insert, log, name, new, now, record, stored,
-    task, tenant,
+use integration_tests::conformance::{
+    fixtures::{
+        accepted, at, change, changed, claimed, complete, failed, insert, log, new, now, record, stored, task, tenant,
+    },
+    lives::a_log_is_of_one_life,
 };
 use serde_json::json;
 use shared::{
     clock::Timestamp,
-    ids::TaskKey,
     json::Json,
     lifecycle::{Event, NewTask, Task},
     store::{self, Counts, Record, Scope, Store},
 };
-use uuid::Uuid;
 
 use super::Fixture;
 
@@ -38,10 +40,9 @@ async fn ended_tasks_past_their_retention_go_in_small_batches() {
     assert_eq!(prune().await, Pruned::default());
     for task in old {
         assert_eq!(store::task(store, &task.key).await.unwrap(), None);
-        assert_eq!(log(store, &task.key).await.len(), 1, "the log outlives the task");
-        let elsewhere = TaskKey { tenant: name("elsewhere"), id: task.key.id };
-        assert_eq!(log(store, &elsewhere).await, [], "and keeps its tenant");
+        assert_eq!(log(store, &task).await, [], "it is shown as long as the task is");
     }
+    assert_eq!(fixture.number("SELECT count(*) FROM action_log"), 5, "the log outlives its tasks");
     for task in [young, open] {
         assert_eq!(store::task(store, &task.key).await.unwrap(), Some(task));
     }
@@ -75,7 +76,7 @@ async fn log_rows_go_by_their_own_retention_in_small_batches() {
     let prune = async || store.prune(now(), at(40), 2).await.unwrap().log_rows;
     assert_eq!([prune().await, prune().await, prune().await], [2, 1, 0]);
     for (task, rows) in tasks.iter().zip([0, 0, 0, 1]) {
-        assert_eq!(log(store, &task.key).await.len(), rows);
+        assert_eq!(log(store, &task).await.len(), rows);
     }
     assert_eq!(fixture.number("SELECT count(*) FROM action_log"), 1);
 }
@@ -93,19 +94,11 @@ async fn a_removed_tasks_large_payload_goes_with_it() {
 #[tokio::test]
 async fn a_task_with_the_id_of_a_removed_one_has_a_log_of_its_own() {
     let Fixture { store, dir: _dir } = Fixture::new();
-    let first = complete(&store, task(&tenant()), at(1)).await;
-    let old = log(&store, &first.key).await;
-    store.prune(at(9), now(), 9).await.unwrap();
-
-    let again = Task { version: Uuid::new_v4(), key: first.key.clone(), ..task(&first.key.tenant) };
-    let again = insert(&store, again).await;
-    assert_eq!(log(&store, &again.key).await, old);
-    let running = change(&store, &again, claimed(&again, at(20))).await;
-    let transition = completed(&running, at(21));
-    let rows = vec![transition.log.clone().unwrap()];
-    assert_eq!(rows[0].seq, old[0].seq);
-    change(&store, &running, transition).await;
-    assert_eq!(log(&store, &again.key).await, rows);
+    let remove = async |task: &Task| {
+        let ended_at = task.ended_at.unwrap();
+        assert_eq!(store.prune(ended_at + Duration::from_millis(1), now(), 9).await.unwrap().tasks, 1);
+    };
+    a_log_is_of_one_life(&store, remove).await;
 }
 
 #[tokio::test]

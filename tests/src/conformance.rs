@@ -8,6 +8,7 @@ mod due;
 pub mod fixtures;
 mod inserts;
 mod lists;
+pub mod lives;
 mod logs;
 mod moving;
 mod oldest;

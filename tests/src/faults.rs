@@ -261,8 +261,8 @@ impl<S: Store + ?Sized> Store for FaultyStore<S> {
         self.faults.read(1, self.inner.list(query, after, limit), |fault| Err(store_error(fault))).await
     }
 
-    async fn log(&self, key: &TaskKey, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
-        self.faults.read(1, self.inner.log(key, after, limit), |fault| Err(store_error(fault))).await
+    async fn log(&self, task: &Task, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
+        self.faults.read(1, self.inner.log(task, after, limit), |fault| Err(store_error(fault))).await
     }
 
     async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {

@@ -191,7 +191,7 @@ impl World {
 
     /// Its action log.
     pub async fn log(&self, id: Uuid) -> Vec<LogEntry> {
-        self.app.store.log(&key(id), 0, 10_000).await.expect("log").items
+        self.app.store.log(&self.task(id).await, 0, 10_000).await.expect("log").items
     }
 
     /// The records of `kind` that belong to `of`.

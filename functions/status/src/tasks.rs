@@ -30,7 +30,7 @@ pub(crate) async fn log(app: &App, request: &Request) -> Result<Answer, ApiError
     let after = after.map_err(|_| ApiError::bad_cursor("cursor"))?;
     let limit = limit(request)?;
     let task = request.task(app).await?;
-    let page = app.store.log(&task.key, after, limit).await?;
+    let page = app.store.log(&task, after, limit).await?;
     let rows = Listed::new(page.items, page.next.map(|seq| seq.to_string()));
     let output = match &task.state {
         State::Completed { output } => Some(output),

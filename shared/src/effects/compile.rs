@@ -57,7 +57,7 @@ impl Compiled {
     /// The effects that `part` of the commit came from.
     pub(crate) fn sources(&self, part: Part) -> &[usize] {
         match part {
-            Part::Task => &[],
+            Part::Task | Part::Log => &[],
             Part::Record(n) => self.record_sources.get(n).map_or(&[], Vec::as_slice),
             Part::NewTask(n) => self.task_sources.get(n..=n).unwrap_or_default(),
         }

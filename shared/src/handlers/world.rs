@@ -170,7 +170,7 @@ impl World {
 
     /// The newest row of its log.
     pub(crate) async fn log(&self, done: &Done) -> LogEntry {
-        self.app.store.log(&done.task.key, 0, 100).await.unwrap().items.pop().unwrap()
+        self.app.store.log(&done.task, 0, 100).await.unwrap().items.pop().unwrap()
     }
 
     /// The tasks it has enqueued, in order.

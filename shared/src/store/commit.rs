@@ -101,6 +101,9 @@ pub struct Patch {
 pub enum Part {
     /// The task's version or fence.
     Task,
+    /// The task is as it was expected, but a row of this number is in its log already: the task was restored from a
+    /// backup, and its log is ahead.
+    Log,
     /// The record at this place in [`Commit::records`].
     Record(usize),
     /// The task at this place in [`Commit::tasks`], which is there already.

@@ -139,8 +139,8 @@ impl Store for DynamoStore {
         self.list_page(query, after, limit).await
     }
 
-    async fn log(&self, key: &TaskKey, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
-        self.log_page(key, after, limit).await
+    async fn log(&self, task: &Task, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
+        self.log_page(task, after, limit).await
     }
 
     async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
@@ -148,9 +148,7 @@ impl Store for DynamoStore {
     }
 
     async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
-        let get = self.client.get_item().table_name(&self.config.tasks_table).consistent_read(true);
-        let answer = get.set_key(Some(keys::record(key))).send().await.map_err(read_failed)?;
-        let record = answer.item.map(|item| record_item::read(&item)).transpose();
+        let record = self.read_item(keys::record(key)).await?.map(|item| record_item::read(&item)).transpose();
         record.map_err(|source| corrupt(format!("record {}/{}/{}", key.tenant, key.kind, key.id), source))
     }
 

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     ids::{Name, TaskKey},
-    lifecycle::Task,
+    lifecycle::{Task, Transition},
     log::LogEntry,
 };
 use counted::Counted;
@@ -37,7 +37,8 @@ impl Default for MemoryStore {
 #[derive(Debug, Default)]
 struct Tables {
     tasks: BTreeMap<TaskKey, Task>,
-    log: BTreeMap<(TaskKey, u64), LogEntry>,
+    /// By task, the instant at which this life of it began, and number.
+    log: BTreeMap<(TaskKey, Timestamp, u64), LogEntry>,
     records: BTreeMap<RecordKey, Record>,
     counted: Counted,
 }
@@ -54,11 +55,9 @@ impl MemoryStore {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Removes a task and its log, as retention does elsewhere. What it left behind stays.
+    /// Removes a task, as retention does elsewhere. What it left behind stays.
     pub fn remove(&self, key: &TaskKey) {
-        let mut tables = self.tables();
-        tables.tasks.remove(key);
-        tables.log.retain(|(of, _), _| of != key);
+        self.tables().tasks.remove(key);
     }
 }
 
@@ -83,16 +82,26 @@ impl Tables {
     fn conflicts(&self, commit: &Commit) -> Vec<Part> {
         let task = match &commit.task {
             Some(TaskWrite::Change { expected, transition }) => {
-                self.task(&transition.task.key).is_some_and(|task| task.version == *expected)
+                let stored = self.task(&transition.task.key).is_some_and(|task| task.version == *expected);
+                if stored { self.taken(transition) } else { Some(Part::Task) }
             }
-            Some(TaskWrite::Step { key, fence }) => self.task(key).and_then(Task::fence) == Some(*fence),
-            None => true,
+            Some(TaskWrite::Step { key, fence }) => {
+                (self.task(key).and_then(Task::fence) != Some(*fence)).then_some(Part::Task)
+            }
+            None => None,
         };
         let records = commit.records.iter().enumerate();
         let records = records.filter(|(_, w)| !w.expects(self.records.get(w.key()))).map(|(n, _)| Part::Record(n));
         let tasks = commit.tasks.iter().enumerate();
         let tasks = tasks.filter(|(_, t)| self.tasks.contains_key(&t.key)).map(|(n, _)| Part::NewTask(n));
-        (!task).then_some(Part::Task).into_iter().chain(records).chain(tasks).collect()
+        task.into_iter().chain(records).chain(tasks).collect()
+    }
+
+    /// The conflict of a row that is to have the number of one that is there.
+    fn taken(&self, transition: &Transition) -> Option<Part> {
+        let row = transition.log.as_ref()?;
+        let place = (row.key.clone(), transition.task.created_at, row.seq);
+        self.log.contains_key(&place).then_some(Part::Log)
     }
 
     /// Whether an earlier try of this very commit is what the store holds.
@@ -113,7 +122,8 @@ impl Tables {
             return if self.landed(&commit) { Ok(()) } else { Err(StoreError::Conflict { parts }) };
         }
         if let Some(TaskWrite::Change { transition, .. }) = commit.task {
-            self.log.extend(transition.log.map(|row| ((row.key.clone(), row.seq), row)));
+            let born = transition.task.created_at;
+            self.log.extend(transition.log.map(|row| ((row.key.clone(), born, row.seq), row)));
             self.put(transition.task);
         }
         for write in commit.records {
@@ -214,10 +224,10 @@ impl Store for MemoryStore {
         Ok(page(shown.map(|(at, task)| (at, task.clone())), limit))
     }
 
-    async fn log(&self, key: &TaskKey, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
-        let tables = self.tables();
-        let rows = tables.log.range((key.clone(), after.saturating_add(1))..=(key.clone(), u64::MAX));
-        Ok(page(rows.map(|((_, seq), row)| (*seq, row.clone())), limit))
+    async fn log(&self, task: &Task, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
+        let (tables, life) = (self.tables(), |seq| (task.key.clone(), task.created_at, seq));
+        let rows = tables.log.range(life(after.saturating_add(1))..=life(u64::MAX));
+        Ok(page(rows.map(|((.., seq), row)| (*seq, row.clone())), limit))
     }
 
     async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {

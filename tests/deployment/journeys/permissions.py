@@ -172,8 +172,8 @@ def forbidden(errand: Errand, function: str, of: Clients, others: dict[str, str]
         "write another's log lines": lambda: of.logs.create_log_stream(
             logGroupName=f"/aws/lambda/{STACK}-{'poller' if function != 'poller' else 'enqueue'}", logStreamName="x"),
     }
+    calls["delete a task"] = lambda: of.dynamodb.delete_item(TableName=tasks, Key=task)
     if function != "enqueue":
-        calls["delete a task"] = lambda: of.dynamodb.delete_item(TableName=tasks, Key=task)
         calls["publish a refusal"] = lambda: of.sqs.send_message(
             QueueUrl=errand.queue("IntakeDeadLetter"), MessageBody="x")
     event = {"Source": "errand", "DetailType": "x", "Detail": "{}"}

@@ -47,7 +47,7 @@ async fn together(store: &dyn Store) {
     };
     store::commit(store, commit).await.unwrap();
     assert_eq!(read(store, &pending.key).await, transition.task);
-    assert_eq!(Some(log(store, &pending.key).await), transition.log.map(|row| vec![row]));
+    assert_eq!(Some(log(store, &pending).await), transition.log.map(|row| vec![row]));
     assert_eq!(store.record(&note.key).await.unwrap(), Some(note));
     assert_eq!(read(store, &first.key).await, first);
     assert_eq!(read(store, &second.key).await, second);
@@ -67,7 +67,7 @@ async fn known(store: &dyn Store) {
     };
     assert_eq!(conflict(store::commit(store, commit).await), [Part::NewTask(1)]);
     assert_eq!(read(store, &running.key).await, running);
-    assert_eq!(log(store, &running.key).await, []);
+    assert_eq!(log(store, &running).await, []);
     assert_eq!(store.record(&note.key).await.unwrap(), None);
     assert_eq!(store::task(store, &unknown.key).await.unwrap(), None);
 }

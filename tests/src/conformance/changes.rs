@@ -45,7 +45,7 @@ async fn stale(store: &dyn Store) {
     assert_eq!(read(store, &pending.key).await, running);
     assert_eq!(store.record(&note.key).await.unwrap(), None);
     assert_eq!(store::task(store, &follow_up.key).await.unwrap(), None);
-    assert_eq!(log(store, &pending.key).await, []);
+    assert_eq!(log(store, &pending).await, []);
 }
 
 async fn absent(store: &dyn Store) {
@@ -66,7 +66,7 @@ async fn repeated(store: &dyn Store) {
         ..Commit::change(running.version, completed(&running, at(2)))
     };
     store::commit(store, commit.clone()).await.unwrap();
-    let (ended, rows) = (read(store, &pending.key).await, log(store, &pending.key).await);
+    let (ended, rows) = (read(store, &pending.key).await, log(store, &pending).await);
     assert_eq!(rows.len(), 1);
 
     store::commit(store, commit).await.unwrap();
@@ -76,7 +76,7 @@ async fn repeated(store: &dyn Store) {
     store::commit(store, Commit::change(running.version, rewritten)).await.unwrap();
 
     assert_eq!(read(store, &pending.key).await, ended);
-    assert_eq!(log(store, &pending.key).await, rows);
+    assert_eq!(log(store, &pending).await, rows);
     assert_eq!(store.record(&note.key).await.unwrap(), Some(note));
     assert_eq!(read(store, &follow_up.key).await, follow_up);
 }
@@ -94,7 +94,7 @@ async fn repeated_late(store: &dyn Store) {
 async fn without_row(store: &dyn Store) {
     let pending = insert(store, task(&tenant())).await;
     change(store, &pending, claimed(&pending, at(1))).await;
-    assert_eq!(log(store, &pending.key).await, []);
+    assert_eq!(log(store, &pending).await, []);
 }
 
 async fn all_parts(store: &dyn Store) {

@@ -187,8 +187,8 @@ pub async fn stored(store: &dyn Store, record: Record) -> Record {
 }
 
 /// Every row of a task's log.
-pub async fn log(store: &dyn Store, key: &TaskKey) -> Vec<LogEntry> {
-    let page = store.log(key, 0, 100).await.expect("the log is readable");
+pub async fn log(store: &dyn Store, task: &Task) -> Vec<LogEntry> {
+    let page = store.log(task, 0, 100).await.expect("the log is readable");
     assert_eq!(page.next, None, "a log of under 100 rows has one page");
     page.items
 }

@@ -5,13 +5,14 @@ use shared::{
     ids::fresh,
     lifecycle::{Event, Failure, FailureKind, Settlement, Task, Transition},
     log::{LogEntry, LogKind, Outcome},
-    store::Store,
+    store::{self, Commit, Part, Store},
 };
 use uuid::Uuid;
 
 use super::{
     Case,
-    fixtures::{at, change, changed, claimed, full, insert, log, settled, task, tenant},
+    changes::conflict,
+    fixtures::{at, change, changed, claimed, full, insert, log, read, settled, task, tenant},
 };
 
 pub(super) const CASES: &[Case] = &[
@@ -19,6 +20,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "a_log_is_read_page_by_page", check: |s| Box::pin(pages(s)) },
     Case { name: "every_field_of_a_row_survives", check: |s| Box::pin(round_trip(s)) },
     Case { name: "a_task_without_a_log_has_none", check: |s| Box::pin(none(s)) },
+    Case { name: "a_row_that_is_there_is_told_of_and_never_changed", check: |s| Box::pin(ahead(s)) },
 ];
 
 /// Changes `task` and adds the row, if there is one, to `rows`.
@@ -60,7 +62,7 @@ async fn in_order(store: &dyn Store) {
     let cancel = Event::Cancel { reason: "enough".to_owned(), by: "me".to_owned() };
     let transition = changed(&task, cancel, at(7));
     task = logged(store, &task, transition, &mut rows).await;
-    assert_eq!(log(store, &task.key).await, rows);
+    assert_eq!(log(store, &task).await, rows);
     assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
 }
 
@@ -69,15 +71,15 @@ async fn pages(store: &dyn Store) {
     for limit in [1, 5, 12, 100] {
         let (mut found, mut after) = (Vec::new(), Some(0));
         while let Some(seq) = after {
-            let page = store.log(&task.key, seq, limit).await.unwrap();
+            let page = store.log(&task, seq, limit).await.unwrap();
             assert!(page.items.len() <= limit && found.len() <= rows.len());
             found.extend(page.items);
             after = page.next;
         }
         assert_eq!(found, rows);
     }
-    assert_eq!(store.log(&task.key, 10, 9).await.unwrap().items, rows[10..]);
-    assert_eq!(store.log(&task.key, 12, 9).await.unwrap().items, []);
+    assert_eq!(store.log(&task, 10, 9).await.unwrap().items, rows[10..]);
+    assert_eq!(store.log(&task, 12, 9).await.unwrap().items, []);
 }
 
 async fn round_trip(store: &dyn Store) {
@@ -96,7 +98,7 @@ async fn round_trip(store: &dyn Store) {
         let after = Task { version: Uuid::new_v4(), log_seq: seq, ..task.clone() };
         task = logged(store, &task, Transition { task: after, log: Some(row) }, &mut rows).await;
     }
-    assert_eq!(log(store, &task.key).await, rows);
+    assert_eq!(log(store, &task).await, rows);
 }
 
 fn log_seq_after(task: &mut Task) -> u64 {
@@ -134,8 +136,30 @@ fn row(task: &Task, everything: bool) -> LogEntry {
     }
 }
 
+/// As after a restore of the task alone.
+async fn ahead(store: &dyn Store) {
+    let (task, mut rows) = rescheduled(store, 3).await;
+    let back = Task { log_seq: 1, version: Uuid::new_v4(), ..task.clone() };
+    let back = change(store, &task, Transition { task: back, log: None }).await;
+    let cancel = |task: &Task| {
+        let event = Event::Cancel { reason: "enough".to_owned(), by: "me".to_owned() };
+        changed(task, event, at(9))
+    };
+    let answer = store::commit(store, Commit::change(back.version, cancel(&back))).await;
+    assert_eq!(conflict(answer), [Part::Log]);
+    assert_eq!((read(store, &task.key).await, log(store, &task).await), (back.clone(), rows.clone()));
+
+    let transition = cancel(&Task { log_seq: 3, ..back.clone() });
+    logged(store, &back, transition.clone(), &mut rows).await;
+    assert_eq!(log(store, &task).await, rows);
+    // The same again has landed; somebody else's is in the way, with its row.
+    assert_eq!(store::commit(store, Commit::change(back.version, transition)).await.unwrap(), ());
+    let late = store::commit(store, Commit::change(back.version, cancel(&back))).await;
+    assert_eq!(conflict(late), [Part::Task]);
+}
+
 async fn none(store: &dyn Store) {
     let task = insert(store, task(&tenant())).await;
-    assert_eq!(log(store, &task.key).await, []);
-    assert_eq!(log(store, &super::fixtures::task(&task.key.tenant).key).await, []);
+    assert_eq!(log(store, &task).await, []);
+    assert_eq!(log(store, &super::fixtures::task(&task.key.tenant)).await, []);
 }

@@ -53,7 +53,7 @@ async fn changes(store: &dyn Store) {
         assert_eq!(store.record(commit.records[0].key()).await.unwrap().is_some(), won);
     }
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
-    assert_eq!(log(store, &pending.key).await, []);
+    assert_eq!(log(store, &pending).await, []);
 }
 
 async fn puts(store: &dyn Store) {

@@ -97,6 +97,12 @@ impl<'c> Tables<'c> {
             return Ok(if landed(commit, &before) { Ok(()) } else { Err(StoreError::Conflict { parts }) });
         }
         if let (Some(TaskWrite::Change { transition, .. }), Some(stored)) = (&commit.task, &before.task) {
+            // First of all that is written: that the row's number is free is the last precondition.
+            if let Some(row) = &transition.log
+                && !self.log(stored.n, row)?
+            {
+                return Ok(Err(StoreError::Conflict { parts: vec![Part::Log] }));
+            }
             self.change(transition, stored)?;
         }
         for (write, stored) in commit.records.iter().zip(before.records) {
@@ -181,13 +187,13 @@ impl<'c> Tables<'c> {
             self.update_indexed.raw_execute()?;
         }
         self.counts.note(stored.queue_n, Some((stored.status, stored.run_at)), task);
-        transition.log.as_ref().map_or(Ok(()), |entry| self.log(stored.n, entry))
+        Ok(())
     }
 
-    fn log(&mut self, task_n: i64, entry: &LogEntry) -> rusqlite::Result<()> {
+    /// Adds a row to a task's log unless one of its number is there; answers whether it did.
+    fn log(&mut self, task_n: i64, entry: &LogEntry) -> rusqlite::Result<bool> {
         log_row::bind(&mut self.log, task_n, entry)?;
-        self.log.raw_execute()?;
-        Ok(())
+        Ok(self.log.raw_execute()? > 0)
     }
 
     fn find(&mut self, key: &TaskKey) -> Answer<Option<Stored>> {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::columns::{Columns, int, log_kind, present, text};
 
-/// Adds a row; none if it is there already, for what is logged never changes.
+/// Adds a row; none if one of its number is there already, for what is logged never changes.
 pub(super) const INSERT: &str = "INSERT INTO action_log (task_n, task_id, seq, tenant, kind, outcome, execution,
     action_type, agent_type, user_id, context_id, context_type, worker, by, started_at, ended_at, latency_ms,
     payload_hash, model, tokens_in, tokens_out, cost_usd, effects, reason, failure, output_excerpt)
@@ -14,13 +14,9 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?
     ?25, ?26)
 ON CONFLICT DO NOTHING";
 
-/// The rows of a task that is there, from number `?3` on, oldest first; what [`read`] reads.
+/// The rows after number `?4` of a task that was made at `?3` and is there, oldest first; what [`read`] reads.
 pub(super) const OF_TASK: &str = "SELECT l.* FROM tasks t JOIN action_log l ON l.task_n = t.n
-    WHERE t.id = ?1 AND t.tenant = ?2 AND l.seq > ?3 ORDER BY l.seq LIMIT ?4";
-
-/// The same of a task that was removed.
-pub(super) const OF_REMOVED: &str = "SELECT * FROM action_log
-    WHERE task_id = ?1 AND tenant = ?2 AND task_n IS NULL AND seq > ?3 ORDER BY seq LIMIT ?4";
+    WHERE t.id = ?1 AND t.tenant = ?2 AND t.created_at = ?3 AND l.seq > ?4 ORDER BY l.seq LIMIT ?5";
 
 /// Binds [`INSERT`].
 pub(super) fn bind(row: &mut Statement<'_>, task_n: i64, entry: &LogEntry) -> rusqlite::Result<()> {
@@ -52,7 +48,7 @@ pub(super) fn bind(row: &mut Statement<'_>, task_n: i64, entry: &LogEntry) -> ru
     row.raw_bind_parameter(26, &entry.output_excerpt)
 }
 
-/// The entry in a row of [`OF_TASK`] or [`OF_REMOVED`].
+/// The entry in a row of [`OF_TASK`].
 pub(super) fn read(row: &Row<'_>) -> Result<LogEntry, StoreError> {
     columns(row).map_err(|source| {
         let id = row.get("n").map_or_else(|_| "log row".to_owned(), |n: i64| format!("log row {n}"));

@@ -51,17 +51,17 @@ fn record_item(row: &Row<'_>) -> anyhow::Result<DueItem> {
     Ok(DueItem::Record(RecordKey { tenant, kind, id }))
 }
 
-/// A task's log rows after `after`.
-pub(super) fn log(db: &Connection, key: &TaskKey, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
-    let range = params![key.id.as_bytes(), key.tenant.as_str(), int(after), rows(limit) + 1];
-    let rows = |sql| {
-        let mut query = db.prepare_cached(sql).map_err(failed)?;
-        let found = query.query_map(range, |row| Ok(log_row::read(row))).map_err(failed)?;
-        page(found, limit, |entry| entry.seq)
-    };
-    let found = rows(log_row::OF_TASK)?;
-    // A new task may have the id of one removed long ago (they had the same idempotency key): its own log comes first.
-    if found.items.is_empty() { rows(log_row::OF_REMOVED) } else { Ok(found) }
+/// The log rows after `after` of the task `key` that was made at `born`.
+pub(super) fn log(
+    db: &Connection,
+    (key, born): &(TaskKey, Timestamp),
+    after: u64,
+    limit: usize,
+) -> Result<Page<LogEntry, u64>, StoreError> {
+    let mut query = db.prepare_cached(log_row::OF_TASK).map_err(failed)?;
+    let range = params![key.id.as_bytes(), key.tenant.as_str(), born.as_millis(), int(after), rows(limit) + 1];
+    let found = query.query_map(range, |row| Ok(log_row::read(row))).map_err(failed)?;
+    page(found, limit, |entry| entry.seq)
 }
 
 /// The records that a relation leads to.

@@ -73,9 +73,9 @@ impl Store for SqliteStore {
         self.pages.read(move |db| list::list(db, &query, after, limit)).await
     }
 
-    async fn log(&self, key: &TaskKey, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
-        let key = key.clone();
-        self.pages.read(move |db| queries::log(db, &key, after, limit)).await
+    async fn log(&self, task: &Task, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
+        let life = (task.key.clone(), task.created_at);
+        self.pages.read(move |db| queries::log(db, &life, after, limit)).await
     }
 
     async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {

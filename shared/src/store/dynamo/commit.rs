@@ -11,7 +11,6 @@ use super::{
     write::{self, Action, Refused, Write},
 };
 use crate::{
-    ids::TaskKey,
     lifecycle::Task,
     store::{Commit, Expect, Inserted, Part, RecordWrite, StoreError, TaskWrite},
 };
@@ -25,39 +24,54 @@ struct Planned {
 
 impl DynamoStore {
     pub(super) async fn insert_one(&self, task: Task) -> Result<Inserted, StoreError> {
-        let apart = payload::is_apart(&task);
-        if apart {
-            self.put_payload(&task).await?;
+        if let Some(there) = self.prepare(&task).await? {
+            return self.met(task, &there).await;
         }
-        let write = self.new_task(&task, apart)?;
+        let write = self.new_task(&task, payload::is_apart(&task))?;
         let stored = match write::make(&self.client, &[write]).await {
             Ok(()) => return Ok(Inserted::New),
             Err(Refused::Failed(error)) => return Err(error),
             Err(Refused::Conditions(failed)) => failed.into_iter().next().and_then(|(_, stored)| stored),
         };
         let Some(stored) = stored else { return Err(StoreError::Busy) }; // it has gone meanwhile
-        if is_own(&stored, task.version) {
-            return Ok(Inserted::New);
-        }
-        let existing = self.existing(&task.key, &stored).await?;
-        if apart && existing.payload_hash != task.payload_hash {
-            self.delete_orphan(&task).await;
-        }
-        Ok(Inserted::Existing(Box::new(existing)))
+        self.met(task, &stored).await
     }
 
-    /// The task that an insert met, payload included.
-    async fn existing(&self, key: &TaskKey, stored: &Item) -> Result<Task, StoreError> {
-        let (task, apart) = task_item::read(stored).map_err(|source| corrupt(keys::task_pk(key), source))?;
-        if apart { self.read_task(key).await?.ok_or(StoreError::Busy) } else { Ok(task) }
+    /// Puts the payload of a new task, if that is an item of its own. Answers with the task's item instead if one is there:
+    /// looked at first, because a put costs by its size, also one that is refused.
+    async fn prepare(&self, task: &Task) -> Result<Option<Item>, StoreError> {
+        if !payload::is_apart(task) {
+            return Ok(None);
+        }
+        let there = self.read_item(keys::task(&task.key)).await?;
+        if there.is_none() {
+            self.put_payload(task).await?;
+        }
+        Ok(there)
+    }
+
+    /// What an insert of `task` that met `stored` is answered.
+    async fn met(&self, task: Task, stored: &Item) -> Result<Inserted, StoreError> {
+        if is_own(stored, task.version) {
+            return Ok(Inserted::New);
+        }
+        let (there, apart) = task_item::read(stored).map_err(|source| corrupt(keys::task_pk(&task.key), source))?;
+        let there = match apart {
+            false => there,
+            true if there.payload_hash == task.payload_hash => Task { payload: task.payload, ..there },
+            true => self.read_task(&task.key).await?.ok_or(StoreError::Busy)?,
+        };
+        Ok(Inserted::Existing(Box::new(there)))
     }
 
     pub(super) async fn commit_one(&self, commit: Commit) -> Result<(), StoreError> {
         commit.fits()?;
         // Before the commit itself: a payload too many dies by its TTL, one too few would be a task lost.
-        for task in &commit.tasks {
-            if payload::is_apart(task) {
-                self.put_payload(task).await?;
+        for (place, task) in commit.tasks.iter().enumerate() {
+            match self.prepare(task).await? {
+                None => {}
+                Some(there) if is_own(&there, task.version) => return Ok(()), // our first try, with all the rest
+                Some(_) => return Err(StoreError::Conflict { parts: vec![Part::NewTask(place)] }),
             }
         }
         if let Some(TaskWrite::Change { transition, .. }) = &commit.task
@@ -91,7 +105,7 @@ impl DynamoStore {
                         log_item::write(&row, born, self.config.log_retention).map_err(StoreError::Unavailable)?;
                     let write =
                         Write { table: self.config.log_table.clone(), action: Action::Put(item), condition: absent() };
-                    planned.push(Planned { part: Part::Task, version: None, write });
+                    planned.push(Planned { part: Part::Log, version: None, write });
                 }
             }
             Some(TaskWrite::Step { key, fence }) => {
@@ -162,19 +176,6 @@ impl DynamoStore {
             Err(Refused::Failed(error)) => Err(error),
         }
     }
-
-    /// Deletes the payload that an insert put for nothing. Its TTL would, in weeks; until then every read of the
-    /// task that is there would pay for it.
-    async fn delete_orphan(&self, task: &Task) {
-        let delete = self.client.delete_item().table_name(&self.config.tasks_table);
-        let delete = delete
-            .set_key(Some(keys::payload(&task.key, &task.payload_hash)))
-            .condition_expression("v = :own")
-            .expression_attribute_values(":own", uuid(task.version));
-        if let Err(error) = delete.send().await {
-            tracing::debug!(%error, task.id = %task.key.id, "an unneeded payload is left to its ttl");
-        }
-    }
 }
 
 /// What failed conditions say of a commit of `parts`: that its own first try had landed, or what is in its way.
@@ -191,7 +192,10 @@ fn judged(parts: &[(Part, Option<Uuid>)], failed: &[(usize, Option<Item>)]) -> R
     }
     let mut failed: Vec<Part> =
         failed.iter().filter_map(|(place, _)| parts.get(*place).map(|(part, _)| *part)).collect();
-    failed.dedup(); // a task and its log row are one part
+    if failed.contains(&Part::Task) {
+        // Whoever changed the task has also added the row.
+        failed.retain(|part| *part != Part::Log);
+    }
     Err(StoreError::Conflict { parts: failed })
 }
 

@@ -111,8 +111,12 @@ const ROWS_PER_LIFE: u64 = 1_000_000;
 /// the number in the key begins with the second in which its task was made, or the second life's first row would find
 /// its place taken, for ever.
 pub(super) fn log(key: &TaskKey, born: Timestamp, seq: u64) -> Item {
-    let life = u64::try_from(born.as_millis() / 1000).unwrap_or(0);
-    HashMap::from([("pk".to_owned(), text(log_pk(key))), ("seq".to_owned(), number(life * ROWS_PER_LIFE + seq))])
+    HashMap::from([("pk".to_owned(), text(log_pk(key))), ("seq".to_owned(), number(log_life(born) + seq))])
+}
+
+/// The number that the rows of a life count on from.
+fn log_life(born: Timestamp) -> u64 {
+    u64::try_from(born.as_millis() / 1000).unwrap_or(0) * ROWS_PER_LIFE
 }
 
 /// A row's `seq`, from the number in its key.
@@ -120,10 +124,11 @@ pub(super) fn log_seq(number: u64) -> u64 {
     number % ROWS_PER_LIFE
 }
 
-/// The numbers of the rows after `after` in the life that the row of `number` belongs to.
-pub(super) fn log_range(number: u64, after: u64) -> (u64, u64) {
-    let life = number - log_seq(number);
-    (life + after.saturating_add(1).min(ROWS_PER_LIFE), life + ROWS_PER_LIFE - 1)
+/// The first and the last number that a row after `after` can have in the life that began at `born`. They are in order, as
+/// DynamoDB demands, even after the last.
+pub(super) fn log_range(born: Timestamp, after: u64) -> (u64, u64) {
+    let (life, most) = (log_life(born), ROWS_PER_LIFE - 1);
+    if after < most { (life + after + 1, life + most) } else { (life, life) }
 }
 
 /// `pk` of a task's action log.

@@ -95,27 +95,21 @@ impl DynamoStore {
 
     pub(super) async fn log_page(
         &self,
-        key: &TaskKey,
+        task: &Task,
         after: u64,
         limit: usize,
     ) -> Result<Page<LogEntry, u64>, StoreError> {
+        let (first, last) = keys::log_range(task.created_at, after);
         let query = self.client.query().table_name(&self.config.log_table).consistent_read(true);
-        let query = query.expression_attribute_values(":pk", text(keys::log_pk(key)));
-        let newest = query.clone().key_condition_expression("pk = :pk").scan_index_forward(false);
-        let Some(newest) = items(newest, 1).await?.pop() else { return Ok(Page { items: Vec::new(), next: None }) };
-        let newest = Fields(&newest).integer("seq").map_err(|source| corrupt(keys::log_pk(key), source))?;
-        let (first, last) = keys::log_range(newest, after);
-        if first > last {
-            return Ok(Page { items: Vec::new(), next: None });
-        }
         let query = query
             .key_condition_expression("pk = :pk AND seq BETWEEN :first AND :last")
+            .expression_attribute_values(":pk", text(keys::log_pk(&task.key)))
             .expression_attribute_values(":first", number(first))
             .expression_attribute_values(":last", number(last));
         let mut found = items(query, limit + 1).await?;
         let more = found.len() > limit;
         found.truncate(limit);
-        let read = |item| log_item::read(key, item).map_err(|source| corrupt(keys::log_pk(key), source));
+        let read = |item| log_item::read(&task.key, item).map_err(|source| corrupt(keys::log_pk(&task.key), source));
         let rows: Vec<LogEntry> = found.into_iter().map(read).collect::<Result<_, _>>()?;
         let next = rows.last().map(|row| row.seq).filter(|_| more);
         Ok(Page { items: rows, next })

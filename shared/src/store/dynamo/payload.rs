@@ -1,9 +1,8 @@
 //! Payloads that are items of their own, so that a claim and a settlement do not pay for rewriting them.
 //!
-//! Such an item is written once, before its task, and nothing deletes it but TTL (and an insert that finds its task
-//! was not needed). Its `ttl_s` must therefore be right from the start:
+//! Such an item is written once, before its task and if that is not there yet, and nothing deletes it but TTL. Its `ttl_s` must therefore be right from the start:
 //!
-//! - an **orphan** (a crash before the task's put) dies by it;
+//! - an **orphan** (a crash before the task's put, or two of one key at once) dies by it;
 //! - it **never ends under a live task**: it lies [`OUTAGE`] and a week beyond the task's start, however far
 //!   that is deferred, and a commit that would leave less than [`OUTAGE`] puts the payload again first, with a later one
 //!   (a task rescheduled, redriven, or a week past its start; its payload is in the commit's task anyway). Only a
@@ -51,7 +50,7 @@ pub(super) fn is_apart(task: &Task) -> bool {
     FRAME_BYTES + all + task.payload.as_str().len() > INLINE_BYTES
 }
 
-/// The item of `task`'s payload. `v` tells which insert put it.
+/// The item of `task`'s payload. `v` tells which write put it.
 pub(super) fn write(task: &Task, retention: Duration) -> Item {
     let mut item = keys::payload(&task.key, &task.payload_hash);
     item.insert("b".to_owned(), text(task.payload.as_str()));

@@ -1,0 +1,94 @@
+//! The guide's restore: the items of an instant are copied back over the table, and what has run since is still in the log.
+
+use std::sync::Arc;
+
+use integration_tests::{
+    in_memory::process,
+    world::{VISIBILITY, World},
+};
+use serde_json::json;
+use shared::{
+    domain::User,
+    lifecycle::{Event, Priority, Status},
+    log::LogEntry,
+    queue::QueueName,
+    store,
+};
+use uuid::Uuid;
+
+use super::{Item, Setup, change, setup};
+
+/// What the guide copies: everything but the counters and how far they stand.
+async fn snapshot(setup: &Setup) -> Vec<Item> {
+    let items = setup.client.scan().table_name(&setup.tables.tasks).into_paginator().items().send();
+    let items = items.collect::<Result<Vec<_>, _>>().await.unwrap();
+    let is_counter = |item: &Item| ["c#", "w#"].iter().any(|start| item["pk"].as_s().unwrap().starts_with(start));
+    items.into_iter().filter(|item| !is_counter(item)).collect()
+}
+
+/// As [`World::deliver_all`], but not under its clock, which moves on while DynamoDB is waited for.
+async fn deliver_all(world: &World) {
+    let from = QueueName::Work(Priority::Medium);
+    loop {
+        let received = world.queue.receive(from, 10, VISIBILITY);
+        if received.is_empty() {
+            return;
+        }
+        process(&world.app, &world.queue, from, received).await;
+    }
+}
+
+/// Three tasks: one waits for its first execution, one for its second, one runs.
+async fn begun(world: &World) -> [Uuid; 3] {
+    let waits = json!({"acts": [{"fail": "once"}, "complete"], "mark": "a", "then": {"mark": "b"}});
+    let second = world.scripted(&waits).await;
+    deliver_all(world).await;
+    assert_eq!(world.task(second).await.executions, 1);
+    let third = world.scripted(&json!({"acts": [{"fail": "once"}, "complete"], "mark": "c"})).await;
+    let (claim, _) = change(&world.task(third).await, Event::Claim { worker: Uuid::new_v4() }, world.now());
+    store::commit(&*world.app.store, claim).await.unwrap();
+    [world.scripted(&waits).await, second, third]
+}
+
+/// Delivers and polls until nothing is left to come; what never ends is left after a while.
+async fn ended(world: &World, ids: [Uuid; 3]) -> Vec<Vec<LogEntry>> {
+    for _ in 0..30 {
+        deliver_all(world).await;
+        poller::handle(&world.app, None).await;
+        match world.next().await {
+            None => break,
+            Some(at) => world.clock.set(at.max(world.now())),
+        }
+    }
+    let mut logs = Vec::new();
+    for id in ids {
+        assert_eq!(world.task(id).await.status(), Status::Completed, "{:#?}", world.task(id).await);
+        logs.push(world.log(id).await);
+    }
+    logs
+}
+
+#[tokio::test]
+async fn after_a_restore_everything_ends_and_the_log_keeps_what_was_and_what_is() {
+    let setup = setup().await;
+    let world = World::on(Arc::new(setup.store.clone()));
+    world.put("u", &User::default()).await;
+    let ids = begun(&world).await;
+    let at_the_instant = snapshot(&setup).await;
+    let before = ended(&world, ids).await;
+
+    for item in at_the_instant {
+        setup.put(item).await;
+    }
+    let restored = world.task(ids[2]).await;
+    assert_eq!(restored.status(), Status::Running);
+    let after = ended(&world, ids).await;
+
+    for ((id, before), after) in ids.iter().zip(before).zip(after) {
+        assert!(after.len() > before.len(), "what ran again has rows of its own");
+        assert_eq!(after[..before.len()], before, "and no row is ever changed");
+        let seqs: Vec<u64> = after.iter().map(|row| row.seq).collect();
+        assert_eq!(seqs, (1..=after.len() as u64).collect::<Vec<_>>(), "without gaps");
+        assert_eq!(world.task(*id).await.log_seq, after.len() as u64);
+    }
+}
