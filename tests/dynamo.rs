@@ -3,6 +3,7 @@
 mod conflicts;
 mod cost;
 mod counters;
+mod documents;
 mod faults;
 mod items;
 mod lists;

@@ -65,6 +65,9 @@ pub enum StoreError {
     /// More than a commit or item can hold. Never succeeds.
     #[error("too large: {0}")]
     TooLarge(String),
+    /// Not of a form that can be stored. Never succeeds.
+    #[error("cannot be stored: {0}")]
+    Invalid(String),
     /// What is stored cannot be read by this version.
     #[error("stored {id} cannot be read")]
     Corrupt {

@@ -59,16 +59,23 @@ async fn a_failed_condition_decides_whatever_else_is_in_the_way() {
 }
 
 #[tokio::test]
-async fn what_dynamodb_cannot_store_is_too_large_and_not_made_again() {
+async fn what_dynamodb_does_not_take_is_said_to_be_what_it_is_and_not_made_again() {
     let faults = Faults::default();
     let (setup, commit) = about_to_complete(&faults).await;
-    faults.then([Fault::Refuse(cancelled(&["ValidationError", "None"]))]);
-    let error = store::commit(&setup.store, commit.clone()).await.unwrap_err();
-    assert!(matches!(error, StoreError::TooLarge(_)), "{error:?}");
-    faults.then([Fault::Refuse(refusal("ValidationException", serde_json::json!(null)))]);
-    let error = store::commit(&setup.store, commit).await.unwrap_err();
-    assert!(matches!(error, StoreError::TooLarge(_)), "{error:?}");
-    assert_eq!(faults.writes(), 2);
+    let size = "Item size to update has exceeded the maximum allowed size";
+    let form = "One or more parameter values were invalid: Number overflow";
+    for (message, too_large) in [(size, true), (form, false)] {
+        let refusals = [
+            cancelled(&["ValidationError", "None"]).replace("as told", message),
+            refusal("ValidationException", serde_json::json!(null)).replace("as told", message),
+        ];
+        for refused in refusals {
+            faults.then([Fault::Refuse(refused)]);
+            let error = store::commit(&setup.store, commit.clone()).await.unwrap_err();
+            assert_eq!(matches!(error, StoreError::TooLarge(_)), too_large, "{error:?}");
+            assert_eq!(faults.writes(), 1);
+        }
+    }
 }
 
 #[tokio::test]

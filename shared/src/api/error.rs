@@ -127,6 +127,7 @@ impl From<StoreError> for ApiError {
                 Self::new(429, "busy", "too many requests at once; try again in a moment").retry_after(BUSY_S)
             }
             StoreError::TooLarge(what) => Self::new(413, "too_large", what),
+            StoreError::Invalid(what) => Self::new(400, "invalid", what),
             StoreError::Corrupt { .. } | StoreError::Unavailable(_) => {
                 tracing::error!(error = %chain(&error), "a request failed at the store");
                 Self::new(503, "unavailable", "the store does not answer as it should; try again later")

@@ -69,11 +69,13 @@ impl Failure {
             JournalError::NotAdmitted(NotAdmitted::Profile) => FailureKind::SchemaInvalid,
             JournalError::LeaseLost => FailureKind::LeaseConflict,
             JournalError::Store(StoreError::TooLarge(_)) | JournalError::TooMany(_) => FailureKind::TooLarge,
-            JournalError::Store(_) => FailureKind::Handler,
-            JournalError::None(_) => FailureKind::InfraFailed,
-            JournalError::Refused(_) | JournalError::TooManyCommands(_) => {
+            JournalError::Store(StoreError::Invalid(_))
+            | JournalError::Refused(_)
+            | JournalError::TooManyCommands(_) => {
                 return Self { kind: FailureKind::Handler, error: error.into(), retry: Retry::Never };
             }
+            JournalError::Store(_) => FailureKind::Handler,
+            JournalError::None(_) => FailureKind::InfraFailed,
         };
         Self { kind, error: error.into(), retry: Retry::of(kind, None) }
     }

@@ -60,6 +60,10 @@ pub(super) async fn handle_and_settle(
                 let failure = Failure::of_kind(FailureKind::TooLarge, format!("too large: {what}"), Retry::Never);
                 return verdict(app, &task, settle(app, delivery, &execution, Ending::Failed(failure)).await);
             }
+            Err(ChangeError::Store(problem @ StoreError::Invalid(_))) => {
+                let failure = Failure::permanent(problem.to_string());
+                return verdict(app, &task, settle(app, delivery, &execution, Ending::Failed(failure)).await);
+            }
             settled => return verdict(app, &task, settled),
         }
     }

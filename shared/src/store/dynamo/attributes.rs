@@ -36,21 +36,70 @@ pub(super) fn uuid(id: Uuid) -> AttributeValue {
     bytes(id.as_bytes())
 }
 
-/// `value` as DynamoDB's own types, so that its fields can be updated in place.
+/// How deep lists and maps may lie in a field: DynamoDB takes 32 levels, of which the item and the document have two.
+const LEVELS: usize = 28;
+
+/// The longest name that DynamoDB takes, in bytes.
+const NAME_BYTES: usize = 65_535;
+
+/// What numbers DynamoDB takes, besides 0.
+const NUMBERS: std::ops::Range<f64> = 1e-130..9.9e125;
+
+/// Stands for a name of no characters, which DynamoDB does not take; a name of nothing but these is stored with one more.
+const NO_NAME: char = '\u{7f}';
+
+/// `value` as DynamoDB's own types, so that its fields can be updated in place. What they do not hold is kept as the bytes of
+/// its text.
 pub(super) fn from_json(value: Value) -> AttributeValue {
+    if is_plain(&value, LEVELS) { native(value) } else { bytes(value.to_string().as_bytes()) }
+}
+
+/// Whether DynamoDB's types hold `value`, of at most so many levels.
+fn is_plain(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+        Value::Number(n) => n.as_f64().is_some_and(|n| n == 0.0 || NUMBERS.contains(&n.abs())),
+        Value::Array(values) => levels > 0 && values.iter().all(|value| is_plain(value, levels - 1)),
+        Value::Object(fields) => {
+            let is_taken = |(name, value): (&String, &Value)| name.len() < NAME_BYTES && is_plain(value, levels - 1);
+            levels > 0 && fields.iter().all(is_taken)
+        }
+    }
+}
+
+fn native(value: Value) -> AttributeValue {
     match value {
         Value::Null => AttributeValue::Null(true),
         Value::Bool(b) => AttributeValue::Bool(b),
         Value::Number(n) => AttributeValue::N(n.to_string()),
         Value::String(s) => AttributeValue::S(s),
-        Value::Array(values) => AttributeValue::L(values.into_iter().map(from_json).collect()),
-        Value::Object(fields) => AttributeValue::M(from_doc(fields)),
+        Value::Array(values) => AttributeValue::L(values.into_iter().map(native).collect()),
+        Value::Object(fields) => {
+            AttributeValue::M(fields.into_iter().map(|(name, value)| (stored_name(name), native(value))).collect())
+        }
     }
 }
 
-/// [`from_json`] of an object's fields.
+/// [`from_json`] of an object's fields, one by one.
 pub(super) fn from_doc(fields: Map<String, Value>) -> Item {
-    fields.into_iter().map(|(name, value)| (name, from_json(value))).collect()
+    fields.into_iter().map(|(name, value)| (stored_name(name), from_json(value))).collect()
+}
+
+/// The name that a field is stored under.
+pub(super) fn stored_name(name: String) -> String {
+    if is_no_name(&name) { format!("{name}{NO_NAME}") } else { name }
+}
+
+/// The field that is stored under `name`.
+fn field_name(name: String) -> String {
+    match name.strip_suffix(NO_NAME) {
+        Some(shorter) if is_no_name(&name) => shorter.to_owned(),
+        _ => name,
+    }
+}
+
+fn is_no_name(name: &str) -> bool {
+    name.chars().all(|c| c == NO_NAME)
 }
 
 /// What [`from_json`] was given.
@@ -62,13 +111,14 @@ pub(super) fn to_json(value: AttributeValue) -> anyhow::Result<Value> {
         AttributeValue::S(s) => Value::String(s),
         AttributeValue::L(values) => Value::Array(values.into_iter().map(to_json).collect::<anyhow::Result<_>>()?),
         AttributeValue::M(fields) => Value::Object(to_doc(fields)?),
+        AttributeValue::B(text) => serde_json::from_slice(text.as_ref())?,
         other => anyhow::bail!("no JSON for {other:?}"),
     })
 }
 
 /// What [`from_doc`] was given.
 pub(super) fn to_doc(fields: Item) -> anyhow::Result<Map<String, Value>> {
-    fields.into_iter().map(|(name, value)| Ok((name, to_json(value)?))).collect()
+    fields.into_iter().map(|(name, value)| Ok((field_name(name), to_json(value)?))).collect()
 }
 
 /// Reads an item's attributes; an error names the one that is missing or of another type.

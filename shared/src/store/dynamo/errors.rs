@@ -26,15 +26,24 @@ where
     if is_busy(&error) { StoreError::Busy } else { unavailable(error) }
 }
 
-/// The error of a write that was not [`is_busy`]. A validation error is about what was to be stored (too large, a
-/// number out of range, nested too deep), and will come again.
+/// The error of a write that was not [`is_busy`].
 pub(super) fn write_failed<E>(error: SdkError<E>) -> StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     match error.code() {
-        Some("ValidationException") => StoreError::TooLarge(error.message().unwrap_or_default().to_owned()),
+        Some("ValidationException") => not_taken(error.message().unwrap_or_default()),
         _ => unavailable(error),
+    }
+}
+
+/// A validation error is about what was to be stored, and will come again. Of size is what is told as "Item size has
+/// exceeded the maximum allowed size", or "Item size to update".
+pub(super) fn not_taken(message: &str) -> StoreError {
+    if message.contains("Item size") {
+        StoreError::TooLarge(message.to_owned())
+    } else {
+        StoreError::Invalid(message.to_owned())
     }
 }
 

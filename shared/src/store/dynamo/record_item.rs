@@ -12,7 +12,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
-    attributes::{Fields, Item, from_doc, from_json, millis, number, text, ttl, uuid},
+    attributes::{Fields, Item, from_doc, from_json, millis, number, stored_name, text, ttl, uuid},
     expression::Expression,
     keys,
 };
@@ -106,7 +106,7 @@ struct Update {
 impl Update {
     /// The path of a field of `doc`, under a name that may be anything.
     fn field(&mut self, field: String) -> String {
-        format!("doc.{}", self.expression.name(field))
+        format!("doc.{}", self.expression.name(stored_name(field)))
     }
 
     fn set(&mut self, path: &str, value: AttributeValue) {

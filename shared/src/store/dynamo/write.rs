@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::{
 
 use super::{
     attributes::{self, Item},
-    errors::{is_busy, unavailable, write_failed},
+    errors::{is_busy, not_taken, unavailable, write_failed},
     expression::Expression,
 };
 use crate::store::{COMMIT_BYTES, StoreError};
@@ -152,9 +152,7 @@ fn cancelled_for(reasons: &[CancellationReason]) -> Option<Failure> {
     let message = in_the_way.message().unwrap_or_default();
     Some(match code {
         "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded" => Failure::Again,
-        "ValidationError" | "ItemCollectionSizeLimitExceeded" => {
-            Failure::Refused(Refused::Failed(StoreError::TooLarge(message.to_owned())))
-        }
+        "ValidationError" => Failure::Refused(Refused::Failed(not_taken(message))),
         _ => Failure::Refused(Refused::Failed(StoreError::Unavailable(anyhow::anyhow!("{code}: {message}")))),
     })
 }
