@@ -11,6 +11,7 @@ mod meter;
 mod own_writes;
 mod patches;
 mod payloads;
+mod reads;
 pub(crate) mod relayed;
 mod restore;
 
