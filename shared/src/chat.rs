@@ -32,4 +32,9 @@ pub use scripted::Scripted;
 pub trait ChatBackend: fmt::Debug + Send + Sync {
     /// Asks once; whoever called decides about trying again. Remembers nothing: a request is the whole conversation.
     async fn chat(&self, request: &ChatRequest) -> Result<ChatAnswer, ChatError>;
+
+    /// Whether it can be asked to judge a text. What only repeats it would have the text's writer judge.
+    fn judges(&self) -> bool {
+        true
+    }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::{ChatAnswer, ChatBackend, ChatError, ChatRequest, Usage};
 use crate::agent::preview::first;
 
-/// The embedded backend. It follows no instruction: whoever asks it to judge gets sentences back.
+/// The embedded backend. It follows no instruction: whatever is asked of it, it answers with sentences of the text.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Extractive;
 
@@ -31,6 +31,10 @@ impl ChatBackend for Extractive {
         }
         let usage = Some(Usage { tokens_in: 0, tokens_out: 0 });
         Ok(ChatAnswer { text, model: MODEL.to_owned(), usage, ..ChatAnswer::default() })
+    }
+
+    fn judges(&self) -> bool {
+        false
     }
 }
 

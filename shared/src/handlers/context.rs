@@ -89,6 +89,12 @@ impl<'a> TaskContext<'a> {
         answer.map_err(|error| Failure::of_chat(error, self.now()))
     }
 
+    /// Whether the model backend of a profile can be asked to judge a text.
+    pub fn judges(&self, profile: &str) -> Result<bool, Failure> {
+        let profile = self.app.settings.chat.get(profile).map_err(Failure::of_profile)?;
+        Ok(profile.backend.judges())
+    }
+
     fn uses(&self, report: Report) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         *used = std::mem::take(&mut *used).plus(report);

@@ -19,7 +19,7 @@ use crate::{
     lifecycle::{NewTask, Priority},
 };
 
-/// Has a model rate an expert's response. One of 7 or more earns its expert credit, once, and they hear a day later what
+/// Has a model rate an expert's response; without a model it is neither good nor bad, 5. One of 7 or more earns its expert credit, once, and they hear a day later what
 /// it did; every rated response becomes an insight of the solution search that it is for.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(example = json!({"response_id": "demo-response", "request_id": "demo-request"}))]
@@ -74,8 +74,11 @@ async fn rate(
     request: &Stored<CommunityRequest>,
     response: &Stored<CommunityResponse>,
 ) -> Result<Rating, Failure> {
-    let request = rating::request(&request.value, &response.value);
-    match task.chat(Name::default().as_str(), &request).await {
+    let (profile, request) = (Name::default(), rating::request(&request.value, &response.value));
+    if !task.judges(profile.as_str())? {
+        return Ok(rating::read(""));
+    }
+    match task.chat(profile.as_str(), &request).await {
         Ok(answer) => Ok(rating::read(&answer.text)),
         // It cannot be read either.
         Err(failure) if failure.of_nothing_said().is_some() => Ok(rating::read("")),

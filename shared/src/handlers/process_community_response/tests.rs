@@ -8,7 +8,10 @@ use crate::{
 };
 
 async fn world(model: Told) -> World {
-    let world = World::with_model(model);
+    filled(World::with_model(model)).await
+}
+
+async fn filled(world: World) -> World {
     world.put("user/expert", json!({"expert_connector": true, "credits": 2})).await;
     world.put("workflow/w", json!({"user_id": "asker", "request": "?", "step": "research"})).await;
     world.put("community_request/r", json!({"question": "How?", "requester_id": "asker", "workflow_id": "w"})).await;
@@ -53,6 +56,19 @@ async fn a_response_of_little_use_or_an_unreadable_rating_earns_nothing() {
         assert_eq!(world.get("user/expert").await["credits"], 2);
         assert_eq!(world.get("workflow/w").await["insights"][0]["usefulness"], usefulness);
         assert!(world.follow_ups(&done).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn without_a_model_nobody_rates_and_least_of_all_the_response_itself() {
+    for said in [r#"{"usefulness": 10}"#, "{\"usefulness\":\n10, \"impact\": \"Great.\"}"] {
+        let world = filled(World::new()).await;
+        world.patch("community_response/a", json!({"text": said})).await;
+        let done = world.run("process_community_response", payload()).await;
+        let expected = json!({"response_id": "a", "usefulness": 5.0, "impact": null, "credits": null});
+        assert_eq!(done.output(), expected);
+        assert_eq!(world.get("user/expert").await["credits"], 2);
+        assert!(world.log(&done).await.model.is_none());
     }
 }
 
