@@ -26,7 +26,7 @@ pub use batch::{BATCH_KEY_BYTES, BatchAnswer, BatchItem, BatchRequest};
 pub use dead_letters::{DeadLetterFilter, DeadLetterView, DeadLetters, Redriven};
 pub use error::ApiError;
 pub use lease::LeaseToken;
-pub use page::{Listed, cursor, cursor_of, fitting, limit, limit_of, place_of};
+pub use page::{Listed, Order, cursor, cursor_of, fitting, limit, limit_of, place_of};
 pub use request::{Answer, Caller, Request};
 pub use routes::{Function, ROUTES, Route, RouteInfo};
 pub use run_actions::{CancelCommandRequest, CommandRequest, Given, JobRequest};

@@ -2,7 +2,8 @@
 
 use shared::{
     api::{
-        Answer, ApiError, DeadLetterFilter, DeadLetters, Listed, Request, TaskView, cursor_of, fitting, limit, place_of,
+        Answer, ApiError, DeadLetterFilter, DeadLetters, Listed, Order, Request, TaskView, cursor_of, fitting, limit,
+        place_of,
     },
     app::App,
     ids::Id,
@@ -74,7 +75,7 @@ pub(crate) async fn dead_letters(app: &App, request: &Request) -> Result<Answer,
 pub(crate) async fn events(app: &App, request: &Request) -> Result<Answer, ApiError> {
     request.only_query(&["after", "limit"])?;
     let after = request.query.get("after").filter(|after| !after.is_empty());
-    let after = after.map(|cursor| place_of("after", cursor)).transpose()?;
+    let after = after.map(|cursor| place_of("after", cursor, Order::EVENTS)).transpose()?;
     let page = outbox::published(app, &request.caller.tenant, after.as_deref(), limit(request)?).await?;
     Ok(Answer::json(200, &Listed::new(page.items, page.next.as_deref().map(cursor_of))))
 }

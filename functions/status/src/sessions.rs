@@ -2,7 +2,7 @@
 
 use shared::{
     agent::{ExecutionState, Phase, Session, SessionFilter},
-    api::{Answer, ApiError, Listed, Request, SessionView, cursor_of, found::page, limit, place_of},
+    api::{Answer, ApiError, Listed, Order, Request, SessionView, cursor_of, found::page, limit, place_of},
     app::App,
     domain::Stored,
     ids::{Id, Name},
@@ -115,7 +115,10 @@ fn start(request: &Request) -> Result<Place, ApiError> {
     let Some(text) = request.query.get("cursor") else { return Ok((Phase::default(), None)) };
     let read = |(phase, at): (&str, &str)| {
         let phase = serde_json::from_value(phase.into()).ok()?;
-        Some((phase, Some(place_of("cursor", at).ok()?)))
+        let behind_active = at == cursor_of(BEHIND_ACTIVE);
+        let place =
+            if behind_active { BEHIND_ACTIVE.to_owned() } else { place_of("cursor", at, Order::SESSIONS).ok()? };
+        Some((phase, Some(place)))
     };
     let read = text.split_once('/').and_then(read);
     read.ok_or_else(|| ApiError::bad_cursor("cursor"))

@@ -5,8 +5,8 @@ use shared::{
     agent::{Agent, Command, Executor, RunStatus, Runner, RunnerJob, SessionFilter},
     api::{
         AfterSeq, AppendRequest, Appended, CancelCommandRequest, CancelRequest, ClaimRequest, Claimed, CommandRequest,
-        EntityView, FinishCommandRequest, FinishRequest, Given, JobRequest, LeaseRequest, Listed, ReadRequest, Route,
-        RunEventView, RunNews, RunRequest, RunView, RunnerRequest, SessionMarked, SessionView, StartedRun,
+        EntityView, FinishCommandRequest, FinishRequest, Given, JobRequest, LeaseRequest, Listed, Order, ReadRequest,
+        Route, RunEventView, RunNews, RunRequest, RunView, RunnerRequest, SessionMarked, SessionView, StartedRun,
     },
     chat::ProfileView,
 };
@@ -132,7 +132,7 @@ pub(super) fn others(route: Route, schemas: &mut Schemas) -> Operation {
                 reader(),
                 project(),
             ];
-            let place = format!("^(active|unread|read)/{}$", parameters::RECORD_PLACE);
+            let place = format!(r"^(active|unread|read)/(1\./|{})$", Order::SESSIONS.pattern());
             let place = json!({"type": "string", "pattern": place});
             Operation::new("Sessions: active, then unread, then by their newest activity.", list).query(of).paged(place)
         }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{
-    api::ApiError,
+    api::{ApiError, Order},
     clock::Timestamp,
     domain,
     ids::{Id, Name},
@@ -100,12 +100,9 @@ pub(super) fn place() -> Value {
     json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{30}[AEIMQUYcgkosw048]$"})
 }
 
-/// A place in a list of records: visible characters, some of them escaped.
-pub(super) const RECORD_PLACE: &str = "([!-$&-~]|%(2[1-9A-F]|[3-6][0-9A-F]|7[0-9A-E])){1,256}";
-
-/// The same, as the whole of a cursor.
+/// A place in a list of records that is ordered by time.
 pub(super) fn record_place() -> Value {
-    json!({"type": "string", "pattern": format!("^{RECORD_PLACE}$")})
+    json!({"type": "string", "pattern": format!("^{}$", Order::BY_TIME.pattern())})
 }
 
 pub(super) fn cursor(schema: Value) -> Parameter {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared::{
     api::{
-        BATCH_KEY_BYTES, BatchAnswer, BatchRequest, CancelRequest, Listed, Marked, PollRequest, ProcessRequest,
+        BATCH_KEY_BYTES, BatchAnswer, BatchRequest, CancelRequest, Listed, Marked, Order, PollRequest, ProcessRequest,
         ReadRequest, RecordView, RedriveRequest, Redriven, RescheduleRequest, RetryRequest, Route, TaskRequest,
         TaskView,
     },
@@ -77,7 +77,7 @@ pub(super) fn describe(route: Route, schemas: &mut Schemas) -> Operation {
         }
         Route::ListEvents => {
             // Empty, it is the start.
-            let place = json!({"type": "string", "pattern": format!("^({})?$", parameters::RECORD_PLACE)});
+            let place = json!({"type": "string", "pattern": format!("^({})?$", Order::EVENTS.pattern())});
             let after = Parameter::new("after", "Where to go on: the last page's `cursor`.", place);
             let list = schemas.answer::<Listed<Published>>();
             Operation::new("What was published, oldest first.", list).query(vec![after, parameters::limit()])
