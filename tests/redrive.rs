@@ -99,14 +99,14 @@ async fn redriven_once(world: &World, ids: &[Uuid]) {
 async fn more_than_a_thousand_failed_tasks_are_redriven_each_once_with_one_row() {
     for (world, _dir) in worlds().await {
         let ids = failures(&world, 1050).await;
-        let answers = redrive_all(&world.app, &json!({"note": "mended"})).await;
+        let answers = redrive_all(&world.app, &json!({"all": true, "note": "mended"})).await;
         let done: Vec<_> = answers.iter().map(|answer| answer["done"].as_u64().unwrap()).collect();
         assert_eq!((done, sum(&answers, "skipped")), (vec![1000, 50], 0));
         redriven_once(&world, &ids).await;
         let row = world.log(ids[7]).await.remove(0);
         assert_eq!((row.by.as_deref(), row.reason.as_deref()), (Some("local"), Some("mended")));
         assert_eq!(world.task(ids[7]).await.redrive_note.as_deref(), Some("mended"));
-        assert_eq!(redrive(&world.app, &json!({})).await, json!({"done": 0, "skipped": 0, "cursor": null}));
+        assert_eq!(redrive(&world.app, &json!({"all": true})).await, json!({"done": 0, "skipped": 0, "cursor": null}));
     }
 }
 
@@ -115,7 +115,7 @@ async fn the_limit_and_the_border_of_a_page_lose_and_double_nothing() {
     for (world, _dir) in worlds().await {
         for limit in [7, 99, 100, 101] {
             let ids = failures(&world, 205).await;
-            let answers = redrive_all(&world.app, &json!({"limit": limit})).await;
+            let answers = redrive_all(&world.app, &json!({"all": true, "limit": limit})).await;
             assert!(answers.iter().all(|answer| answer["done"].as_u64().unwrap() <= limit));
             assert_eq!((sum(&answers, "done"), sum(&answers, "skipped")), (205, 0), "limit {limit}");
             redriven_once(&world, &ids[..3]).await;
@@ -127,7 +127,7 @@ async fn the_limit_and_the_border_of_a_page_lose_and_double_nothing() {
 async fn two_operators_at_once_redrive_each_task_once() {
     for (world, _dir) in worlds().await {
         let ids = failures(&world, 120).await;
-        let body = json!({});
+        let body = json!({"all": true});
         let (a, b) = futures::join!(redrive_all(&world.app, &body), redrive_all(&world.app, &body));
         assert_eq!(sum(&a, "done") + sum(&b, "done"), 120);
         redriven_once(&world, &ids).await;
@@ -141,7 +141,7 @@ async fn a_task_changed_between_its_listing_and_its_redrive_is_skipped() {
     // Stops before the list's answer is acted on; meanwhile one is redriven, fails again, and is failed once more.
     let faults = Faults::stepping();
     let app = faults.around(&world.app);
-    let call = call(&json!({}));
+    let call = call(&json!({"all": true}));
     let mut work = pin!(call.answer(&app));
     assert!(futures::poll!(work.as_mut()).is_pending());
     faults.go();
@@ -264,6 +264,10 @@ async fn what_is_wrong_with_a_redrive_is_a_400_that_names_it() {
         (json!({"filter": {"lane": 1}}), "filter.lane"),
         (json!({"filter": {"tenant": "other"}}), "filter.tenant"),
         (json!({"filter": null}), "filter"),
+        (json!({}), "filter"),
+        (json!({"filter": {}, "note": "mended"}), "filter"),
+        (json!({"all": false}), "filter"),
+        (json!({"all": true, "filter": {"lane": "fast"}}), "all"),
         (json!({"filter": [null, null]}), "filter"),
         (json!({"dry_run": "yes"}), "dry_run"),
         (json!({"limit": 0}), "limit"),
@@ -271,14 +275,14 @@ async fn what_is_wrong_with_a_redrive_is_a_400_that_names_it() {
         (json!({"rate": 0}), "rate"),
         (json!({"rate": -1}), "rate"),
         (json!({"rate": 1001}), "rate"),
-        (json!({"cursor": "nonsense"}), "cursor"),
+        (json!({"all": true, "cursor": "nonsense"}), "cursor"),
         (json!({"force": true}), "force"),
     ];
     for (body, field) in refused {
         let (status, code, at, said) = call(&body).answer(&world.app).await.error();
         assert_eq!((status, code.as_str(), at.as_str()), (400, "invalid", field), "{body}: {said}");
     }
-    let long = call(&json!({"note": "x".repeat(4097)})).answer(&world.app).await.error();
+    let long = call(&json!({"all": true, "note": "x".repeat(4097)})).answer(&world.app).await.error();
     assert_eq!((long.0, long.2.as_str()), (413, "note"));
     for (query, field) in [
         ("type=no/name", "type"),
@@ -294,10 +298,23 @@ async fn what_is_wrong_with_a_redrive_is_a_400_that_names_it() {
 }
 
 #[tokio::test]
+async fn without_a_word_of_which_nothing_is_redriven() {
+    let world = World::new();
+    let ids = failures(&world, 2).await;
+    let nothing = Call::to("POST", "/v1/dead-letters/redrive").answer(&world.app).await;
+    assert_eq!((nothing.error().0, nothing.error().2.as_str()), (400, "filter"));
+    // To look needs no such word.
+    assert_eq!(redrive(&world.app, &json!({"dry_run": true})).await["matched"], 2);
+    for id in ids {
+        assert_eq!(world.task(id).await.redrives, 0);
+    }
+}
+
+#[tokio::test]
 async fn a_rate_spreads_the_starts_and_holds_over_all_calls() {
     for (world, _dir) in worlds().await {
         let ids = failures(&world, 25).await;
-        let answers = redrive_all(&world.app, &json!({"rate": 0.5, "limit": 10})).await;
+        let answers = redrive_all(&world.app, &json!({"all": true, "rate": 0.5, "limit": 10})).await;
         assert_eq!(answers.len(), 3);
         let begin = world.now();
         for (nth, id) in (0..).zip(&ids) {
@@ -310,7 +327,7 @@ async fn a_rate_spreads_the_starts_and_holds_over_all_calls() {
 async fn a_start_beyond_what_a_message_can_wait_is_the_pollers() {
     let world = World::new();
     let ids = failures(&world, 3).await;
-    redrive(&world.app, &json!({"rate": 0.001})).await;
+    redrive(&world.app, &json!({"all": true, "rate": 0.001})).await;
     world.drain().await;
     for id in &ids {
         assert_eq!(world.task(*id).await.executions, 2);
@@ -328,7 +345,7 @@ async fn a_call_that_broke_off_anywhere_goes_on_and_repeats_nothing() {
             let ids = failures(&world, 4).await;
             let faults = Faults::at(nth, fault);
             let app = faults.around(&world.app);
-            let body = json!({"limit": 2});
+            let body = json!({"all": true, "limit": 2});
             let first = world.run_unless(|| faults.crashed(), redrive(&app, &body)).await;
             // What it had redriven runs, and fails again; then the same call comes again.
             world.advance(60);
@@ -351,11 +368,11 @@ async fn a_call_that_broke_off_anywhere_goes_on_and_repeats_nothing() {
 async fn what_fails_again_meanwhile_is_not_redriven_by_where_the_list_goes_on() {
     let world = World::new();
     let ids = failures(&world, 4).await;
-    let first = redrive(&world.app, &json!({"limit": 2})).await;
+    let first = redrive(&world.app, &json!({"all": true, "limit": 2})).await;
     world.deliver_all().await;
     let cursor = first["cursor"].clone();
     for expected in [2, 0] {
-        assert_eq!(redrive(&world.app, &json!({"cursor": cursor})).await["done"], expected);
+        assert_eq!(redrive(&world.app, &json!({"all": true, "cursor": cursor})).await["done"], expected);
         world.deliver_all().await;
     }
     for id in ids {
@@ -370,18 +387,18 @@ async fn a_store_that_fails_under_way_ends_the_call_with_where_to_go_on() {
         let ids = failures(&world, 3).await;
         // The list, then one commit for each task; the second of them fails.
         let faults = Faults::at(2, fault);
-        let answer = redrive(&faults.around(&world.app), &json!({})).await;
+        let answer = redrive(&faults.around(&world.app), &json!({"all": true})).await;
         assert_eq!((&answer["done"], &answer["skipped"]), (&json!(2), &json!(0)), "{fault:?}");
         world.advance(1);
         world.deliver_all().await; // they fail again, and must not be met again
-        let answer = redrive(&world.app, &json!({"cursor": answer["cursor"]})).await;
+        let answer = redrive(&world.app, &json!({"all": true, "cursor": answer["cursor"]})).await;
         assert_eq!(answer, json!({"done": 1, "skipped": 0, "cursor": null}));
         world.deliver_all().await;
         for id in ids {
             assert_eq!(world.task(id).await.redrives, 1, "{fault:?}");
         }
         let failures = failures(&world, 1).await;
-        let answer = call(&json!({})).answer(&Faults::at(0, fault).around(&world.app)).await;
+        let answer = call(&json!({"all": true})).answer(&Faults::at(0, fault).around(&world.app)).await;
         assert!([429, 503].contains(&answer.status), "{failures:?}");
     }
 }
@@ -392,7 +409,7 @@ async fn a_call_takes_up_nothing_after_twenty_seconds() {
     failures(&world, 500).await;
     let faults = Faults::stepping();
     let app = faults.around(&world.app);
-    let call = call(&json!({}));
+    let call = call(&json!({"all": true}));
     let mut work = pin!(call.answer(&app));
     let begin = world.now();
     let answer = loop {
@@ -411,7 +428,7 @@ async fn a_call_takes_up_nothing_after_twenty_seconds() {
 async fn a_redrive_under_a_key_happens_once() {
     for (world, _dir) in worlds().await {
         let ids = failures(&world, 3).await;
-        let call = call(&json!({"limit": 2})).header("idempotency-key", "once");
+        let call = call(&json!({"all": true, "limit": 2})).header("idempotency-key", "once");
         let first = call.answer(&world.app).await.body(200);
         assert_eq!(first["done"], 2);
         assert_eq!(call.answer(&world.app).await.body(200), first, "the answer of the first");
@@ -419,7 +436,7 @@ async fn a_redrive_under_a_key_happens_once() {
         for (id, redrives) in ids.iter().zip(redrives) {
             assert_eq!(world.task(*id).await.redrives, redrives);
         }
-        call.clone().text("{}").answer(&world.app).await.body(409);
+        call.clone().text(r#"{"all": true}"#).answer(&world.app).await.body(409);
     }
 }
 
@@ -430,7 +447,7 @@ async fn a_redrive_under_a_key_that_broke_off_anywhere_is_finished_and_not_repea
         let ids = failures(&world, 3).await;
         let faults = Faults::at(nth, Fault::CrashAfter);
         let app = faults.around(&world.app);
-        let call = call(&json!({})).header("idempotency-key", "once");
+        let call = call(&json!({"all": true})).header("idempotency-key", "once");
         let first = world.run_unless(|| faults.crashed(), call.answer(&app)).await;
         world.drain().await; // what was redriven runs, and fails again
         call.answer(&world.app).await.body(200);
@@ -450,7 +467,7 @@ async fn a_redrive_under_a_key_that_broke_off_anywhere_is_finished_and_not_repea
 async fn nobody_redrives_another_tenants_tasks() {
     for (world, _dir) in worlds().await {
         let ids = failures(&world, 2).await;
-        let other = call(&json!({})).header("x-errand-tenant", "other");
+        let other = call(&json!({"all": true})).header("x-errand-tenant", "other");
         assert_eq!(other.answer(&world.app).await.body(200)["done"], 0);
         let listed = Call::get("/v1/dead-letters").header("x-errand-tenant", "other").answer(&world.app).await;
         assert_eq!(listed.body(200)["count"], 0);

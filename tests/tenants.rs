@@ -67,7 +67,7 @@ fn case(route: Route, mine: &Mine) -> (Call, Seen) {
         Route::ListRecords => (Call::get("/v1/records/conversation?parent=u"), Seen::Nothing),
         Route::ListEvents => (Call::get("/v1/events"), Seen::Nothing),
         Route::ListDeadLetters => (Call::get("/v1/dead-letters"), Seen::Nothing),
-        Route::RedriveDeadLetters => (Call::post("/v1/dead-letters/redrive", &empty), Seen::Nothing),
+        Route::RedriveDeadLetters => (Call::post("/v1/dead-letters/redrive", &json!({"all": true})), Seen::Nothing),
         Route::CancelTask => (Call::post(&format!("/v1/tasks/{waiting}/cancel"), &empty), Seen::NotFound),
         Route::RetryTask => (Call::post(&format!("/v1/tasks/{failed}/retry"), &empty), Seen::NotFound),
         Route::ProcessTask => (Call::post(&format!("/v1/tasks/{waiting}/process"), &empty), Seen::NotFound),

@@ -109,8 +109,9 @@ pub(super) async fn redrive(stack: &Stack) {
     let redrive = |body: Value| Call::post("/v1/dead-letters/redrive", &body);
     let shown = stack.call(&redrive(json!({"dry_run": true}))).await.body(200);
     assert_eq!((&shown["matched"], &shown["items"][0]["message"]), (&json!(5), &json!("no")));
-    let call =
-        redrive(json!({"note": "mended"})).header("idempotency-key", "once").signed_by("arn:aws:iam::1:user/ada");
+    let call = redrive(json!({"all": true, "note": "mended"}))
+        .header("idempotency-key", "once")
+        .signed_by("arn:aws:iam::1:user/ada");
     for _ in 0..2 {
         assert_eq!(stack.call(&call).await.body(200), json!({"done": 5, "skipped": 0, "cursor": null}));
     }

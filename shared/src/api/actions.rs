@@ -81,9 +81,12 @@ pub struct PollRequest {}
 /// Which failed tasks are set going again, how many of them and how fast.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct RedriveRequest {
-    /// Which; without one, every failed task of the queue `default`.
+    /// Which. It names something, unless this is a dry run; without one say `all`.
     #[serde(default, deserialize_with = "object")]
     pub filter: DeadLetterFilter,
+    /// Every failed task of the queue `default`; not beside a `filter`.
+    #[serde(default)]
+    pub all: bool,
     /// Only show what would be redriven.
     #[serde(default)]
     pub dry_run: bool,
@@ -123,6 +126,14 @@ impl RedriveRequest {
         {
             let message = format!("expected tasks per second, from 0.001 to 1000, found {rate}");
             return Err(ApiError::invalid("rate", message));
+        }
+        match (self.filter == DeadLetterFilter::default(), self.all) {
+            (true, false) if !self.dry_run => {
+                let message = "say which tasks, or `\"all\": true` for every failed one of the queue `default`";
+                return Err(ApiError::invalid("filter", message));
+            }
+            (false, true) => return Err(ApiError::invalid("all", "name a filter or all, not both")),
+            _ => {}
         }
         check_note(self.note.as_deref())
     }

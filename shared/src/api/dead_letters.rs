@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Which failed tasks of a queue. What is absent does not matter, but for queue and project: `default` then.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct DeadLetterFilter {
     /// The project their queue is in.
     #[serde(default)]

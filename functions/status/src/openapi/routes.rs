@@ -57,7 +57,7 @@ pub(super) fn describe(route: Route, schemas: &mut Schemas) -> Operation {
             "Sets failed tasks going again, at most 1,000 or 20 s of them; a dry run shows which.",
             schemas.answer::<Redriven>(),
         )
-        .optional_body(schemas.request::<RedriveRequest>())
+        .body(schemas.request::<RedriveRequest>())
         .keyed(),
         Route::ListTasks => {
             let list = schemas.answer::<Listed<TaskView<'_>>>();
