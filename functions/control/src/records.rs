@@ -13,6 +13,9 @@ use uuid::Uuid;
 /// How often a write without `If-Match` that met another one is made anew.
 const MAX_TRIES: usize = 5;
 
+/// The field of a user by which they can be verified.
+const CONFIRMED: &str = "confirmed_linkedin_url";
+
 /// `PUT /v1/records/{kind}/{id}`: 201 if it is new, else 200.
 pub(crate) async fn put(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let doc: Doc = request.json()?;
@@ -72,7 +75,10 @@ fn may_write(app: &App, request: &Request, key: &RecordKey, there: Option<&Recor
     let verified = |doc: &Doc| doc.get("verified").and_then(Value::as_bool).unwrap_or(false);
     let by = &request.caller.principal;
     let verifies = match key.kind.as_str() {
-        User::KIND if verified(doc) != there.is_some_and(|there| verified(&there.doc)) => "change `verified`",
+        User::KIND if verified(doc) != there.is_some_and(verified) => "change `verified`",
+        User::KIND if doc.get(CONFIRMED) != there.and_then(|there| there.get(CONFIRMED)) => {
+            "confirm whose a profile is"
+        }
         LinkedinConnection::KIND => "say who is connected",
         _ => return Ok(()),
     };

@@ -25,7 +25,8 @@ fn people() -> [Full; 6] {
         full(
             "user",
             json!({"first_name": "Ada", "last_name": "Lovelace", "email": "ada@example.org", "company": "Engines",
-                "title": "Countess", "linkedin_url": "https://www.linkedin.com/in/ada", "expertise": ["maths"],
+                "title": "Countess", "linkedin_url": "https://www.linkedin.com/in/ada",
+                "confirmed_linkedin_url": "https://www.linkedin.com/in/ada", "expertise": ["maths"],
                 "expert_connector": true, "verified": true, "timezone": "Europe/London", "quiet_hours_start": "22:00",
                 "quiet_hours_end": "07:30", "response_pattern": {"user_goal": "count"}, "credits": 3,
                 "poc_agent_type": "innovator"}),

@@ -206,6 +206,11 @@ async fn who_may_not_verify_users_may_not_do_it_by_their_record() {
     let connection = json!({"linkedin_url": url("demo-ada"), "connected_to": url("demo-founder")});
     let path = "/v1/records/linkedin_connection/53905929-945d-5d2e-bd0c-504b1d2e7387";
     assert_eq!(server.write("PUT", path, connection.clone(), None).await.0, 403);
+    let confirmed = json!({"confirmed_linkedin_url": url("demo-ada")});
+    assert_eq!(server.write("PUT", "/v1/records/user/u", confirmed.clone(), None).await.0, 403);
+    assert_eq!(server.write("PATCH", "/v1/records/user/u", confirmed.clone(), None).await.0, 403);
+    let said = json!({"linkedin_url": url("demo-ada")});
+    assert_eq!(server.write("PUT", "/v1/records/user/u", said, None).await.0, 200);
     let server = Server::start(&["--verifier", "local"]);
     assert_eq!(server.write("PUT", path, connection, None).await.0, 201);
     server.put("/v1/records/user/u", json!({"verified": true})).await;

@@ -31,6 +31,10 @@ pub struct User {
     /// Their profile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub linkedin_url: Option<WebUrl>,
+    /// The profile that somebody entitled has found to be theirs. By it they can be verified; `linkedin_url` may be set by
+    /// anybody, to anybody's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmed_linkedin_url: Option<LinkedinUrl>,
     /// What they know about.
     pub expertise: Vec<String>,
     /// Whether they may be asked on others' behalf.

@@ -13,8 +13,8 @@ use crate::{
 };
 
 /// Looks for the task's user among the founder's stored LinkedIn connections. Found, the user is verified; else a
-/// person has to look. So they have if the founder is not the one that is configured, or if the user has no profile on
-/// record: whoever enqueues the task could name any two who are connected.
+/// person has to look. So they have if the founder is not the one that is configured, or if nobody entitled has confirmed
+/// the profile to be the user's: whoever enqueues the task, or writes the user, could name any two who are connected.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(example = json!({
     "user_linkedin_url": "https://www.linkedin.com/in/demo-ada",
@@ -34,19 +34,16 @@ impl TaskHandler for VerifyLinkedinConnection {
         if user.value.verified {
             return Ok(Outcome::skipped(format!("user {} is verified already", user.id)));
         }
-        // Anybody's connection would do otherwise.
-        let own = user.value.linkedin_url.clone().map(String::from);
-        let own =
-            own.map(|url| LinkedinUrl::try_from(url).is_ok_and(|url| url.person() == self.user_linkedin_url.person()));
-        if own == Some(false) {
+        let confirmed = user.value.confirmed_linkedin_url.as_ref();
+        if confirmed.is_some_and(|url| url.person() != self.user_linkedin_url.person()) {
             return Err(Failure::permanent(format!(
                 "{} is not the profile of user {}",
                 self.user_linkedin_url, user.id
             )));
         }
         let (theirs, founders) = (&self.user_linkedin_url, &self.founder_linkedin_url);
-        let missing = if own.is_none() {
-            Some(format!("whether {theirs} is their profile is not known"))
+        let missing = if confirmed.is_none() {
+            Some(format!("nobody entitled has confirmed that {theirs} is their profile"))
         } else if task.founder_linkedin_url().is_none_or(|founder| founder.person() != founders.person()) {
             Some(format!("{founders} is not the founder that is configured (ERRAND_FOUNDER_LINKEDIN_URL)"))
         } else if task.get::<LinkedinConnection>(&self.connection()).await?.is_none() {
@@ -106,7 +103,7 @@ mod tests {
     #[tokio::test]
     async fn a_stored_connection_verifies_the_user_whichever_way_round_it_is() {
         let world = world();
-        world.put("user/u", json!({"linkedin_url": "http://linkedin.com/in/ADA/"})).await;
+        world.put("user/u", json!({"confirmed_linkedin_url": "http://linkedin.com/in/ADA/"})).await;
         let blocked = world.run("verify_linkedin_connection", payload()).await;
         let reason = "somebody has to verify user u: no connection of https://www.linkedin.com/in/ada with \
             https://www.linkedin.com/in/founder is known";
@@ -124,7 +121,7 @@ mod tests {
     #[tokio::test]
     async fn somebody_elses_connection_does_not_count() {
         let world = world();
-        world.put("user/u", json!({"linkedin_url": "https://linkedin.com/in/eve"})).await;
+        world.put("user/u", json!({"confirmed_linkedin_url": "https://linkedin.com/in/eve"})).await;
         connect(&world, "ada", "founder").await;
         let failed = world.run("verify_linkedin_connection", payload()).await.failed();
         assert_eq!(failed, "https://www.linkedin.com/in/ada is not the profile of user u");
@@ -133,7 +130,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_with_anybody_but_the_configured_founder_is_for_a_person_to_look_at() {
         for world in [World::new(), world()] {
-            world.put("user/u", json!({"linkedin_url": url("ada")})).await;
+            world.put("user/u", json!({"confirmed_linkedin_url": url("ada")})).await;
             connect(&world, "ada", "eve").await;
             let payload = json!({"user_linkedin_url": url("ada"), "founder_linkedin_url": url("eve")});
             let blocked = world.run("verify_linkedin_connection", payload).await.blocked();
@@ -145,13 +142,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_profile_that_is_not_known_to_be_the_users_is_for_a_person_to_look_at() {
+    async fn a_profile_that_nobody_entitled_has_confirmed_is_for_a_person_to_look_at() {
         let world = world();
-        world.put("user/u", json!({})).await;
         connect(&world, "ada", "founder").await;
-        let blocked = world.run("verify_linkedin_connection", payload()).await.blocked();
-        let why = "whether https://www.linkedin.com/in/ada is their profile is not known";
-        assert_eq!(blocked, format!("somebody has to verify user u: {why}"));
-        assert_eq!(world.get("user/u").await.get("verified"), None);
+        // Anybody may write the second.
+        for user in [json!({}), json!({"linkedin_url": url("ada")})] {
+            world.put("user/u", user).await;
+            let blocked = world.run("verify_linkedin_connection", payload()).await.blocked();
+            let why = "nobody entitled has confirmed that https://www.linkedin.com/in/ada is their profile";
+            assert_eq!(blocked, format!("somebody has to verify user u: {why}"));
+            assert_eq!(world.get("user/u").await.get("verified"), None);
+        }
     }
 }

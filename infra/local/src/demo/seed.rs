@@ -6,12 +6,21 @@ use shared::handlers::{TaskType, task_types};
 /// By kind and id. Where there may be one record for some fields (see `priority`), its id follows from them.
 const RECORDS: &str = include_str!("records.json");
 
-/// Where the records stand that only verifiers may write.
-pub(super) const OF_VERIFIERS: &str = "/v1/records/linkedin_connection/";
+/// The same of those that only verifiers may write.
+const OF_VERIFIERS: &str = include_str!("of_verifiers.json");
 
 /// Where to put each record, and what. Put anew by every demo, so that each can show the same.
 pub(super) fn records() -> anyhow::Result<Vec<(String, Value)>> {
-    let kinds: Map<String, Value> = serde_json::from_str(RECORDS)?;
+    read(RECORDS)
+}
+
+/// The records that only who may verify users may write.
+pub(super) fn of_verifiers() -> anyhow::Result<Vec<(String, Value)>> {
+    read(OF_VERIFIERS)
+}
+
+fn read(kinds: &str) -> anyhow::Result<Vec<(String, Value)>> {
+    let kinds: Map<String, Value> = serde_json::from_str(kinds)?;
     let of_kind = |(kind, records): (String, Value)| {
         let records = records.as_object().cloned().unwrap_or_default();
         records.into_iter().map(move |(id, doc)| (format!("/v1/records/{kind}/{id}"), doc))
