@@ -251,7 +251,7 @@ async fn a_profile_update_that_may_not_be_writes_nothing() {
     let before = world.get::<User>("u").await;
     for (field, value, message) in [
         ("credits", json!(1000), "field `credits` may not be set"),
-        ("email", json!("nobody"), "the value of email must be an e-mail address or null"),
+        ("email", json!("nobody"), "the value of email must be an e-mail address, and nothing else, or null"),
         ("verified", json!(true), "local may not set `verified`"),
     ] {
         let said = refusal(&ran(&world, update(field, value)).await);

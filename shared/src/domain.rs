@@ -3,6 +3,7 @@
 mod community;
 mod conversation;
 mod credit;
+mod email;
 mod introduction;
 mod priority;
 mod user;
@@ -17,10 +18,11 @@ use uuid::Uuid;
 pub use community::{CommunityRequest, CommunityResponse, RequestStatus, ResponseStatus};
 pub use conversation::{Channel, Conversation, ConversationStatus, Delivery, Direction, Message, Summary};
 pub use credit::CreditEvent;
+pub use email::{Email, StoredEmail};
 pub use introduction::{Introduction, IntroductionStatus};
 pub use priority::{Priority, PriorityStatus};
 pub use user::User;
-pub use values::{Email, FormError, LinkedinUrl, TimeOfDay, WebUrl, Zone};
+pub use values::{FormError, LinkedinUrl, TimeOfDay, WebUrl, Zone};
 pub use verification::{LinkedinConnection, Verification, VerificationKind, VerificationStatus};
 pub use workflow::{Insight, Workflow, WorkflowStatus};
 
@@ -43,6 +45,11 @@ pub trait Entity: Serialize + DeserializeOwned + Send + Sync {
     /// The id that a record with these fields must have, where there may be only one of them.
     fn only_id(&self) -> Option<Id> {
         None
+    }
+
+    /// Its e-mail addresses, each with its field.
+    fn emails(&self) -> Vec<(&'static str, &StoredEmail)> {
+        Vec::new()
     }
 
     /// The name, typed.
@@ -137,6 +144,9 @@ pub fn check(key: &RecordKey, doc: &Doc, created_at: Timestamp) -> Option<Result
 
 fn relations_of<E: Entity>(key: &RecordKey, text: &str, place: &str) -> Result<Relations, FieldError> {
     let entity = read_strict::<E>(text)?;
+    for (field, email) in entity.emails() {
+        email.bare().map_err(|error| FieldError::at(field, error.to_string()))?;
+    }
     match entity.only_id() {
         Some(only) if only != key.id => {
             let message = format!("there is one {} with these fields, and its id is {only}", key.kind);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Email, Entity, parent};
+use super::{Entity, StoredEmail, parent};
 use crate::{
     clock::Timestamp,
     effects::Relations,
@@ -94,7 +94,7 @@ pub struct Message {
     pub status: Delivery,
     /// To whom, by e-mail; empty: to the conversation's user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub to: Vec<Email>,
+    pub to: Vec<StoredEmail>,
     /// What is said.
     pub content: String,
 }
@@ -104,6 +104,10 @@ impl Entity for Message {
 
     fn relations(&self, place: &str) -> Relations {
         parent(&self.conversation_id, place)
+    }
+
+    fn emails(&self) -> Vec<(&'static str, &StoredEmail)> {
+        self.to.iter().map(|email| ("to", email)).collect()
     }
 }
 

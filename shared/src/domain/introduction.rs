@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Email, Entity, owner};
+use super::{Entity, StoredEmail, owner};
 use crate::{clock::Timestamp, effects::Relations, ids::Id};
 
 /// How far an introduction has come.
@@ -53,7 +53,7 @@ pub struct Introduction {
     pub prospect_name: String,
     /// Where they are written to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prospect_email: Option<Email>,
+    pub prospect_email: Option<StoredEmail>,
     /// Why the two should meet, as they will read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -76,5 +76,9 @@ impl Entity for Introduction {
 
     fn relations(&self, place: &str) -> Relations {
         owner(self.user_id(), place)
+    }
+
+    fn emails(&self) -> Vec<(&'static str, &StoredEmail)> {
+        self.prospect_email.iter().map(|email| ("prospect_email", email)).collect()
     }
 }

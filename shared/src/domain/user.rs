@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Email, Entity, TimeOfDay, WebUrl, Zone, owner};
+use super::{Entity, LinkedinUrl, StoredEmail, TimeOfDay, WebUrl, Zone, owner};
 use crate::{
     effects::Relations,
     ids::{Id, Name},
@@ -21,7 +21,7 @@ pub struct User {
     pub last_name: Option<String>,
     /// E-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<Email>,
+    pub email: Option<StoredEmail>,
     /// Employer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub company: Option<String>,
@@ -71,5 +71,9 @@ impl Entity for User {
 
     fn relations(&self, place: &str) -> Relations {
         if self.expert_connector { owner(&Self::experts(), place) } else { Relations::default() }
+    }
+
+    fn emails(&self) -> Vec<(&'static str, &StoredEmail)> {
+        self.email.iter().map(|email| ("email", email)).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! Texts of a form: addresses, URLs, times of day, time zones. Read once, where they come in; then they are right.
+//! Texts of a form: URLs, times of day, time zones. Read once, where they come in; then they are right.
 
 use std::fmt;
 
@@ -9,13 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Why a text is not of its form; says which form was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {0}")]
-pub struct FormError(&'static str);
-
-/// An e-mail address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "String", into = "String")]
-#[schemars(with = "String", extend("format" = "email"), inline)]
-pub struct Email(String);
+pub struct FormError(pub(super) &'static str);
 
 /// An http(s) URL.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -73,14 +67,6 @@ impl Zone {
     }
 }
 
-impl TryFrom<String> for Email {
-    type Error = FormError;
-    fn try_from(text: String) -> Result<Self, FormError> {
-        let fits = email_address::EmailAddress::is_valid(&text);
-        if fits { Ok(Self(text)) } else { Err(FormError("an e-mail address")) }
-    }
-}
-
 impl TryFrom<String> for WebUrl {
     type Error = FormError;
     fn try_from(text: String) -> Result<Self, FormError> {
@@ -127,12 +113,6 @@ fn person_of(url: &str) -> Option<String> {
     (linkedin && section == "in" && rest.is_none()).then(|| person.to_lowercase())
 }
 
-impl From<Email> for String {
-    fn from(email: Email) -> Self {
-        email.0
-    }
-}
-
 impl From<WebUrl> for String {
     fn from(url: WebUrl) -> Self {
         url.text
@@ -155,12 +135,6 @@ impl From<Zone> for String {
     fn from(zone: Zone) -> Self {
         // One that was read by its name has it.
         zone.0.iana_name().unwrap_or("UTC").to_owned()
-    }
-}
-
-impl fmt::Display for Email {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

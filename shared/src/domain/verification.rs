@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Email, Entity, LinkedinUrl, parent};
+use super::{Entity, LinkedinUrl, StoredEmail, parent};
 use crate::{
     effects::Relations,
     ids::{self, Id},
@@ -50,7 +50,7 @@ pub struct Verification {
     pub token: Option<String>,
     /// Where the token was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub email: Option<Email>,
+    pub email: Option<StoredEmail>,
     /// The profile that was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub linkedin_url: Option<LinkedinUrl>,
@@ -61,6 +61,10 @@ impl Entity for Verification {
 
     fn relations(&self, place: &str) -> Relations {
         parent(&self.user_id, place)
+    }
+
+    fn emails(&self) -> Vec<(&'static str, &StoredEmail)> {
+        self.email.iter().map(|email| ("email", email)).collect()
     }
 }
 

@@ -43,9 +43,8 @@ impl TaskHandler for SendIntroduction {
             Ok(partner) => partner,
             Err(skipped) => return Ok(skipped),
         };
-        let to = both(&partner, &introduction.value).map_err(|missing| {
-            Failure::permanent(format!("introduction {id} cannot be sent: {missing} has no e-mail address"))
-        })?;
+        let to = both(&partner, &introduction.value)
+            .map_err(|why| Failure::permanent(format!("introduction {id} cannot be sent: {why}")))?;
         let said = partner.say(task, Words::email(to, letter(&partner, &introduction.value)));
         let sent = introduction.set([("status", json!(IntroductionStatus::Sent))]);
         let data = json!({"introduction": id, "user": user_id, "from": status, "to": IntroductionStatus::Sent});
@@ -59,11 +58,15 @@ impl TaskHandler for SendIntroduction {
     }
 }
 
-/// The addresses of both, or who has none.
+/// The addresses of both, or who has none that can be written to.
 fn both(partner: &Partner, introduction: &Introduction) -> Result<Vec<Email>, String> {
-    let user = partner.user.value.email.clone().ok_or_else(|| format!("user {}", partner.user.id))?;
-    let prospect = introduction.prospect_email.clone().ok_or_else(|| introduction.prospect_name.clone())?;
-    Ok(vec![user, prospect])
+    let user = format!("user {}", partner.user.id);
+    let people = [(&user, &partner.user.value.email), (&introduction.prospect_name, &introduction.prospect_email)];
+    let addresses = people.into_iter().map(|(who, email)| {
+        let email = email.as_ref().ok_or_else(|| format!("{who} has no e-mail address"))?;
+        email.bare().map_err(|_| format!("the e-mail address of {who} is more than an address"))
+    });
+    addresses.collect()
 }
 
 fn letter(partner: &Partner, introduction: &Introduction) -> String {
@@ -126,6 +129,20 @@ mod tests {
         assert_eq!(waits, "introduction i is pending, not accepted (yet)");
         world.patch("introduction/i", json!({"status": "declined"})).await;
         assert_eq!(world.run("send_introduction", payload()).await.skipped(), "introduction i is declined");
+    }
+
+    #[tokio::test]
+    async fn an_address_that_an_older_version_took_is_not_written_to() {
+        for bad in ["Charles <charles@example.org>", "charles@example.org\r\nBcc: eve@example.org", "a@b.org, c@d.org"]
+        {
+            let world = world().await;
+            world.older("introduction/i", json!({"prospect_email": bad})).await;
+            let failed = world.run("send_introduction", payload()).await.failed();
+            let expected = "introduction i cannot be sent: the e-mail address of Charles is more than an address";
+            assert_eq!(failed, expected);
+            // It can be read for all else.
+            assert!(!world.run("intro_followup_check", payload()).await.output()["message_id"].is_null(), "{bad}");
+        }
     }
 
     #[tokio::test]

@@ -5,7 +5,10 @@ use serde_json::json;
 use super::{Failure, Outcome, TaskContext};
 use crate::{
     clock::Timestamp,
-    domain::{Channel, Conversation, ConversationStatus, Delivery, Direction, Email, Entity, Message, Stored, User},
+    domain::{
+        Channel, Conversation, ConversationStatus, Delivery, Direction, Email, Entity, Message, Stored, StoredEmail,
+        User,
+    },
     effects::Effect,
     ids::{Id, Name},
     store::{Expect, Patch},
@@ -119,7 +122,7 @@ impl Partner {
             direction: Direction::Outbound,
             channel,
             status: Delivery::Pending,
-            to,
+            to: to.into_iter().map(StoredEmail::from).collect(),
             content,
         };
         let patch = Patch {

@@ -89,7 +89,7 @@ impl ProfileField {
             F::Expertise => (is::<Vec<String>>(value), "a list of texts"),
             F::ResponsePattern => (value.is_object(), "an object"),
             F::FirstName | F::LastName | F::Company | F::Title => (text(value, |s| !s.is_empty()), "a text or null"),
-            F::Email => (is::<Option<Email>>(value), "an e-mail address or null"),
+            F::Email => (is::<Option<Email>>(value), "an e-mail address, and nothing else, or null"),
             F::LinkedinUrl => (is::<Option<WebUrl>>(value), "an http(s) URL or null"),
             F::QuietHoursStart | F::QuietHoursEnd => (is::<Option<TimeOfDay>>(value), "a time such as 21:30, or null"),
             F::Timezone => (is::<Option<Zone>>(value), "an IANA time zone such as Europe/Berlin, or null"),
@@ -125,6 +125,7 @@ mod tests {
         ];
         let bad = [
             (F::Email, json!("ada at example")),
+            (F::Email, json!("Ada <ada@example.org>")),
             (F::LinkedinUrl, json!("ftp://x")),
             (F::QuietHoursEnd, json!("25:00")),
             (F::QuietHoursEnd, json!("9:00")),

@@ -53,9 +53,13 @@ impl VerifyUser {
     /// The token is drawn at random, not derived: who knows the task must not know it. Only the one that is committed
     /// counts, and it is committed with the e-mail that tells it.
     async fn by_email(&self, task: &TaskContext<'_>, user: &Stored<User>) -> Result<Outcome, Failure> {
-        let Some(email) = self.email.clone().or(user.value.email.clone()) else {
-            return Err(Failure::permanent(format!("user {} has no e-mail address, and the task names none", user.id)));
+        let email = match (&self.email, &user.value.email) {
+            (Some(named), _) => Ok(named.clone()),
+            (None, Some(stored)) => stored.bare().map_err(|_| "an e-mail address that is more than an address"),
+            (None, None) => Err("no e-mail address"),
         };
+        let email =
+            email.map_err(|has| Failure::permanent(format!("user {} has {has}, and the task names none", user.id)))?;
         let partner = match talk::partner(task, &user.id, None).await? {
             Ok(partner) => partner,
             Err(skipped) => return Ok(skipped),
@@ -68,7 +72,7 @@ impl VerifyUser {
             kind: VerificationKind::Email,
             status: VerificationStatus::Pending,
             token: Some(token),
-            email: Some(email),
+            email: Some(email.into()),
             linkedin_url: None,
         };
         let id = task.id("verification");
@@ -154,6 +158,15 @@ mod tests {
         assert_eq!(waits.blocked(), "somebody has to verify user u");
         world.patch("user/u", json!({"verified": true})).await;
         assert_eq!(world.again(waits).await.skipped(), "user u is verified already");
+    }
+
+    #[tokio::test]
+    async fn no_code_is_sent_to_an_address_that_is_more_than_one() {
+        let world = world(json!({"email": "ada@example.org"})).await;
+        world.older("user/u", json!({"email": "ada@example.org, eve@example.org"})).await;
+        let failed = world.run("verify_user", json!({"verification_type": "email"})).await.failed();
+        let expected = "user u has an e-mail address that is more than an address, and the task names none";
+        assert_eq!(failed, expected);
     }
 
     #[tokio::test]
