@@ -8,7 +8,7 @@ use std::{
 use integration_tests::{aws::Lambda, described::DOCUMENT, events::is_of_agents};
 use serde_json::{Map, Value};
 use shared::{
-    api::{ROUTES, RouteInfo},
+    api::{Function, ROUTES, RouteInfo},
     config::{Deployment, Settings, queue_variable},
     handlers::{TaskInput, TaskType, task_types},
     ids::Name,
@@ -26,8 +26,9 @@ const PROFILES: &str = r#"{"default": {"kind": "openai", "model": "m", "endpoint
     "api_key_env": "ERRAND_MODEL_API_KEY"}}"#;
 
 /// The functions as they are deployed, with what their libraries are called here.
-const DEPLOYED: [(&str, Lambda); 7] = [
+const DEPLOYED: [(&str, Lambda); 8] = [
     ("EnqueueFunction", Lambda::Enqueue),
+    ("IntakeFunction", Lambda::Enqueue),
     ("ProcessTaskFunction", Lambda::ProcessTask),
     ("ProcessTaskLongFunction", Lambda::ProcessTask),
     ("PollerFunction", Lambda::Poller),
@@ -50,8 +51,15 @@ pub(crate) fn variables(function: &str) -> BTreeMap<String, String> {
         _ if name.ends_with("_DAYS") || name.starts_with("ERRAND_MAX_") => "7",
         _ => "something",
     };
-    let ours = given.into_iter().map(|(name, _)| name).filter(|name| name.starts_with("ERRAND_"));
-    ours.map(|name| (name.clone(), value(&name).to_owned())).collect()
+    let ours = given.into_iter().filter(|(name, _)| name.starts_with("ERRAND_"));
+    // What is the function's own stands in the template.
+    let takes = |given: &Value| given.as_str().unwrap().to_owned();
+    ours.map(
+        |(name, given)| {
+            if name == "ERRAND_TAKES" { (name, takes(&given)) } else { (name.clone(), value(&name).to_owned()) }
+        },
+    )
+    .collect()
 }
 
 #[test]
@@ -69,8 +77,14 @@ fn the_templates_routes_are_the_apis_each_with_its_function() {
             (route["RouteKey"].as_str().unwrap().to_owned(), target(&integration["IntegrationUri"]).to_owned())
         })
         .collect();
-    let served =
-        ROUTES.iter().filter(|info| !info.one_machine).map(|info| (info.key(), format!("{:?}Function", info.function)));
+    let served = ROUTES.iter().filter(|info| !info.one_machine).map(|info| {
+        let function = match info.function {
+            Function::Enqueue => "IntakeFunction",
+            Function::Status => "StatusFunction",
+            Function::Control => "ControlFunction",
+        };
+        (info.key(), function.to_owned())
+    });
     assert_eq!(deployed, served.collect());
 }
 

@@ -31,9 +31,9 @@ fn binary(of: Lambda) -> &'static Path {
     })
 }
 
-/// The variables that the template gives the function, leading to `stack`.
-fn environment(stack: &Stack, of: Lambda) -> BTreeMap<String, String> {
-    let mut given = variables(&format!("{of:?}Function"));
+/// The variables that the template gives the function `id`, leading to `stack`.
+fn environment(stack: &Stack, id: &str, of: Lambda) -> BTreeMap<String, String> {
+    let mut given = variables(id);
     let mut set = |name: &str, value: &str| {
         assert!(given.contains_key(name), "the template gives {of:?} no {name}");
         given.insert(name.to_owned(), value.to_owned());
@@ -51,7 +51,11 @@ fn environment(stack: &Stack, of: Lambda) -> BTreeMap<String, String> {
 }
 
 async fn start(stack: &Stack, of: Lambda) -> Function {
-    Function::start(binary(of), &environment(stack, of)).await
+    start_as(stack, &format!("{of:?}Function"), of).await
+}
+
+async fn start_as(stack: &Stack, id: &str, of: Lambda) -> Function {
+    Function::start(binary(of), &environment(stack, id, of)).await
 }
 
 /// The JSON in the body of an HTTP answer with this status.
@@ -65,13 +69,14 @@ fn body(answer: &Result<Value, Value>, status: u16) -> Value {
 async fn every_function_starts_and_does_its_part_of_a_tasks_life() {
     let stack = Stack::start().await;
     let mut enqueue = start(&stack, Lambda::Enqueue).await;
+    let mut intake = start_as(&stack, "IntakeFunction", Lambda::Enqueue).await;
     let mut process_task = start(&stack, Lambda::ProcessTask).await;
     let (mut poller, mut status) = (start(&stack, Lambda::Poller).await, start(&stack, Lambda::Status).await);
     let mut control = start(&stack, Lambda::Control).await;
     let (mut relay, bus) = (start(&stack, Lambda::Relay).await, stack.listen().await);
 
     let request = json!({"task_type": "scripted", "payload": {"publish": "thing.happened"}, "delay_s": 3600});
-    let task = body(&enqueue.invoke(&Call::post("/v1/tasks", &request).json()).await, 201);
+    let task = body(&intake.invoke(&Call::post("/v1/tasks", &request).json()).await, 201);
     let id = task["id"].as_str().unwrap();
     let now = Call::post(&format!("/v1/tasks/{id}/process"), &json!({"force": true}));
     assert_eq!(body(&control.invoke(&now.json()).await, 200)["status"], "pending");
@@ -89,7 +94,9 @@ async fn every_function_starts_and_does_its_part_of_a_tasks_life() {
     // The other ways in, and what is wrong with an invoke is its answer.
     stack.send(QueueName::Intake, &request.to_string(), &[]).await;
     let event = sqs_json(&stack.arn(QueueName::Intake), &stack.receive(QueueName::Intake).await);
-    assert_eq!(enqueue.invoke(&event).await, Ok(json!({"batchItemFailures": []})));
+    assert_eq!(intake.invoke(&event).await, Ok(json!({"batchItemFailures": []})));
+    assert_eq!(enqueue.invoke(&event).await.unwrap()["error"]["code"], "invalid");
+    assert_eq!(intake.invoke(&request).await.unwrap()["error"]["code"], "forbidden");
     assert_eq!(enqueue.invoke(&request).await.unwrap()["status"], "pending");
     assert_eq!(enqueue.invoke(&json!({})).await.unwrap()["error"]["code"], "invalid");
 }
@@ -97,12 +104,12 @@ async fn every_function_starts_and_does_its_part_of_a_tasks_life() {
 #[tokio::test]
 async fn a_trace_comes_from_sqs_and_counts_and_lines_are_what_cloudwatch_reads() {
     let stack = Stack::start().await;
-    let mut enqueue = start(&stack, Lambda::Enqueue).await;
+    let mut intake = start_as(&stack, "IntakeFunction", Lambda::Enqueue).await;
     let mut process_task = start(&stack, Lambda::ProcessTask).await;
     let mut poller = start(&stack, Lambda::Poller).await;
 
     let request = json!({"task_type": "scripted", "payload": {"acts": ["panic"]}, "max_retries": 0});
-    let task = body(&enqueue.invoke(&Call::post("/v1/tasks", &request).json()).await, 201);
+    let task = body(&intake.invoke(&Call::post("/v1/tasks", &request).json()).await, 201);
     let mut event = sqs_json(&stack.arn(MEDIUM), &stack.receive(MEDIUM).await);
     // MiniStack loses it with a message that is sent in a batch; SQS keeps it.
     event["Records"][0]["attributes"][TRACE_ATTRIBUTE] = TRACE.into();

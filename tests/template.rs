@@ -224,6 +224,22 @@ fn a_function_has_the_urls_of_the_queues_it_may_use_and_no_others() {
     }
 }
 
+/// Whoever may invoke it could write the event in which the API, or the queue, says who asks.
+#[test]
+fn what_is_invoked_directly_takes_no_events_and_what_takes_them_is_invoked_by_aws_alone() {
+    let takes = |id: &str| resource("AWS::Lambda::Function", id)["Environment"]["Variables"]["ERRAND_TAKES"].take();
+    assert_eq!((takes("EnqueueFunction"), takes("IntakeFunction")), (json!("invokes"), json!("events")));
+    let mapped = queue_mappings().into_iter().map(|(_, mapping)| mapping);
+    for (id, permission) in resources("AWS::Lambda::Permission") {
+        let by_aws = ["apigateway.amazonaws.com", "events.amazonaws.com", "scheduler.amazonaws.com"];
+        assert!(by_aws.contains(&permission["Principal"].as_str().unwrap()), "{id}");
+        assert_ne!(target(&permission["FunctionName"]), "EnqueueFunction", "{id}");
+    }
+    for mapping in mapped {
+        assert_ne!(target(&mapping["FunctionName"]), "EnqueueFunction");
+    }
+}
+
 #[test]
 fn both_processors_differ_in_their_timeout_and_their_role_alone() {
     let mut short = resource("AWS::Lambda::Function", "ProcessTaskFunction");
@@ -257,7 +273,7 @@ fn every_queue_but_the_dead_letters_feeds_a_function() {
     let function = |queue| match queue {
         QueueName::Work(_) => Some("ProcessTaskFunction"),
         QueueName::Long => Some("ProcessTaskLongFunction"),
-        QueueName::Intake => Some("EnqueueFunction"),
+        QueueName::Intake => Some("IntakeFunction"),
         QueueName::DeadLetter | QueueName::IntakeDeadLetter => None,
     };
     let wanted = QueueName::ALL.into_iter().filter_map(|queue| Some((queue_id(queue), function(queue)?.to_owned())));

@@ -7,7 +7,7 @@ use aws_config::{SdkConfig, stalled_stream_protection::StalledStreamProtectionCo
 use crate::{
     app::App,
     clock::SystemClock,
-    config::{ConfigError, Deployment},
+    config::{ConfigError, Deployment, Takes},
     meter,
     outbox::event_bridge::EventBridge,
     queue::{QueueName, sqs::SqsQueue},
@@ -24,6 +24,13 @@ const TRY_TIMEOUT: Duration = Duration::from_secs(5);
 pub async fn app(queues: &[QueueName]) -> Result<App, ConfigError> {
     let deployment = Deployment::from_env(queues)?;
     Ok(wired(deployment, &sdk().await).0)
+}
+
+/// The same for the function that takes tasks, with what it takes.
+pub async fn enqueue(queues: &[QueueName]) -> Result<(App, Takes), ConfigError> {
+    let deployment = Deployment::from_env(queues)?;
+    let takes = deployment.takes;
+    Ok((wired(deployment, &sdk().await).0, takes))
 }
 
 /// The same for a function that puts events on the bus, and the store once more, for its counters.

@@ -2,11 +2,13 @@
 
 mod agents;
 mod environment;
+mod takes;
 
 use std::time::Duration;
 
 pub use agents::AgentRules;
 pub use environment::{ConfigError, Deployment, principals, queue_variable, variable};
+pub use takes::Takes;
 
 use crate::{
     chat::{ProfileView, Profiles},

@@ -131,12 +131,12 @@ async fn an_invoke_that_lambda_repeats_is_one_task() {
 
 pub(super) async fn by_invoke(stack: &Stack) {
     let app = stack.app(Lambda::Enqueue);
-    let event = with(scripted(json!({})), json!({"tenant": "acme"})).to_string();
-    let new = enqueue::any(app, &event, "invocation-1").await.unwrap();
+    let event = with(scripted(json!({})), json!({"tenant": "acme"}));
+    let new = enqueue::invoke(app, event.clone(), "invocation-1").await.unwrap();
     assert_eq!((&new["tenant"], &new["deduplicated"]), (&json!("acme"), &json!(false)));
-    let same = enqueue::any(app, &event, "invocation-1").await.unwrap();
+    let same = enqueue::invoke(app, event.clone(), "invocation-1").await.unwrap();
     assert_eq!((&same["id"], &same["deduplicated"]), (&new["id"], &json!(true)));
-    let other = enqueue::any(app, &event, "invocation-2").await.unwrap();
+    let other = enqueue::invoke(app, event, "invocation-2").await.unwrap();
     assert_ne!(other["id"], new["id"]);
 }
 

@@ -3,6 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use integration_tests::events::Call;
 use serde_json::{Value, json};
+use shared::config::Takes;
 
 use super::{enqueue, scripted, setup, with};
 
@@ -263,6 +264,8 @@ async fn a_record_is_checked_field_by_field() {
 #[tokio::test]
 async fn what_is_wrong_with_an_invoke_is_its_answer() {
     let setup = setup();
+    let forged = enqueue(&scripted()).signed_by("arn:aws:iam::123456789012:user/root").json();
+    let sender = json!({"messageId": "m", "body": scripted().to_string(), "attributes": {"SenderId": "root"}});
     let refused = [
         (with(json!({"tenant": "a/b#c"})), "tenant", NAME),
         (with(json!({"tenant": 5})), "tenant", NAME),
@@ -273,14 +276,53 @@ async fn what_is_wrong_with_an_invoke_is_its_answer() {
         (json!("tea"), "", "invalid type: string \"tea\", expected struct TaskRequest"),
         (json!(null), "", "invalid type: null, expected struct TaskRequest"),
         (with(json!({"Records": 5})), "Records", "unknown field `Records`"),
+        // Those say who asks; who invokes is not them.
+        (with(json!({"requestContext": forged["requestContext"]})), "requestContext", "unknown field `requestContext`"),
+        (with(json!({"Records": [sender]})), "Records", "unknown field `Records`"),
+        (forged, "", "missing field `task_type`"),
+        (json!({"Records": [sender]}), "", "missing field `task_type`"),
     ];
     for (event, field, sentence) in refused {
         // An error would make Lambda try an asynchronous invoke twice more.
-        let answer = ::enqueue::any(&setup.app, &event.to_string(), "invocation-1").await.unwrap();
+        let answer = ::enqueue::any(&setup.app, Takes::Invokes, &event.to_string(), "invocation-1").await.unwrap();
         let error = &answer["error"];
         assert_eq!((&error["code"], &error["request_id"]), (&json!("invalid"), &json!("invocation-1")), "{error}");
         assert_eq!(error["field"].as_str().unwrap_or_default(), field, "{error}");
         assert!(error["message"].as_str().unwrap().starts_with(sentence), "{error}");
     }
     assert_eq!(setup.tasks().await, 0);
+}
+
+#[tokio::test]
+async fn what_takes_events_takes_no_invokes() {
+    let setup = setup();
+    for event in [scripted(), json!({}), json!("tea"), json!([]), json!({"Records": 5})] {
+        let answer = ::enqueue::any(&setup.app, Takes::Events, &event.to_string(), "invocation-1").await.unwrap();
+        let error = &answer["error"];
+        assert_eq!((&error["code"], &error["request_id"]), (&json!("forbidden"), &json!("invocation-1")), "{error}");
+    }
+    assert_eq!(setup.tasks().await, 0);
+    let asked = enqueue(&scripted()).json().to_string();
+    let answer = ::enqueue::any(&setup.app, Takes::Events, &asked, "invocation-1").await.unwrap();
+    assert_eq!(answer["statusCode"], 201);
+}
+
+#[tokio::test]
+async fn an_address_in_a_record_is_an_address_and_nothing_else() {
+    let setup = setup();
+    let introduction =
+        |email: &str| json!({"connector_id": "u", "prospect_name": "x", "status": "sent", "prospect_email": email});
+    let message =
+        |to: &str| json!({"conversation_id": "c", "role": "user", "direction": "outbound", "to": [to], "content": ""});
+    for bad in ["Ada <ada@example.org>", "ada@example.org, eve@example.org", "\"a\r\nBcc: eve\"@example.org"] {
+        for (kind, doc, field) in [
+            ("user", json!({"email": bad}), "email"),
+            ("verification", json!({"user_id": "u", "kind": "email", "email": bad}), "email"),
+            ("introduction", introduction(bad), "prospect_email"),
+            ("message", message(bad), "to"),
+        ] {
+            let put = Call::put(&format!("/v1/records/{kind}/x"), &doc);
+            setup.refuses(put, 400, "invalid", field, "expected an e-mail address, and nothing else").await;
+        }
+    }
 }

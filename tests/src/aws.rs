@@ -28,7 +28,7 @@ use crate::{
 };
 pub use uses::{Use, Uses, kind_of, queue_id};
 
-/// A function as it is deployed (`process-task` twice, from one library and with one role).
+/// A function as it is deployed (`enqueue` and `process-task` twice, from one library and with one role each).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)] // the names say it
 pub enum Lambda {

@@ -1,4 +1,4 @@
-//! Takes tasks: over HTTP, from the intake queue, by direct invoke. Validate, insert, notify.
+//! Takes tasks: over HTTP and from the intake queue, or by direct invoke. Validate, insert, notify.
 
 mod accept;
 mod any;

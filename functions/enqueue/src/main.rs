@@ -7,10 +7,10 @@ use shared::{aws, telemetry};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init(telemetry::Format::Json);
-    let app = aws::app(enqueue::QUEUES).await?;
+    let (app, takes) = aws::enqueue(enqueue::QUEUES).await?;
     run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         let app = app.traced(event.context.xray_trace_id.as_deref());
-        let answered = enqueue::any(&app, event.payload.get(), &event.context.request_id).await;
+        let answered = enqueue::any(&app, takes, event.payload.get(), &event.context.request_id).await;
         answered.map_err(Error::from)
     }))
     .await

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{AgentRules, Retention, Settings};
+use super::{AgentRules, Retention, Settings, Takes};
 use crate::{
     api::{MAX_RETRIES, read::FieldError},
     chat::Profiles,
@@ -55,6 +55,8 @@ pub struct Deployment {
     pub queues: BTreeMap<QueueName, String>,
     /// The name of the event bus, of the functions that put something on it.
     pub bus: Option<String>,
+    /// What `enqueue` takes.
+    pub takes: Takes,
     /// The rest.
     pub settings: Settings,
     /// Values that no log or answer may show.
@@ -94,6 +96,7 @@ impl Deployment {
             },
             queues: queues.iter().map(url).collect::<Result<_, _>>()?,
             bus: get("ERRAND_EVENT_BUS"),
+            takes: parsed("ERRAND_TAKES", get("ERRAND_TAKES"))?.unwrap_or_default(),
             settings: Settings {
                 max_retries: max_retries(get("ERRAND_MAX_RETRIES"))?.unwrap_or(default.max_retries),
                 max_losses: parsed("ERRAND_MAX_LOSSES", get("ERRAND_MAX_LOSSES"))?.unwrap_or(default.max_losses),

@@ -11,7 +11,7 @@ from errand import Errand
 from journeys.ways_in import refused
 from processes import functions
 
-FUNCTIONS = ("enqueue", "process-task", "process-task-long", "poller", "status", "control", "relay")
+FUNCTIONS = ("enqueue", "intake", "process-task", "process-task-long", "poller", "status", "control", "relay")
 
 
 # What Lambda does with the change stream in a function's name. Here nobody can be seen to need it: MiniStack's mappings
@@ -173,7 +173,7 @@ def forbidden(errand: Errand, function: str, of: Clients, others: dict[str, str]
             logGroupName=f"/aws/lambda/{STACK}-{'poller' if function != 'poller' else 'enqueue'}", logStreamName="x"),
     }
     calls["delete a task"] = lambda: of.dynamodb.delete_item(TableName=tasks, Key=task)
-    if function != "enqueue":
+    if function not in ("enqueue", "intake"):
         calls["publish a refusal"] = lambda: of.sqs.send_message(
             QueueUrl=errand.queue("IntakeDeadLetter"), MessageBody="x")
     event = {"Source": "errand", "DetailType": "x", "Detail": "{}"}

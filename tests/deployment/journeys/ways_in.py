@@ -82,6 +82,14 @@ def the_enqueue_function_takes_tasks_by_invoke(errand: Errand):
     eventually(lambda: acme.get("/v1/records/scripted?parent=m")["count"], lambda count: count == 2)
     bad = invoke("RequestResponse", {**request, "payload": {"acts": ["sing"]}})
     assert "FunctionError" not in bad and json.loads(bad["Payload"].read())["error"]["code"] == "invalid", bad
+    # Nobody becomes somebody else by writing an event as the API does, or the queue.
+    root = {"iam": {"userArn": "arn:aws:iam::000000000000:root"}}
+    of_api = {"version": "2.0", "routeKey": "POST /v1/tasks", "requestContext": {"authorizer": root},
+              "body": json.dumps({"task_type": "scripted", "payload": {}})}
+    of_queue = {"Records": [{"messageId": "m", "attributes": {"SenderId": "root"}, "body": of_api["body"]}]}
+    for event in (of_api, of_queue):
+        forged = json.loads(invoke("RequestResponse", event)["Payload"].read())
+        assert forged["error"]["code"] == "invalid", forged
 
 
 def nobody_gets_in_without_the_right_to(errand: Errand):
@@ -93,7 +101,8 @@ def nobody_gets_in_without_the_right_to(errand: Errand):
     assert acme.get("/v1/tasks")["count"] == 0
     refused(lambda: errand.stranger.sqs.send_message(QueueUrl=errand.queue("Intake"), MessageBody="{}"))
     refused(lambda: errand.service.sqs.send_message(QueueUrl=errand.queue("Urgent"), MessageBody="{}"))
-    refused(lambda: errand.service.functions.invoke(FunctionName=errand.function("process-task")["FunctionName"]))
+    for function in ("process-task", "intake", "control", "status"):
+        refused(lambda: errand.service.functions.invoke(FunctionName=errand.function(function)["FunctionName"]))
     refused(lambda: errand.service.dynamodb.scan(TableName=errand.outputs["TasksTableName"]))
 
 
