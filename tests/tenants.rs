@@ -35,6 +35,8 @@ enum Seen {
     Own,
     /// What is nobody's: it tells of the installation and names nothing in it.
     Everybodys,
+    /// 403: what is the whole installation's.
+    Refused,
 }
 
 /// The first tenant's things, as other requests name them.
@@ -126,6 +128,7 @@ fn seen(answer: &Answered) -> Option<Seen> {
     let body = &answer.body;
     let none = |name: &str| body[name] == 0;
     match answer.status {
+        403 => Some(Seen::Refused),
         404 => Some(Seen::NotFound),
         201 => Some(Seen::Own),
         200 if none("count")
@@ -146,12 +149,13 @@ fn routes() -> impl Iterator<Item = &'static RouteInfo> {
     ROUTES.iter().filter(|info| !is_of_agents(info.path))
 }
 
-/// Asks on every route as another tenant; `ask` says how it shows who it is.
-async fn every_route_ends_at_the_tenant(ask: impl Fn(Call) -> Call) {
+/// Asks on every route as another tenant; `ask` says how it shows who it is, `trusted` whether it may be any.
+async fn every_route_ends_at_the_tenant(trusted: bool, ask: impl Fn(Call) -> Call) {
     for info in routes() {
         let (world, mine) = mine().await;
         let before = state(&world, &mine).await;
         let (call, expected) = case(info.route, &mine);
+        let expected = if info.route == Route::RunPoll && !trusted { Seen::Refused } else { expected };
         assert_eq!(call.route().route, info.route);
         let answer = ask(call).answer(&world.app).await;
         assert_eq!(seen(&answer), Some(expected), "{}: {:#}", info.key(), answer.body);
@@ -170,13 +174,13 @@ async fn every_route_ends_at_the_tenant(ask: impl Fn(Call) -> Call) {
 
 #[tokio::test]
 async fn no_route_leads_to_what_is_another_tenants_by_the_header() {
-    every_route_ends_at_the_tenant(|call| call.header("x-errand-tenant", OTHER)).await;
+    every_route_ends_at_the_tenant(true, |call| call.header("x-errand-tenant", OTHER)).await;
 }
 
 #[tokio::test]
 async fn a_tokens_claim_says_whose_it_is_and_no_header_changes_that() {
     let claims = json!({"sub": "mallory", "tenant": OTHER});
-    every_route_ends_at_the_tenant(|call| call.header("x-errand-tenant", "default").token(&claims)).await;
+    every_route_ends_at_the_tenant(false, |call| call.header("x-errand-tenant", "default").token(&claims)).await;
 }
 
 #[tokio::test]
@@ -190,9 +194,20 @@ async fn no_body_or_parameter_says_whose_a_request_is() {
             _ => call.text(r#"{"tenant": "default"}"#),
         };
         let answer = call.token(&token).answer(&world.app).await;
-        let refused = [400, 404].contains(&answer.status);
+        let refused = [400, 403, 404].contains(&answer.status);
         assert!(refused, "{}: {:#}", info.key(), answer.body);
     }
+}
+
+#[tokio::test]
+async fn health_tells_a_token_of_no_other_tenants_tasks() {
+    let (world, _) = mine().await;
+    let health = Call::get("/v1/health");
+    let trusted = health.clone().header("x-errand-tenant", OTHER).answer(&world.app).await.body(200);
+    assert_eq!((&trusted["tasks"]["failed"], trusted["last_poll"].is_object()), (&json!(1), true));
+    let told = health.token(&json!({"sub": "mallory", "tenant": OTHER})).answer(&world.app).await.body(200);
+    let fields: Vec<&String> = told.as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["queue", "status", "store", "version"]);
 }
 
 #[tokio::test]

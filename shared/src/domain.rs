@@ -136,6 +136,11 @@ pub fn is_shown(kind: &Name) -> bool {
     kind.as_str() == SCRIPTED || kinds().any(|known| known == kind.as_str())
 }
 
+/// The fields of such records that only who may verify users is shown: a user proves something by knowing them.
+pub fn secrets(kind: &Name) -> &'static [&'static str] {
+    if kind.as_str() == Verification::KIND { &["token"] } else { &[] }
+}
+
 /// Checks the document of the record at `key`, field by field, and tells what it belongs to. `None`: no such kind.
 pub fn check(key: &RecordKey, doc: &Doc, created_at: Timestamp) -> Option<Result<Relations, FieldError>> {
     let (_, check) = CHECKS.iter().find(|(kind, _)| *kind == key.kind.as_str())?;

@@ -61,8 +61,10 @@ async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
     }
 }
 
-/// `POST /v1/poll`: one poll of the whole installation, now, as the poller makes it every minute.
+/// `POST /v1/poll`: one poll of the whole installation, now, as the poller makes it every minute. It is work for every
+/// tenant, and its report counts theirs.
 async fn poll(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    request.only_trusted("a poll")?;
     let PollRequest {} = request.json()?;
     let report = poller::handle(app, Some(app.clock.now() + POLL_BUDGET)).await;
     Ok(Answer::json(200, &report))

@@ -25,7 +25,8 @@ async fn take(app: &App, mut event: Value, invocation_id: &str) -> Result<Answer
     let tenant = Name::new(tenant.as_str().unwrap_or_default()).map_err(|error| ApiError::name("tenant", error))?;
     let mut task: TaskRequest = read_strict(&event.to_string())?;
     task.idempotency_key.get_or_insert_with(|| format!("invoke:{invocation_id}"));
-    let caller = Caller { tenant, principal: "invoke".to_owned(), request_id: invocation_id.to_owned() };
+    let (principal, request_id) = ("invoke".to_owned(), invocation_id.to_owned());
+    let caller = Caller { tenant, principal, trusted: true, request_id };
     let accepted = accept_one(app, caller, task).await?;
     Ok(Answer::json(accepted.status(), &accepted.view()))
 }

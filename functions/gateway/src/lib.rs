@@ -83,13 +83,13 @@ fn caller(event: &ApiGatewayV2httpRequest) -> Result<Caller, ApiError> {
             ApiError::forbidden(format!("the token's claim `{TENANT_CLAIM}` is no tenant: {error}"))
         })?;
         let principal = jwt.claims.get("sub").cloned().unwrap_or_default();
-        return Ok(Caller { tenant, principal, request_id });
+        return Ok(Caller { tenant, principal, trusted: false, request_id });
     }
     let tenant = event.headers.get(TENANT_HEADER).map(|value| value.to_str().unwrap_or_default());
     let tenant = tenant.map(Name::new).transpose().map_err(|error| ApiError::name(TENANT_HEADER, error))?;
     let iam = authorizer.and_then(|authorizer| authorizer.iam.as_ref()).and_then(|iam| iam.user_arn.clone());
     let principal = iam.unwrap_or_else(|| "local".to_owned());
-    Ok(Caller { tenant: tenant.unwrap_or_default(), principal, request_id })
+    Ok(Caller { tenant: tenant.unwrap_or_default(), principal, trusted: true, request_id })
 }
 
 /// A header that is there and not text is not taken for none: a key or version would silently guard nothing. Errors call

@@ -27,6 +27,13 @@ pub(crate) struct Health {
     version: &'static str,
     store: Part,
     queue: Part,
+    /// What all tenants' tasks are like: absent where a token says who asks.
+    #[serde(flatten)]
+    work: Option<Work>,
+}
+
+#[derive(Serialize, schemars::JsonSchema)]
+struct Work {
     last_poll: Option<LastPoll>,
     /// The earliest `run_at` of the pending tasks that are due; null if none is.
     oldest_due_at: Option<Timestamp>,
@@ -43,8 +50,9 @@ struct Part {
     error: Option<String>,
 }
 
-/// 200 if the store and the queues answer and the poller polls, else 503; never a credential.
-pub(crate) async fn answer(app: &App) -> Result<Answer, ApiError> {
+/// 200 if the store and the queues answer and the poller polls, else 503; never a credential. `of_all`: to somebody who
+/// may hear of all tenants.
+pub(crate) async fn answer(app: &App, of_all: bool) -> Result<Answer, ApiError> {
     let store = Part::of(app.store.check().await);
     let queue = Part::of(app.queue.check().await);
     let last_poll = last_poll(app).await.ok().flatten();
@@ -57,13 +65,21 @@ pub(crate) async fn answer(app: &App) -> Result<Answer, ApiError> {
         version: env!("CARGO_PKG_VERSION"),
         store,
         queue,
-        last_poll,
-        oldest_due_at: app.store.oldest_due(&Scope::All, now).await.ok().flatten(),
-        owed: outbox::owed(app).await.ok(),
-        tasks: app.store.stats(&Scope::All, now).await.ok().map(|stats| Counted::of(&stats, now)),
+        work: if of_all { Some(Work::of(app, last_poll, now).await) } else { None },
     };
     let answer = Answer::json(if healthy { 200 } else { 503 }, &health);
     Ok(Answer { retry_after_s: (!healthy).then_some(ASK_AGAIN_S), ..answer })
+}
+
+impl Work {
+    async fn of(app: &App, last_poll: Option<LastPoll>, now: Timestamp) -> Self {
+        Self {
+            last_poll,
+            oldest_due_at: app.store.oldest_due(&Scope::All, now).await.ok().flatten(),
+            owed: outbox::owed(app).await.ok(),
+            tasks: app.store.stats(&Scope::All, now).await.ok().map(|stats| Counted::of(&stats, now)),
+        }
+    }
 }
 
 impl Part {

@@ -67,7 +67,7 @@ async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
         Route::GetAgent => agents::agent(app, &request).await,
         Route::ListRunners => agents::runners(app, &request).await,
         Route::ListBackends => agents::backends(app, &request),
-        Route::GetHealth => health::answer(app).await,
+        Route::GetHealth => health::answer(app, request.caller.trusted).await,
         Route::GetOpenApi => Ok(openapi::answer()),
         Route::ListTaskTypes => Ok(Answer::json(200, &Listed::new(task_types(), None))),
         other => Err(ApiError::not_found(format!("{other:?} is not served here"))),

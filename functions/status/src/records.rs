@@ -14,7 +14,7 @@ pub(crate) async fn record(app: &App, request: &Request) -> Result<Answer, ApiEr
     let key = RecordKey { tenant, kind, id: request.path_id("id")? };
     let record = app.store.record(&key).await?;
     let record = record.ok_or_else(|| ApiError::not_found(format!("no such {}", key.kind)))?;
-    Ok(Answer::json(200, &RecordView::from(record)))
+    Ok(Answer::json(200, &RecordView::of(record, request.is_by_verifier(app))))
 }
 
 /// `GET /v1/records/{kind}?parent=` or `?owner=`: newest first.
@@ -28,9 +28,10 @@ pub(crate) async fn list(app: &App, request: &Request) -> Result<Answer, ApiErro
     let (tenant, kind) = (request.caller.tenant.clone(), shown(request)?);
     let related = Related { tenant, kind, by, of, newest_first: true };
     let page = app.store.records(&related, cursor(request)?.as_deref(), limit(request)?).await?;
+    let to_verifier = request.is_by_verifier(app);
     let items = page.items.into_iter().filter_map(|record| {
         let place = record.place(by)?;
-        Some((RecordView::from(record), cursor_of(&place)))
+        Some((RecordView::of(record, to_verifier), cursor_of(&place)))
     });
     Ok(Answer::json(200, &fitting(items, page.next.as_deref().map(cursor_of))))
 }

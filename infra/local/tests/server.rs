@@ -213,8 +213,24 @@ async fn who_may_not_verify_users_may_not_do_it_by_their_record() {
     assert_eq!(server.write("PUT", "/v1/records/user/u", said, None).await.0, 200);
     let server = Server::start(&["--verifier", "local"]);
     assert_eq!(server.write("PUT", path, connection, None).await.0, 201);
+    assert_eq!(server.write("PUT", "/v1/records/user/v", confirmed, None).await.0, 201);
     server.put("/v1/records/user/u", json!({"verified": true})).await;
     assert_eq!(server.write("PUT", "/v1/records/user/u", json!({"verified": true, "title": "x"}), None).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_code_that_proves_something_is_shown_only_to_who_may_verify_users() {
+    for (flags, shown) in [(&[][..], Value::Null), (&["--verifier", "local"], json!("secret"))] {
+        let server = Server::start(flags);
+        let path = "/v1/records/verification/v";
+        let doc = json!({"user_id": "u", "kind": "email", "token": "secret", "email": "ada@example.org"});
+        let (_, written) = server.write("PUT", path, doc, None).await;
+        let (_, changed) = server.write("PATCH", path, json!({"status": "failed"}), None).await;
+        let listed = server.get("/v1/records/verification?parent=u").await["items"][0].take();
+        for answer in [written, changed, listed, server.get(path).await] {
+            assert_eq!((&answer["token"], &answer["email"]), (&shown, &json!("ada@example.org")), "{flags:?}");
+        }
+    }
 }
 
 /// One of the original's faults. The other settings have tests of their own here, named after what they do.

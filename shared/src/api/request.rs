@@ -12,7 +12,10 @@ use super::{
     read::read_strict,
     task_request::{KEY_FIELD, check_key},
 };
-use crate::ids::{Id, Name, NameError, TaskKey};
+use crate::{
+    app::App,
+    ids::{Id, Name, NameError, TaskKey},
+};
 
 /// The largest body a request may have, in bytes.
 const REQUEST_BYTES: usize = 5 * 1024 * 1024;
@@ -24,6 +27,8 @@ pub struct Caller {
     pub tenant: Name,
     /// The authenticated principal.
     pub principal: String,
+    /// Whether they may ask for any tenant: a service of the installation's own, and nobody who shows a token.
+    pub trusted: bool,
     /// The id of their request, for log lines and answers; empty if it has none.
     pub request_id: String,
 }
@@ -112,6 +117,19 @@ impl Request {
     pub fn query_name(&self, field: &str) -> Result<Option<Name>, ApiError> {
         let name = self.query.get(field).map(|text| Name::new(text));
         name.transpose().map_err(|e: NameError| ApiError::name(field, e))
+    }
+
+    /// Whether the caller may verify users.
+    pub fn is_by_verifier(&self, app: &App) -> bool {
+        app.settings.verifiers.contains(&self.caller.principal)
+    }
+
+    /// Refuses who may ask for one tenant alone: `what` is the whole installation's.
+    pub fn only_trusted(&self, what: &str) -> Result<(), ApiError> {
+        if self.caller.trusted {
+            return Ok(());
+        }
+        Err(ApiError::forbidden(format!("{what} is for the installation's own services, not for a token")))
     }
 
     /// Refuses parameters after `?` that the route does not have.
