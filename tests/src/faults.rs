@@ -60,6 +60,7 @@ pub struct Faults {
     stepping: bool,
     waiting: Mutex<Vec<Waker>>,
     plan: Mutex<BTreeMap<usize, Fault>>,
+    hidden: Option<&'static str>,
 }
 
 impl Faults {
@@ -71,6 +72,11 @@ impl Faults {
     /// `fault` at each of these calls.
     pub fn during(calls: Range<usize>, fault: Fault) -> Arc<Self> {
         Arc::new(Self { plan: Mutex::new(calls.map(|nth| (nth, fault)).collect()), ..Self::default() })
+    }
+
+    /// No record of this kind can be read by its key.
+    pub fn hiding(kind: &'static str) -> Arc<Self> {
+        Arc::new(Self { hidden: Some(kind), ..Self::default() })
     }
 
     /// None: what is called is counted.
@@ -270,6 +276,9 @@ impl<S: Store + ?Sized> Store for FaultyStore<S> {
     }
 
     async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
+        if self.faults.hidden == Some(key.kind.as_str()) {
+            return Err(store_error(Fault::Unavailable));
+        }
         self.faults.read(1, self.inner.record(key), |fault| Err(store_error(fault))).await
     }
 
