@@ -30,7 +30,7 @@ pub use page::{Listed, Order, cursor, cursor_of, fitting, limit, limit_of, place
 pub use request::{Answer, Caller, Request};
 pub use routes::{Function, ROUTES, Route, RouteInfo};
 pub use run_actions::{CancelCommandRequest, CommandRequest, Given, JobRequest};
-pub use run_request::{BudgetCheck, RunRequest};
+pub use run_request::{BudgetCheck, RunRequest, fits};
 pub use runner_actions::{
     AppendRequest, Appended, ClaimRequest, Claimed, CommandEnd, FinishCommandRequest, FinishFailure, FinishRequest,
     LeaseRequest, NewEvent, RUNNER_NAME_BYTES, RUNNER_PROFILES, RunEnd, RunNews, RunnerRequest,

@@ -68,6 +68,12 @@ impl Effect {
         Self::of(Action::Put { kind, id, doc, relations, expires_at: Some(expires_at), expect: Expect::Absent })
     }
 
+    /// Remembers something until `expires_at`, in place of what was remembered there.
+    pub fn remember(kind: Name, id: Id, doc: Doc, expires_at: Timestamp) -> Self {
+        let relations = Relations::default();
+        Self::of(Action::Put { kind, id, doc, relations, expires_at: Some(expires_at), expect: Expect::Any })
+    }
+
     /// Changes fields of a record that exists.
     pub fn patch(kind: Name, id: Id, patch: Patch, expect: Expect) -> Self {
         Self::of(Action::Patch { kind, id, patch, expect })

@@ -136,6 +136,11 @@ pub fn fresh() -> Uuid {
     Uuid::now_v7()
 }
 
+/// A new id that nobody can guess, whatever others they know (UUIDv4).
+pub fn secret() -> Uuid {
+    Uuid::new_v4()
+}
+
 /// The id that (tenant, project, key) always has: UUIDv5 over the parts, each with its length before
 /// it so that `("ab", "c")` and `("a", "bc")` differ.
 pub fn keyed(tenant: &Name, project: &Name, key: &str) -> Uuid {

@@ -142,6 +142,51 @@ async fn a_claim_whose_answer_was_lost_is_answered_again_under_its_key() {
 }
 
 #[tokio::test]
+async fn a_lease_follows_from_nothing_that_others_know() {
+    let mut leases = Vec::new();
+    for _ in 0..2 {
+        // The same run, runner and key, in two installations.
+        let world = World::new();
+        register(&world, "one").await;
+        let run = outside(&world, &json!({"idempotency_key": "r"})).await;
+        let call = Call::post(&format!("/v1/runs/{run}/claim"), &json!({"runner_id": "one"}));
+        let claimed = call.header("idempotency-key", "c1").answer(&world.app).await.body(200);
+        leases.push((claimed["run_id"].clone(), claimed["lease_token"].clone()));
+    }
+    assert_eq!(leases[0].0, leases[1].0);
+    assert_ne!(leases[0].1, leases[1].1);
+}
+
+#[tokio::test]
+async fn a_claims_key_serves_again_once_its_lease_is_lost() {
+    for runner in ["one", "two"] {
+        let (world, run) = with_two_runners().await;
+        let path = format!("/v1/runs/{run}/claim");
+        let call = |runner: &str| Call::post(&path, &json!({"runner_id": runner})).header("idempotency-key", "c1");
+        let first = call("one").answer(&world.app).await.body(200);
+        world.advance(200);
+        world.poll().await;
+        let next = call(runner).answer(&world.app).await.body(200);
+        assert_ne!(next["lease_token"], first["lease_token"]);
+        assert_eq!(call(runner).answer(&world.app).await.body(200)["lease_token"], next["lease_token"]);
+    }
+}
+
+#[tokio::test]
+async fn a_finish_said_again_under_a_lost_lease_is_not_taken_for_the_others() {
+    let (world, run) = with_two_runners().await;
+    let first = claim(&world, &run, "one").await;
+    world.advance(200);
+    world.poll().await;
+    let second = claim(&world, &run, "two").await;
+    let path = format!("/v1/runs/{run}/finish");
+    let end = |lease: &str| json!({"lease_token": lease, "status": "completed", "output": {"result": lease}});
+    let ended = done(&world, &path, &end(&second)).await;
+    assert_eq!(refused(&world, &path, &end(&first)).await, error(409, "lease_conflict", ""));
+    assert_eq!(done(&world, &path, &end(&second)).await, ended);
+}
+
+#[tokio::test]
 async fn a_runner_hears_of_a_cancel_and_writes_nothing_more() {
     let (world, run) = with_two_runners().await;
     let lease = claim(&world, &run, "one").await;

@@ -1,7 +1,14 @@
 //! What a runner does for a run besides: from who asks for it to how it ended.
 
-use integration_tests::world::World;
+use integration_tests::{events::Call, world::World};
 use serde_json::{Value, json};
+use shared::{
+    agent::{Run, Runner},
+    domain::Entity,
+    ids::{Id, Name},
+    store::{self, Commit, Doc, Expect, Patch, RecordKey, RecordWrite},
+};
+use uuid::Uuid;
 
 use super::{claim, done, error, get, id, outside, refused, register};
 
@@ -73,4 +80,76 @@ async fn a_job_that_is_open_when_its_run_ends_is_called_off_with_it() {
         assert!(job["ended_at"].is_string(), "{job:#}");
     }
     assert_eq!(refused(&world, &finish(&open), &completed).await, error(409, "lease_conflict", ""));
+}
+
+/// As if so many jobs had been made for `run`.
+async fn with_jobs(world: &World, run: &str, jobs: u32) {
+    let key = RecordKey { tenant: Name::default(), kind: Run::kind(), id: Id::new(run).unwrap() };
+    let patch = Patch { set: [("jobs".to_owned(), json!(jobs))].into_iter().collect(), ..Patch::default() };
+    let write = RecordWrite::Patch { key, patch, expect: Expect::Any, version: Uuid::new_v4(), at: world.now() };
+    store::commit(&*world.app.store, Commit { records: vec![write], ..Commit::default() }).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_run_has_a_thousand_jobs_and_no_more() {
+    let (world, run, _) = held().await;
+    job(&world, &run, json!({})).await;
+    assert_eq!(get(&world, &format!("/v1/runs/{run}")).await["jobs"], 1);
+    with_jobs(&world, &run, 999).await;
+    let path = format!("/v1/runs/{run}/jobs");
+    let last = Call::post(&path, &json!({"kind": "last"})).header("idempotency-key", "k");
+    let made = last.answer(&world.app).await.body(201);
+    assert_eq!(refused(&world, &path, &json!({"kind": "more"})).await, error(409, "conflict", ""));
+    // What was asked for before is none more.
+    assert_eq!(last.answer(&world.app).await.body(200)["id"], made["id"]);
+    assert_eq!(get(&world, &path).await["count"], 2);
+}
+
+#[tokio::test]
+async fn a_project_has_a_thousand_runners_and_no_more() {
+    let world = World::new();
+    let at = world.now();
+    for nth in 0..999 {
+        let runner = Runner {
+            project: Name::default(),
+            name: "one of many".into(),
+            profiles: Vec::new(),
+            metadata: Doc::new(),
+            registered_at: at,
+            last_seen_at: at,
+        };
+        world.put(&format!("r{nth}"), &runner).await;
+    }
+    register(&world, "last").await;
+    let more = |project: &str| json!({"name": "more", "project": project});
+    assert_eq!(refused(&world, "/v1/runners", &more("default")).await, error(409, "conflict", ""));
+    // Those that are there can say what they are, and other projects have room.
+    done(&world, "/v1/runners", &json!({"runner_id": "r7", "name": "renamed"})).await;
+    done(&world, "/v1/runners", &more("other")).await;
+}
+
+#[tokio::test]
+async fn a_runner_that_is_not_heard_of_for_a_month_is_forgotten() {
+    let world = World::new();
+    register(&world, "one").await;
+    let expires = async || {
+        let key = RecordKey { tenant: Name::default(), kind: Runner::kind(), id: Id::of("one") };
+        world.app.store.record(&key).await.unwrap().unwrap().expires_at.unwrap().since(world.now()).as_secs()
+    };
+    let month = 30 * 24 * 3600;
+    assert_eq!(expires().await, month);
+    let run = outside(&world, &json!({})).await;
+    world.advance(60);
+    let lease = claim(&world, &run, "one").await;
+    assert_eq!(expires().await, month, "it took a run");
+    world.advance(60);
+    done(&world, &format!("/v1/runs/{run}/heartbeat"), &json!({ "lease_token": lease })).await;
+    assert_eq!(expires().await, month, "it goes on");
+}
+
+#[tokio::test]
+async fn what_a_runner_says_of_itself_is_kept_within_bounds() {
+    let world = World::new();
+    let large = json!({"name": "r", "metadata": {"x": "x".repeat(64 * 1024)}});
+    assert_eq!(refused(&world, "/v1/runners", &large).await, error(413, "too_large", "metadata"));
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use shared::{
     api::{ApiError, Request},
     app::App,
@@ -31,7 +32,7 @@ impl Once {
         let parts = [&*format!("{:?}", request.route), subject, request.idempotency_key.as_ref()?];
         let tenant = request.caller.tenant.clone();
         let key = RecordKey { tenant, kind: Name::of("idempotency"), id: Id::from(ids::derived(&parts)) };
-        let body: serde_json::Value = serde_json::from_str(&request.body).unwrap_or_default();
+        let body: Value = serde_json::from_str(&request.body).unwrap_or_default();
         let doc = [(BODY.to_owned(), Json::new(&body).hash().into())].into_iter().collect();
         Some(Self { key, doc })
     }
@@ -39,6 +40,13 @@ impl Once {
     /// Records that it is done, in the commit that does it.
     pub(crate) fn effect(&self, now: Timestamp) -> Effect {
         Effect::once(self.key.kind.clone(), self.key.id.clone(), self.doc.clone(), now + KEEP_KEYS)
+    }
+
+    /// Remembers `value` of what is done, in the commit that does it; of several times, that of the last.
+    pub(crate) fn remember(&self, field: &str, value: Value, now: Timestamp) -> Effect {
+        let mut doc = self.doc.clone();
+        doc.insert(field.to_owned(), value);
+        Effect::remember(self.key.kind.clone(), self.key.id.clone(), doc, now + KEEP_KEYS)
     }
 
     /// What was recorded, if it was done before; another request under the key is refused.

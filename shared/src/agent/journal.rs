@@ -23,7 +23,7 @@ pub use claim::claim;
 pub use command::{Given, NewCommand, change_command, give};
 pub(crate) use draft::Draft;
 pub use end::ends;
-pub use job::finish_job;
+pub use job::{MadeJob, NewJob, finish_job, make_job};
 pub use start::{Begun, Start, begin, begun_before};
 pub use wait::waits;
 
@@ -59,6 +59,9 @@ pub enum JournalError {
     /// So many commands of the run are open already. A 409.
     #[error("{0} commands of the run are open; at most {max} may be", max = run::MAX_OPEN_COMMANDS)]
     TooManyCommands(usize),
+    /// The run has all the jobs it may have. A 409.
+    #[error("the run has had {max} jobs, and may have no more", max = run::MAX_JOBS)]
+    TooManyJobs,
     /// The task is no longer this worker's: `lease_conflict`.
     #[error("the lease was lost")]
     LeaseLost,

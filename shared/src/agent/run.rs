@@ -28,6 +28,9 @@ pub const MAX_CITATIONS: usize = 100;
 /// How many commands of a run may be open at once.
 pub const MAX_OPEN_COMMANDS: usize = 32;
 
+/// How many jobs a run may have, ended ones among them.
+pub const MAX_JOBS: u32 = 1000;
+
 /// What can be done about a run whose worker was lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -162,6 +165,9 @@ pub struct Run {
     /// How many turns it has had.
     #[serde(default)]
     pub turns: u32,
+    /// How many jobs were made for it; at most 1,000.
+    #[serde(default)]
+    pub jobs: u32,
 }
 
 /// The id of a new run that does `task` in its `drive`th drive. One run for each drive, so that a second start finds the
@@ -226,6 +232,7 @@ impl Run {
             last_command_seq: 0,
             open_commands: Vec::new(),
             turns: 0,
+            jobs: 0,
         }
     }
 }

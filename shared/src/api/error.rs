@@ -159,7 +159,7 @@ impl From<JournalError> for ApiError {
             }
             JournalError::NotAdmitted(NotAdmitted::Profile) => Self::invalid("profile", error.to_string()),
             JournalError::TooMany(_) => Self::invalid("events", error.to_string()),
-            JournalError::TooManyCommands(_) => Self::conflict(error.to_string()),
+            JournalError::TooManyCommands(_) | JournalError::TooManyJobs => Self::conflict(error.to_string()),
             JournalError::LeaseLost => Self::lease_conflict(error.to_string()),
             JournalError::Store(error) => error.into(),
         }

@@ -15,7 +15,7 @@ use crate::{
     store::Doc,
 };
 
-/// How much of each thing that is kept with a run, its session or its agent is taken, as JSON, in bytes. Their records grow
+/// How much of each thing that is kept with a run, its session or its agent, or with a runner, is taken, as JSON, in bytes. Their records grow
 /// until they end, and must fit then.
 const KEPT_BYTES: usize = 64 * 1024;
 
@@ -203,13 +203,7 @@ impl RunRequest {
             ("agent_metadata", json!(self.agent_metadata)),
             ("resource_bundle", json!(self.resource_bundle)),
         ];
-        let bytes = kept.map(|(field, value)| (field, value.to_string().len()));
-        match bytes.into_iter().find(|(_, bytes)| *bytes > KEPT_BYTES) {
-            None => Ok(()),
-            Some((field, bytes)) => {
-                Err(ApiError::too_large(field, format!("it has {bytes} bytes; at most {KEPT_BYTES} are taken")))
-            }
-        }
+        kept.iter().try_for_each(|(field, value)| fits(field, value))
     }
 
     fn payload(&self) -> Value {
@@ -237,6 +231,15 @@ impl RunRequest {
             }
         }
     }
+}
+
+/// Refuses what is too large to be kept with a run, session, agent or runner, or carried by a command or job.
+pub fn fits(field: &str, value: &Value) -> Result<(), ApiError> {
+    let bytes = value.to_string().len();
+    if bytes <= KEPT_BYTES {
+        return Ok(());
+    }
+    Err(ApiError::too_large(field, format!("it has {bytes} bytes; at most {KEPT_BYTES} are taken")))
 }
 
 fn known_profile(settings: &Settings, profile: &Name) -> Result<(), ApiError> {

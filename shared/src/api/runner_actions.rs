@@ -39,7 +39,7 @@ pub struct RunnerRequest {
     #[serde(default)]
     #[schemars(length(max = RUNNER_PROFILES))]
     pub profiles: Vec<Name>,
-    /// What it says of itself.
+    /// What it says of itself. At most 64 KiB.
     #[serde(default)]
     pub metadata: Doc,
 }

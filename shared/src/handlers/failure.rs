@@ -71,7 +71,8 @@ impl Failure {
             JournalError::Store(StoreError::TooLarge(_)) | JournalError::TooMany(_) => FailureKind::TooLarge,
             JournalError::Store(StoreError::Invalid(_))
             | JournalError::Refused(_)
-            | JournalError::TooManyCommands(_) => {
+            | JournalError::TooManyCommands(_)
+            | JournalError::TooManyJobs => {
                 return Self { kind: FailureKind::Handler, error: error.into(), retry: Retry::Never };
             }
             JournalError::Store(_) => FailureKind::Handler,

@@ -1,5 +1,6 @@
 //! Taking a run, and keeping it.
 
+use serde_json::json;
 use shared::{
     agent::{
         Run, RunStatus, Runner,
@@ -18,7 +19,10 @@ use shared::{
 use uuid::Uuid;
 
 use super::register::seen;
-use crate::runs::task_of;
+use crate::{once::Once, runs::task_of};
+
+/// What a claim under a key drew for its lease. Nobody may be able to work it out: it is what a runner writes by.
+const WORKER: &str = "worker";
 
 /// `POST /v1/runs/{id}/claim {runner_id}`: the claim of its task. 409 `lease_conflict` while another's lease lives. Under
 /// an `Idempotency-Key` a claim whose answer was lost is answered again.
@@ -32,13 +36,16 @@ pub(crate) async fn claim(app: &App, request: &Request) -> Result<Answer, ApiErr
         return Err(ApiError::conflict("no runner takes this run: it was not made with `executor: runner`"));
     };
     takes(&runner.value, &run.value)?;
-    let worker = match &request.idempotency_key {
-        Some(key) => ids::derived(&["claim", run.id.as_str(), runner.id.as_str(), key]),
-        None => ids::fresh(),
+    // Each runner's keys are its own: the lease of another is none of its answers.
+    let once = Once::of(request, &format!("{}/{}", run.id, runner.id));
+    let worker = ids::secret();
+    let with = match &once {
+        Some(once) => With::nothing().once(once.remember(WORKER, json!(worker), app.clock.now())),
+        None => With::nothing(),
     };
-    let claimed = match change(app, &task, Event::Claim { worker }, With::nothing()).await {
+    let claimed = match change(app, &task, Event::Claim { worker }, with).await {
         Ok(claimed) => claimed,
-        Err(ChangeError::Rejected(Rejected::Held(until))) => held_by(app, &task, worker, until).await?,
+        Err(ChangeError::Rejected(Rejected::Held(until))) => held_by(app, &task, once.as_ref(), until).await?,
         Err(problem) => return Err(problem.into()),
     };
     let begun_with = input.start(Name::of("task"));
@@ -81,9 +88,14 @@ fn takes(runner: &Runner, run: &Run) -> Result<(), ApiError> {
 }
 
 /// The task as this very claim left it, if its answer was lost.
-async fn held_by(app: &App, task: &Task, worker: Uuid, until: Timestamp) -> Result<Task, ApiError> {
+async fn held_by(app: &App, task: &Task, once: Option<&Once>, until: Timestamp) -> Result<Task, ApiError> {
+    let before = match once {
+        Some(once) => once.recorded(app).await?,
+        None => None,
+    };
+    let before = before.and_then(|doc| Uuid::try_parse(doc.get(WORKER)?.as_str()?).ok());
     let now = store::task(&*app.store, &task.key).await?;
-    let ours = now.filter(|task| task.fence().is_some_and(|fence| fence.worker == worker));
+    let ours = now.filter(|task| before.is_some() && task.fence().map(|fence| fence.worker) == before);
     ours.ok_or_else(|| ApiError::lease_conflict(format!("another runner holds it, until {until} or longer")))
 }
 
