@@ -8,7 +8,7 @@ use integration_tests::{
     in_memory::process,
     world::{VISIBILITY, World, key, settings},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::{
     app::App,
     clock::ManualClock,
