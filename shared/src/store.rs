@@ -153,8 +153,15 @@ pub trait Store: Send + Sync {
     /// What was counted of `scope`, as of `now`. It may lag behind: in DynamoDB by two minutes.
     async fn stats(&self, scope: &Scope, now: Timestamp) -> Result<Stats, StoreError>;
 
-    /// What was counted of each queue that ever had a task of `tenant`, by project and queue. It may lag likewise.
-    async fn queues(&self, tenant: &Name, now: Timestamp) -> Result<Vec<QueueStats>, StoreError>;
+    /// What was counted of each queue that ever had a task of `tenant`, by project and queue, after the place `after`.
+    /// It may lag likewise.
+    async fn queues(
+        &self,
+        tenant: &Name,
+        after: Option<&QueuePlace>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Page<QueueStats, QueuePlace>, StoreError>;
 
     /// The earliest `run_at` of the pending tasks of `scope` that are due at `now`, if any is: how long work waits
     /// for a worker. It may be later where some cannot be read, and where telling exactly would cost too much: SQLite tells it to the second, rounded

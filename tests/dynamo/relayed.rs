@@ -11,8 +11,8 @@ use shared::{
     log::LogEntry,
     relay::fold,
     store::{
-        Commit, Due, Inserted, ListQuery, Page, Position, QueueStats, Record, RecordKey, Related, Scope, Stats, Store,
-        StoreError, TaskWrite,
+        Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related, Scope,
+        Stats, Store, StoreError, TaskWrite,
     },
 };
 
@@ -127,8 +127,14 @@ impl Store for Relayed {
         self.setup.store.stats(scope, now).await
     }
 
-    async fn queues(&self, tenant: &Name, now: Timestamp) -> Result<Vec<QueueStats>, StoreError> {
-        self.setup.store.queues(tenant, now).await
+    async fn queues(
+        &self,
+        tenant: &Name,
+        after: Option<&QueuePlace>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Page<QueueStats, QueuePlace>, StoreError> {
+        self.setup.store.queues(tenant, after, limit, now).await
     }
 
     async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

@@ -38,7 +38,7 @@ async fn what_a_file_of_the_first_schema_holds_is_counted_when_it_is_opened() {
     let fixture = Fixture::new();
     let tenant = tenant();
     fill(&fixture.store, &tenant).await;
-    let counted = fixture.store.queues(&tenant, at(50)).await.unwrap();
+    let counted = fixture.store.queues(&tenant, None, 9, at(50)).await.unwrap().items;
     let oldest = fixture.store.oldest_due(&Scope::All, at(50)).await.unwrap();
     let Fixture { store, dir } = fixture;
     drop(store);
@@ -55,7 +55,7 @@ async fn what_a_file_of_the_first_schema_holds_is_counted_when_it_is_opened() {
     drop(db);
 
     let store = SqliteStore::open(&old, Settings::default()).unwrap();
-    let migrated = store.queues(&tenant, at(50)).await.unwrap();
+    let migrated = store.queues(&tenant, None, 9, at(50)).await.unwrap().items;
     // A file has no memory of when what happened, nor of how often.
     let tasks = [5, 3];
     let expected = counted.into_iter().zip(tasks).map(|(queue, changes)| {
@@ -67,7 +67,7 @@ async fn what_a_file_of_the_first_schema_holds_is_counted_when_it_is_opened() {
 
     // And it goes on from there.
     complete(&store, task(&tenant), at(60)).await;
-    let stats = store.queues(&tenant, at(60)).await.unwrap().remove(0).stats;
+    let stats = store.queues(&tenant, None, 9, at(60)).await.unwrap().items.remove(0).stats;
     assert_eq!((stats.now.completed, stats.changes, stats.last_hours.completed), (3, 8, 1));
 }
 
@@ -111,10 +111,11 @@ async fn counts_of_hours_go_after_two_days_and_those_of_tasks_never() {
     let tenant = tenant();
     complete(store, task(&tenant), at(3600)).await;
     let hours = || fixture.number("SELECT count(*) FROM hours");
-    assert_eq!(hours(), 2);
+    // Two hours, each of one queue and of all of them.
+    assert_eq!(hours(), 4);
     let prune = async |at| store.prune_expired(at, 9).await.unwrap();
-    assert_eq!((prune(now() + KEEP_HOURS).await, hours()), (0, 2));
-    assert_eq!((prune(at(1) + KEEP_HOURS).await, hours()), (1, 1));
-    assert_eq!((prune(at(9000) + KEEP_HOURS).await, hours()), (1, 0));
+    assert_eq!((prune(now() + KEEP_HOURS).await, hours()), (0, 4));
+    assert_eq!((prune(at(1) + KEEP_HOURS).await, hours()), (2, 2));
+    assert_eq!((prune(at(9000) + KEEP_HOURS).await, hours()), (2, 0));
     assert_eq!(store.stats(&Scope::All, at(0)).await.unwrap().now.completed, 1);
 }

@@ -23,8 +23,8 @@ use shared::{
     queue::{OutMessage, Queue, QueueError, QueueName},
     relay::{Counters, Moved, Sequence, Tally},
     store::{
-        Commit, Due, Inserted, ListQuery, Page, Position, QueueStats, Record, RecordKey, Related, Scope, Stats, Store,
-        StoreError,
+        Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related, Scope,
+        Stats, Store, StoreError,
     },
 };
 use tokio::sync::Notify;
@@ -295,8 +295,14 @@ impl<S: Store + ?Sized> Store for FaultyStore<S> {
         self.faults.call(self.inner.stats(scope, now), |fault| Err(store_error(fault))).await
     }
 
-    async fn queues(&self, tenant: &Name, now: Timestamp) -> Result<Vec<QueueStats>, StoreError> {
-        self.faults.call(self.inner.queues(tenant, now), |fault| Err(store_error(fault))).await
+    async fn queues(
+        &self,
+        tenant: &Name,
+        after: Option<&QueuePlace>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Page<QueueStats, QueuePlace>, StoreError> {
+        self.faults.call(self.inner.queues(tenant, after, limit, now), |fault| Err(store_error(fault))).await
     }
 
     async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

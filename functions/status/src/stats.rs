@@ -9,7 +9,7 @@ use shared::{
     app::App,
     clock::Timestamp,
     ids::Name,
-    store::{Counts, Scope, Stats},
+    store::{Counts, QueuePlace, Scope, Stats},
 };
 
 /// Tasks, not executions; a restart forgets nothing, and what was removed for its age stays counted.
@@ -108,16 +108,15 @@ pub(crate) async fn now(app: &App, tenant: &Name, project: Name, queue: Name) ->
 pub(crate) async fn queues(app: &App, request: &Request) -> Result<Answer, ApiError> {
     request.only_query(&["cursor", "limit"])?;
     let limit = limit(request)?;
+    let after = request.query.get("cursor").map(|cursor| place(cursor)).transpose()?;
     let now = app.clock.now();
-    let mut queues = app.store.queues(&request.caller.tenant, now).await?;
-    if let Some(cursor) = request.query.get("cursor") {
-        let names = cursor.split_once('/').and_then(|(p, q)| Some((Name::new(p).ok()?, Name::new(q).ok()?)));
-        let (project, queue) = names.ok_or_else(|| ApiError::bad_cursor("cursor"))?;
-        queues.retain(|q| (&q.project, &q.queue) > (&project, &queue));
-    }
-    let more = queues.len() > limit;
-    queues.truncate(limit);
-    let cursor = queues.last().filter(|_| more).map(|q| format!("{}/{}", q.project, q.queue));
-    let items = queues.into_iter().map(|q| QueueView::of(q.project, q.queue, q.stats, now)).collect();
+    let page = app.store.queues(&request.caller.tenant, after.as_ref(), limit, now).await?;
+    let cursor = page.next.map(|(project, queue)| format!("{project}/{queue}"));
+    let items = page.items.into_iter().map(|q| QueueView::of(q.project, q.queue, q.stats, now)).collect();
     Ok(Answer::json(200, &Listed::new(items, cursor)))
+}
+
+fn place(cursor: &str) -> Result<QueuePlace, ApiError> {
+    let names = cursor.split_once('/').and_then(|(p, q)| Some((Name::new(p).ok()?, Name::new(q).ok()?)));
+    names.ok_or_else(|| ApiError::bad_cursor("cursor"))
 }

@@ -1,7 +1,7 @@
 //! The store of the one-machine deployment: tasks, log and records in one SQLite file.
 //!
-//! One thread writes, in groups (`writer`); two read, one for single items and one for whatever may take longer
-//! (`reader`). What is answered as done is in the write-ahead log.
+//! One thread writes, in groups (`writer`); three read, one for single items, one for the poller, and one for whatever may
+//! take longer (`reader`). What is answered as done is in the write-ahead log.
 
 mod changes;
 mod columns;
@@ -22,6 +22,7 @@ mod writer;
 use std::{
     path::{Path, PathBuf},
     thread::JoinHandle,
+    time::Duration,
 };
 
 use shared::{clock::Timestamp, store::StoreError};
@@ -47,6 +48,10 @@ pub struct Settings {
     /// When a write counts as done.
     pub synchronous: Synchronous,
 }
+
+/// How long a read may take, its wait for others included. The longest there is takes some milliseconds: what reaches
+/// this stands in the way of everybody else's.
+const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why a file could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +83,7 @@ pub enum OpenError {
 /// See the module. Dropping it waits until what was handed in is done and the file is closed.
 pub struct SqliteStore {
     items: Reader,
+    due: Reader,
     pages: Reader,
     // Dropped last: the last connection to close empties the write-ahead log, and only this one may.
     writer: Writer,
@@ -105,9 +111,9 @@ impl SqliteStore {
     pub fn open(file: &Path, settings: Settings) -> Result<Self, OpenError> {
         let db = schema::open_writer(file, settings)?;
         let writer = Writer::start(db)?;
-        let items = Reader::start("errand-items", schema::open_reader(file)?)?;
-        let pages = Reader::start("errand-pages", schema::open_reader(file)?)?;
-        Ok(Self { items, pages, writer })
+        let reader = |name| Reader::start(name, schema::open_reader(file)?, READ_WITHIN);
+        let (items, due, pages) = (reader("errand-items")?, reader("errand-due")?, reader("errand-pages")?);
+        Ok(Self { items, due, pages, writer })
     }
 
     /// Ends every lease and has every waiting task looked at by `max(now, run_at − 90 s)`: for the start of a process
@@ -132,5 +138,26 @@ impl SqliteStore {
         limit: usize,
     ) -> Result<Pruned, StoreError> {
         self.writer.write(limit, move |tables| upkeep::prune(tables, ended_before, logged_before, limit)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::store::Store;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_poller_waits_for_no_list() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&dir.path().join("errand.db"), Settings::default()).unwrap();
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let mut list = Box::pin(store.pages.read(move |_| Ok(wait.recv().is_ok())));
+        assert!(futures::poll!(&mut list).is_pending());
+        let due = timeout(READ_WITHIN * 6, store.due(0, Timestamp::default(), 1)).await;
+        go.send(()).unwrap();
+        assert_eq!(due.unwrap().unwrap(), []);
+        assert!(list.await.unwrap());
     }
 }

@@ -34,8 +34,8 @@ use futures::{StreamExt, stream};
 pub use self::attributes::Item;
 use self::{attributes::millis, commit::corrupt, errors::read_failed};
 use super::{
-    Commit, Due, DueItem, Inserted, ListQuery, Page, Position, QueueStats, Record, RecordKey, Related, Scope, Stats,
-    Store, StoreError,
+    Commit, Due, DueItem, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related,
+    Scope, Stats, Store, StoreError,
 };
 use crate::{
     clock::Timestamp,
@@ -165,8 +165,14 @@ impl Store for DynamoStore {
         self.stats_of(scope, now).await
     }
 
-    async fn queues(&self, tenant: &Name, now: Timestamp) -> Result<Vec<QueueStats>, StoreError> {
-        Ok(self.stats_by_queue(tenant, None, usize::MAX, now).await?.items)
+    async fn queues(
+        &self,
+        tenant: &Name,
+        after: Option<&QueuePlace>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Page<QueueStats, QueuePlace>, StoreError> {
+        self.stats_by_queue(tenant, after, limit, now).await
     }
 
     async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

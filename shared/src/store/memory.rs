@@ -10,8 +10,8 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    Commit, Due, DueItem, Inserted, ListQuery, Page, Part, Position, QueueStats, Record, RecordKey, Related, Scope,
-    Stats, Store, StoreError, TaskWrite,
+    Commit, Due, DueItem, Inserted, ListQuery, Page, Part, Position, QueuePlace, QueueStats, Record, RecordKey,
+    Related, Scope, Stats, Store, StoreError, TaskWrite,
 };
 use crate::{
     clock::Timestamp,
@@ -155,14 +155,6 @@ fn shard_of(item: &DueItem) -> u16 {
     id.iter().copied().map(u16::from).sum()
 }
 
-/// The first `limit` of what is left of `all` (in order) after `after`, and where to go on.
-fn page<T, C: Clone>(all: impl Iterator<Item = (C, T)>, limit: usize) -> Page<T, C> {
-    let mut rest = all.peekable();
-    let found: Vec<(C, T)> = rest.by_ref().take(limit).collect();
-    let next = rest.peek().and_then(|_| found.last().map(|(at, _)| at.clone()));
-    Page { items: found.into_iter().map(|(_, item)| item).collect(), next }
-}
-
 #[async_trait]
 impl Store for MemoryStore {
     async fn insert(&self, tasks: Vec<Task>) -> Vec<Result<Inserted, StoreError>> {
@@ -221,13 +213,13 @@ impl Store for MemoryStore {
         let beyond =
             |at: Position| after.is_none_or(|after| if query.listing.newest_first() { at < after } else { at > after });
         let shown = found.into_iter().filter(|(at, task)| beyond(*at) && query.filter.shows(task));
-        Ok(page(shown.map(|(at, task)| (at, task.clone())), limit))
+        Ok(Page::first(shown.map(|(at, task)| (at, task.clone())), limit))
     }
 
     async fn log(&self, task: &Task, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
         let (tables, life) = (self.tables(), |seq| (task.key.clone(), task.created_at, seq));
         let rows = tables.log.range(life(after.saturating_add(1))..=life(u64::MAX));
-        Ok(page(rows.map(|((.., seq), row)| (*seq, row.clone())), limit))
+        Ok(Page::first(rows.map(|((.., seq), row)| (*seq, row.clone())), limit))
     }
 
     async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
@@ -257,15 +249,21 @@ impl Store for MemoryStore {
         }
         let beyond = |at: &str| after.is_none_or(|after| if related.newest_first { at < after } else { at > after });
         let rest = found.into_iter().filter(|(at, _)| beyond(at));
-        Ok(page(rest.map(|(at, r)| (at, r.clone())), limit))
+        Ok(Page::first(rest.map(|(at, r)| (at, r.clone())), limit))
     }
 
     async fn stats(&self, scope: &Scope, now: Timestamp) -> Result<Stats, StoreError> {
         Ok(self.tables().counted.stats(scope, now))
     }
 
-    async fn queues(&self, tenant: &Name, now: Timestamp) -> Result<Vec<QueueStats>, StoreError> {
-        Ok(self.tables().counted.queues(tenant, now))
+    async fn queues(
+        &self,
+        tenant: &Name,
+        after: Option<&QueuePlace>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Page<QueueStats, QueuePlace>, StoreError> {
+        Ok(self.tables().counted.queues(tenant, after, limit, now))
     }
 
     async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

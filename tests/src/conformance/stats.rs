@@ -20,6 +20,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "a_commit_counts_its_follow_up_tasks", check: |s| Box::pin(follow_ups(s)) },
     Case { name: "a_queues_counts_are_told_by_lane_and_by_type", check: |s| Box::pin(places(s)) },
     Case { name: "counts_are_kept_for_each_queue_and_for_all", check: |s| Box::pin(queues(s)) },
+    Case { name: "a_page_of_queues_goes_on_after_the_last_one", check: |s| Box::pin(pages(s)) },
     Case { name: "an_hour_counts_what_entered_in_it", check: |s| Box::pin(hours(s)) },
     Case { name: "the_newest_that_was_processed_is_known", check: |s| Box::pin(newest(s)) },
 ];
@@ -120,7 +121,7 @@ async fn queues(store: &dyn Store) {
     let elsewhere = |queue: &str| Task { queue: name(queue), ..task(&tenant) };
     store.insert(vec![task(&tenant), elsewhere("z"), elsewhere("a"), elsewhere("z"), task(&other)]).await;
     let project = insert(store, Task { project: name("atlas"), ..elsewhere("z") }).await;
-    let found = store.queues(&tenant, now()).await.unwrap();
+    let found = store.queues(&tenant, None, 9, now()).await.unwrap().items;
     let names: Vec<_> = found.iter().map(|q| (q.project.as_str(), q.queue.as_str(), q.stats.now.pending)).collect();
     assert_eq!(names, [("atlas", "z", 1), ("default", "a", 1), ("default", "default", 1), ("default", "z", 2)]);
     for QueueStats { project, queue, stats } in found {
@@ -133,7 +134,26 @@ async fn queues(store: &dyn Store) {
     assert!(after.last_hours.pending >= before.last_hours.pending + 6, "{after:?}");
     assert!(after.lanes.is_empty() && after.types.is_empty());
     change(store, &project, claimed(&project, at(1))).await;
-    assert_eq!(store.queues(&tenant, now()).await.unwrap()[0].stats.now, Counts { running: 1, ..NONE });
+    let first = store.queues(&tenant, None, 1, now()).await.unwrap().items.remove(0);
+    assert_eq!(first.stats.now, Counts { running: 1, ..NONE });
+}
+
+async fn pages(store: &dyn Store) {
+    let tenant = tenant();
+    let named = [("b", "b"), ("a", "z"), ("b", "a"), ("a-", "a"), ("c", "c")];
+    let tasks = named.map(|(project, queue)| Task { project: name(project), queue: name(queue), ..task(&tenant) });
+    store.insert(tasks.to_vec()).await;
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.queues(&tenant, after.as_ref(), 2, now()).await.unwrap();
+        assert!(page.items.iter().all(|queue| queue.stats.now == Counts { pending: 1, ..NONE }), "{page:?}");
+        found.push(page.items.iter().map(|queue| format!("{}/{}", queue.project, queue.queue)).collect::<Vec<_>>());
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, [vec!["a/z", "a-/a"], vec!["b/a", "b/b"], vec!["c/c"]]);
 }
 
 async fn hours(store: &dyn Store) {

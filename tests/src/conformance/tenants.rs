@@ -142,6 +142,6 @@ async fn counts(store: &dyn Store) {
     let scope = |tenant| Scope::Queue { tenant, project: Name::default(), queue: Name::default() };
     let theirs = tenant();
     assert_eq!(store.stats(&scope(theirs.clone()), at(3)).await.unwrap(), Stats::at(at(3)));
-    assert_eq!(store.queues(&theirs, at(3)).await.unwrap(), []);
+    assert_eq!(store.queues(&theirs, None, 9, at(3)).await.unwrap().items, []);
     assert_eq!(store.oldest_due(&scope(theirs), at(3)).await.unwrap(), None);
 }

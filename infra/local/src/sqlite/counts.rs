@@ -12,6 +12,9 @@ use shared::{
 /// The most queues whose numbers are remembered; beyond that they are looked up again.
 const REMEMBERED_QUEUES: usize = 10_000;
 
+/// The queue whose counts are those of all queues together; the others are numbered from 1.
+pub(super) const ALL_QUEUES: i64 = 0;
+
 /// The numbers of queues, and what the present transaction has changed of their counts.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
@@ -103,24 +106,15 @@ impl Counts {
     /// Writes what was noted; the last act of a transaction.
     pub(super) fn write(&mut self, db: &Connection) -> rusqlite::Result<()> {
         let mut hours: HashMap<(i64, i64), ByStatus> = HashMap::new();
+        let mut all = Change::default();
         for ((queue_n, hour, lane, task_type), change) in self.changed.drain() {
-            let Change { by, entered, changes, last_processed_at } = change;
-            let of_hour = hours.entry((hour, queue_n)).or_default();
-            of_hour.iter_mut().zip(entered).for_each(|(count, entered)| *count += entered);
-            let [pending, running, completed, failed, cancelled, blocked] = by;
-            db.prepare_cached(ADD_COUNTS)?.execute(params![
-                queue_n,
-                lane.as_str(),
-                task_type.as_str(),
-                pending,
-                running,
-                completed,
-                failed,
-                cancelled,
-                blocked,
-                changes,
-                last_processed_at
-            ])?;
+            add_all(hours.entry((hour, queue_n)).or_default(), &change.entered);
+            add_all(hours.entry((hour, ALL_QUEUES)).or_default(), &change.entered);
+            all.add(&change);
+            change.write(db, queue_n, (lane.as_str(), task_type.as_str()))?;
+        }
+        if all.changes > 0 {
+            all.write(db, ALL_QUEUES, ("", ""))?;
         }
         for ((hour, queue_n), [pending, running, completed, failed, cancelled, blocked]) in hours {
             let row = [hour, queue_n, pending, running, completed, failed, cancelled, blocked];
@@ -141,9 +135,39 @@ impl Counts {
     }
 }
 
+impl Change {
+    fn add(&mut self, other: &Change) {
+        add_all(&mut self.by, &other.by);
+        self.changes += other.changes;
+        self.last_processed_at = self.last_processed_at.max(other.last_processed_at);
+    }
+
+    fn write(&self, db: &Connection, queue_n: i64, (lane, task_type): (&str, &str)) -> rusqlite::Result<()> {
+        let [pending, running, completed, failed, cancelled, blocked] = self.by;
+        db.prepare_cached(ADD_COUNTS)?.execute(params![
+            queue_n,
+            lane,
+            task_type,
+            pending,
+            running,
+            completed,
+            failed,
+            cancelled,
+            blocked,
+            self.changes,
+            self.last_processed_at
+        ])?;
+        Ok(())
+    }
+}
+
 /// The first whole second by which what has this `run_at` is due.
 fn due_from(run_at_ms: i64) -> i64 {
     run_at_ms.saturating_add(999).div_euclid(1000) * 1000
+}
+
+fn add_all(to: &mut ByStatus, counts: &ByStatus) {
+    to.iter_mut().zip(counts).for_each(|(count, by)| *count += by);
 }
 
 fn add(to: &mut ByStatus, status: Status, by: i64) {

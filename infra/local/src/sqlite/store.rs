@@ -8,8 +8,8 @@ use shared::{
     lifecycle::Task,
     log::LogEntry,
     store::{
-        Commit, Due, Inserted, ListQuery, Page, Position, QueueStats, Record, RecordKey, Related, Scope, Stats, Store,
-        StoreError,
+        Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related, Scope,
+        Stats, Store, StoreError,
     },
 };
 
@@ -55,7 +55,7 @@ impl Store for SqliteStore {
     }
 
     async fn due(&self, _shard: u16, until: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
-        self.pages.read(move |db| queries::due(db, until, limit)).await
+        self.due.read(move |db| queries::due(db, until, limit)).await
     }
 
     async fn set_aside(&self, due: &Due, until: Timestamp) -> Result<(), StoreError> {
@@ -104,9 +104,15 @@ impl Store for SqliteStore {
         self.pages.read(move |db| stats::stats(db, &scope, now)).await
     }
 
-    async fn queues(&self, tenant: &Name, now: Timestamp) -> Result<Vec<QueueStats>, StoreError> {
-        let tenant = tenant.clone();
-        self.pages.read(move |db| stats::queues(db, &tenant, now)).await
+    async fn queues(
+        &self,
+        tenant: &Name,
+        after: Option<&QueuePlace>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Page<QueueStats, QueuePlace>, StoreError> {
+        let (tenant, after) = (tenant.clone(), after.cloned());
+        self.pages.read(move |db| stats::queues(db, &tenant, after.as_ref(), limit, now)).await
     }
 
     async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

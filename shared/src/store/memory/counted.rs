@@ -6,7 +6,7 @@ use crate::{
     clock::Timestamp,
     ids::Name,
     lifecycle::{Status, Task},
-    store::{Counts, KEEP_HOURS, QueueStats, Scope, Stats, Step},
+    store::{Counts, KEEP_HOURS, Page, QueuePlace, QueueStats, Scope, Stats, Step},
 };
 
 /// Tenant, project, queue.
@@ -55,14 +55,21 @@ impl Counted {
     }
 
     /// What was counted of each queue of `tenant`.
-    pub(super) fn queues(&self, tenant: &Name, now: Timestamp) -> Vec<QueueStats> {
+    pub(super) fn queues(
+        &self,
+        tenant: &Name,
+        after: Option<&QueuePlace>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Page<QueueStats, QueuePlace> {
         let of_tenant = self.0.iter().filter(|((of, ..), _)| of == tenant);
-        let stats = of_tenant.map(|((_, project, queue), counted)| QueueStats {
-            project: project.clone(),
-            queue: queue.clone(),
-            stats: counted.stats(now),
+        let placed = of_tenant.map(|((_, project, queue), counted)| ((project.clone(), queue.clone()), counted));
+        let rest = placed.filter(|(place, _)| after.is_none_or(|after| place > after));
+        let stats = rest.map(|((project, queue), counted)| {
+            let stats = QueueStats { project, queue, stats: counted.stats(now) };
+            (stats.place(), stats)
         });
-        stats.collect()
+        Page::first(stats, limit)
     }
 }
 
