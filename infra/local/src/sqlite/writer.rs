@@ -1,6 +1,6 @@
 //! The thread that writes: everything waiting when a transaction starts rides in it, and is answered once it is durable.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::anyhow;
 use rusqlite::{Connection, ErrorCode};
@@ -19,8 +19,13 @@ const GROUP_ITEMS: usize = 1000;
 /// The thread, and the way to hand it jobs. Once this is dropped the thread does what waits, and ends.
 pub(super) struct Writer {
     jobs: mpsc::Sender<Box<dyn Job>>,
+    last: Last,
     _thread: Joined,
 }
+
+/// Why the last transaction that was to change something came to nothing, if it did.
+#[derive(Clone, Default)]
+struct Last(Arc<Mutex<Option<RolledBack>>>);
 
 /// Why a transaction came to nothing: the same for every job that rode in it.
 #[derive(Clone, Debug)]
@@ -47,8 +52,16 @@ impl Writer {
     /// Starts the thread.
     pub(super) fn start(db: Connection) -> Result<Self, OpenError> {
         let (jobs, handed_in) = mpsc::channel(WAITING_JOBS);
-        let _thread = Joined::start("errand-writer", move || write(&db, handed_in))?;
-        Ok(Self { jobs, _thread })
+        let last = Last::default();
+        let kept = last.clone();
+        let _thread = Joined::start("errand-writer", move || write(&db, handed_in, &kept))?;
+        Ok(Self { jobs, last, _thread })
+    }
+
+    /// How the last transaction ended that was to change something.
+    pub(super) fn last(&self) -> Result<(), StoreError> {
+        let last = self.last.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.clone().map_or(Ok(()), |why| Err(why.into()))
     }
 
     /// Does `work` in the next transaction; `items` is how many tasks and commits it writes. Its
@@ -100,7 +113,16 @@ impl From<RolledBack> for StoreError {
     }
 }
 
-fn write(db: &Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+impl Last {
+    /// Notes how a transaction ended. One that had nothing to change shows nothing: it writes nothing.
+    fn note(&self, ended: &Result<(), RolledBack>, changed: bool) {
+        if changed || ended.is_err() {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = ended.clone().err();
+        }
+    }
+}
+
+fn write(db: &Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, last: &Last) {
     let mut tables = match Tables::prepare(db) {
         Ok(tables) => tables,
         Err(why) => {
@@ -109,7 +131,7 @@ fn write(db: &Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
         }
     };
     while let Some(first) = jobs.blocking_recv() {
-        ride(&mut tables, group(first, &mut jobs));
+        ride(&mut tables, group(first, &mut jobs), last);
     }
 }
 
@@ -127,12 +149,14 @@ fn group(first: Box<dyn Job>, jobs: &mut mpsc::Receiver<Box<dyn Job>>) -> Vec<Bo
 }
 
 /// Does the group's jobs in one transaction and answers them.
-fn ride(tables: &mut Tables<'_>, mut group: Vec<Box<dyn Job>>) {
+fn ride(tables: &mut Tables<'_>, mut group: Vec<Box<dyn Job>>, last: &Last) {
+    let before = tables.db.total_changes();
     let ended = transaction(tables, &mut group).map_err(|why| {
         tables.counts.forget();
         tracing::error!(error = %why, jobs = group.len(), "a transaction was rolled back");
         RolledBack(Arc::new(why))
     });
+    last.note(&ended, tables.db.total_changes() != before);
     for job in group {
         job.answer(ended.clone());
     }
@@ -176,7 +200,7 @@ mod tests {
         let db = schema::open_writer(Path::new(":memory:"), Settings::default()).unwrap();
         let mut tables = Tables::prepare(&db).unwrap();
         let (jobs, answers): (Vec<_>, Vec<_>) = work.iter().map(|work| job(1, *work)).unzip();
-        ride(&mut tables, jobs);
+        ride(&mut tables, jobs, &Last::default());
         let answers = answers.into_iter().map(|mut answer| answer.try_recv().unwrap().0).collect();
         (answers, db.query_row("SELECT count(*) FROM queues", [], |row| row.get(0)).unwrap())
     }
@@ -211,5 +235,27 @@ mod tests {
         }
         let mut next = || group(jobs.try_recv().unwrap(), &mut jobs).len();
         assert_eq!((next(), next()), (3, 1));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_took_no_write_is_known_to_take_none_until_it_takes_one() {
+        let db = schema::open_writer(Path::new(":memory:"), Settings::default()).unwrap();
+        let writer = Writer::start(db).unwrap();
+        let room = |pages: i64| {
+            // No less than there are already.
+            move |tables: &mut Tables<'_>| tables.db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+        };
+        let fill =
+            |tables: &mut Tables<'_>| tables.db.execute("INSERT INTO payloads VALUES (1, zeroblob(99999) || '')", []);
+        writer.write(1, room(1)).await.unwrap();
+        assert!(writer.last().is_ok());
+        writer.write(1, fill).await.unwrap_err();
+        assert!(matches!(writer.last(), Err(StoreError::Unavailable(_))));
+        // What changes nothing shows nothing.
+        writer.write(1, |_| Ok(())).await.unwrap();
+        assert!(writer.last().is_err());
+        writer.write(1, room(9999)).await.unwrap();
+        writer.write(1, fill).await.unwrap();
+        assert!(writer.last().is_ok());
     }
 }
