@@ -6,6 +6,7 @@ pub(crate) mod client;
 pub mod demo;
 pub mod mapping;
 pub mod options;
+pub(crate) mod private;
 pub mod runner;
 pub mod server;
 pub mod signals;

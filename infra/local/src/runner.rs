@@ -33,7 +33,7 @@ use tracing::{error, info, warn};
 use crate::{
     mapping::Mapping,
     options::Options,
-    server,
+    private, server,
     sqlite::{self, Pruned, SqliteStore},
 };
 
@@ -75,11 +75,12 @@ impl Runner {
         if !options.host.is_loopback() && options.token.is_none() {
             bail!("listening on {} lets others in: set a token (--token or ERRAND_TOKEN)", options.host);
         }
-        std::fs::create_dir_all(&options.data)
-            .with_context(|| format!("the data directory {} could not be made", options.data.display()))?;
+        let database = options.data.join("errand.db");
+        private::prepare(&options.data, &database)
+            .with_context(|| format!("the data directory {} could not be made ready", options.data.display()))?;
         let lock = lock(&options.data)?;
         let settings = sqlite::Settings { synchronous: options.synchronous.into() };
-        let store = Arc::new(SqliteStore::open(&options.data.join("errand.db"), settings)?);
+        let store = Arc::new(SqliteStore::open(&database, settings)?);
         let recovered = store.recover(clock.now()).await?;
         let queue = Arc::new(MemoryQueue::new(clock.clone()));
         let settings = Arc::new(settings_of(options)?);
@@ -203,8 +204,7 @@ fn agents(path: &Path) -> anyhow::Result<AgentRules> {
 /// Two processes on one file would each believe the queue to be theirs.
 fn lock(data: &Path) -> anyhow::Result<File> {
     let path = data.join("errand.lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let file = file.with_context(|| format!("{} could not be opened", path.display()))?;
+    let file = private::open(&path).with_context(|| format!("{} could not be opened", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
