@@ -14,6 +14,7 @@ mod routes;
 mod run_actions;
 mod run_request;
 mod runner_actions;
+mod size;
 mod task_request;
 mod task_view;
 

@@ -11,15 +11,8 @@ use shared::{
 
 use crate::accept;
 
-/// The most requests in one batch.
-const MAX_TASKS: usize = 100;
-
 pub(crate) async fn answer(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let batch: BatchRequest = read_outside(request.text()?)?;
-    if batch.tasks.is_empty() || batch.tasks.len() > MAX_TASKS {
-        let message = format!("expected 1 to {MAX_TASKS} tasks, found {}", batch.tasks.len());
-        return Err(ApiError::invalid("tasks", message));
-    }
     let key = request.idempotency_key.as_deref();
     if key.is_some_and(|key| key.len() > BATCH_KEY_BYTES) {
         return Err(ApiError::invalid(KEY_FIELD, format!("expected at most {BATCH_KEY_BYTES} bytes for a batch")));

@@ -10,15 +10,22 @@ use super::{
     ApiError, Route,
     found::no_such_task,
     read::read_strict,
+    size::least_bytes,
     task_request::{KEY_FIELD, check_key},
 };
 use crate::{
     app::App,
     ids::{Id, Name, NameError, TaskKey},
+    store::{BODY_BYTES, RECORD_BYTES},
 };
 
 /// The largest body a request may have, in bytes.
 const REQUEST_BYTES: usize = 5 * 1024 * 1024;
+
+/// The most bytes of JSON that are read as one: the largest record, and more than anything else that is not a list of
+/// things read each for itself.
+const WHOLE_BYTES: usize = 512 * 1024;
+const _: () = assert!(WHOLE_BYTES > RECORD_BYTES && WHOLE_BYTES > BODY_BYTES);
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,12 +71,17 @@ pub struct Answer {
 }
 
 impl Request {
-    /// Reads the body, strictly.
+    /// Reads the body, strictly, if it has at most 512 KiB as compact JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
-        Ok(read_strict(self.text()?)?)
+        let text = self.text()?;
+        if text.len() > WHOLE_BYTES && least_bytes(text) > WHOLE_BYTES {
+            let message = format!("the request has {} bytes; at most {WHOLE_BYTES} are taken here", text.len());
+            return Err(ApiError::too_large("", message));
+        }
+        Ok(read_strict(text)?)
     }
 
-    /// The body, if it is not too large; none is an empty object.
+    /// The body, if it has at most 5 MiB; none is an empty object.
     pub fn text(&self) -> Result<&str, ApiError> {
         if self.body.len() > REQUEST_BYTES {
             let message = format!("the request has {} bytes; at most {REQUEST_BYTES} are taken", self.body.len());

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::to_raw_value};
 
 use super::{ApiError, Caller, TaskRequest};
 use crate::{
@@ -169,7 +169,7 @@ impl RunRequest {
         };
         let request = TaskRequest {
             task_type,
-            payload: self.payload(),
+            payload: to_raw_value(&self.payload()).unwrap_or_default(),
             project: self.project,
             queue: self.queue,
             lane: self.lane,

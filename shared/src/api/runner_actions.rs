@@ -2,7 +2,7 @@
 
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use super::{LeaseToken, RunView};
 use crate::{
@@ -114,9 +114,9 @@ pub struct NewEvent {
     /// What sort of event.
     #[serde(rename = "type")]
     pub event_type: String,
-    /// What it tells.
+    /// What it tells; null if absent.
     #[serde(default)]
-    pub payload: Value,
+    pub payload: Box<RawValue>,
 }
 
 /// Events that were appended.

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
 
-use super::{ApiError, Caller};
+use super::{ApiError, Caller, read::read_lenient, size::least_bytes};
 use crate::{
     clock::Timestamp,
     config::Settings,
@@ -22,7 +23,8 @@ pub struct TaskRequest {
     /// Which handler runs it: one of `GET /v1/task-types`.
     pub task_type: Name,
     /// What the handler is given, as its type's schema says; at most 256 KiB.
-    pub payload: serde_json::Value,
+    #[schemars(with = "serde_json::Value")]
+    pub payload: Box<RawValue>,
     /// The project of the tenant that it belongs to; `default` if absent.
     #[serde(default)]
     pub project: Name,
@@ -103,12 +105,7 @@ impl TaskRequest {
     /// Checks the request against its type and the limits, and makes it a task of the caller's. Whether it is still in
     /// time ([`in_time`]) is to be asked besides: one that is said again under its key is answered however late it is.
     pub fn accept(self, caller: &Caller, settings: &Settings, now: Timestamp) -> Result<NewTask, ApiError> {
-        let payload = Json::new(&self.payload);
-        let bytes = payload.as_str().len();
-        if bytes > BODY_BYTES {
-            let message = format!("the payload has {bytes} bytes; at most {BODY_BYTES} are taken");
-            return Err(ApiError::too_large("payload", message));
-        }
+        let payload = payload(&self.payload)?;
         let input = TaskInput::accept(&self.task_type, &payload)?.if_on(settings)?;
         let type_settings = input.handler().settings();
         let scheduled_for = self.start(now)?;
@@ -148,6 +145,19 @@ impl TaskRequest {
             (None, delay) => Ok(now + Duration::from_secs(delay.unwrap_or(0))),
         }
     }
+}
+
+/// The payload, made compact. One that is too large is not looked into.
+fn payload(sent: &RawValue) -> Result<Json, ApiError> {
+    let fits = |bytes: usize| {
+        let message = || format!("the payload has {bytes} bytes; at most {BODY_BYTES} are taken");
+        if bytes > BODY_BYTES { Err(ApiError::too_large("payload", message())) } else { Ok(()) }
+    };
+    fits(least_bytes(sent.get()))?;
+    let value = read_lenient::<Value>(sent.get()).map_err(|error| error.within("payload"))?;
+    let payload = Json::new(&value);
+    fits(payload.as_str().len())?;
+    Ok(payload)
 }
 
 /// Whether `new` can start before it expires.

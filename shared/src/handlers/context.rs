@@ -32,9 +32,10 @@ pub struct TaskContext<'a> {
 /// How long a step's result is kept: longer than any task waits for its next execution or its redrive.
 const KEEP_STEPS: Duration = Duration::from_secs(180 * 24 * 3600);
 
-/// How many related records a handler gets to see at most, and in one read.
+/// How many related records a handler gets to see at most, and in one read: all together, or one after the other.
 const RELATED_LIMIT: usize = 1000;
 const RELATED_PAGE: usize = 100;
+const EACH_PAGE: usize = 4;
 
 impl<'a> TaskContext<'a> {
     pub(crate) fn new(app: &'a App, task: &'a Task) -> Self {
@@ -145,12 +146,27 @@ impl<'a> TaskContext<'a> {
 
     /// The newest records, at most `limit` (up to 1,000), whose parent is `of`.
     pub async fn children<E: Entity>(&self, of: &Id, limit: usize) -> Result<Vec<Stored<E>>, Failure> {
-        self.related(RelationKind::Parent, of, limit).await
+        let mut found = Vec::new();
+        self.related(RelationKind::Parent, of, (limit, RELATED_PAGE), |child| found.push(child)).await?;
+        Ok(found)
     }
 
     /// The newest records, at most `limit` (up to 1,000), whose owner is `of`.
     pub async fn owned<E: Entity>(&self, of: &Id, limit: usize) -> Result<Vec<Stored<E>>, Failure> {
-        self.related(RelationKind::Owner, of, limit).await
+        let mut found = Vec::new();
+        self.related(RelationKind::Owner, of, (limit, RELATED_PAGE), |owned| found.push(owned)).await?;
+        Ok(found)
+    }
+
+    /// Shows the same to `see` one after the other: no more than four are in memory at a time. Each may have 384 KiB,
+    /// and many times that as values.
+    pub async fn each_owned<E: Entity>(
+        &self,
+        of: &Id,
+        limit: usize,
+        see: impl FnMut(Stored<E>) + Send,
+    ) -> Result<(), Failure> {
+        self.related(RelationKind::Owner, of, (limit, EACH_PAGE), see).await
     }
 
     /// The output of `work` under the name `key`, stored under this execution's fence before it is returned; a
@@ -226,17 +242,25 @@ impl<'a> TaskContext<'a> {
         })
     }
 
-    async fn related<E: Entity>(&self, by: RelationKind, of: &Id, limit: usize) -> Result<Vec<Stored<E>>, Failure> {
+    async fn related<E: Entity>(
+        &self,
+        by: RelationKind,
+        of: &Id,
+        (limit, at_once): (usize, usize),
+        mut see: impl FnMut(Stored<E>) + Send,
+    ) -> Result<(), Failure> {
         let tenant = self.task.key.tenant.clone();
         let related = Related { tenant, kind: E::kind(), by, of: of.clone(), newest_first: true };
-        let (limit, mut found, mut after) = (limit.min(RELATED_LIMIT), Vec::new(), None);
+        let (mut left, mut after) = (limit.min(RELATED_LIMIT), None::<String>);
         loop {
-            let left = (limit - found.len()).min(RELATED_PAGE);
-            let page = self.app.store.records(&related, after.as_deref(), left).await?;
-            found.extend(page.items);
-            after = page.next.filter(|_| found.len() < limit);
+            let page = self.app.store.records(&related, after.as_deref(), left.min(at_once)).await?;
+            left = left.saturating_sub(page.items.len());
+            for record in page.items {
+                see(read(record)?);
+            }
+            after = page.next.filter(|_| left > 0);
             if after.is_none() {
-                return Ok(found.into_iter().map(read).collect::<Result<_, _>>()?);
+                return Ok(());
             }
         }
     }

@@ -1,6 +1,6 @@
 //! `process_community_request`: offers a question to the experts who may answer it.
 
-use std::{cmp::Reverse, time::Duration};
+use std::{cmp::Reverse, collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -38,7 +38,9 @@ impl TaskHandler for ProcessCommunityRequest {
         if request.value.status == RequestStatus::Closed {
             return Ok(Outcome::skipped(format!("community request {} is closed", request.id)));
         }
-        let experts = ranked(task.owned::<User>(&User::experts(), 1000).await?, &request.value);
+        let mut best = Best::default();
+        task.each_owned::<User>(&User::experts(), 1000, |expert| best.consider(expert, &request.value)).await?;
+        let experts = best.experts();
         if experts.is_empty() {
             return Ok(Outcome::skipped(format!("no expert can answer community request {}", request.id)));
         }
@@ -63,17 +65,28 @@ impl ProcessCommunityRequest {
     }
 }
 
-/// The experts to ask, the best first. Pure.
-fn ranked(experts: Vec<Stored<User>>, request: &CommunityRequest) -> Vec<Id> {
-    let needed = &request.expertise_needed;
-    let mut fit: Vec<(usize, Stored<User>)> =
-        experts.into_iter().map(|expert| (matching(&expert.value.expertise, needed), expert)).collect();
-    fit.retain(|(matches, expert)| expert.id != request.requester_id && (*matches > 0 || needed.is_empty()));
-    fit.sort_by(|(a, one), (b, other)| {
-        let order = |matches: usize, user: &User| (Reverse(matches), Reverse(user.credits));
-        order(*a, &one.value).cmp(&order(*b, &other.value)).then_with(|| one.id.cmp(&other.id))
-    });
-    fit.into_iter().take(EXPERTS).map(|(_, expert)| expert.id).collect()
+/// The experts to ask, of those considered so far: by what they match, then by credits, then by id. The others are
+/// forgotten: there may be a thousand, of hundreds of KiB each.
+#[derive(Default)]
+struct Best(BTreeSet<(Reverse<usize>, Reverse<i64>, Id)>);
+
+impl Best {
+    fn consider(&mut self, expert: Stored<User>, request: &CommunityRequest) {
+        let needed = &request.expertise_needed;
+        let matches = matching(&expert.value.expertise, needed);
+        if expert.id == request.requester_id || (matches == 0 && !needed.is_empty()) {
+            return;
+        }
+        self.0.insert((Reverse(matches), Reverse(expert.value.credits), expert.id));
+        if self.0.len() > EXPERTS {
+            self.0.pop_last();
+        }
+    }
+
+    /// The best first.
+    fn experts(self) -> Vec<Id> {
+        self.0.into_iter().map(|(_, _, id)| id).collect()
+    }
 }
 
 #[cfg(test)]

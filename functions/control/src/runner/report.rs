@@ -9,7 +9,9 @@ use shared::{
     },
     api::{
         Answer, ApiError, AppendRequest, Appended, CommandEnd, EntityView, FinishCommandRequest, FinishFailure,
-        FinishRequest, LeaseRequest, LeaseToken, NewEvent, Request, RunEnd, RunView, found::missing, read::FieldError,
+        FinishRequest, LeaseRequest, LeaseToken, NewEvent, Request, RunEnd, RunView,
+        found::missing,
+        read::{FieldError, read_strict},
     },
     app::App,
     change::{With, change},
@@ -25,7 +27,8 @@ use crate::runs::task_of;
 
 /// `POST /v1/runs/{id}/events {lease_token, events}`: appended together or not at all; under an `Idempotency-Key` once.
 pub(crate) async fn append(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let AppendRequest { lease_token, events } = request.json()?;
+    // Each event is read for itself.
+    let AppendRequest { lease_token, events } = read_strict(request.text()?)?;
     let bodies = events.iter().enumerate().map(|(nth, event)| {
         read_event(event).map_err(|error: FieldError| ApiError::from(error.within(&format!("events[{nth}]"))))
     });
@@ -42,7 +45,7 @@ pub(crate) async fn append(app: &App, request: &Request) -> Result<Answer, ApiEr
 }
 
 fn read_event(event: &NewEvent) -> Result<EventBody, FieldError> {
-    match event::read(&event.event_type, &event.payload)? {
+    match event::read(&event.event_type, event.payload.get())? {
         EventBody::TerminalStatus(_) => Err(FieldError::at("type", "a run ends by POST /v1/runs/{id}/finish alone")),
         body => Ok(body),
     }

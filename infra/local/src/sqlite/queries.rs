@@ -12,6 +12,10 @@ use uuid::Uuid;
 
 use super::{columns::int, log_row, reader::failed, record_row, task_read};
 
+/// With so many bytes of documents a page of records is full, however few they are: as values they take many times as
+/// much memory. DynamoDB answers with no more at once either.
+const PAGE_BYTES: usize = 1024 * 1024;
+
 /// One task.
 pub(super) fn task(db: &Connection, key: &TaskKey) -> Result<Option<Task>, StoreError> {
     task_read::one(db, key).map_err(failed)?.transpose()
@@ -85,11 +89,17 @@ pub(super) fn records(
     );
     let mut query = db.prepare_cached(&sql).map_err(failed)?;
     let range = params![related.tenant.as_str(), related.kind.as_str(), related.of.as_str(), after, rows(limit) + 1];
-    let found = query.query_map(range, |row| Ok(record_row::read(row))).map_err(failed)?;
-    page(found, limit, |record| {
-        let sort = record.relation(related.by).map_or("", |relation| &relation.sort);
-        format!("{sort}#{}", record.key.id)
-    })
+    let mut rows = query.query(range).map_err(failed)?;
+    let (mut items, mut bytes) = (Vec::<Record>::new(), 0);
+    while let Some(row) = rows.next().map_err(failed)? {
+        if items.len() == limit || bytes >= PAGE_BYTES {
+            let next = items.last().and_then(|last| last.place(related.by));
+            return Ok(Page { items, next });
+        }
+        bytes += row.get_ref("doc").and_then(|doc| Ok(doc.as_str()?.len())).map_err(failed)?;
+        items.push(record_row::read(row)?);
+    }
+    Ok(Page { items, next: None })
 }
 
 /// The first `limit` rows of `found`, and the place of the last one if another follows.

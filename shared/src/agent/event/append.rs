@@ -56,7 +56,7 @@ mod tests {
     use crate::domain::Entity;
 
     fn bodies(n: usize) -> Vec<EventBody> {
-        vec![read("tool_call", &json!({"tool": "t"})).unwrap(); n]
+        vec![read("tool_call", r#"{"tool": "t"}"#).unwrap(); n]
     }
 
     #[test]
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn output_is_what_there_is_to_read_in_a_trace() {
         let is_output = |event_type, payload: Value| {
-            let body = read(event_type, &payload).unwrap();
+            let body = read(event_type, &payload.to_string()).unwrap();
             append(&Id::of("r"), 0, [bodies(1), vec![body]].concat(), Timestamp::default()).unwrap().to_read
         };
         assert!(is_output("assistant_message", json!({"text": ""})));

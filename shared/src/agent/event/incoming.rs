@@ -1,7 +1,6 @@
 //! Reading events that a runner sends: strictly, with the field that is wrong.
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use super::EventBody;
 use crate::api::read::{FieldError, read_strict};
@@ -9,8 +8,8 @@ use crate::api::read::{FieldError, read_strict};
 /// The types that there are.
 const TYPES: &str = "backend_status, assistant_message, command_output, tool_call, diff, error, terminal_status";
 
-/// Reads an event of the type `event_type`. An unknown type, an unknown field and a wrong value are refused by name.
-pub fn read(event_type: &str, payload: &Value) -> Result<EventBody, FieldError> {
+/// Reads an event of the type `event_type`, its payload a JSON text. An unknown type, an unknown field and a wrong value are refused by name.
+pub fn read(event_type: &str, payload: &str) -> Result<EventBody, FieldError> {
     match event_type {
         "backend_status" => shaped(payload, EventBody::BackendStatus),
         "assistant_message" => shaped(payload, EventBody::AssistantMessage),
@@ -23,8 +22,8 @@ pub fn read(event_type: &str, payload: &Value) -> Result<EventBody, FieldError> 
     }
 }
 
-fn shaped<T: DeserializeOwned>(payload: &Value, body: fn(T) -> EventBody) -> Result<EventBody, FieldError> {
-    read_strict(&payload.to_string()).map(body).map_err(|error| error.within("payload"))
+fn shaped<T: DeserializeOwned>(payload: &str, body: fn(T) -> EventBody) -> Result<EventBody, FieldError> {
+    read_strict(payload).map(body).map_err(|error| error.within("payload"))
 }
 
 #[cfg(test)]
@@ -49,7 +48,7 @@ mod tests {
             ("error", json!({"message": "no", "kind": "rate_limit"})),
             ("terminal_status", json!({"status": "failed", "failure_kind": "timeout", "text": "late"})),
         ] {
-            let body = read(event_type, &payload).unwrap();
+            let body = read(event_type, &payload.to_string()).unwrap();
             assert_eq!(json!(body), json!({"type": event_type, "payload": payload}));
             assert!(TYPES.split(", ").any(|known| known == event_type));
         }
@@ -72,7 +71,7 @@ mod tests {
             ("error", json!({"message": "no", "kind": "bad_mood"}), "payload.kind"),
             ("terminal_status", json!({"status": "running"}), "payload.status"),
         ] {
-            let error = read(event_type, &payload).unwrap_err();
+            let error = read(event_type, &payload.to_string()).unwrap_err();
             assert_eq!(error.field, field, "{event_type} {payload}: {error}");
         }
     }
