@@ -1,8 +1,9 @@
 //! What `errand serve` can be told, by flag or environment.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
+use rustix::process::{Resource, getrlimit};
 use shared::{
     api::MAX_RETRIES,
     config::Retention,
@@ -12,7 +13,7 @@ use shared::{
     telemetry::Format,
 };
 
-use crate::sqlite::Synchronous;
+use crate::{server::Limits, sqlite::Synchronous};
 
 /// How many tasks each queue runs at the same time.
 const WORKERS: u16 = 1000;
@@ -22,6 +23,12 @@ const POLL_INTERVAL_MS: u64 = 1000;
 
 /// How many due tasks are taken up at a time.
 const TASKS_PER_POLL: u32 = 1000;
+
+/// How many connections there may be.
+const CONNECTIONS: u16 = 512;
+
+/// How long a client may keep a connection waiting.
+const IDLE_S: u64 = 30;
 
 /// How long running tasks get to finish.
 const GRACE_S: u64 = 25;
@@ -71,7 +78,8 @@ pub struct Options {
     pub log_retention_days: u32,
 
     /// URL that every published event is posted to
-    #[arg(long, env = "ERRAND_WEBHOOK_URL", value_name = "URL")]
+    // Some have a password in them.
+    #[arg(long, env = "ERRAND_WEBHOOK_URL", hide_env_values = true, value_name = "URL")]
     pub webhook_url: Option<reqwest::Url>,
 
     /// Principals that may set a user's `verified` and write linkedin_connection, comma-separated; here every caller is
@@ -103,11 +111,21 @@ pub struct Options {
     #[arg(long, env = "ERRAND_TOKEN", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
     pub token: Option<String>,
 
+    /// Connections at the same time, half of them from one address; never more than half of the files that the process may
+    /// open (`ulimit -n`). Those beyond are closed at once
+    #[arg(long, env = "ERRAND_CONNECTIONS", default_value_t = CONNECTIONS, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub connections: u16,
+
+    /// Seconds that a connection may say nothing between two requests, and that a request's head, and its body, may take
+    #[arg(long, env = "ERRAND_IDLE_S", default_value_t = IDLE_S, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub idle_s: u64,
+
     /// What log lines are: text on standard error, or JSON on standard output
     #[arg(long, env = "ERRAND_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 
-    /// Seconds that running tasks get to finish when the server is told to stop
+    /// Seconds that running tasks and requests get to finish when the server is told to stop; requests are then broken off,
+    /// and tasks released, which takes 5 more at the most
     #[arg(long, env = "ERRAND_GRACE_S", default_value_t = GRACE_S, value_name = "S")]
     pub grace_s: u64,
 }
@@ -153,6 +171,14 @@ fn linkedin_url(text: &str) -> Result<LinkedinUrl, FormError> {
 }
 
 impl Options {
+    /// How much of the server its clients may have. No more connections than half of what the process may open.
+    pub fn limits(&self) -> Limits {
+        // Each connection is an open file, and there are others: the database's, calls to models and webhooks.
+        let files = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files / 2).ok());
+        let connections = usize::from(self.connections).min(files.unwrap_or(usize::MAX));
+        Limits::of(connections, Duration::from_secs(self.idle_s))
+    }
+
     /// How long ended things are kept.
     pub fn retention(&self) -> Retention {
         Retention::of_days(self.task_retention_days, self.log_retention_days)
@@ -180,6 +206,8 @@ pub fn measured(data: PathBuf, synchronous: Durability) -> Options {
         synchronous,
         scripted: true,
         token: None,
+        connections: CONNECTIONS,
+        idle_s: IDLE_S,
         log_format: LogFormat::Text,
         grace_s: GRACE_S,
     }

@@ -28,7 +28,7 @@ use tokio::{
     sync::watch,
     task::{JoinHandle, JoinSet},
 };
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::{
     mapping::Mapping,
@@ -103,12 +103,9 @@ impl Runner {
         upkeep.spawn(poll(app.clone(), interval, told(stopped.clone())));
         upkeep.spawn(post(app.clone(), interval, told(stopped.clone())));
         upkeep.spawn(prune(app.clock.clone(), store, options.retention(), told(stopped.clone())));
-        let router = server::router(app.clone(), options.token.clone());
-        let server = tokio::spawn(async move {
-            if let Err(problem) = axum::serve(listener, router).with_graceful_shutdown(told(stopped)).await {
-                error!(error = %problem, "the server stopped");
-            }
-        });
+        let limits = options.limits();
+        let router = server::router(app.clone(), options.token.clone(), &limits);
+        let server = tokio::spawn(server::serve(listener, router, limits, told(stopped)));
         let grace = Duration::from_secs(options.grace_s);
         Ok(Self { app, address, stop, server, upkeep, mappings, batches: Vec::new(), grace, _lock: lock })
     }
@@ -130,7 +127,8 @@ impl Runner {
         self.stop.send_replace(true);
         if tokio::time::timeout(self.grace, self.finish()).await.is_err() {
             let grace_s = self.grace.as_secs();
-            warn!(grace_s, "tasks still run after the grace period; they are released");
+            warn!(grace_s, "tasks or requests still run after the grace period; they are released");
+            self.server.abort();
             self.app.release.tell();
             if tokio::time::timeout(RELEASE_WITHIN, self.finish()).await.is_err() {
                 warn!("some could not be released; the next start runs them again");
@@ -150,7 +148,7 @@ impl Runner {
             }
         }
         if !self.server.is_finished() {
-            let _ = (&mut self.server).await; // it logs its own error
+            let _ = (&mut self.server).await; // it fails by a panic alone, which says so itself
         }
     }
 }

@@ -1,6 +1,9 @@
 //! HTTP on this machine: each request becomes the event that API Gateway would make of it, for the same functions.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc};
+mod body;
+mod connections;
+
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
 use aws_lambda_events::{
     apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse},
@@ -8,30 +11,52 @@ use aws_lambda_events::{
 };
 use axum::{
     Router,
-    body::{Body as AxumBody, to_bytes},
+    body::Body as AxumBody,
     extract::{FromRequestParts, Query, RawPathParams, Request, State},
-    http::{HeaderValue, StatusCode, header, uri::Authority},
+    http::{HeaderMap, HeaderValue, StatusCode, header, uri::Authority},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{MethodFilter, on},
 };
+use gateway::only;
 use shared::{
     api::{Answer, ApiError, Function, ROUTES, RouteInfo},
     app::App,
     ids,
 };
 
-/// A body a little over what the API takes is read, so that its error names the limit.
-const READ_BYTES: usize = 6 * 1024 * 1024;
+use body::{Bodies, Leave};
+pub use connections::serve;
+
+/// How much of the server one client, and all of them, may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at the same time.
+    pub connections: usize,
+    /// Of these, from one address.
+    pub per_address: usize,
+    /// How long the head of a request may take to come, and a connection be idle before it.
+    pub idle: Duration,
+    /// How long the body of a request may take to come.
+    pub body: Duration,
+}
+
+impl Limits {
+    /// So many connections, half of them from one address, each waited for so long at most.
+    pub fn of(connections: usize, wait: Duration) -> Self {
+        Self { connections, per_address: connections.div_ceil(2), idle: wait, body: wait }
+    }
+}
 
 /// The token that requests must bear, if there is one.
 type Token = Option<Arc<str>>;
 
 /// The routes of the API over `app`. With a token, every request must bear it, whatever it asks for.
-pub fn router(app: App, token: Option<String>) -> Router {
+pub fn router(app: App, token: Option<String>, limits: &Limits) -> Router {
     let mut router = Router::new();
+    let bodies = Bodies::new(limits.body);
     for info in &ROUTES {
-        let app = app.clone();
+        let (app, bodies) = (app.clone(), bodies.clone());
         let method = match info.method {
             "GET" => MethodFilter::GET,
             "PUT" => MethodFilter::PUT,
@@ -39,8 +64,8 @@ pub fn router(app: App, token: Option<String>) -> Router {
             _ => MethodFilter::POST,
         };
         let serve = move |request: Request| {
-            let app = app.clone();
-            async move { serve(&app, info, request).await }
+            let (app, bodies) = (app.clone(), bodies.clone());
+            async move { answer(&app, &bodies, info, request).await }
         };
         router = router.route(info.path, on(method, serve));
     }
@@ -53,9 +78,9 @@ pub fn router(app: App, token: Option<String>) -> Router {
     router.layer(from_fn_with_state::<_, Token, (State<Token>, Request)>(token.map(Arc::from), authorized))
 }
 
-async fn serve(app: &App, info: &RouteInfo, request: Request) -> Response {
-    let event = match event(info, request).await {
-        Ok(event) => event,
+async fn answer(app: &App, bodies: &Bodies, info: &RouteInfo, request: Request) -> Response {
+    let (event, _leave) = match event(bodies, info, request).await {
+        Ok(read) => read,
         Err(error) => return refuse(&error),
     };
     let answer = match info.function {
@@ -74,9 +99,11 @@ async fn authorized(State(token): State<Token>, request: Request, next: Next) ->
 }
 
 fn authorize(token: Option<&str>, request: &Request) -> Result<(), ApiError> {
-    let Some(token) = token else { return from_this_machine(request) };
-    let borne = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let borne = borne.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    let headers = request.headers();
+    let (host, borne) = (only(headers, header::HOST.as_str())?, only(headers, header::AUTHORIZATION.as_str())?);
+    let Some(token) = token else { return from_this_machine(headers, host) };
+    let borne =
+        borne.and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
     if same(borne, token) {
         return Ok(());
     }
@@ -84,14 +111,19 @@ fn authorize(token: Option<&str>, request: &Request) -> Result<(), ApiError> {
     Err(ApiError { status: 401, code: "unauthorized", ..error })
 }
 
+/// What a browser says of who had it ask: another page, of whatever site. It says `none` of its user.
+const FETCH_SITE: &str = "sec-fetch-site";
+
 /// Without a token, whoever reaches the port is trusted; but a page in somebody's browser reaches it too. It names its
-/// origin, or (its name made to point here) a host that is not ours.
-fn from_this_machine(request: &Request) -> Result<(), ApiError> {
-    let named = |name: header::HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let host = named(header::HOST).unwrap_or("localhost");
-    let host = host.parse::<Authority>().map(|authority| authority.host().trim_matches(['[', ']']).to_owned());
-    let ours = host.is_ok_and(|host| host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()));
-    if ours && named(header::ORIGIN).is_none() {
+/// origin, or (its name made to point here) a host that is not ours; and the browser says so of what it only loads, such
+/// as a picture. What is not text names nobody we know.
+fn from_this_machine(headers: &HeaderMap, host: Option<&HeaderValue>) -> Result<(), ApiError> {
+    let host =
+        host.map_or(Some("localhost"), |host| host.to_str().ok()).and_then(|host| host.parse::<Authority>().ok());
+    let host = host.as_ref().map(|authority| authority.host().trim_matches(['[', ']']));
+    let ours = host.is_some_and(|host| host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()));
+    let of_its_user = headers.get_all(FETCH_SITE).iter().all(|site| site == "none" || site == "same-origin");
+    if ours && of_its_user && !headers.contains_key(header::ORIGIN) {
         return Ok(());
     }
     Err(ApiError::forbidden("without a token this server answers only programs on this machine"))
@@ -104,7 +136,11 @@ fn same(a: &str, b: &str) -> bool {
 }
 
 /// What API Gateway (payload format 2.0) would make of the request.
-async fn event(info: &RouteInfo, request: Request) -> Result<ApiGatewayV2httpRequest, ApiError> {
+async fn event(
+    bodies: &Bodies,
+    info: &RouteInfo,
+    request: Request,
+) -> Result<(ApiGatewayV2httpRequest, Leave), ApiError> {
     let (mut parts, body) = request.into_parts();
     let mut event = ApiGatewayV2httpRequest::default();
     event.version = Some("2.0".to_owned());
@@ -125,11 +161,9 @@ async fn event(info: &RouteInfo, request: Request) -> Result<ApiGatewayV2httpReq
     event.request_context.route_key = event.route_key.clone();
     event.request_context.request_id = Some(ids::fresh().to_string());
     event.request_context.http.method = parts.method;
-    let unread = |_| ApiError::too_large("", "the body is larger than a request may be, or broke off");
-    let bytes = to_bytes(body, READ_BYTES).await.map_err(unread)?;
-    let text = String::from_utf8(bytes.into());
-    event.body = Some(text.map_err(|_| ApiError::invalid("", "the body is not UTF-8 text"))?);
-    Ok(event)
+    let (text, leave) = bodies.read(body).await?;
+    event.body = Some(text);
+    Ok((event, leave))
 }
 
 fn response(answer: ApiGatewayV2httpResponse) -> Response {
@@ -146,5 +180,7 @@ fn refuse(error: &ApiError) -> Response {
     let answer = Answer::error(error, &ids::fresh().to_string());
     let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, json, answer.body).into_response()
+    let mut response = (status, json, answer.body).into_response();
+    response.headers_mut().extend(answer.retry_after_s.map(|s| (header::RETRY_AFTER, HeaderValue::from(s))));
+    response
 }

@@ -1,7 +1,8 @@
 //! Starts, asks and ends `errand` processes.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
@@ -36,7 +37,11 @@ pub(crate) fn refusal(args: &[&str]) -> String {
 
 /// What a process prints that ends well.
 pub(crate) fn output(args: &[&str]) -> String {
-    let output = errand(args).output().unwrap();
+    output_with(args, &[])
+}
+
+pub(crate) fn output_with(args: &[&str], variables: &[(&str, &str)]) -> String {
+    let output = errand(args).envs(variables.iter().copied()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -144,9 +149,38 @@ impl Server {
         (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap())
     }
 
+    /// Sends `body`; the status of the answer.
+    pub(crate) async fn send(&self, method: &str, path: &str, body: String) -> u16 {
+        let request = self.http.request(method.parse().unwrap(), format!("{}{path}", self.url)).body(body);
+        request.send().await.unwrap().status().as_u16()
+    }
+
+    /// The most memory that it has held so far, in KiB.
+    pub(crate) fn peak_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().strip_suffix(" kB").unwrap().parse().unwrap()
+    }
+
     pub(crate) async fn status_with_header(&self, path: &str, name: &str, value: &str) -> u16 {
         let request = self.http.get(format!("{}{path}", self.url)).header(name, value);
         request.send().await.unwrap().status().as_u16()
+    }
+
+    /// What is first answered to `text`, said on a connection of its own.
+    pub(crate) fn say(&self, text: &str) -> String {
+        let mut connection = self.connect();
+        connection.write_all(text.as_bytes()).unwrap();
+        let mut answer = [0; 4096];
+        let read = connection.read(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer[..read]).into_owned()
+    }
+
+    /// A connection of its own.
+    pub(crate) fn connect(&self) -> TcpStream {
+        let connection = TcpStream::connect(self.url.strip_prefix("http://").unwrap()).unwrap();
+        connection.set_read_timeout(Some(PATIENCE)).unwrap();
+        connection
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {

@@ -1,5 +1,9 @@
 //! The command `errand` as its users run it: a process, HTTP, a data directory.
 
+#[cfg(test)]
+mod connections;
+#[cfg(test)]
+mod memory;
 #[cfg(test)] // always so here; it tells clippy that helpers too are test code
 mod process;
 #[cfg(test)]
@@ -154,11 +158,61 @@ async fn beyond_this_machine_it_demands_a_token_and_then_checks_it() {
 #[tokio::test]
 async fn without_a_token_a_page_in_a_browser_is_refused() {
     let server = Server::start(&[]);
-    for (name, value) in [("origin", "https://evil.example"), ("host", "evil.example"), ("host", "10.0.0.1:8787")] {
+    for (name, value) in [
+        ("origin", "https://evil.example"),
+        ("origin", "https://évil.example"),
+        ("host", "evil.example"),
+        ("host", "10.0.0.1:8787"),
+        ("host", "löcalhost"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ] {
         assert_eq!(server.status_with_header("/v1/health", name, value).await, 403, "{name}: {value}");
+    }
+    for site in ["none", "same-origin"] {
+        assert_eq!(server.status_with_header("/v1/health", "sec-fetch-site", site).await, 200, "{site}");
     }
     for host in ["localhost", "127.0.0.1:1", "[::1]:8787"] {
         assert_eq!(server.status_with_header("/v1/health", "host", host).await, 200, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn health_tells_of_writes_that_fail_until_one_does_not() {
+    let server = Server::start(&[]);
+    let health = async || server.status_of("/v1/health", None).await;
+    // The first poll has left word: the next does in a minute.
+    server.until(|| async { (!server.get("/v1/health").await["last_poll"].is_null()).then_some(()) }).await;
+    let tool = rusqlite::Connection::open(server.data().join("errand.db")).unwrap();
+    let full = "CREATE TRIGGER full BEFORE INSERT ON tasks BEGIN SELECT RAISE (ABORT, 'the disk is full'); END";
+    tool.execute_batch(full).unwrap();
+    assert_eq!(health().await, 200, "nobody has tried yet");
+    assert_eq!(server.post("/v1/tasks", scripted(json!({}))).await.0, 503);
+    assert_eq!(health().await, 503);
+    tool.execute_batch("DROP TRIGGER full").unwrap();
+    server.run(scripted(json!({}))).await;
+    assert_eq!(health().await, 200);
+}
+
+#[tokio::test]
+async fn a_header_that_says_who_asks_is_there_once() {
+    let twice =
+        |name: &str, value: &str| format!("GET /v1/health HTTP/1.1\r\n{name}: {value}\r\n{name}: {value}\r\n\r\n");
+    let server = Server::start(&[]);
+    for (name, value) in [("host", "localhost"), ("authorization", "Bearer x"), ("x-errand-tenant", "a")] {
+        let answer = server.say(&twice(name, value));
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{name}: {answer}");
+    }
+    let server = Server::start(&["--token", "x"]);
+    assert!(server.say(&twice("authorization", "Bearer x")).starts_with("HTTP/1.1 400 "));
+}
+
+#[test]
+fn help_prints_no_secret_of_the_environment() {
+    let secrets = [("ERRAND_TOKEN", "hush-token"), ("ERRAND_WEBHOOK_URL", "http://me:hush-webhook@127.0.0.1/")];
+    for command in [&["--help"][..], &["serve", "--help"], &["demo", "--help"], &["bench", "--help"], &["-h"]] {
+        let help = process::output_with(command, &secrets);
+        assert!(help.contains("Usage") && !help.contains("hush"), "{help}");
     }
 }
 

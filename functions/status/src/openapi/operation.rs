@@ -54,12 +54,12 @@ impl Operation {
 
     /// The same with a body that must be there.
     pub(super) fn body(self, schema: Value) -> Self {
-        Self { body: Some((schema, true)), ..self }.or(&[413])
+        Self { body: Some((schema, true)), ..self }.or(&[408, 413])
     }
 
     /// The same with a body that may be absent.
     pub(super) fn optional_body(self, schema: Value) -> Self {
-        Self { body: Some((schema, false)), ..self }.or(&[413])
+        Self { body: Some((schema, false)), ..self }.or(&[408, 413])
     }
 
     /// The same, carried out once for each `Idempotency-Key`.
@@ -157,6 +157,7 @@ fn meaning(status: u16) -> &'static str {
         401 => "The request does not say who asks.",
         403 => "Whoever asks may not.",
         404 => "There is no such thing, or it is another tenant's.",
+        408 => "The body has not come in time; on one machine only.",
         409 => "It is not as the request expects.",
         413 => "More than Errand takes.",
         429 => "Too much for now: too many requests at once (`busy`), or a spent budget (`budget_exceeded`).",

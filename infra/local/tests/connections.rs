@@ -1,0 +1,88 @@
+//! Clients that connect and say nothing, or nothing whole: they end, and keep nobody else out.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use crate::process::Server;
+
+/// What comes until the connection is closed.
+fn rest(connection: &mut TcpStream) -> String {
+    let mut rest = Vec::new();
+    connection.read_to_end(&mut rest).unwrap();
+    String::from_utf8(rest).unwrap()
+}
+
+fn said(server: &Server, text: &str) -> TcpStream {
+    let mut connection = server.connect();
+    connection.write_all(text.as_bytes()).unwrap();
+    connection
+}
+
+/// Whether one more connection is taken. One that is not is closed, or reset because it had said something.
+fn is_served(server: &Server) -> bool {
+    let mut answer = [0; 12];
+    said(server, HEALTH).read_exact(&mut answer).is_ok_and(|()| answer == *b"HTTP/1.1 200")
+}
+
+const HEALTH: &str = "GET /v1/health HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+#[tokio::test]
+async fn a_connection_on_which_nothing_whole_comes_is_closed() {
+    let server = Server::start(&["--idle-s", "1"]);
+    let head = "POST /v1/tasks HTTP/1.1\r\nhost: localhost\r\n";
+    for (said_so_far, answer) in [
+        (String::new(), ""),
+        (head.to_owned(), ""),
+        (format!("{head}content-length: 9\r\n\r\n{{"), "HTTP/1.1 408 "),
+        (HEALTH.to_owned(), "HTTP/1.1 200 "),
+    ] {
+        let answered = rest(&mut said(&server, &said_so_far));
+        assert!(
+            answered.starts_with(answer) && (answer.is_empty() == answered.is_empty()),
+            "{said_so_far}: {answered}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn beyond_their_number_connections_are_closed_until_another_one_is() {
+    let server = Server::start(&["--connections", "5", "--idle-s", "3600"]);
+    // The test's own client keeps none: it has said nothing yet.
+    let mut held: Vec<TcpStream> = (0..3).map(|_| said(&server, HEALTH)).collect();
+    for connection in &mut held {
+        assert!(connection.read(&mut [0]).unwrap() == 1, "it is served");
+    }
+    assert!(!is_served(&server));
+    held.pop();
+    server.until(|| async { is_served(&server).then_some(()) }).await;
+}
+
+#[tokio::test]
+async fn told_to_stop_it_waits_for_no_client_beyond_its_grace() {
+    let server = Server::start(&["--grace-s", "1", "--idle-s", "3600"]);
+    let _clients = [
+        said(&server, ""),
+        said(&server, "GET /v1/health HTTP/1.1\r\n"),
+        said(&server, "POST /v1/tasks HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{"),
+    ];
+    server.get("/v1/health").await;
+    let begin = Instant::now();
+    let (code, _) = server.terminate();
+    assert_eq!(code, Some(0));
+    // A minute or an hour, were they waited for.
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn who_takes_no_answer_keeps_no_place() {
+    let server = Server::start(&["--connections", "1", "--idle-s", "1"]);
+    // More than the system keeps for either side.
+    let asks = "GET /v1/openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(500);
+    let mut silent = said(&server, &asks);
+    assert_eq!(silent.read(&mut [0]).unwrap(), 1, "it is served");
+    server.until(|| async { is_served(&server).then_some(()) }).await;
+}
