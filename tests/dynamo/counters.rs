@@ -195,7 +195,7 @@ async fn what_the_version_before_has_counted_counts_on() {
     assert_eq!((all.now.pending, all.now.running, all.now.completed, all.changes), (5, 1, 1, 10));
 
     let mut listed = Vec::new();
-    for queue in setup.store.queues(&of.key.tenant, at(0)).await.unwrap() {
+    for queue in setup.store.queues(&of.key.tenant, None, 100, at(0)).await.unwrap().items {
         listed.push((queue.queue.to_string(), queue.stats.now.open()));
     }
     let expected = [("a", 1), (of.queue.as_str(), 2), ("z", 1), ("z-1", 1), ("z.1", 1)];
