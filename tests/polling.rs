@@ -270,6 +270,30 @@ async fn a_dead_worker_is_noticed_within_three_minutes_whatever_its_message_does
 }
 
 #[tokio::test]
+async fn the_dead_worker_of_a_task_that_waited_long_is_noticed_by_its_message() {
+    let world = World::new();
+    let id = world.scripted(&json!({"mark": "m"})).await;
+    while world.task(id).await.notified < 5 {
+        world.lose_messages();
+        world.advance(60);
+        world.poll().await;
+    }
+    let (from, visibility) = (QueueName::Work(Priority::Medium), Duration::from_secs(720));
+    let received = world.queue.receive(from, 1, visibility);
+    let faults = Faults::at(2, Fault::CrashBefore);
+    let app = faults.around(&world.app);
+    world.run_unless(|| faults.crashed(), process(&app, &world.queue, from, received)).await;
+    assert_eq!(world.task(id).await.status(), Status::Running);
+    world.advance(visibility.as_secs());
+    let task = world.task(id).await;
+    assert!(task.wake_at.is_some_and(|at| at > world.now()), "the poller does not look yet: {task:#?}");
+    world.deliver_all().await;
+    assert_eq!(world.task(id).await.losses, 1);
+    world.drain().await;
+    assert_eq!((world.task(id).await.status(), world.marks("m").await), (Status::Completed, 1));
+}
+
+#[tokio::test]
 async fn a_retry_whose_message_could_not_be_hidden_starts_on_time() {
     let world = World::new();
     let id = world.scripted(&json!({"acts": [{"fail": "once"}, "complete"]})).await;

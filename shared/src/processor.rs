@@ -164,6 +164,11 @@ async fn start(
                 expire(app, &task, FailureKind::Expired).await?;
                 return Ok(Start::Not(Verdict::Done));
             }
+            // Its message has come again, and its worker has not.
+            Err(ChangeError::Rejected(Rejected::Held(lease_ends))) if lease_ends <= now => {
+                reap(app, &task).await?;
+                return Ok(Start::Not(Verdict::Done));
+            }
             Err(problem) => {
                 if let ChangeError::Rejected(Rejected::Held(_)) = problem {
                     meter::count(meter::CLAIM_CONFLICTS);
@@ -192,6 +197,14 @@ async fn unknown_type(app: &App, task: &Task) -> Result<Start, ChangeError> {
         Ok(()) | Err(ChangeError::Rejected(_)) => Ok(Start::Not(Verdict::Done)),
         Err(problem) => Err(problem),
     }
+}
+
+async fn reap(app: &App, task: &Task) -> Result<(), ChangeError> {
+    let event = Event::Reap { max_losses: app.settings.max_losses, jitter: fastrand::f64() * 2.0 - 1.0 };
+    let reaped = change(app, task, event, With::nothing()).await?;
+    notify(app, std::slice::from_ref(&reaped)).await;
+    dead_letter(app, &reaped).await;
+    Ok(())
 }
 
 async fn expire(app: &App, task: &Task, kind: FailureKind) -> Result<(), ChangeError> {

@@ -56,6 +56,29 @@ async fn a_task_costs_twelve_write_units_and_four_requests() {
 }
 
 #[tokio::test]
+async fn a_late_claim_costs_no_more_than_a_prompt_one_and_a_further_message_three_units() {
+    let meter = Meter::default();
+    let setup = watched(meter.clone()).await;
+    for (messages, claimed_at) in [(0, 1), (0, 110), (1, 130), (2, 800)] {
+        let mut task = task(300);
+        store::insert(&setup.store, task.clone()).await.unwrap();
+        for _ in 0..messages {
+            meter.take();
+            let (commit, notified) = change(&task, Event::Notify, task.wake_at.unwrap());
+            store::commit(&setup.store, commit).await.unwrap();
+            assert_eq!(meter.take().writes, units(&[("tasks", 1.0), ("due", 2.0)]));
+            task = notified;
+        }
+        meter.take();
+        let (commit, claimed) = claim(&task, at(claimed_at));
+        store::commit(&setup.store, commit).await.unwrap();
+        assert_eq!(meter.take().writes, units(&[("tasks", 1.0)]), "at {claimed_at}");
+        store::commit(&setup.store, complete(&claimed, at(claimed_at + 1)).0).await.unwrap();
+        assert_eq!(meter.take().write_units(), 7.0);
+    }
+}
+
+#[tokio::test]
 async fn a_keyed_task_costs_no_more() {
     let meter = Meter::default();
     let setup = watched(meter.clone()).await;

@@ -1,6 +1,6 @@
 //! The guide's restore: the items of an instant are copied back over the table, and what has run since is still in the log.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use integration_tests::{
     in_memory::process,
@@ -57,7 +57,7 @@ async fn ended(world: &World, ids: [Uuid; 3]) -> Vec<Vec<LogEntry>> {
         poller::handle(&world.app, None).await;
         match world.next().await {
             None => break,
-            Some(at) => world.clock.set(at.max(world.now())),
+            Some(at) => world.clock.set(at.max(world.now() + Duration::from_secs(1))),
         }
     }
     let mut logs = Vec::new();

@@ -69,16 +69,26 @@ pub(super) fn pending(run_at: Timestamp, notified: u32, expires_at: Option<Times
     expires_at.map_or(wake, |at| wake.min(at))
 }
 
-/// `wake_at` of a task claimed now: left alone where it already lies between the lease's end and two minutes
-/// from now (so that a quick task does not touch the index at its claim), else the lease's end.
+/// `wake_at` of a task claimed now: left alone, so that a claim does not touch the index, however late it comes. Where it lies
+/// before the lease's end the poller looks once too early. Where it lies far behind, since the task had waited long and
+/// messages were sent again, it is the claim's message that tells of a lost worker: it comes again. A runner outside has
+/// none, so its task is looked at within two minutes.
 pub(super) fn claimed(task: &Task, lease_end: Timestamp, now: Timestamp) -> Timestamp {
-    task.wake_at.filter(|at| (lease_end..=now + GRACE).contains(at)).unwrap_or(lease_end)
+    let in_time = |at: &Timestamp| !task.is_for_runners() || (lease_end..=now + GRACE).contains(at);
+    task.wake_at.filter(in_time).unwrap_or(lease_end)
 }
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
-    use crate::retry::RetryPolicy;
+    use crate::{
+        ids::{Name, TaskKey},
+        json::Json,
+        lifecycle::NewTask,
+        retry::RetryPolicy,
+    };
 
     fn at(s: u64) -> Timestamp {
         Timestamp::default() + Duration::from_secs(s)
@@ -97,6 +107,20 @@ mod tests {
         assert_eq!(waits, [120, 240, 480, 960, 1920, 3600, 3600]);
         assert_eq!(pending(at(5000), 0, None, at(0)), at(4910));
         assert_eq!(pending(at(5000), 0, Some(at(4000)), at(0)), at(4000));
+    }
+
+    #[test]
+    fn a_claim_leaves_the_index_alone_but_a_runners() {
+        let key = TaskKey { tenant: Name::default(), id: Uuid::from_u128(1) };
+        let new = |task_type| {
+            let new = NewTask::of_type(key.clone(), Name::of(task_type), Json::default(), "me".into(), at(0));
+            Task::accept(new, Uuid::from_u128(2), at(0))
+        };
+        for wake_at in [at(10), at(120), at(3600)] {
+            let claimed_at = |task_type| claimed(&Task { wake_at: Some(wake_at), ..new(task_type) }, at(35), at(0));
+            assert_eq!(claimed_at("scripted"), wake_at);
+            assert_eq!(claimed_at(Task::FOR_RUNNERS), if wake_at == at(120) { wake_at } else { at(35) });
+        }
     }
 
     #[test]
