@@ -48,6 +48,7 @@ pub(crate) fn variables(function: &str) -> BTreeMap<String, String> {
         "ERRAND_BUS_EVENTS" => "all",
         "ERRAND_SCRIPTED" => "true",
         "ERRAND_AGENTS" => "{}",
+        _ if name.ends_with("_SHARDS") => "16",
         _ if name.ends_with("_DAYS") || name.starts_with("ERRAND_MAX_") => "7",
         _ => "something",
     };
@@ -119,6 +120,8 @@ fn what_the_template_leaves_open_has_the_codes_default() {
     let days = |of: std::time::Duration| of.as_secs() / 86_400;
     assert_eq!(default("TaskRetentionDays"), days(tables.retention));
     assert_eq!(default("ActionLogRetentionDays"), days(tables.log_retention));
+    let shards = ["DueShards", "ListShards", "UserShards"].map(default);
+    assert_eq!(shards, [tables.shards.due, tables.shards.queue, tables.shards.user].map(u64::from));
     assert_eq!(default("MaxRetries"), u64::from(settings.max_retries));
     assert_eq!(default("MaxLosses"), u64::from(settings.max_losses));
 }

@@ -26,6 +26,7 @@ use integration_tests::ministack::{self, Tables};
 use serde_json::json;
 use shared::{
     clock::Timestamp,
+    config::Shards,
     ids::{Id, Name, TaskKey, fresh},
     json::Json,
     lifecycle::{Event, Fence, NewTask, Report, Settlement, Task, apply},
@@ -60,7 +61,9 @@ async fn setup_with(change: impl FnOnce(Builder) -> Builder) -> Setup {
     let builder = || Builder::from(&ministack::config(&endpoint));
     let client = Client::from_conf(builder().build());
     let tables = ministack::create_tables(&client).await.unwrap_or_else(|error| panic!("{error}"));
-    let config = Config::new(&tables.tasks, &tables.log);
+    // Few parts: every list and poll asks for each.
+    let shards = Shards { due: 16, queue: 8, user: 4 };
+    let config = Config { shards, ..Config::new(&tables.tasks, &tables.log) };
     // Repeats as the default does, but does not dawdle.
     let at_once = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
     let own = Client::from_conf(change(builder().retry_config(at_once)).build());

@@ -60,6 +60,7 @@ fn wired(deployment: Deployment, sdk: &SdkConfig) -> (App, DynamoStore) {
         log_table: deployment.log_table,
         retention: deployment.retention.tasks,
         log_retention: deployment.retention.log,
+        shards: deployment.shards,
     };
     let store = DynamoStore::new(aws_sdk_dynamodb::Client::new(sdk), tables);
     let app = App {

@@ -2,12 +2,14 @@
 
 mod agents;
 mod environment;
+mod shards;
 mod takes;
 
 use std::time::Duration;
 
 pub use agents::AgentRules;
 pub use environment::{ConfigError, Deployment, principals, queue_variable, variable};
+pub use shards::Shards;
 pub use takes::Takes;
 
 use crate::{

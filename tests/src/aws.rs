@@ -12,7 +12,7 @@ use serde_json::Value;
 use shared::{
     app::App,
     clock::{Clock, ManualClock, Timestamp},
-    config::Settings,
+    config::{Settings, Shards},
     outbox::event_bridge::EventBridge,
     poller::PollReport,
     queue::{QueueName, sqs::SqsQueue},
@@ -193,7 +193,10 @@ impl Stack {
         let config = ministack::config(ministack::endpoint().unwrap_or_else(|error| panic!("{error}")));
         let dynamo = aws_sdk_dynamodb::config::Builder::from(&config).retry_config(at_once());
         let dynamo = aws_sdk_dynamodb::Client::from_conf(dynamo.interceptor(self.uses[&of].clone()).build());
-        DynamoStore::new(dynamo, Config::new(&self.tables.tasks, &self.tables.log))
+        // As the processes are told that are started with the template's variables.
+        let shards = Shards { due: 16, queue: 16, user: 16 };
+        let config = Config { shards, ..Config::new(&self.tables.tasks, &self.tables.log) };
+        DynamoStore::new(dynamo, config)
     }
 
     /// What a function works with.

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{AgentRules, Retention, Settings, Takes};
+use super::{AgentRules, Retention, Settings, Shards, Takes};
 use crate::{
     api::{MAX_RETRIES, read::FieldError},
     chat::Profiles,
@@ -51,6 +51,8 @@ pub struct Deployment {
     pub log_table: String,
     /// How long both keep what has ended.
     pub retention: Retention,
+    /// Into how many parts the indexes are divided.
+    pub shards: Shards,
     /// The URLs of the queues it uses.
     pub queues: BTreeMap<QueueName, String>,
     /// The name of the event bus, of the functions that put something on it.
@@ -94,6 +96,7 @@ impl Deployment {
                 tasks: days("ERRAND_TASK_RETENTION_DAYS", retention.tasks)?,
                 log: days("ERRAND_LOG_RETENTION_DAYS", retention.log)?,
             },
+            shards: shards(&get)?,
             queues: queues.iter().map(url).collect::<Result<_, _>>()?,
             bus: get("ERRAND_EVENT_BUS"),
             takes: parsed("ERRAND_TAKES", get("ERRAND_TAKES"))?.unwrap_or_default(),
@@ -113,6 +116,20 @@ impl Deployment {
             secrets: secrets.into_iter().chain(get("ERRAND_WEBHOOK_URL")).collect(),
         })
     }
+}
+
+fn shards(get: impl Fn(&str) -> Option<String>) -> Result<Shards, ConfigError> {
+    let default = Shards::default();
+    let number = |name: &str, default: u16| match parsed::<u16>(name, get(name))? {
+        None => Ok(default),
+        Some(n) if (1..=Shards::MOST).contains(&n) => Ok(n),
+        Some(n) => Err(malformed(name, n.to_string(), format!("expected 1 to {}", Shards::MOST))),
+    };
+    Ok(Shards {
+        due: number("ERRAND_DUE_SHARDS", default.due)?,
+        queue: number("ERRAND_LIST_SHARDS", default.queue)?,
+        user: number("ERRAND_USER_SHARDS", default.user)?,
+    })
 }
 
 fn max_retries(value: Option<String>) -> Result<Option<u32>, ConfigError> {
@@ -221,9 +238,13 @@ mod tests {
             "ERRAND_FOUNDER_LINKEDIN_URL",
             "ERRAND_BUS_EVENTS",
             "ERRAND_SCRIPTED",
+            "ERRAND_DUE_SHARDS",
         ] {
             let error = read(&[(name, "many")], "").unwrap_err().to_string();
             assert!(error.starts_with(&format!("the environment variable {name} is \"many\": ")), "{error}");
+        }
+        for n in ["0", "1025"] {
+            assert!(read(&[("ERRAND_USER_SHARDS", n)], "").unwrap_err().to_string().ends_with("expected 1 to 1024"));
         }
         // But for the one that may carry a secret.
         let error = read(&[("ERRAND_WEBHOOK_URL", "hooks.example/s3cret")], "").unwrap_err();
@@ -243,6 +264,7 @@ mod tests {
             ("ERRAND_EVENT_BUS", "errand"),
             ("ERRAND_BUS_EVENTS", "all"),
             ("ERRAND_SCRIPTED", "true"),
+            ("ERRAND_LIST_SHARDS", "40"),
             ("MODEL_KEY", "k-12345678"),
             // Who only shows them needs no key for it, and no backend.
             ("ERRAND_SHOWN_PROFILES", r#"{"default": {"kind": "bedrock", "model": "nova"}}"#),
@@ -253,6 +275,7 @@ mod tests {
         assert_eq!(read.settings.verifiers, ["arn:a", "arn:b"]);
         assert_eq!(read.retention, Retention { tasks: Duration::from_secs(7 * 86_400), ..Retention::default() });
         assert!(read.settings.sink.webhook.is_some() && read.settings.scripted);
+        assert_eq!(read.shards, Shards { queue: 40, ..Shards::default() });
         assert_eq!((read.bus.as_deref(), read.settings.bus_events), (Some("errand"), BusEvents::All));
         assert_eq!(read.settings.founder_linkedin_url.unwrap().person(), "founder");
         assert!(read.settings.chat.get("fast").is_ok());

@@ -14,6 +14,8 @@ mod fold;
 pub mod image;
 mod keys;
 mod list;
+#[cfg(test)]
+mod load;
 mod log_item;
 mod oldest;
 mod payload;
@@ -39,7 +41,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    config::Retention,
+    config::{Retention, Shards},
     ids::{Name, TaskKey},
     lifecycle::Task,
     log::LogEntry,
@@ -59,13 +61,16 @@ pub struct Config {
     pub retention: Duration,
     /// How long an action-log row is kept.
     pub log_retention: Duration,
+    /// Into how many parts the indexes are divided.
+    pub shards: Shards,
 }
 
 impl Config {
-    /// These tables with the usual [`Retention`].
+    /// These tables with the usual [`Retention`] and [`Shards`].
     pub fn new(tasks_table: impl Into<String>, log_table: impl Into<String>) -> Self {
         let Retention { tasks, log } = Retention::default();
-        Self { tasks_table: tasks_table.into(), log_table: log_table.into(), retention: tasks, log_retention: log }
+        let (tasks_table, log_table) = (tasks_table.into(), log_table.into());
+        Self { tasks_table, log_table, retention: tasks, log_retention: log, shards: Shards::default() }
     }
 }
 
@@ -103,7 +108,7 @@ impl Store for DynamoStore {
     }
 
     fn shards(&self) -> u16 {
-        keys::DUE_SHARDS
+        self.config.shards.due
     }
 
     async fn due(&self, shard: u16, until: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
@@ -148,7 +153,7 @@ impl Store for DynamoStore {
     }
 
     async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
-        let record = self.read_item(keys::record(key)).await?.map(|item| record_item::read(&item)).transpose();
+        let record = self.item(keys::record(key)).await?.map(|item| record_item::read(&item)).transpose();
         record.map_err(|source| corrupt(format!("record {}/{}/{}", key.tenant, key.kind, key.id), source))
     }
 

@@ -43,7 +43,7 @@ impl DynamoStore {
         if !payload::is_apart(task) {
             return Ok(None);
         }
-        let there = self.read_item(keys::task(&task.key)).await?;
+        let there = self.item(keys::task(&task.key)).await?;
         if there.is_none() {
             self.put_payload(task).await?;
         }
@@ -137,7 +137,7 @@ impl DynamoStore {
                         Expression::new("attribute_not_exists(pk) OR v <> :own", [(":own", uuid(record.version))])
                     }
                 };
-                self.in_tasks(Action::Put(record_item::write(&record)), condition)
+                self.in_tasks(Action::Put(record_item::write(&record, self.config.shards)), condition)
             }
             RecordWrite::Patch { key, patch, expect, version, at } => {
                 let condition = match expect {
@@ -147,7 +147,7 @@ impl DynamoStore {
                     // Not twice: it may add.
                     Expect::Any => Expression::new("attribute_exists(pk) AND v <> :own", [(":own", uuid(version))]),
                 };
-                let update = record_item::update(&key, patch, version, at);
+                let update = record_item::update(&key, patch, version, at, self.config.shards);
                 self.in_tasks(Action::Update(keys::record(&key), update), condition)
             }
         }
@@ -158,7 +158,7 @@ impl DynamoStore {
     }
 
     fn task_item(&self, task: &Task, apart: bool) -> Result<Item, StoreError> {
-        task_item::write(task, apart, self.config.retention).map_err(StoreError::Unavailable)
+        task_item::write(task, apart, self.config.retention, self.config.shards).map_err(StoreError::Unavailable)
     }
 
     pub(super) fn in_tasks(&self, action: Action, condition: Expression) -> Write {

@@ -8,17 +8,12 @@ use uuid::Uuid;
 use super::attributes::{Item, bytes, number, text};
 use crate::{
     clock::Timestamp,
+    config::Shards,
     ids::{Id, Name, TaskKey},
     lifecycle::Task,
     relay::Sequence,
     store::{Bucket, DueItem, Listing, RecordKey, Related, Relation, RelationKind, Scope},
 };
-
-/// Parts of the index `due`. One part takes 1,000 writes a second.
-pub(super) const DUE_SHARDS: u16 = 16;
-
-/// Parts of each list of the index `listing`, for the same reason.
-pub(super) const LISTING_SHARDS: u16 = 8;
 
 /// Parts of the deltas: all shards of the stream write theirs at the same moment, the end of their windows.
 pub(super) const DELTA_PARTS: u16 = 16;
@@ -160,18 +155,18 @@ pub(super) fn due_shard(shard: u16) -> String {
 }
 
 /// `d` of a task.
-pub(super) fn due_of_task(key: &TaskKey) -> String {
-    due_shard(shard(key.id.as_bytes(), DUE_SHARDS))
+pub(super) fn due_of_task(key: &TaskKey, shards: Shards) -> String {
+    due_shard(shard(key.id.as_bytes(), shards.due))
 }
 
 /// `d` of a record.
-pub(super) fn due_of_record(key: &RecordKey) -> String {
-    due_shard(shard(key.id.as_str().as_bytes(), DUE_SHARDS))
+pub(super) fn due_of_record(key: &RecordKey, shards: Shards) -> String {
+    due_shard(shard(key.id.as_str().as_bytes(), shards.due))
 }
 
 /// `l` of a task.
-pub(super) fn listing_of(task: &Task) -> String {
-    let shard = shard(task.key.id.as_bytes(), LISTING_SHARDS);
+pub(super) fn listing_of(task: &Task, shards: Shards) -> String {
+    let shard = shard(task.key.id.as_bytes(), shards.queue);
     listing(&task.key.tenant, &task.project, &task.queue, Bucket::of(task.status()), shard)
 }
 
@@ -187,23 +182,31 @@ pub(super) fn parse_listing(l: &str) -> Option<(Name, Name)> {
     Some((Name::new(project).ok()?, Name::new(queue).ok()?))
 }
 
-/// `u` of a user's tasks.
-pub(super) fn user(tenant: &Name, user: &Id) -> String {
-    format!("{tenant}#{user}")
+/// `u` of a task about `user`.
+pub(super) fn user_of(task: &Task, user: &Id, shards: Shards) -> String {
+    self::user(&task.key.tenant, user, shard(task.key.id.as_bytes(), shards.user))
+}
+
+/// `u` of a part of a user's tasks. The first is all there was before there were parts.
+fn user(tenant: &Name, user: &Id, shard: u16) -> String {
+    match shard {
+        0 => format!("{tenant}#{user}"),
+        shard => format!("{tenant}#{user}#{shard}"),
+    }
 }
 
 /// The user that a `u` names.
 pub(super) fn parse_user(u: &str) -> Option<Id> {
-    Id::new(u.split_once('#')?.1).ok()
+    Id::new(u.split('#').nth(1)?).ok()
 }
 
 /// Every partition of the indexes that a list is spread over, by the index's key attribute.
-pub(super) fn list_partitions(tenant: &Name, list: &Listing) -> Vec<String> {
+pub(super) fn list_partitions(tenant: &Name, list: &Listing, shards: Shards) -> Vec<String> {
     match list {
         Listing::Queue { project, queue, bucket } => {
-            (0..LISTING_SHARDS).map(|shard| listing(tenant, project, queue, *bucket, shard)).collect()
+            (0..shards.queue).map(|shard| listing(tenant, project, queue, *bucket, shard)).collect()
         }
-        Listing::User(id) => vec![user(tenant, id)],
+        Listing::User(id) => (0..shards.user).map(|shard| user(tenant, id, shard)).collect(),
     }
 }
 
@@ -279,15 +282,18 @@ mod tests {
         let l = listing(&name("acme"), &name("p"), &name("q"), Bucket::Open, 3);
         assert_eq!(l, "acme/p/q#open#3");
         assert_eq!(parse_listing(&l), Some((name("p"), name("q"))));
+        for (shard, u) in [(0, "acme#ada"), (7, "acme#ada#7")] {
+            assert_eq!((user(&name("acme"), &Id::of("ada"), shard).as_str(), parse_user(u)), (u, Some(Id::of("ada"))));
+        }
         assert_eq!(parse_due("t#acme"), None);
     }
 
     #[test]
     fn ids_spread_over_all_shards() {
-        for shards in [LISTING_SHARDS, DUE_SHARDS] {
+        for shards in [8, 16, 32, 64] {
             let mut counts = vec![0; usize::from(shards)];
-            (0..1600).for_each(|_| counts[usize::from(shard(crate::ids::fresh().as_bytes(), shards))] += 1);
-            assert!(counts.iter().all(|n| *n > 800 / i32::from(shards)), "{counts:?}");
+            (0..12_800).for_each(|_| counts[usize::from(shard(crate::ids::fresh().as_bytes(), shards))] += 1);
+            assert!(counts.iter().all(|n| *n > 6400 / i32::from(shards)), "{counts:?}");
         }
         // Stored keys depend on these.
         assert_eq!((shard(b"a", 16), shard(&[7; 16], 16), shard(&[7; 16], 8)), (0, 14, 6));

@@ -43,11 +43,12 @@ impl DynamoStore {
         limit: usize,
     ) -> Result<Page<Task, Position>, StoreError> {
         let newest_first = query.listing.newest_first();
-        let parts = keys::list_partitions(&query.tenant, &query.listing);
+        let parts = keys::list_partitions(&query.tenant, &query.listing, self.config.shards);
         let parts = parts.into_iter().map(|part| self.list_part(&query.listing, part, after, limit + 1)).collect();
         let parts: Vec<_> = concurrently(parts).await.into_iter().collect::<Result<_, _>>()?;
         let mut places: Vec<(Position, TaskKey)> = parts.into_iter().flatten().collect();
         places.sort_unstable();
+        places.dedup(); // one that moves to another part may be seen in both
         if newest_first {
             places.reverse();
         }

@@ -12,8 +12,8 @@ use crate::{
 /// all that is due nothing is seen.
 const OF_PRIORITY: usize = 25;
 
-/// How many entries of each part of the due index are looked at.
-const OF_SHARD: usize = 2;
+/// How many entries of each part of the due index are looked at: there are many parts.
+const OF_SHARD: usize = 1;
 
 impl DynamoStore {
     /// Of a queue: among the oldest open tasks of each priority. Of everything: among the tasks that the poller turns
@@ -36,7 +36,7 @@ impl DynamoStore {
 
     async fn next_due(&self) -> Result<Vec<Task>, StoreError> {
         let any_time = Timestamp::from_millis(i64::MAX);
-        let shards = (0..super::keys::DUE_SHARDS).map(|shard| self.due_in(shard, any_time, OF_SHARD)).collect();
+        let shards = (0..self.config.shards.due).map(|shard| self.due_in(shard, any_time, OF_SHARD)).collect();
         let due: Result<Vec<_>, _> = concurrently(shards).await.into_iter().collect();
         let tasks = due?.into_iter().flatten().filter_map(|due| match due.item {
             DueItem::Task(key) => Some(key),

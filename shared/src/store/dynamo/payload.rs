@@ -92,6 +92,7 @@ mod tests {
     use super::*;
     use crate::store::dynamo::{attributes, task_item};
     use crate::{
+        config::Shards,
         ids::{Id, Name, TaskKey},
         json::Json,
         lifecycle::{Event, NewTask, apply},
@@ -127,7 +128,7 @@ mod tests {
             (full.parent_id, full.max_retries, full.scheduled_for) = (Some(full.version), 9, at(1));
             (full.payload, full.idempotency_key) = (Json::new(&"x".repeat(bytes - 900).into()), Some("k".repeat(64)));
             for task in [bare, full] {
-                let whole = attributes::size(&task_item::write(&task, false, DAY).unwrap());
+                let whole = attributes::size(&task_item::write(&task, false, DAY, Shards::default()).unwrap());
                 assert!(if is_apart(&task) { whole > INLINE_BYTES - 150 } else { whole <= INLINE_BYTES }, "{whole}");
             }
         }

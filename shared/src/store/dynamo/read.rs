@@ -112,12 +112,6 @@ impl DynamoStore {
         Ok(found)
     }
 
-    /// The item with this key. Strongly consistent.
-    pub(super) async fn read_item(&self, key: Item) -> Result<Option<Item>, StoreError> {
-        let get = self.client.get_item().table_name(&self.config.tasks_table).consistent_read(true);
-        Ok(get.set_key(Some(key)).send().await.map_err(read_failed)?.item)
-    }
-
     /// The records at these keys, in order. Strongly consistent.
     pub(super) async fn read_records(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
         // DynamoDB refuses a batch that names a key twice.

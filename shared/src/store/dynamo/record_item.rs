@@ -18,11 +18,12 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
+    config::Shards,
     store::{Patch, Record, RecordKey, Relation, RelationKind},
 };
 
 /// The item of `record`.
-pub(super) fn write(record: &Record) -> Item {
+pub(super) fn write(record: &Record, shards: Shards) -> Item {
     let mut item = keys::record(&record.key);
     let mut put = |name: &str, value| item.insert(name.to_owned(), value);
     put("v", uuid(record.version));
@@ -40,7 +41,7 @@ pub(super) fn write(record: &Record) -> Item {
         put("ttl_s", ttl(at));
     }
     if let Some(at) = record.wake_at {
-        put("d", text(keys::due_of_record(&record.key)));
+        put("d", text(keys::due_of_record(&record.key, shards)));
         put("w", millis(at));
     }
     item
@@ -64,7 +65,7 @@ pub(super) fn read(item: &Item) -> anyhow::Result<Record> {
 }
 
 /// The update that makes of a stored record what [`Patch`] says.
-pub(super) fn update(key: &RecordKey, patch: Patch, version: uuid::Uuid, at: Timestamp) -> Expression {
+pub(super) fn update(key: &RecordKey, patch: Patch, version: uuid::Uuid, at: Timestamp, shards: Shards) -> Expression {
     let mut update = Update::default();
     update.set("v", uuid(version));
     update.set("ua", millis(at));
@@ -86,7 +87,7 @@ pub(super) fn update(key: &RecordKey, patch: Patch, version: uuid::Uuid, at: Tim
         }
     }
     if let Some(wake_at) = patch.wake_at {
-        update.put("d", wake_at.map(|_| text(keys::due_of_record(key))));
+        update.put("d", wake_at.map(|_| text(keys::due_of_record(key, shards))));
         update.put("w", wake_at.map(millis));
     }
     if let Some(at) = patch.expires_at {
@@ -173,9 +174,9 @@ mod tests {
             created_at: at(1),
             updated_at: at(2),
         };
-        assert_eq!(read(&write(&record)).unwrap(), record);
+        assert_eq!(read(&write(&record, Shards::default())).unwrap(), record);
         let bare = Record { parent: None, owner: None, wake_at: None, expires_at: None, doc: Doc::new(), ..record };
-        assert_eq!(read(&write(&bare)).unwrap(), bare);
+        assert_eq!(read(&write(&bare, Shards::default())).unwrap(), bare);
     }
 
     #[test]
@@ -188,7 +189,7 @@ mod tests {
             wake_at: Some(Some(Timestamp::from_millis(9))),
             expires_at: Some(Timestamp::from_millis(5000)),
         };
-        let update = update(&key(), patch, Uuid::from_u128(5), Timestamp::from_millis(8));
+        let update = update(&key(), patch, Uuid::from_u128(5), Timestamp::from_millis(8), Shards::default());
         assert_eq!(
             update.text,
             "SET v = :0, ua = :1, doc.#0 = :2, doc.#2 = if_not_exists(doc.#2, :3) + :4, p = :5, ps = :6, d = :7, \

@@ -25,12 +25,13 @@ use super::{
     task_read::Keyed,
 };
 use crate::{
+    config::Shards,
     lifecycle::{Fence, State, Status, Task},
     store::Position,
 };
 
 /// The item of `task`, whose payload is in it or in an item of its own.
-pub(super) fn write(task: &Task, payload_apart: bool, retention: Duration) -> anyhow::Result<Item> {
+pub(super) fn write(task: &Task, payload_apart: bool, retention: Duration, shards: Shards) -> anyhow::Result<Item> {
     let mut item = keys::task(&task.key);
     let mut put = |name: &str, value| item.insert(name.to_owned(), value);
     put("v", uuid(task.version));
@@ -40,13 +41,13 @@ pub(super) fn write(task: &Task, payload_apart: bool, retention: Duration) -> an
         put("k", uuid(worker));
     }
     if let Some(at) = task.wake_at {
-        put("d", text(keys::due_of_task(&task.key)));
+        put("d", text(keys::due_of_task(&task.key, shards)));
         put("w", millis(at));
     }
-    put("l", text(keys::listing_of(task)));
+    put("l", text(keys::listing_of(task, shards)));
     put("m", keys::position(&Position::in_queue(task)));
     if let Some(user) = &task.user_id {
-        put("u", text(keys::user(&task.key.tenant, user)));
+        put("u", text(keys::user_of(task, user, shards)));
         put("c", keys::position(&Position::of_user(task)));
     }
     if let Some(at) = task.ended_at {
