@@ -235,14 +235,16 @@ async fn poll(app: App, interval: Duration, stop: impl Future<Output = ()>) {
     }
 }
 
-/// Beside the poller: a webhook that is slow, or does not answer, keeps it from nothing.
+/// Beside the poller: a webhook that is slow, or does not answer, keeps it from nothing. As long as one takes events, the
+/// next run follows at once.
 async fn post(app: App, interval: Duration, stop: impl Future<Output = ()>) {
     tokio::pin!(stop);
     loop {
-        shared::poller::post(&app, None).await;
+        let posted = shared::poller::post(&app, None).await;
+        let pause = if posted.taken > 0 { Duration::ZERO } else { interval };
         tokio::select! {
             () = &mut stop => return,
-            () = tokio::time::sleep(interval) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }

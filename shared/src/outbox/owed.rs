@@ -22,13 +22,16 @@ use crate::{
 };
 
 /// How many events of a tenant are looked at at a time.
-const WINDOW: usize = 100;
+pub(super) const WINDOW: usize = 100;
 
 /// How often the answers of a webhook are noted in all while others note, too.
 const TRIES: u32 = 10;
 
-/// Of how many tenants it is told what they are owed.
-const TOLD: usize = 1000;
+/// Of how many tenants it is told how much they are owed, and since when. Those served longest ago are among them.
+const TOLD: (usize, usize) = (1000, 100);
+
+/// How many refused events of a tenant are looked at for the oldest.
+const REFUSED: usize = 10;
 
 /// What a webhook has answered to an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +49,7 @@ pub(super) enum Answered {
 pub struct Owed {
     /// How many listed events.
     pub events: u64,
-    /// When the oldest of them was made; null if none is owed.
+    /// When the oldest of them was made, of each tenant's first ones; null if none is owed.
     pub since: Option<Timestamp>,
 }
 
@@ -144,11 +147,11 @@ pub(super) fn count(outbox: &Record) -> u64 {
 }
 
 /// The first events that `tenant` is owed, in order; and the first refused ones, whose turn comes next first.
-pub(super) async fn read(app: &App, tenant: &Name) -> Result<(Vec<Record>, Vec<Record>), StoreError> {
+pub(super) async fn read(app: &App, tenant: &Name, limit: usize) -> Result<(Vec<Record>, Vec<Record>), StoreError> {
     let of = async |of: Id| {
         let related =
             Related { tenant: tenant.clone(), kind: kind(), by: RelationKind::Parent, of, newest_first: false };
-        Ok::<_, StoreError>(app.store.records(&related, None, WINDOW).await?.items)
+        Ok::<_, StoreError>(app.store.records(&related, None, limit).await?.items)
     };
     Ok((of(waiting("").of).await?, of(refused(Timestamp::default()).of).await?))
 }
@@ -217,11 +220,11 @@ pub(super) async fn settled(app: &App, outbox: &Record) -> Result<(), StoreError
     }
 }
 
-/// What the webhook is owed in all; of the first [`TOLD`] tenants.
+/// What the webhook is owed in all.
 pub async fn owed(app: &App) -> Result<Owed, StoreError> {
-    let owing: Vec<Record> = tenants(app, None, TOLD).await?.items.into_iter().filter(|o| count(o) > 0).collect();
-    let oldest = owing.iter().filter_map(tenant_of).map(async |tenant| {
-        let (waiting, refused) = read(app, &tenant).await?;
+    let owing: Vec<Record> = tenants(app, None, TOLD.0).await?.items.into_iter().filter(|o| count(o) > 0).collect();
+    let oldest = owing.iter().take(TOLD.1).filter_map(tenant_of).map(async |tenant| {
+        let (waiting, refused) = read(app, &tenant, REFUSED).await?;
         Ok::<_, StoreError>(waiting.first().into_iter().chain(&refused).map(|event| event.created_at).min())
     });
     let since = try_join_all(oldest).await?.into_iter().flatten().min();

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long a run goes on that has no deadline: then whoever runs it looks whether it is to stop.
-const BUDGET: Duration = Duration::from_secs(10);
+const BUDGET: Duration = Duration::from_secs(2);
 
 /// How many tenants take turns at a time.
 const TENANTS: usize = 10;
@@ -92,7 +92,7 @@ impl Run {
         let (owing, settled): (Vec<&Record>, Vec<&Record>) = outboxes.iter().partition(|o| owed::count(o) > 0);
         try_join_all(settled.into_iter().map(|outbox| owed::settled(app, outbox))).await?;
         let tenants: Vec<Name> = owing.into_iter().filter_map(owed::tenant_of).collect();
-        let read = try_join_all(tenants.iter().map(|tenant| owed::read(app, tenant))).await?;
+        let read = try_join_all(tenants.iter().map(|tenant| owed::read(app, tenant, owed::WINDOW))).await?;
         let fresh = |events: Vec<Record>| events.into_iter().filter(|e| !self.noted.contains(&e.version)).collect();
         let read = read.into_iter().map(|(waiting, refused)| (fresh(waiting), fresh(refused))).collect();
         let mut lanes = Lanes::of(read, app.clock.now());
