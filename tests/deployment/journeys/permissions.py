@@ -13,6 +13,11 @@ from processes import functions
 
 FUNCTIONS = ("enqueue", "intake", "process-task", "process-task-long", "poller", "status", "control", "relay")
 
+# Of those that run another's code: whose.
+CODE = {"intake": "enqueue", "process-task-long": "process-task"}
+
+# The kinds of items that each may write, if not tasks and records: t a task, r a record, c a counter, w a watermark.
+WRITES = {"enqueue": "t", "intake": "t", "poller": "trcw", "relay": "rw", "status": ""}
 
 # What Lambda does with the change stream in a function's name. Here nobody can be seen to need it: MiniStack's mappings
 # do without, and of a request it does not read which stream is meant. `tests/template.rs` checks that it is allowed.
@@ -25,9 +30,9 @@ def every_role_was_asked_for_all_it_may_and_nothing_was_refused(errand: Errand):
         in_its_name(errand, name)
     idle, denied = [], []
     for name in FUNCTIONS:
-        role, code = role_of(errand, name), name.removesuffix("-long")
-        # Two functions run the same code: what one was seen to need the other may need.
-        same_code = {role_of(errand, other) for other in FUNCTIONS if other.removesuffix("-long") == code}
+        role, code = role_of(errand, name), CODE.get(name, name)
+        # What one was seen to need the other that runs the same code may need.
+        same_code = {role_of(errand, other) for other in FUNCTIONS if CODE.get(other, other) == code}
         decided = [d for d in errand.decisions() if any(f":assumed-role/{one}/" in d[0] for one in same_code)]
         asked = [decision[1:3] for decision in decided if decision[3]]
         denied += [decision for decision in decided if not decision[3]]
@@ -185,9 +190,8 @@ def forbidden(errand: Errand, function: str, of: Clients, others: dict[str, str]
     if function in ("status", "relay"):
         calls["write a log row"] = lambda: of.dynamodb.put_item(TableName=log, Item=row)
         calls["send a task"] = lambda: of.sqs.send_message(QueueUrl=errand.queue("Urgent"), MessageBody="x")
-    own = {"enqueue": "t", "relay": "wcr", "status": ""}.get(function, "tr")
     for kind, of_what in {"t": "task", "r": "record", "c": "counter", "w": "watermark"}.items():
-        if kind not in own:
+        if kind not in WRITES.get(function, "tr"):
             calls |= writes(of, tasks, f"{kind}#x", of_what)
     if function == "relay":
         calls |= writes(of, tasks, "r#x#user#x", "record that is no event")
