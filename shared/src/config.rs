@@ -18,6 +18,7 @@ use crate::{
     outbox::Sink,
     relay::BusEvents,
     retry,
+    store::COMMIT_ITEMS,
 };
 
 /// Settings that the code below the functions needs.
@@ -60,7 +61,8 @@ impl Default for Settings {
             bus_events: BusEvents::default(),
             agents: AgentRules::default(),
             scripted: false,
-            poll_page: 100,
+            // So many events are listed in one commit, whose other item is the outbox.
+            poll_page: COMMIT_ITEMS - 1,
         }
     }
 }

@@ -79,7 +79,7 @@ async fn a_turn_that_an_older_version_stored_is_told_with_what_was_said_too() {
     give(&world, &seen(&world, id).await.id, CommandKind::Steer, "In French.").await;
     while seen(&world, id).await.turns.is_empty() {
         world.advance(60);
-        world.deliver(QueueName::Work(Priority::Medium)).await;
+        world.deliver(QueueName::Long).await;
     }
     let turn = seen(&world, id).await.turns.remove(0);
     assert_eq!((turn.said.as_str(), told.asked()), ("In French.", 2));

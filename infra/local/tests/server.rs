@@ -326,7 +326,7 @@ async fn secrets_reach_neither_the_log_nor_an_error() {
     let log = server.get(&format!("/v1/tasks/{}/log", task["id"].as_str().unwrap())).await;
     assert!(!log["items"].to_string().contains(secret), "{log}");
     let blocked = server.run(scripted(json!({"acts": [{"block": format!("password: {secret}")}]}))).await;
-    assert_eq!(blocked["reason"], "password: [redacted]");
+    assert_eq!(blocked["reason"], "password: sk-[redacted]");
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ const IN_SENTENCES: &str = "a an and are as at by can flag for from has if in in
 static NUMBERED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(concat!(
         r"^(?i:v?[0-9]{1,3}|[0-9]+(?:\.[0-9]+)*(?:%|[kmgt]i?b?|ms|s|h|d|min)?|[0-9]{4}-[0-9]{2}-[0-9]{2}\S*|[0-9]{1,2}:[0-9]{2}\S*",
-        r"|v[0-9]+(?:[.a-z-][0-9a-z]*)*|(?:sha-?|md|base|utf-?|oauth|http|h|[uif]|int|uint|float|[rhep]s|aes-?|ed|x|ipv|tls|argon|p|q|id|part|step|item|page|line|level|phase|section|type|arg|param|var|node|key|token)[0-9]{1,4}(?:id|_t)?)$",
+        r"|v[0-9]+(?:[a-z]{1,5}[0-9]{0,3})?(?:[.-][0-9a-z]{1,8})*|(?:sha-?|md|base|utf-?|oauth|http|h|[uif]|int|uint|float|[rhep]s|aes-?|ed|x|ipv|tls|argon|p|q|id|part|step|item|page|line|level|phase|section|type|arg|param|var|node|key|token)[0-9]{1,4}(?:id|_t)?)$",
     ))
     .ok()
 });
