@@ -15,6 +15,7 @@ mod endings;
 mod fencing;
 mod handlers;
 mod interleavings;
+mod listing;
 mod openapi;
 mod operations;
 mod original_faults;

@@ -79,6 +79,18 @@ async fn a_late_claim_costs_no_more_than_a_prompt_one_and_a_further_message_thre
 }
 
 #[tokio::test]
+async fn a_task_that_follows_from_another_costs_one_write_unit_more() {
+    let meter = Meter::default();
+    let setup = watched(meter.clone()).await;
+    let child = Task { parent_id: Some(Uuid::new_v4()), ..task(300) };
+    let ([insert, claim, settle], _) = life(&setup, &meter, child).await;
+    let expected = [("tasks", 1.0), ("due", 1.0), ("listing", 1.0), ("user", 1.0), ("parent", 1.0)];
+    assert_eq!(insert.writes, units(&expected));
+    assert_eq!(claim.writes, units(&[("tasks", 1.0)]));
+    assert_eq!(settle.writes, units(&[("tasks", 2.0), ("due", 1.0), ("listing", 2.0), ("log", 2.0)]));
+}
+
+#[tokio::test]
 async fn a_keyed_task_costs_no_more() {
     let meter = Meter::default();
     let setup = watched(meter.clone()).await;

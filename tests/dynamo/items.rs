@@ -44,7 +44,7 @@ async fn a_task_is_stored_under_the_documented_names() {
     assert_eq!(item["m"], AttributeValue::B(Blob::new(Position::in_queue(&task).as_bytes())));
     let u = item["u"].as_s().unwrap();
     assert!(u.starts_with(&format!("{tenant}#{}", task.user_id.as_ref().unwrap())), "{u}");
-    assert_eq!(item["c"], AttributeValue::B(Blob::new(Position::of_user(&task).as_bytes())));
+    assert_eq!(item["c"], AttributeValue::B(Blob::new(Position::by_age(&task).as_bytes())));
     assert!(item["d"].as_s().unwrap().starts_with("due#"));
     assert_eq!(item["w"], AttributeValue::N(task.wake_at.unwrap().as_millis().to_string()));
     let mut names: Vec<&str> = item.keys().map(String::as_str).collect();

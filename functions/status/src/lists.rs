@@ -1,22 +1,35 @@
 //! Lists: of tasks, of events.
 
+mod chain;
+
+use chain::Chain;
 use shared::{
     api::{
         Answer, ApiError, DeadLetterFilter, DeadLetters, Listed, Order, Request, TaskView, cursor_of, fitting, limit,
         place_of,
     },
     app::App,
-    ids::Id,
     lifecycle::Status,
     outbox,
     store::{Bucket, Filter, ListQuery, Listing, Position},
 };
 
-/// `GET /v1/tasks`: one queue's (by default the queue `default`, its open tasks), or one user's (by default all).
+/// All statuses, as the parameter `status` says it.
+const ALL_STATUSES: &str = "all";
+
+/// All queues, as the parameter `queue` says it: no queue is called so.
+const ALL_QUEUES: &str = "*";
+
+/// `GET /v1/tasks`: one queue's or all queues' (by default the queue `default`, its open tasks), or one user's or one
+/// task's children (by default all).
 pub(crate) async fn tasks(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let known = ["queue", "project", "status", "lane", "user_id", "type", "updated_after", "cursor", "limit"];
+    let known =
+        ["queue", "project", "status", "lane", "user_id", "parent_id", "type", "updated_after", "cursor", "limit"];
     request.only_query(&known)?;
-    let query = query(request)?;
+    let query = match asked(request)? {
+        Asked::Several(chain) => return chain.page(app, request).await,
+        Asked::One(query) => query,
+    };
     let page = app.store.list(&query, cursor(request)?, limit(request)?).await?;
     let items = page.items.iter().filter_map(|task| {
         // A task that has left the list since its index was read has no place to go on from.
@@ -25,10 +38,17 @@ pub(crate) async fn tasks(app: &App, request: &Request) -> Result<Answer, ApiErr
     Ok(Answer::json(200, &fitting(items, page.next.map(Position::to_cursor))))
 }
 
-fn query(request: &Request) -> Result<ListQuery, ApiError> {
+/// One list, or several.
+enum Asked {
+    One(ListQuery),
+    Several(Chain),
+}
+
+fn asked(request: &Request) -> Result<Asked, ApiError> {
+    let is = |name: &str, value: &str| request.query.get(name).is_some_and(|asked| asked == value);
     // `open` is pending and running together. It is what a queue's list shows if nothing else is asked for.
-    let open = request.query.get("status").is_some_and(|status| status == "open");
-    let status = if open { None } else { request.query_as::<Status>("status")? };
+    let (open, all) = (is("status", "open"), is("status", ALL_STATUSES));
+    let status = if open || all { None } else { request.query_as::<Status>("status")? };
     let filter = Filter {
         bucket: open.then_some(Bucket::Open),
         status,
@@ -37,19 +57,35 @@ fn query(request: &Request) -> Result<ListQuery, ApiError> {
         updated_after: request.query_as("updated_after")?,
         ..Filter::default()
     };
-    let (project, queue) = (request.query_name("project")?, request.query_name("queue")?);
-    let listing = match request.query_as::<Id>("user_id")? {
-        Some(_) if project.is_some() || queue.is_some() => {
-            return Err(ApiError::invalid("user_id", "name user_id or queue, not both"));
-        }
-        Some(user) => Listing::User(user),
-        None => Listing::Queue {
-            project: project.unwrap_or_default(),
-            queue: queue.unwrap_or_default(),
-            bucket: status.map_or(Bucket::Open, Bucket::of),
-        },
+    let of_queue = request.query.contains_key("project") || request.query.contains_key("queue");
+    let user = request.query_as("user_id")?.map(Listing::User);
+    let children = request.query_as("parent_id")?.map(Listing::Children);
+    let listing = match (user, children) {
+        (Some(_), None) if of_queue => return Err(ApiError::invalid("user_id", "name user_id or queue, not both")),
+        (_, Some(_)) if of_queue => return Err(ApiError::invalid("parent_id", "name parent_id or queue, not both")),
+        (Some(_), Some(_)) => return Err(ApiError::invalid("parent_id", "name parent_id or user_id, not both")),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => return of_queues(request, (status, all), filter),
     };
-    Ok(ListQuery { tenant: request.caller.tenant.clone(), listing, filter })
+    Ok(Asked::One(ListQuery { tenant: request.caller.tenant.clone(), listing, filter }))
+}
+
+/// What is asked of queues: of one, in one bucket, or of more.
+fn of_queues(request: &Request, (status, all): (Option<Status>, bool), filter: Filter) -> Result<Asked, ApiError> {
+    let project = request.query_name("project")?.unwrap_or_default();
+    let every = request.query.get("queue").is_some_and(|queue| queue == ALL_QUEUES);
+    let queue = if every { None } else { Some(request.query_name("queue")?.unwrap_or_default()) };
+    let bucket = status.map_or(Bucket::Open, Bucket::of);
+    Ok(match queue {
+        Some(queue) if !all => {
+            let listing = Listing::Queue { project, queue, bucket };
+            Asked::One(ListQuery { tenant: request.caller.tenant.clone(), listing, filter })
+        }
+        queue => {
+            let buckets = if all { Bucket::ALL.to_vec() } else { vec![bucket] };
+            Asked::Several(Chain { project, queue, buckets, filter })
+        }
+    })
 }
 
 /// `GET /v1/dead-letters`: the failed tasks of a queue.

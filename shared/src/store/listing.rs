@@ -67,6 +67,8 @@ pub enum Listing {
     },
     /// All tasks about a user, newest first.
     User(Id),
+    /// All tasks that follow from a task, newest first.
+    Children(Uuid),
 }
 
 /// What of a list to leave out.
@@ -151,8 +153,8 @@ impl Position {
         }
     }
 
-    /// Where `task` stands in its user's list.
-    pub fn of_user(task: &Task) -> Self {
+    /// Where `task` stands in the list of its user, or of the task that it follows from.
+    pub fn by_age(task: &Task) -> Self {
         Self::new(0, task.created_at, task.key.id)
     }
 
@@ -202,7 +204,8 @@ impl Listing {
                 let here = task.project == *project && task.queue == *queue && Bucket::of(task.status()) == *bucket;
                 here.then(|| Position::in_queue(task))
             }
-            Listing::User(user) => (task.user_id.as_ref() == Some(user)).then(|| Position::of_user(task)),
+            Listing::User(user) => (task.user_id.as_ref() == Some(user)).then(|| Position::by_age(task)),
+            Listing::Children(parent) => (task.parent_id == Some(*parent)).then(|| Position::by_age(task)),
         }
     }
 
@@ -210,7 +213,7 @@ impl Listing {
     pub fn newest_first(&self) -> bool {
         match self {
             Listing::Queue { bucket, .. } => *bucket != Bucket::Open,
-            Listing::User(_) => true,
+            Listing::User(_) | Listing::Children(_) => true,
         }
     }
 }

@@ -19,6 +19,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "a_task_stands_in_the_list_of_its_state_and_no_other", check: |s| Box::pin(one_list(s)) },
     Case { name: "a_queue_shows_its_own_tasks_only", check: |s| Box::pin(queues(s)) },
     Case { name: "a_users_tasks_stand_newest_first_whatever_their_state", check: |s| Box::pin(users(s)) },
+    Case { name: "what_follows_from_a_task_stands_newest_first_whatever_its_state", check: |s| Box::pin(children(s)) },
     Case { name: "tasks_of_the_same_instant_stand_by_id", check: |s| Box::pin(ties(s)) },
 ];
 
@@ -122,6 +123,30 @@ async fn users(store: &dyn Store) {
     let filter = Filter { bucket: Some(Bucket::Open), ..Filter::default() };
     expected.retain(|task| task.ended_at.is_none());
     assert_eq!(all(store, &ListQuery { filter, ..user(&tenant, "u1") }, 2).await, expected);
+}
+
+async fn children(store: &dyn Store) {
+    let (tenant, other) = (tenant(), tenant());
+    let parent = insert(store, task(&tenant)).await.key.id;
+    let of = |tenant: &Name, s| Task { created_at: at(s), parent_id: Some(parent), ..task(tenant) };
+    let mut expected = vec![
+        insert(store, of(&tenant, 3)).await,
+        insert(store, of(&tenant, 1)).await,
+        complete(store, of(&tenant, 2), at(9)).await,
+        insert(store, Task { queue: name("other"), ..of(&tenant, 4) }).await,
+    ];
+    insert(store, of(&other, 2)).await;
+    insert(store, Task { parent_id: Some(expected[0].key.id), ..task(&tenant) }).await;
+    insert(store, task(&tenant)).await;
+    expected.sort_by_key(|task| std::cmp::Reverse(task.created_at));
+    let query = ListQuery { tenant: tenant.clone(), listing: Listing::Children(parent), filter: Filter::default() };
+    for limit in [1, 2, 9] {
+        assert_eq!(all(store, &query, limit).await, expected);
+    }
+    // A claim and an end move nothing.
+    let running = change(store, &expected[0], claimed(&expected[0], at(20))).await;
+    expected[0] = change(store, &running, super::fixtures::completed(&running, at(21))).await;
+    assert_eq!(all(store, &query, 3).await, expected);
 }
 
 async fn ties(store: &dyn Store) {

@@ -38,6 +38,11 @@ impl Parameter {
         Self { name, description, schema }
     }
 
+    /// Whether it is the one of this name.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.name == name
+    }
+
     /// A name.
     pub(super) fn name(name: &'static str, description: &'static str) -> Self {
         Self::new(name, description, of::<Name>())
@@ -98,6 +103,13 @@ pub(super) fn if_match() -> Parameter {
 /// A place in a list of tasks: 23 bytes in base64. (Clients have no need to look into it.)
 pub(super) fn place() -> Value {
     json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{30}[AEIMQUYcgkosw048]$"})
+}
+
+/// A place in a list of tasks, or in several lists that follow each other.
+pub(super) fn place_in_tasks() -> Value {
+    let place = "[A-Za-z0-9_-]{30}[AEIMQUYcgkosw048]";
+    let bucket = "(open|completed|failed|cancelled|blocked)";
+    json!({"type": "string", "pattern": format!("^({place}|[A-Za-z0-9_.-]{{1,64}}/{bucket}/({place})?)$")})
 }
 
 /// A place in a list of records that is ordered by time.

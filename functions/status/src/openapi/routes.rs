@@ -8,6 +8,7 @@ use shared::{
         TaskView,
     },
     handlers::TaskType,
+    ids::Name,
     lifecycle::{FailureKind, Status},
     outbox::Published,
     poller::PollReport,
@@ -61,7 +62,9 @@ pub(super) fn describe(route: Route, schemas: &mut Schemas) -> Operation {
         .keyed(),
         Route::ListTasks => {
             let list = schemas.answer::<Listed<TaskView<'_>>>();
-            Operation::new("Tasks of a queue or about a user.", list).query(tasks(schemas)).paged(parameters::place())
+            Operation::new("Tasks of a queue or of all, about a user, or that follow from a task.", list)
+                .query(tasks(schemas))
+                .paged(parameters::place_in_tasks())
         }
         Route::QueueStats => Operation::new("What was counted of a queue.", schemas.answer::<QueueNow>())
             .query(vec![Parameter::name("project", "Its project; `default` if absent.")]),
@@ -212,15 +215,25 @@ fn dead_letters(schemas: &mut Schemas) -> Vec<Parameter> {
 }
 
 fn tasks(schemas: &mut Schemas) -> Vec<Parameter> {
-    let status: Value = json!({"anyOf": [{"const": "open"}, schemas.request::<Status>()]});
+    let status: Value = json!({"anyOf": [{"const": "open"}, {"const": "all"}, schemas.request::<Status>()]});
     let mut all = which();
+    if let Some(queue) = all.iter_mut().find(|parameter| parameter.is("queue")) {
+        let any = json!({"anyOf": [{"const": "*"}, schemas.request::<Name>()]});
+        *queue = Parameter::new("queue", "The queue; `*`: each of the project, by name; `default` if absent.", any);
+    }
     all.extend([
         Parameter::new(
             "status",
-            "`open` is pending and running. If absent: a queue's open tasks, a user's tasks of every status.",
+            "`open` is pending and running; `all`: of a queue its open tasks, then its ended ones by status. If absent: \
+             a queue's open tasks, a user's and a task's of every status.",
             status,
         ),
         Parameter::id("user_id", "About this user; instead of `queue` and `project`."),
+        Parameter::new(
+            "parent_id",
+            "That follow from this task; instead of `queue`, `project` and `user_id`.",
+            json!({"type": "string", "format": "uuid"}),
+        ),
         Parameter::time("updated_after", "Only what changed after this."),
     ]);
     all

@@ -64,7 +64,7 @@ fn place(row: &Row<'_>, listing: &Listing) -> rusqlite::Result<Position> {
     Ok(match listing {
         Listing::Queue { bucket: Bucket::Open, .. } => Position::new(row.get("priority")?, at("created_at")?, id),
         Listing::Queue { .. } => Position::new(0, at("ended_at")?, id),
-        Listing::User(_) => Position::new(0, at("created_at")?, id),
+        Listing::User(_) | Listing::Children(_) => Position::new(0, at("created_at")?, id),
     })
 }
 
@@ -82,6 +82,10 @@ fn range(listing: &Listing, after: bool) -> String {
         ),
         Listing::User(_) => format!(
             "WHERE t.tenant = :tenant AND t.user_id = :user {} ORDER BY t.created_at DESC, t.id DESC",
+            beyond("AND (t.created_at, t.id) < (:at, :id)")
+        ),
+        Listing::Children(_) => format!(
+            "WHERE t.tenant = :tenant AND t.parent_id = :parent {} ORDER BY t.created_at DESC, t.id DESC",
             beyond("AND (t.created_at, t.id) < (:at, :id)")
         ),
     }
@@ -102,6 +106,7 @@ fn values(query: &ListQuery, after: Option<Position>) -> Vec<(&'static str, Box<
             }
         }
         Listing::User(user) => values.push((":user", text(user.as_str()))),
+        Listing::Children(parent) => values.push((":parent", Box::new(parent.into_bytes()))),
     }
     if after.is_some() {
         values.extend([(":at", Box::new(at.as_millis()) as Box<dyn ToSql>), (":id", Box::new(id.into_bytes()))]);
@@ -135,6 +140,7 @@ mod tests {
             (queue(Bucket::Open), "USING INDEX tasks_open (queue_n=?", "(priority,created_at,id)>"),
             (queue(Bucket::Failed), "USING INDEX tasks_ended (queue_n=? AND status=?", "(ended_at,id)<"),
             (user, "USING INDEX tasks_user (tenant=? AND user_id=?", "(created_at,id)<"),
+            (Listing::Children(Uuid::nil()), "USING INDEX tasks_parent (tenant=? AND parent_id=?", "(created_at,id)<"),
         ];
         for (listing, index, from) in lists {
             for after in [false, true] {

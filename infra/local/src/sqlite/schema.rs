@@ -8,11 +8,12 @@ use super::{OpenError, Settings, Synchronous};
 
 /// Each step from one schema to the next. The file's `user_version` is how many it has seen; never edit one that
 /// was released, add another.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_tables.sql"),
     include_str!("migrations/0002_counters.sql"),
     include_str!("migrations/0003_request_id.sql"),
     include_str!("migrations/0004_totals.sql"),
+    include_str!("migrations/0005_children.sql"),
 ];
 
 /// The schema this version reads and writes.

@@ -12,7 +12,7 @@ use crate::{
     ids::{Id, Name, TaskKey},
     lifecycle::Task,
     relay::Sequence,
-    store::{Bucket, DueItem, Listing, RecordKey, Related, Relation, RelationKind, Scope},
+    store::{Bucket, DueItem, Listing, Position, RecordKey, Related, Relation, RelationKind, Scope},
 };
 
 /// Parts of the deltas: all shards of the stream write theirs at the same moment, the end of their windows.
@@ -200,6 +200,23 @@ pub(super) fn parse_user(u: &str) -> Option<Id> {
     Id::new(u.split('#').nth(1)?).ok()
 }
 
+/// `p` of the tasks that follow from a task. No kind of record has such a name.
+pub(super) fn children(tenant: &Name, parent: Uuid) -> String {
+    format!("{tenant}#/children#{parent}")
+}
+
+/// `ps` of such a task: its place, as text in the same order.
+pub(super) fn child(place: &Position) -> String {
+    let (_, at, id) = place.parts();
+    format!("{:015}#{id}", at.as_millis())
+}
+
+/// Reads what [`child`] wrote.
+pub(super) fn parse_child(ps: &str) -> Option<Position> {
+    let (at, id) = ps.split_once('#')?;
+    Some(Position::new(0, Timestamp::from_millis(at.parse().ok()?), Uuid::parse_str(id).ok()?))
+}
+
 /// Every partition of the indexes that a list is spread over, by the index's key attribute.
 pub(super) fn list_partitions(tenant: &Name, list: &Listing, shards: Shards) -> Vec<String> {
     match list {
@@ -207,6 +224,7 @@ pub(super) fn list_partitions(tenant: &Name, list: &Listing, shards: Shards) -> 
             (0..shards.queue).map(|shard| listing(tenant, project, queue, *bucket, shard)).collect()
         }
         Listing::User(id) => (0..shards.user).map(|shard| user(tenant, id, shard)).collect(),
+        Listing::Children(id) => vec![children(tenant, *id)],
     }
 }
 
@@ -235,7 +253,7 @@ pub(super) fn parse_relation(key: &str, sort: &str) -> Option<Relation> {
 }
 
 /// The values that the index `listing` or `user` puts in order.
-pub(super) fn position(position: &crate::store::Position) -> AttributeValue {
+pub(super) fn position(position: &Position) -> AttributeValue {
     bytes(position.as_bytes())
 }
 
@@ -286,6 +304,12 @@ mod tests {
             assert_eq!((user(&name("acme"), &Id::of("ada"), shard).as_str(), parse_user(u)), (u, Some(Id::of("ada"))));
         }
         assert_eq!(parse_due("t#acme"), None);
+
+        let places = [(1_700_000_000_123, 7), (1_700_000_000_123, 8), (1_700_000_000_124, 1)];
+        let places = places.map(|(ms, id)| Position::new(0, Timestamp::from_millis(ms), Uuid::from_u128(id)));
+        let texts = places.map(|place| child(&place));
+        assert!(texts.is_sorted(), "{texts:?}");
+        assert_eq!(texts.map(|text| parse_child(&text)), places.map(Some));
     }
 
     #[test]

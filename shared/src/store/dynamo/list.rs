@@ -83,12 +83,17 @@ impl DynamoStore {
         let (index, key, sort) = match list {
             Listing::Queue { .. } => ("listing", "l", "m"),
             Listing::User(_) => ("user", "u", "c"),
+            Listing::Children(_) => ("parent", "p", "ps"),
         };
-        let after = after.map(|at| bytes(at.as_bytes()));
+        let as_text = matches!(list, Listing::Children(_));
+        let after = after.map(|at| if as_text { text(keys::child(&at)) } else { bytes(at.as_bytes()) });
         let query = self.ordered(index, (key, text(part)), sort, after, list.newest_first());
         let place = |item: &Item| {
             let fields = Fields(item);
-            let position = fields.bytes(sort).ok().and_then(Position::from_bytes);
+            let position = match as_text {
+                true => fields.text(sort).ok().and_then(keys::parse_child),
+                false => fields.bytes(sort).ok().and_then(Position::from_bytes),
+            };
             position.zip(fields.text("pk").ok().and_then(keys::parse_task))
         };
         Ok(items(query, limit).await?.iter().filter_map(place).collect())

@@ -11,6 +11,7 @@
 //! | `d`, `w` | index `due`: its part, and `wake_at`; absent once nothing is owed |
 //! | `l`, `m` | index `listing`: project, queue and bucket; and the position, of an ended task with `ended_at` |
 //! | `u`, `c` | index `user`: the user, and the position |
+//! | `p`, `ps` | index `parent`: the task that it follows from, and its place |
 //! | `ttl_s` | only once ended: when DynamoDB may delete it |
 //! | `doc` | the rest: [`super::task_doc`] |
 
@@ -48,7 +49,11 @@ pub(super) fn write(task: &Task, payload_apart: bool, retention: Duration, shard
     put("m", keys::position(&Position::in_queue(task)));
     if let Some(user) = &task.user_id {
         put("u", text(keys::user_of(task, user, shards)));
-        put("c", keys::position(&Position::of_user(task)));
+        put("c", keys::position(&Position::by_age(task)));
+    }
+    if let Some(parent) = task.parent_id {
+        put("p", text(keys::children(&task.key.tenant, parent)));
+        put("ps", text(keys::child(&Position::by_age(task))));
     }
     if let Some(at) = task.ended_at {
         put("ttl_s", ttl(at + retention));
