@@ -18,9 +18,10 @@ async fn events_are_listed_by_the_hundred_while_the_webhook_takes_nothing() {
     let report = poller::look(&faults.around(&app), None).await;
     assert_eq!((report.published, report.failed, report.complete), (990, 0, true), "{report:?}");
     assert_eq!((listed(&app, "default").await.len(), hook.count()), (990, 0));
-    // Of 99 in each commit: ten of them, and as many reads of the last place. The rest is reading what is due.
+    // Of 99 in each commit: ten of them, and as many reads of the last place. The rest is reading what is due, and the
+    // word that a poll finds and leaves.
     let writes = faults.calls() - faults.reads();
-    assert!(writes <= 30, "{writes} calls beside reads");
+    assert!(writes <= 31, "{writes} calls beside reads");
 
     let since = world.now();
     world.advance(30);

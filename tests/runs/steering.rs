@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shared::{
     agent::{CommandKind, CommandStatus, StoredTurn},
     chat::ChatError,
-    lifecycle::{Priority, State, Status},
+    lifecycle::{State, Status},
     queue::QueueName,
 };
 

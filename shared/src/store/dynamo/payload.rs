@@ -129,7 +129,10 @@ mod tests {
             (full.payload, full.idempotency_key) = (Json::new(&"x".repeat(bytes - 900).into()), Some("k".repeat(64)));
             for task in [bare, full] {
                 let whole = attributes::size(&task_item::write(&task, false, DAY, Shards::default()).unwrap());
-                assert!(if is_apart(&task) { whole > INLINE_BYTES - 150 } else { whole <= INLINE_BYTES }, "{whole}");
+                // Its place in its parent's list is not counted: tasks were stored before there was one, and a payload
+                // stays where it is.
+                let most = INLINE_BYTES + if task.parent_id.is_some() { 200 } else { 0 };
+                assert!(if is_apart(&task) { whole > INLINE_BYTES - 150 } else { whole <= most }, "{whole}");
             }
         }
     }
