@@ -120,7 +120,7 @@ async fn on_one_machine_a_message_that_must_come_again_is_kept_and_another_is_no
         let world = World::new();
         let key = due(&world, "default", Priority::Medium, acts).await;
         let ended = async || !world.log(key.id).await.is_empty();
-        delivered(&world.app, &world, || ended()).await;
+        delivered(&world.app, &world, ended).await;
         assert_eq!(world.queue.depth(MEDIUM), left);
     }
 }

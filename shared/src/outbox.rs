@@ -213,7 +213,7 @@ fn delivered(now: Timestamp) -> Patch {
 /// Changes `record`, if it is still the one that was read.
 fn patch(record: &Record, patch: Patch, now: Timestamp) -> RecordWrite {
     let expect = Expect::Version(record.version);
-    RecordWrite::Patch { key: record.key.clone(), patch, expect, version: ids::fresh(), at: now }
+    RecordWrite::Patch { key: record.key.clone(), patch: Box::new(patch), expect, version: ids::fresh(), at: now }
 }
 
 impl From<Record> for Published {

@@ -86,7 +86,13 @@ async fn a_job_that_is_open_when_its_run_ends_is_called_off_with_it() {
 async fn with_jobs(world: &World, run: &str, jobs: u32) {
     let key = RecordKey { tenant: Name::default(), kind: Run::kind(), id: Id::new(run).unwrap() };
     let patch = Patch { set: [("jobs".to_owned(), json!(jobs))].into_iter().collect(), ..Patch::default() };
-    let write = RecordWrite::Patch { key, patch, expect: Expect::Any, version: Uuid::new_v4(), at: world.now() };
+    let write = RecordWrite::Patch {
+        key,
+        patch: Box::new(patch),
+        expect: Expect::Any,
+        version: Uuid::new_v4(),
+        at: world.now(),
+    };
     store::commit(&*world.app.store, Commit { records: vec![write], ..Commit::default() }).await.unwrap();
 }
 

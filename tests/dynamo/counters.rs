@@ -142,7 +142,8 @@ async fn counted_before(setup: &Setup, of: &Change) {
     let tenant = format!("c#{}", of.key.tenant);
     let queue = format!("n//{}", of.queue);
     let ended = format!("e//{}", of.queue);
-    let items: [(&str, &str, Vec<(String, i64)>); 4] = [
+    type Numbers = Vec<(String, i64)>;
+    let items: [(&str, &str, Numbers); 4] = [
         (
             &tenant,
             "total",
@@ -368,7 +369,7 @@ async fn counting_costs_a_tenth_of_a_write_unit_a_task_however_many_count() {
         let metered = meter.take();
         assert_eq!(metered.writes.keys().collect::<Vec<_>>(), ["tasks"], "a counter is in an index");
         let used = metered.write_units() / TASKS as f64;
-        println!("{tenants} tenants of {queues} queues of {kinds} types: {used:.3} write units a task");
+        eprintln!("{tenants} tenants of {queues} queues of {kinds} types: {used:.3} write units a task");
         assert!(used <= 0.1, "{tenants} tenants of {queues} queues of {kinds} types: {used} write units a task");
         // A counter once; a watermark whenever a window is full or ends.
         let busiest = metered.items.iter().max_by_key(|(_, times)| **times).unwrap();

@@ -69,7 +69,13 @@ async fn any_json_is_stored_as_what_dynamodb_takes_and_reads_back() {
 
         let set = Doc::from_iter([(field.to_owned(), json!({"again": value}))]);
         let patch = Patch { set: set.clone(), add: BTreeMap::from([("visits".to_owned(), 2)]), ..Patch::default() };
-        let patch = RecordWrite::Patch { key: key(n), patch, expect: Expect::Any, version: Uuid::new_v4(), at: at(1) };
+        let patch = RecordWrite::Patch {
+            key: key(n),
+            patch: Box::new(patch),
+            expect: Expect::Any,
+            version: Uuid::new_v4(),
+            at: at(1),
+        };
         store::commit(&setup.store, Commit { records: vec![patch], ..Commit::default() }).await.unwrap();
         let doc: Doc = set.into_iter().chain([("visits".to_owned(), json!(3))]).collect();
         assert_eq!(setup.store.record(&key(n)).await.unwrap().unwrap().doc, doc, "{field}, patched");

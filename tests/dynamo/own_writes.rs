@@ -103,7 +103,13 @@ fn record() -> Record {
 
 fn add_one(key: &RecordKey) -> RecordWrite {
     let patch = Patch { add: BTreeMap::from([("visits".to_owned(), 1)]), ..Patch::default() };
-    RecordWrite::Patch { key: key.clone(), patch, expect: Expect::Any, version: Uuid::new_v4(), at: at(1) }
+    RecordWrite::Patch {
+        key: key.clone(),
+        patch: Box::new(patch),
+        expect: Expect::Any,
+        version: Uuid::new_v4(),
+        at: at(1),
+    }
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ async fn a_patch_comes_to_what_it_comes_to_in_memory() {
     let mut writes = vec![RecordWrite::Put { record: Box::new(record.clone()), expect: Expect::Absent }];
     writes.extend(patches().into_iter().zip(2..).map(|(patch, n)| {
         let (expect, version) = (Expect::Version(Uuid::from_u128(n - 1)), Uuid::from_u128(n));
-        RecordWrite::Patch { key: key.clone(), patch, expect, version, at: at(60) }
+        RecordWrite::Patch { key: key.clone(), patch: Box::new(patch), expect, version, at: at(60) }
     }));
     for write in writes {
         let mut found = Vec::new();
@@ -74,7 +74,13 @@ async fn a_patch_of_what_is_not_there_or_not_as_expected_changes_nothing() {
     let record = record();
     let patch = |expect| {
         let patch = Patch { set: Doc::from_iter([("name".into(), json!("b"))]), ..Patch::default() };
-        let write = RecordWrite::Patch { key: record.key.clone(), patch, expect, version: Uuid::new_v4(), at: at(1) };
+        let write = RecordWrite::Patch {
+            key: record.key.clone(),
+            patch: Box::new(patch),
+            expect,
+            version: Uuid::new_v4(),
+            at: at(1),
+        };
         Commit { records: vec![write], ..Commit::default() }
     };
     let refused = |done: Result<(), StoreError>| {
@@ -103,7 +109,7 @@ async fn a_relation_moves_with_its_patch() {
     let owner = Some(Some(Relation { of: Id::new("o-2").unwrap(), sort: "z".into() }));
     let patch = Patch { owner, ..Patch::default() };
     let (key, version) = (record.key.clone(), Uuid::new_v4());
-    let write = RecordWrite::Patch { key, patch, expect: Expect::Any, version, at: at(1) };
+    let write = RecordWrite::Patch { key, patch: Box::new(patch), expect: Expect::Any, version, at: at(1) };
     store::commit(&setup.store, Commit { records: vec![write], ..Commit::default() }).await.unwrap();
     for (by, of, count) in
         [(RelationKind::Owner, "o-1", 0), (RelationKind::Owner, "o-2", 1), (RelationKind::Parent, "p-1", 1)]

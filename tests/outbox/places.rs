@@ -42,7 +42,7 @@ async fn a_list_of_before_goes_on_where_it_stands() {
     let of = Id::from(ids::derived(&["published"]));
     let owner = Some(Some(Relation { of, sort: "000000000000041".to_owned() }));
     let patch = Patch { owner, wake_at: Some(None), ..Patch::default() };
-    let noted = RecordWrite::Patch { key, patch, expect: Expect::Any, version, at: world.now() };
+    let noted = RecordWrite::Patch { key, patch: Box::new(patch), expect: Expect::Any, version, at: world.now() };
     store::commit(&*world.app.store, Commit { records: vec![noted], ..Commit::default() }).await.unwrap();
 
     publish(&world, "default", ["new".to_owned()]).await;

@@ -76,7 +76,7 @@ async fn log_rows_go_by_their_own_retention_in_small_batches() {
     let prune = async || store.prune(now(), at(40), 2).await.unwrap().log_rows;
     assert_eq!([prune().await, prune().await, prune().await], [2, 1, 0]);
     for (task, rows) in tasks.iter().zip([0, 0, 0, 1]) {
-        assert_eq!(log(store, &task).await.len(), rows);
+        assert_eq!(log(store, task).await.len(), rows);
     }
     assert_eq!(fixture.number("SELECT count(*) FROM action_log"), 1);
 }

@@ -32,7 +32,7 @@ async fn a_large_body_is_refused_before_it_is_built_however_many_come_at_once() 
             assert_eq!(asked.send(method, path, body.clone()).await, *status, "{method} {path} of {element}");
         });
         futures::future::join_all(sent).await;
-        println!("after {element}: {} KiB at most", server.peak_kib());
+        eprintln!("after {element}: {} KiB at most", server.peak_kib());
     }
     assert!(server.peak_kib() < FUNCTION_KIB, "{} KiB", server.peak_kib());
 }
@@ -57,7 +57,7 @@ async fn many_large_experts_are_looked_at_a_few_at_a_time() {
     let request = json!({"task_type": "process_community_request", "payload": {"request_id": "r"}, "timeout_s": 840});
     let done = server.run(request).await;
     assert_eq!((&done["output"]["offered_to"][0], &done["status"]), (&json!("e59"), &json!("completed")), "{done}");
-    println!("{} KiB at most", server.peak_kib());
+    eprintln!("{} KiB at most", server.peak_kib());
     assert!(server.peak_kib() < FUNCTION_KIB, "{} KiB", server.peak_kib());
 }
 
@@ -66,6 +66,6 @@ async fn a_page_of_large_records_is_cut_and_goes_on() {
     let server = Server::start(&[]);
     large_experts(&server, 60).await;
     assert_eq!(server.count("/v1/records/user?owner=experts").await, 60);
-    println!("{} KiB at most", server.peak_kib());
+    eprintln!("{} KiB at most", server.peak_kib());
     assert!(server.peak_kib() < FUNCTION_KIB, "{} KiB", server.peak_kib());
 }

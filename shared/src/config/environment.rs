@@ -96,7 +96,7 @@ impl Deployment {
                 tasks: days("ERRAND_TASK_RETENTION_DAYS", retention.tasks)?,
                 log: days("ERRAND_LOG_RETENTION_DAYS", retention.log)?,
             },
-            shards: shards(&get)?,
+            shards: shards(get)?,
             queues: queues.iter().map(url).collect::<Result<_, _>>()?,
             bus: get("ERRAND_EVENT_BUS"),
             takes: parsed("ERRAND_TAKES", get("ERRAND_TAKES"))?.unwrap_or_default(),

@@ -37,7 +37,10 @@ pub(crate) fn compile(effects: &[Effect], tenant: &Name, now: Timestamp) -> Comp
                 }
                 Action::Patch { kind, id, patch, expect } => {
                     let key = RecordKey { tenant: tenant.clone(), kind, id };
-                    out.add(RecordWrite::Patch { key, patch, expect, version: ids::fresh(), at: now }, source);
+                    out.add(
+                        RecordWrite::Patch { key, patch: Box::new(patch), expect, version: ids::fresh(), at: now },
+                        source,
+                    );
                 }
                 Action::Write(write) => out.add(*write, source),
                 Action::Publish(event) => out.add(outbox::put(event, tenant, now), source),
@@ -90,7 +93,7 @@ fn fold(earlier: &mut RecordWrite, later: RecordWrite) {
             *earlier = RecordWrite::Put { record, expect: *expect };
         }
         (RecordWrite::Patch { patch, expect, .. }, RecordWrite::Patch { patch: newer, expect: theirs, .. }) => {
-            merge(patch, newer);
+            merge(patch, *newer);
             if *expect == Expect::Any {
                 *expect = theirs;
             }

@@ -123,7 +123,8 @@ impl World {
     pub(crate) async fn older(&self, path: &str, fields: Value) {
         let patch = Patch { set: fields.as_object().unwrap().clone(), ..Patch::default() };
         let (version, at) = (ids::fresh(), self.now());
-        let records = vec![RecordWrite::Patch { key: key(path), patch, expect: Expect::Any, version, at }];
+        let records =
+            vec![RecordWrite::Patch { key: key(path), patch: Box::new(patch), expect: Expect::Any, version, at }];
         store::commit(&*self.app.store, Commit { records, ..Commit::default() }).await.unwrap();
     }
 

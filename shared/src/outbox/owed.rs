@@ -179,8 +179,13 @@ pub(super) async fn note(app: &App, tenant: &Name, mut answered: Vec<(Record, An
         // Who was served goes behind the others.
         let owner = Some(Some(owing(now)));
         let served = Patch { add: more_owed(-i64::try_from(taken).unwrap_or(0)), owner, ..Patch::default() };
-        let served =
-            RecordWrite::Patch { key: key.clone(), patch: served, expect: Expect::Any, version: ids::fresh(), at: now };
+        let served = RecordWrite::Patch {
+            key: key.clone(),
+            patch: Box::new(served),
+            expect: Expect::Any,
+            version: ids::fresh(),
+            at: now,
+        };
         let events = answered.iter().map(|(event, answered)| patch(event, noted(event, *answered, now), now));
         let records = std::iter::once(served).chain(events).collect();
         match store::commit(&*app.store, Commit { records, ..Commit::default() }).await {

@@ -42,14 +42,14 @@ fn of_a_hundred_secrets_two_may_be_left_and_of_a_hundred_other_texts_one_may_be_
     };
     let left: Vec<_> = secrets.iter().filter(is_left).collect();
     let touched: Vec<_> = innocent.iter().filter(|case| text(case) != **case).map(|case| text(case)).collect();
-    println!(
+    eprintln!(
         "{} of {} secrets are left, {} of {} others touched",
         left.len(),
         secrets.len(),
         touched.len(),
         innocent.len()
     );
-    println!("{left:#?}\n{touched:#?}");
+    eprintln!("{left:#?}\n{touched:#?}");
     assert!(left.len() * 100 <= secrets.len() * 2, "{left:#?}");
     assert!(touched.len() * 100 <= innocent.len(), "{touched:#?}");
     for case in secrets.iter().chain(&innocent) {

@@ -58,7 +58,7 @@ pub enum RecordWrite {
         /// Which record.
         key: RecordKey,
         /// What changes.
-        patch: Patch,
+        patch: Box<Patch>,
         /// What must hold before, besides that it exists.
         expect: Expect,
         /// The fresh version.

@@ -107,7 +107,7 @@ async fn patched(store: &dyn Store) {
     let tenant = tenant();
     let note = stored(store, record(&tenant, &json!({}))).await;
     for wake_at in [Some(early(50)), Some(early(51)), None] {
-        let patch = Patch { wake_at: Some(wake_at), ..Patch::default() };
+        let patch = Box::new(Patch { wake_at: Some(wake_at), ..Patch::default() });
         let (key, version) = (note.key.clone(), Uuid::new_v4());
         let write = RecordWrite::Patch { key, patch, expect: Expect::Any, version, at: now() };
         store::commit(store, writes(vec![write])).await.unwrap();

@@ -23,7 +23,7 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 fn write(key: &RecordKey, patch: Patch, expect: Expect) -> RecordWrite {
-    RecordWrite::Patch { key: key.clone(), patch, expect, version: Uuid::new_v4(), at: at(50) }
+    RecordWrite::Patch { key: key.clone(), patch: Box::new(patch), expect, version: Uuid::new_v4(), at: at(50) }
 }
 
 fn setting(fields: &Value) -> Patch {

@@ -75,7 +75,7 @@ async fn additions(store: &dyn Store) {
 
 /// Tries until the store is not busy; anything else but success is a fault.
 async fn add_one(store: &dyn Store, counter: &store::Record) {
-    let patch = Patch { add: [("n".to_owned(), 1)].into(), ..Patch::default() };
+    let patch = Box::new(Patch { add: [("n".to_owned(), 1)].into(), ..Patch::default() });
     let (version, key) = (Uuid::new_v4(), counter.key.clone());
     let write = RecordWrite::Patch { key, patch, expect: Expect::Any, version, at: now() };
     for _ in 0..1000 {

@@ -108,7 +108,7 @@ async fn moves(store: &dyn Store) {
     for (owner, at_x, at_y) in [(relation, 0, 1), (None, 0, 0)] {
         let patch = Patch { owner: Some(owner), ..Patch::default() };
         let (key, version) = (first.key.clone(), Uuid::new_v4());
-        let write = RecordWrite::Patch { key, patch, expect: Expect::Any, version, at: now() };
+        let write = RecordWrite::Patch { key, patch: Box::new(patch), expect: Expect::Any, version, at: now() };
         store::commit(store, writes(vec![write])).await.unwrap();
         assert_eq!(all(store, &list("x"), 9).await.len(), at_x);
         assert_eq!(all(store, &list("y"), 9).await.len(), at_y);

@@ -52,7 +52,7 @@ async fn ids(store: &dyn Store) {
     let theirs = change(store, &theirs, claimed(&theirs, at(3))).await;
     change(store, &theirs, completed(&theirs, at(4))).await;
     for task in [&mine, &theirs] {
-        let rows = log(store, &task).await;
+        let rows = log(store, task).await;
         assert!(rows.len() == 1 && rows[0].key == task.key, "{rows:?}");
     }
 }

@@ -184,7 +184,10 @@ mod tests {
         let reader = reader(PATIENCE);
         let begun = Arc::new(AtomicU32::new(0));
         let (go, wait) = std::sync::mpsc::channel::<()>();
-        let first = reader.read(move |_| Ok(wait.recv().unwrap()));
+        let first = reader.read(move |_| {
+            wait.recv().unwrap();
+            Ok(())
+        });
         let others = [(); 3].map(|()| {
             let begun = begun.clone();
             reader.read(move |_| Ok(begun.fetch_add(1, Ordering::Relaxed)))

@@ -187,7 +187,7 @@ mod tests {
         db.progress_handler(10, Some(count)).unwrap();
         let begin = Instant::now();
         let answer = read(db);
-        println!("{} tens of steps, {:?}", counted.load(Ordering::Relaxed), begin.elapsed());
+        eprintln!("{} tens of steps, {:?}", counted.load(Ordering::Relaxed), begin.elapsed());
         db.progress_handler(0, None::<fn() -> bool>).unwrap();
         (counted.load(Ordering::Relaxed), answer)
     }

@@ -73,7 +73,7 @@ impl Spending {
             expires_at: Some(at + KEPT),
             ..Patch::default()
         };
-        Some(RecordWrite::Patch { key, patch, expect: Expect::Any, version: ids::fresh(), at })
+        Some(RecordWrite::Patch { key, patch: Box::new(patch), expect: Expect::Any, version: ids::fresh(), at })
     }
 
     /// With `cost` added: what it will be.

@@ -71,7 +71,13 @@ pub(super) async fn sweep(task: &TaskContext<'_>, session: &Id, gone_at: Timesta
 
 fn gone(record: &Record, gone_at: Timestamp, at: Timestamp) -> RecordWrite {
     let patch = Patch { expires_at: Some(gone_at), ..Patch::default() };
-    RecordWrite::Patch { key: record.key.clone(), patch, expect: Expect::Any, version: ids::fresh(), at }
+    RecordWrite::Patch {
+        key: record.key.clone(),
+        patch: Box::new(patch),
+        expect: Expect::Any,
+        version: ids::fresh(),
+        at,
+    }
 }
 
 /// The runs of a session, each with its task if it can be read.

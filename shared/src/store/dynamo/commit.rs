@@ -147,7 +147,7 @@ impl DynamoStore {
                     // Not twice: it may add.
                     Expect::Any => Expression::new("attribute_exists(pk) AND v <> :own", [(":own", uuid(version))]),
                 };
-                let update = record_item::update(&key, patch, version, at, self.config.shards);
+                let update = record_item::update(&key, *patch, version, at, self.config.shards);
                 self.in_tasks(Action::Update(keys::record(&key), update), condition)
             }
         }
