@@ -1,7 +1,7 @@
 //! The outbox: events wait as records of the commit that made them until somebody has delivered them.
 //!
-//! Two duties, and neither waits for the other: [`list`] gives what is due its places in the list of what was
-//! published, in groups; [`post`] offers what is listed to the webhook. `wake_at` carries an event until it is listed;
+//! Two duties, and neither waits for the other: `list` gives what is due its places in the list of what was
+//! published, in groups; `post` offers what is listed to the webhook. `wake_at` carries an event until it is listed;
 //! from then on, until the webhook has taken it, what its tenant is owed (`owed`) does.
 
 mod bus;

@@ -2,7 +2,7 @@
 //!
 //! A batch first goes to the bus, then it is counted: what is counted has been told. Events are told at least once, each
 //! time with the same id. Counters are exact, however often batches come again and wherever they are cut; see
-//! [`Window`] for how a window is counted once, and [`fold`](mod@fold) for how that reaches the counters.
+//! [`Window`] for how a window is counted once, and `fold` for how that reaches the counters.
 
 pub(crate) mod before;
 mod change;

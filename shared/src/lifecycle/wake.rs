@@ -37,7 +37,7 @@ pub enum Hint {
     Poller,
 }
 
-/// The one rule for hints: due within [`MAX_HINT_DELAY`], a message; later, the poller.
+/// The one rule for hints: due within 15 minutes, a message; later, the poller.
 pub fn hint(run_at: Timestamp, now: Timestamp) -> Hint {
     let delay = run_at.since(now);
     if delay <= MAX_HINT_DELAY { Hint::Message(delay) } else { Hint::Poller }
