@@ -34,7 +34,7 @@ const FORMS: &[Form] = &[
     (r"(?i)([?&](?:sig|x-(?:amz|goog)-signature|x-amz-security-token)=)[A-Za-z0-9%+/=_-]{8,}", any),
     (r"((?-u:\b)hooks\.slack\.com/(?:services|workflows)/)[A-Za-z0-9/_-]{8,}", any),
     (r"((?-u:\b)discord(?:app)?\.com/api/webhooks/[0-9]+/)[A-Za-z0-9_-]{8,}", any),
-    (r"((?-u:\b)sk-)[A-Za-z0-9_-]{8,}", look::is_random),
+    (r"((?-u:\b)sk-)[A-Za-z0-9_-]{8,}", is_issued),
     (
         concat!(
             r"((?-u:\b)(?:gh[pousr]_|github_pat_|gl(?:pat|dt|rt|ptt|cbt|oas)-|xox[abceoprs]-|xapp-|AIza|ya29\.|GOCSPX-",
@@ -42,7 +42,7 @@ const FORMS: &[Form] = &[
             r"|sq0(?:atp|csp)-|hv[sbr]\.|lin_api_|PMAK-|ATATT3|sntry[su]_|NRAK-|NRII-|gl(?:sa|c)_|gsk_|pplx-|xai-|tskey-",
             r"|sbp_|nfp_|ntn_|r8_|figd_|dp\.(?:pt|st|ct|sa)\.|AGE-SECRET-KEY-1))[A-Za-z0-9._/+=-]{8,}"
         ),
-        look::is_random,
+        is_issued,
     ),
     (r"((?-u:\b)(?:key-|dapi|SK))[0-9a-f]{32}(?-u:\b)", any),
     (r"((?-u:\b)SG\.)[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}", any),
@@ -66,6 +66,11 @@ fn is_value(found: &str) -> bool {
 
 fn is_password(found: &str) -> bool {
     is_value(found) && !found.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// What stands behind an issuer's prefix: random, or longer in one piece than a word is.
+fn is_issued(found: &str) -> bool {
+    look::is_random(found) || found.len() >= 16 && found.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// What stands in a header behind its scheme; `Bearer ${token}` and "bearer tokens" are no secrets.

@@ -78,16 +78,15 @@ pub(super) fn is_random(value: &str) -> bool {
         || bare.len() >= 8 && mixed
 }
 
-/// `Base64Data`: the name of a type, with a number in its middle. Its words have four letters or so, those of a random value
-/// fewer.
+/// `Base64Data`: the name of a type, with a number in its middle. Its words have some letters each, which those of a random
+/// value have not.
 fn is_type(value: &str) -> bool {
     let digits = value.bytes().filter(u8::is_ascii_digit).count();
-    let letters = value.bytes().filter(u8::is_ascii_alphabetic).count();
-    let capitals = value.bytes().filter(u8::is_ascii_uppercase).count();
+    let capitals: Vec<usize> = value.char_indices().filter(|(_, c)| c.is_ascii_uppercase()).map(|(at, _)| at).collect();
     let number = value.find(|c: char| c.is_ascii_digit()).unwrap_or_default();
     let behind = value.get(number..).unwrap_or_default().trim_start_matches(|c: char| c.is_ascii_digit());
     digits <= 3
-        && capitals * 4 <= letters + 4
+        && capitals.windows(2).skip(1).all(|word| matches!(word, [from, to] if to - from >= 3))
         && behind.len() >= 3
         && [value, behind].iter().all(|part| part.starts_with(|c: char| c.is_ascii_uppercase()))
         && is_name(value)
