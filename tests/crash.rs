@@ -12,8 +12,7 @@ use serde_json::{Value, json};
 use shared::{
     app::App,
     domain::User,
-    lifecycle::{Priority, State, Status, Task},
-    log::LogKind,
+    lifecycle::{Priority, State, Status, Task, log::LogKind},
     queue::QueueName,
 };
 

@@ -5,8 +5,7 @@ use std::time::Duration;
 use integration_tests::{events::REQUEST_ID, world::World};
 use serde_json::{Value, json};
 use shared::{
-    lifecycle::{Priority, Status},
-    log::LogKind,
+    lifecycle::{Priority, Status, log::LogKind},
     queue::{OutMessage, Queue, QueueName},
 };
 

@@ -12,8 +12,7 @@ use shared::{
     domain::{Channel, Conversation, ConversationStatus, Delivery, Direction, Message, User},
     ids::{self, Id, Name},
     json::Json,
-    lifecycle::{Event, FailureKind, NewTask, State, Status, Task, apply},
-    log::Outcome,
+    lifecycle::{Event, FailureKind, NewTask, State, Status, Task, apply, log::Outcome},
     queue::QueueName,
     store::{self, Commit, Inserted, Part, RelationKind, StoreError},
 };

@@ -20,8 +20,10 @@ use shared::{
     app::App,
     clock::{Clock, ManualClock, Timestamp},
     domain::User,
-    lifecycle::{Priority, State, Status, Task},
-    log::{LogEntry, LogKind},
+    lifecycle::{
+        Priority, State, Status, Task,
+        log::{LogEntry, LogKind},
+    },
     queue::{OutMessage, Queue, QueueName},
 };
 use uuid::Uuid;

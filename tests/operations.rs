@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use shared::{log::Outcome, meter};
+use shared::{lifecycle::log::Outcome, meter};
 
 use crate::template::resources;
 

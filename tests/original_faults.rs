@@ -12,8 +12,7 @@ use shared::{
     domain::{Conversation, ConversationStatus, User},
     ids::{self, Id, Name},
     json::Json,
-    lifecycle::{NewTask, Priority, State, Status, Task},
-    log::LogKind,
+    lifecycle::{NewTask, Priority, State, Status, Task, log::LogKind},
     queue::QueueName,
     store::{self, RelationKind, Scope},
 };

@@ -11,8 +11,7 @@ use serde_json::{Value, json};
 use shared::{
     clock::Timestamp,
     domain::User,
-    lifecycle::{Priority, State, Status},
-    log::Outcome,
+    lifecycle::{Priority, State, Status, log::Outcome},
     processor::{Delivery, Verdict, process},
     queue::QueueName,
 };

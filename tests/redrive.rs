@@ -14,8 +14,7 @@ use shared::{
     clock::Timestamp,
     ids::{self, Name, TaskKey},
     json::Json,
-    lifecycle::{Failure, FailureKind, NewTask, State, Status, Task},
-    log::LogKind,
+    lifecycle::{Failure, FailureKind, NewTask, State, Status, Task, log::LogKind},
 };
 use tempfile::TempDir;
 use uuid::Uuid;

@@ -319,7 +319,7 @@ fn what_no_function_can_read_goes_to_the_dead_letters() {
         assert_eq!(target(&redrive["deadLetterTargetArn"]), queue_id(dead), "{queue:?}");
         // Retries come back through the queue: the limit must never be what ends them.
         // Each snooze and each retry may be one receive of the same message.
-        let most = u64::from(shared::retry::MAX_SNOOZES + shared::api::MAX_RETRIES);
+        let most = u64::from(shared::lifecycle::retry::MAX_SNOOZES + shared::lifecycle::Task::MAX_RETRIES);
         assert!(redrive["maxReceiveCount"].as_u64() > Some(most), "{queue:?}");
     }
 }

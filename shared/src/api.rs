@@ -8,7 +8,6 @@ mod error;
 pub mod found;
 mod lease;
 mod page;
-pub mod read;
 mod request;
 mod routes;
 mod run_actions;
@@ -36,5 +35,5 @@ pub use runner_actions::{
     AppendRequest, Appended, ClaimRequest, Claimed, CommandEnd, FinishCommandRequest, FinishFailure, FinishRequest,
     LeaseRequest, NewEvent, RUNNER_NAME_BYTES, RUNNER_PROFILES, RunEnd, RunNews, RunnerRequest,
 };
-pub use task_request::{KEY_BYTES, KEY_FIELD, MAX_RETRIES, TaskRequest, check_key, in_time};
+pub use task_request::{KEY_BYTES, KEY_FIELD, TaskRequest, check_key, in_time};
 pub use task_view::{RecordView, TaskView};

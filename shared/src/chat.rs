@@ -23,7 +23,7 @@ pub use conversation::{ChatAnswer, ChatMessage, ChatRequest, ToolCall, Usage};
 pub use error::{ChatError, RetryAfter};
 pub use extractive::Extractive;
 pub use openai::OpenAi;
-pub use price::{Prices, usd};
+pub use price::Prices;
 pub use profiles::{Profile, ProfileView, Profiles, ProfilesError, UnknownProfile};
 pub use scripted::Scripted;
 

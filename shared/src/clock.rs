@@ -7,6 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use tokio::sync::watch;
 
@@ -156,6 +157,20 @@ impl Clock for ManualClock {
         let mut shown = self.0.subscribe();
         let until = shown.borrow_and_update().passed + wait;
         let _ = shown.wait_for(|shown| shown.passed >= until).await;
+    }
+}
+
+impl JsonSchema for Timestamp {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Timestamp".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "format": "date-time"})
     }
 }
 

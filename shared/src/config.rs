@@ -5,8 +5,6 @@ mod environment;
 mod shards;
 mod takes;
 
-use std::time::Duration;
-
 pub use agents::AgentRules;
 pub use environment::{ConfigError, Deployment, principals, queue_variable, variable};
 pub use shards::Shards;
@@ -15,9 +13,9 @@ pub use takes::Takes;
 use crate::{
     chat::{ProfileView, Profiles},
     domain::LinkedinUrl,
+    lifecycle::retry,
     outbox::Sink,
     relay::BusEvents,
-    retry,
     store::COMMIT_ITEMS,
 };
 
@@ -51,7 +49,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            max_retries: crate::lifecycle::Task::MAX_RETRIES,
+            max_retries: crate::lifecycle::Task::RETRIES,
             max_losses: retry::MAX_LOSSES,
             verifiers: Vec::new(),
             chat: Profiles::default(),
@@ -71,34 +69,5 @@ impl Settings {
     /// The model backends there are, as they are shown.
     pub fn backends(&self) -> Vec<ProfileView> {
         self.shown_backends.clone().unwrap_or_else(|| self.chat.views().cloned().collect())
-    }
-}
-
-/// How long ended things are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retention {
-    /// Tasks, after their end.
-    pub tasks: Duration,
-    /// Log rows, after they were written.
-    pub log: Duration,
-}
-
-impl Retention {
-    /// How many days tasks are kept, unless configured otherwise.
-    pub const TASK_DAYS: u32 = 30;
-
-    /// How many days log rows are kept, unless configured otherwise.
-    pub const LOG_DAYS: u32 = 90;
-
-    /// So many days.
-    pub fn of_days(tasks: u32, log: u32) -> Self {
-        let day = Duration::from_secs(24 * 3600);
-        Self { tasks: day * tasks, log: day * log }
-    }
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self::of_days(Self::TASK_DAYS, Self::LOG_DAYS)
     }
 }

@@ -27,10 +27,10 @@ pub use verification::{LinkedinConnection, Verification, VerificationKind, Verif
 pub use workflow::{Insight, Workflow, WorkflowStatus};
 
 use crate::{
-    api::read::{FieldError, read_strict},
     clock::Timestamp,
     effects::{Effect, Relations},
     ids::{Id, Name},
+    json::read::{FieldError, read_strict},
     store::{Doc, Expect, Record, RecordKey, Relation},
 };
 

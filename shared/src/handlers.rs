@@ -49,14 +49,18 @@ pub use run_agent::RunAgent;
 
 use crate::{
     agent::Session,
-    api::read::{FieldError, not_a_list, read_lenient, read_strict},
     config,
     domain::SCRIPTED,
     effects::Effect,
     ids::Name,
-    json::Json,
-    lifecycle::Task,
-    retry::{MAX_SNOOZES, RetryPolicy},
+    json::{
+        Json,
+        read::{FieldError, not_a_list, read_lenient, read_strict},
+    },
+    lifecycle::{
+        Task,
+        retry::{MAX_SNOOZES, RetryPolicy},
+    },
     store::StoreError,
 };
 

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use uuid::Uuid;
 
@@ -155,6 +156,34 @@ pub fn derived(parts: &[&str]) -> Uuid {
         bytes.extend_from_slice(part.as_bytes());
     }
     Uuid::new_v5(&NAMESPACE, &bytes)
+}
+
+impl JsonSchema for Name {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Name".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"})
+    }
+}
+
+impl JsonSchema for Id {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Id".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": r#"^[!$&-.0->@-\[\]-~]{1,128}$"#})
+    }
 }
 
 #[cfg(test)]

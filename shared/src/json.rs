@@ -1,8 +1,11 @@
 //! JSON text that is carried, stored and hashed, but not looked into.
 
+pub mod read;
+
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 use sha2::{Digest, Sha256};
@@ -70,4 +73,52 @@ impl<'de> Deserialize<'de> for Json {
 /// The longest start of `text` that is at most `max` bytes and does not cut a character.
 pub fn cut(text: &str, max: usize) -> &str {
     text.get(..text.floor_char_boundary(max)).unwrap_or(text)
+}
+
+/// The first `chars` characters.
+pub fn first(text: &str, chars: usize) -> &str {
+    text.char_indices().nth(chars).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+}
+
+/// The last `chars` characters.
+pub fn last(text: &str, chars: usize) -> &str {
+    let start = chars.checked_sub(1).and_then(|nth| text.char_indices().rev().nth(nth));
+    match (chars, start) {
+        (0, _) => "",
+        (_, Some((start, _))) => text.get(start..).unwrap_or(text),
+        (_, None) => text,
+    }
+}
+
+impl JsonSchema for Json {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Json".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"description": "Any JSON value."})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_between_characters() {
+        for (text, n, start, end) in [
+            ("abc", 0, "", ""),
+            ("abc", 2, "ab", "bc"),
+            ("abc", 3, "abc", "abc"),
+            ("abc", 4, "abc", "abc"),
+            ("äöü€", 2, "äö", "ü€"),
+            ("", 5, "", ""),
+        ] {
+            assert_eq!((first(text, n), last(text, n)), (start, end), "{text} {n}");
+        }
+    }
 }

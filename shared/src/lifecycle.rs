@@ -4,6 +4,8 @@ mod accept;
 mod apply;
 mod event;
 mod failure;
+pub mod log;
+pub mod retry;
 mod state;
 mod task;
 mod wake;

@@ -11,7 +11,7 @@ use crate::{
     lifecycle::{Event, Hint, State, Task, hint},
     meter,
     queue::{OutMessage, QueueError, QueueName},
-    redact,
+    redact::chain,
 };
 
 /// Sends the message of every one of `tasks` that is pending and due soon; the rest is the poller's. Answers for
@@ -107,15 +107,4 @@ fn explain(error: &ApiError) -> String {
         Some(field) => format!("{field}: {}", error.message),
         None => error.message.clone(),
     }
-}
-
-/// An error and its causes in one line, without secrets.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    redact::text(&text).into_owned()
 }

@@ -34,7 +34,7 @@ use crate::{
     clock::Timestamp,
     effects::Event,
     ids::{self, Id, Name},
-    notify::chain,
+    redact::chain,
     store::{self, Commit, Doc, Expect, Patch, Record, RecordKey, RecordWrite, StoreError},
 };
 

@@ -22,8 +22,9 @@ use crate::{
     clock::Timestamp,
     handlers::{InputError, TaskInput},
     lifecycle::{Event, FailureKind, State, Task, unknown_type_ends},
-    notify::{chain, dead_letter, notify},
+    notify::{dead_letter, notify},
     outbox::{self, Posted},
+    redact::chain,
     store::{Due, DueItem, StoreError},
 };
 

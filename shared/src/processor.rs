@@ -19,8 +19,9 @@ use crate::{
     ids,
     lifecycle::{Event, FailureKind, Rejected, Task},
     meter,
-    notify::{chain, dead_letter, notify},
+    notify::{dead_letter, notify},
     queue::{QueueName, TaskMessage},
+    redact::chain,
     store::StoreError,
 };
 

@@ -63,6 +63,17 @@ fn then(text: &mut Cow<'_, str>, mask: impl FnOnce(&str) -> Cow<'_, str>) {
     }
 }
 
+/// An error and its causes in one line, without secrets.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        said = format!("{said}: {cause}");
+        source = cause.source();
+    }
+    text(&said).into_owned()
+}
+
 /// Takes the secrets out of a JSON value: all that stands under a secret's key, and what is secret within texts.
 pub fn value(json: &mut Value) {
     match json {

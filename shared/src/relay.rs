@@ -23,8 +23,8 @@ pub use window::Window;
 use crate::{
     app::App,
     clock::Timestamp,
-    notify::chain,
     outbox::{self, Bus, Published},
+    redact::chain,
     store::{Record, StoreError},
 };
 

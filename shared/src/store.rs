@@ -10,6 +10,7 @@ mod listing;
 mod memory;
 mod patience;
 mod record;
+mod retention;
 mod stats;
 
 use async_trait::async_trait;
@@ -19,14 +20,14 @@ pub use listing::{Bucket, Filter, ListQuery, Listing, Page, Position};
 pub use memory::MemoryStore;
 pub use patience::patiently;
 pub use record::{Doc, Record, RecordKey, Related, Relation, RelationKind};
+pub use retention::Retention;
 pub use stats::{Counts, KEEP_HOURS, QueuePlace, QueueStats, Scope, Stats, Step, hour_of};
 
 use crate::{
     clock::Timestamp,
     ids::{Name, TaskKey},
-    lifecycle::Task,
-    log::LogEntry,
-    notify::chain,
+    lifecycle::{Task, log::LogEntry},
+    redact::chain,
 };
 
 /// The most bytes an item's payload or output may have.

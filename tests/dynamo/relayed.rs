@@ -7,8 +7,7 @@ use integration_tests::relay::{batch, stream_record};
 use shared::{
     clock::Timestamp,
     ids::{Name, TaskKey},
-    lifecycle::Task,
-    log::LogEntry,
+    lifecycle::{Task, log::LogEntry},
     relay::fold,
     store::{
         Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related, Scope,

@@ -9,8 +9,7 @@ use integration_tests::{
 use serde_json::json;
 use shared::{
     domain::User,
-    lifecycle::{Event, Priority, Status},
-    log::LogEntry,
+    lifecycle::{Event, Priority, Status, log::LogEntry},
     queue::QueueName,
     store,
 };

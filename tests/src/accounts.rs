@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use shared::{
     domain::User,
-    lifecycle::{FailureKind, Status, Task},
-    log::{LogEntry, LogKind, Outcome},
+    lifecycle::{
+        FailureKind, Status, Task,
+        log::{LogEntry, LogKind, Outcome},
+    },
     store::RelationKind,
 };
 use uuid::Uuid;

@@ -18,8 +18,7 @@ use shared::{
     chat::{ChatAnswer, ChatBackend, ChatError, ChatRequest},
     clock::Timestamp,
     ids::{Name, TaskKey},
-    lifecycle::Task,
-    log::LogEntry,
+    lifecycle::{Task, log::LogEntry},
     queue::{OutMessage, Queue, QueueError, QueueName},
     relay::{Counters, Moved, Sequence, Tally},
     store::{

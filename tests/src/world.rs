@@ -16,8 +16,7 @@ use shared::{
     domain::{Entity, Stored},
     effects::Relations,
     ids::{Id, Name, TaskKey},
-    lifecycle::Task,
-    log::LogEntry,
+    lifecycle::{Task, log::LogEntry},
     queue::{MemoryQueue, QueueName, TaskMessage},
     release::Release,
     store::{

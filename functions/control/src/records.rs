@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 use shared::{
-    api::{Answer, ApiError, RecordView, Request, found::no_such_kind, read::FieldError},
+    api::{Answer, ApiError, RecordView, Request, found::no_such_kind},
     app::App,
     domain::{self, Entity, LinkedinConnection, User},
     effects::Relations,
+    json::read::FieldError,
     store::{self, Commit, Doc, Expect, Record, RecordKey, RecordWrite, StoreError},
 };
 use uuid::Uuid;

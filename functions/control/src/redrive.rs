@@ -16,7 +16,8 @@ use shared::{
     change::{ChangeError, With, change},
     clock::Timestamp,
     lifecycle::{Event, Task},
-    notify::{chain, notify},
+    notify::notify,
+    redact::chain,
     store::{self, Commit, Doc, Expect, RecordWrite, StoreError},
 };
 use tracing::warn;

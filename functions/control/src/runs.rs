@@ -2,7 +2,7 @@
 
 use shared::{
     agent::{
-        Agent, AgentStatus, Run, RunStatus, Usd,
+        Agent, AgentStatus, Run, RunStatus,
         budget::{self, OverBudget, Spending},
         journal::{self, Begun},
     },
@@ -16,6 +16,7 @@ use shared::{
     domain::Stored,
     ids::{Id, Name, TaskKey},
     lifecycle::{Event, Task},
+    money::Usd,
     store,
 };
 use uuid::Uuid;

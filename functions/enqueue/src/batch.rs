@@ -4,9 +4,9 @@ use shared::{
     api::{
         Answer, ApiError, BATCH_KEY_BYTES, BatchAnswer, BatchItem, BatchRequest, KEY_FIELD, Request, TaskRequest,
         TaskView,
-        read::{read_outside, read_strict},
     },
     app::App,
+    json::read::{read_outside, read_strict},
 };
 
 use crate::accept;

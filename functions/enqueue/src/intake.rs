@@ -2,9 +2,10 @@
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use shared::{
-    api::{ApiError, Caller, TaskRequest, read::read_strict},
+    api::{ApiError, Caller, TaskRequest},
     app::App,
     ids::Name,
+    json::read::read_strict,
     notify::{Refused, put_aside},
     queue::{QueueName, TENANT_ATTRIBUTE},
 };

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use shared::{
-    api::{Answer, ApiError, Caller, TaskRequest, read::read_strict},
+    api::{Answer, ApiError, Caller, TaskRequest},
     app::App,
     ids::Name,
+    json::read::read_strict,
 };
 
 use crate::accept_one;

@@ -7,9 +7,9 @@ use shared::{
     app::App,
     clock::Timestamp,
     meter,
-    notify::chain,
     poller::{PollReport, first_shard, mark, poll, post},
     queue::QueueName,
+    redact::chain,
     relay::{Deltas, fold},
     store::StoreError,
 };

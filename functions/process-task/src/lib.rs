@@ -3,9 +3,9 @@
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::future::join;
 use shared::{
-    api::read::{FieldError, read_lenient},
     app::App,
     clock::Timestamp,
+    json::read::{FieldError, read_lenient},
     meter,
     notify::{Refused, put_aside},
     processor::{Delivery, Verdict, process_each},

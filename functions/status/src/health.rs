@@ -7,9 +7,9 @@ use shared::{
     api::{Answer, ApiError},
     app::App,
     clock::Timestamp,
-    notify::chain,
     outbox::{self, Owed},
     poller::{LastPoll, last_poll},
+    redact::chain,
     store::Scope,
 };
 

@@ -5,8 +5,7 @@ use shared::{
     api::{Answer, ApiError, Listed, Request, TaskView, limit},
     app::App,
     json::Json,
-    lifecycle::State,
-    log::LogEntry,
+    lifecycle::{State, log::LogEntry},
 };
 
 /// `GET /v1/tasks/{id}`.

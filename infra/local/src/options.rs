@@ -5,11 +5,9 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
 use rustix::process::{Resource, getrlimit};
 use shared::{
-    api::MAX_RETRIES,
-    config::Retention,
     domain::{FormError, LinkedinUrl},
-    lifecycle::Task,
-    retry::MAX_LOSSES,
+    lifecycle::{Task, retry::MAX_LOSSES},
+    store::Retention,
     telemetry::Format,
 };
 
@@ -62,7 +60,7 @@ pub struct Options {
     pub tasks_per_poll: u32,
 
     /// Retries of a task whose request names none
-    #[arg(long, env = "ERRAND_MAX_RETRIES", default_value_t = Task::MAX_RETRIES, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_RETRIES)))]
+    #[arg(long, env = "ERRAND_MAX_RETRIES", default_value_t = Task::RETRIES, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(Task::MAX_RETRIES)))]
     pub max_retries: u32,
 
     /// Lost executions after which a task fails
@@ -194,7 +192,7 @@ pub fn measured(data: PathBuf, synchronous: Durability) -> Options {
         workers: WORKERS,
         poll_interval_ms: POLL_INTERVAL_MS,
         tasks_per_poll: TASKS_PER_POLL,
-        max_retries: Task::MAX_RETRIES,
+        max_retries: Task::RETRIES,
         max_losses: MAX_LOSSES,
         task_retention_days: Retention::TASK_DAYS,
         log_retention_days: Retention::LOG_DAYS,

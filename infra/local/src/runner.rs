@@ -11,17 +11,17 @@ use std::{
 use anyhow::{Context, bail};
 use reqwest::Url;
 use shared::{
-    api::read::FieldError,
     app::App,
     chat::Profiles,
     clock::{Clock, SystemClock},
-    config::{AgentRules, Retention, Settings, principals, variable},
+    config::{AgentRules, Settings, principals, variable},
+    json::read::FieldError,
     outbox::{Sink, Webhook},
     queue::{MemoryQueue, QueueName, TaskMessage, Tenants},
     redact,
     relay::BusEvents,
     release::Release,
-    store::StoreError,
+    store::{Retention, StoreError},
 };
 use tokio::{
     net::TcpListener,
@@ -279,7 +279,7 @@ async fn prune(clock: Arc<dyn Clock>, store: Arc<SqliteStore>, retention: Retent
             Ok(true) => PRUNE_PAUSE,
             Ok(false) => PRUNE_EVERY,
             Err(problem) => {
-                warn!(error = %shared::notify::chain(&problem), "what is past its retention was not removed");
+                warn!(error = %shared::redact::chain(&problem), "what is past its retention was not removed");
                 PRUNE_EVERY
             }
         };

@@ -19,11 +19,11 @@ use serde::{Deserialize, Serialize};
 
 pub use spending::Spending;
 
-use super::Usd;
 use crate::{
     chat::{ChatRequest, Prices, Usage},
     clock::Timestamp,
     lifecycle::FailureKind,
+    money::Usd,
 };
 
 /// From how much of a limit on there is a warning, in percent.

@@ -12,13 +12,14 @@ use uuid::Uuid;
 pub use life::{End, RunAction, TurnDone};
 pub use status::{RunStatus, Terminal};
 
-use super::{ResourceBundle, Usd};
+use super::ResourceBundle;
 use crate::{
     clock::Timestamp,
     domain::Entity,
     effects::Relations,
     ids::{self, Id, Name},
     lifecycle::{Failure, Task},
+    money::Usd,
     store::{Record, Relation},
 };
 

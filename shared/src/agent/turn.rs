@@ -5,14 +5,15 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Usd, event::EVENT_NAME_BYTES, preview::first, run::MAX_CITATIONS, supervisor};
+use super::{event::EVENT_NAME_BYTES, run::MAX_CITATIONS, supervisor};
 use crate::{
     chat::{ChatAnswer, ChatMessage, ToolCall},
     clock::Timestamp,
     domain::{Entity, parent},
     effects::Relations,
     ids::{self, Id},
-    json::{Json, cut},
+    json::{Json, cut, first},
+    money::Usd,
     redact,
 };
 

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{ApiError, DeadLetterFilter, read::object};
-use crate::{clock::Timestamp, ids::Id, lifecycle::ERROR_BYTES};
+use super::{ApiError, DeadLetterFilter};
+use crate::{clock::Timestamp, ids::Id, json::read::object, lifecycle::ERROR_BYTES};
 
 /// Why a task or run is called off, or an agent killed.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -2,14 +2,15 @@
 
 use serde::Serialize;
 
-use super::{KEY_FIELD, read::FieldError};
+use super::KEY_FIELD;
 use crate::{
     agent::{NotAdmitted, Refused, budget::OverBudget, journal::JournalError},
     change::ChangeError,
     handlers::InputError,
     ids::NameError,
+    json::read::FieldError,
     lifecycle::Rejected,
-    notify::chain,
+    redact::chain,
     store::StoreError,
 };
 

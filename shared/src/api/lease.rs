@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use uuid::Uuid;
 
@@ -37,6 +38,21 @@ impl Serialize for LeaseToken {
 impl<'de> Deserialize<'de> for LeaseToken {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         std::borrow::Cow::<'de, str>::deserialize(d)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for LeaseToken {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "LeaseToken".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let uuid = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+        json_schema!({"type": "string", "pattern": format!(r"^[0-9]{{1,9}}\.{uuid}$")})
     }
 }
 

@@ -9,13 +9,13 @@ use uuid::Uuid;
 use super::{
     ApiError, Route,
     found::no_such_task,
-    read::read_strict,
     size::least_bytes,
     task_request::{KEY_FIELD, check_key},
 };
 use crate::{
     app::App,
     ids::{Id, Name, NameError, TaskKey},
+    json::read::read_strict,
     store::{BODY_BYTES, RECORD_BYTES},
 };
 

@@ -6,11 +6,12 @@ use serde_json::{Value, json, value::to_raw_value};
 
 use super::{ApiError, Caller, TaskRequest};
 use crate::{
-    agent::{Executor, Recovery, ResourceBundle, Usd, budget::Budgets, journal::Start},
+    agent::{Executor, Recovery, ResourceBundle, budget::Budgets, journal::Start},
     clock::Timestamp,
     config::Settings,
     ids::{Id, Name},
     lifecycle::{NewTask, Priority, Task},
+    money::Usd,
     redact,
     store::Doc,
 };
@@ -66,10 +67,10 @@ pub struct RunRequest {
     #[serde(default)]
     pub recovery: Recovery,
     /// What it works with. At most 64 KiB.
-    #[serde(default, deserialize_with = "crate::api::read::optional_object")]
+    #[serde(default, deserialize_with = "crate::json::read::optional_object")]
     pub resource_bundle: Option<ResourceBundle>,
     /// What its agent may spend, over all its runs.
-    #[serde(default, deserialize_with = "crate::api::read::optional_object")]
+    #[serde(default, deserialize_with = "crate::json::read::optional_object")]
     pub budgets: Option<Budgets>,
     /// What this task may spend.
     #[serde(default)]

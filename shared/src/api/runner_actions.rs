@@ -102,7 +102,7 @@ pub struct AppendRequest {
     /// The claim's.
     pub lease_token: LeaseToken,
     /// In order; appended together or not at all.
-    #[serde(deserialize_with = "crate::api::read::objects")]
+    #[serde(deserialize_with = "crate::json::read::objects")]
     #[schemars(with = "Vec<EventBody>", length(max = APPEND_EVENTS), transform = without_the_end)]
     pub events: Vec<NewEvent>,
 }
@@ -164,7 +164,7 @@ pub struct FinishRequest {
     #[serde(default)]
     pub output: Value,
     /// Of a failed one.
-    #[serde(default, deserialize_with = "crate::api::read::optional_object")]
+    #[serde(default, deserialize_with = "crate::json::read::optional_object")]
     pub failure: Option<FinishFailure>,
     /// Of a blocked one: what is missing. Of a cancelled one, if there is one.
     #[serde(default)]

@@ -6,14 +6,14 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
 
-use super::{ApiError, Caller, read::read_lenient, size::least_bytes};
+use super::{ApiError, Caller, size::least_bytes};
 use crate::{
     clock::Timestamp,
     config::Settings,
     handlers::TaskInput,
     ids::{self, Id, Name, TaskKey},
-    json::Json,
-    lifecycle::{NewTask, Priority},
+    json::{Json, read::read_lenient},
+    lifecycle::{NewTask, Priority, Task},
     store::BODY_BYTES,
 };
 
@@ -81,9 +81,6 @@ pub struct TaskRequest {
     pub expires_at: Option<Timestamp>,
 }
 
-/// The most retries a request may ask for.
-pub const MAX_RETRIES: u32 = 100;
-
 /// The longest timeout: a Lambda function has 900 s, some of them to settle in.
 const MAX_TIMEOUT_S: u32 = 840;
 
@@ -116,7 +113,7 @@ impl TaskRequest {
         };
         Ok(NewTask {
             key: TaskKey { tenant: caller.tenant.clone(), id },
-            max_retries: within("max_retries", self.max_retries.unwrap_or(settings.max_retries), 0, MAX_RETRIES)?,
+            max_retries: within("max_retries", self.max_retries.unwrap_or(settings.max_retries), 0, Task::MAX_RETRIES)?,
             timeout_s: within("timeout_s", self.timeout_s.unwrap_or(type_settings.timeout_s), 1, MAX_TIMEOUT_S)?,
             scheduled_for,
             project: self.project,

@@ -16,7 +16,7 @@ use aws_sdk_bedrockruntime::{
 use tokio::sync::OnceCell;
 
 use super::{ChatAnswer, ChatBackend, ChatError, ChatRequest, RetryAfter};
-use crate::notify::chain;
+use crate::redact::chain;
 
 /// A model in a region.
 pub struct Bedrock {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::{ChatAnswer, ChatBackend, ChatError, ChatRequest, Usage};
-use crate::agent::preview::first;
+use crate::json::first;
 
 /// The embedded backend. It follows no instruction: whatever is asked of it, it answers with sentences of the text.
 #[derive(Clone, Copy, Debug, Default)]

@@ -43,7 +43,7 @@ impl OpenAi {
             ChatError::no_answer_within(self.timeout)
         } else {
             // Without the URL, which may carry a secret.
-            ChatError::Transport(crate::notify::chain(error).replace(self.url.as_str(), "its endpoint"))
+            ChatError::Transport(crate::redact::chain(error).replace(self.url.as_str(), "its endpoint"))
         }
     }
 

@@ -58,12 +58,6 @@ impl Prices {
     }
 }
 
-/// Nano-USD in USD, for who reads it: the one place where an amount stops being a whole number.
-#[allow(clippy::cast_precision_loss)] // exact up to 9 million USD
-pub fn usd(nano_usd: u64) -> f64 {
-    nano_usd as f64 / 1e9
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

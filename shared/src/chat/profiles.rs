@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use self::written::{Making, Written};
 use super::{ChatBackend, Extractive, Prices};
-use crate::{api::read::FieldError, ids::Name};
+use crate::{ids::Name, json::read::FieldError};
 
 /// A backend, and what it costs.
 #[derive(Clone, Debug)]

@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use crate::{
     agent::supervisor::Limits,
-    api::read::{FieldError, read_strict},
     domain::Zone,
+    json::read::{FieldError, read_strict},
 };
 
 /// See the module.

@@ -7,12 +7,14 @@ use std::{
     time::Duration,
 };
 
-use super::{AgentRules, Retention, Settings, Shards, Takes};
+use super::{AgentRules, Settings, Shards, Takes};
 use crate::{
-    api::{MAX_RETRIES, read::FieldError},
     chat::Profiles,
+    json::read::FieldError,
+    lifecycle::Task,
     outbox::{Sink, Webhook},
     queue::QueueName,
+    store::Retention,
 };
 
 /// Why a function does not start.
@@ -135,7 +137,9 @@ fn shards(get: impl Fn(&str) -> Option<String>) -> Result<Shards, ConfigError> {
 fn max_retries(value: Option<String>) -> Result<Option<u32>, ConfigError> {
     let name = "ERRAND_MAX_RETRIES";
     match parsed::<u32>(name, value.clone())? {
-        Some(n) if n > MAX_RETRIES => Err(malformed(name, value.unwrap_or_default(), format!("at most {MAX_RETRIES}"))),
+        Some(n) if n > Task::MAX_RETRIES => {
+            Err(malformed(name, value.unwrap_or_default(), format!("at most {}", Task::MAX_RETRIES)))
+        }
         n => Ok(n),
     }
 }

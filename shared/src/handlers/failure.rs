@@ -24,7 +24,7 @@ pub struct Failure {
 pub(crate) enum Retry {
     /// By the type's policy.
     Backoff,
-    /// After this, at most [`crate::retry::MAX_WAIT`].
+    /// After this, at most [`crate::lifecycle::retry::MAX_WAIT`].
     After(Duration),
     /// Never: the same input would fail the same way.
     Never,

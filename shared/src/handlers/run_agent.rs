@@ -17,14 +17,14 @@ use self::{follow::Step, turn::Asked, work::Work};
 use super::{Failure, Outcome, Settings, TaskContext, TaskHandler};
 use crate::{
     agent::{
-        Refused, Usd,
+        Refused,
         budget::Budgets,
         journal::{self, JournalError, Start},
     },
     effects::Effect,
     ids::{Id, Name},
-    lifecycle::{LONGEST_HIDING, Task},
-    retry::RetryPolicy,
+    lifecycle::{LONGEST_HIDING, Task, retry::RetryPolicy},
+    money::Usd,
     store::StoreError,
 };
 
@@ -48,7 +48,7 @@ pub struct RunAgent {
     #[serde(default)]
     pub project_id: Option<Id>,
     /// What the agent may spend.
-    #[serde(default, deserialize_with = "crate::api::read::optional_object")]
+    #[serde(default, deserialize_with = "crate::json::read::optional_object")]
     pub budgets: Option<Budgets>,
     /// What may be spent on this task, over all its runs, in USD.
     #[serde(default)]

@@ -52,7 +52,7 @@ impl NewTask {
             priority: Priority::default(),
             payload,
             idempotency_key: None,
-            max_retries: Task::MAX_RETRIES,
+            max_retries: Task::RETRIES,
             timeout_s: Task::TIMEOUT_S,
             scheduled_for: now,
             expires_at: None,
@@ -65,7 +65,10 @@ impl NewTask {
 
 impl Task {
     /// Retries of a task whose request names none.
-    pub const MAX_RETRIES: u32 = 3;
+    pub const RETRIES: u32 = 3;
+
+    /// The most retries a request may ask for.
+    pub const MAX_RETRIES: u32 = 100;
 
     /// Timeout in seconds of a task whose request names none.
     pub const TIMEOUT_S: u32 = 30;

@@ -9,7 +9,7 @@ use super::{Attempt, Event, Failure, Fence, Rejected, State, Status, Task, wake}
 use crate::{
     clock::Timestamp,
     json::cut,
-    log::{LogEntry, LogKind},
+    lifecycle::log::{LogEntry, LogKind},
     redact,
 };
 

@@ -10,7 +10,7 @@ use crate::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey},
     json::Json,
-    log::Outcome,
+    lifecycle::log::Outcome,
 };
 
 /// How soon a due task is run, compared with others that are due: each priority has a queue of its own.

@@ -86,8 +86,7 @@ mod tests {
     use crate::{
         ids::{Name, TaskKey},
         json::Json,
-        lifecycle::NewTask,
-        retry::RetryPolicy,
+        lifecycle::{NewTask, retry::RetryPolicy},
     };
 
     fn at(s: u64) -> Timestamp {

@@ -15,7 +15,7 @@ use futures::{StreamExt, stream};
 use serde_json::Value;
 
 use super::{Bus, BusError, Published, sink::BUS_AT_ONCE};
-use crate::notify::chain;
+use crate::redact::chain;
 
 /// `source` of everything we put on a bus.
 pub const SOURCE: &str = "errand";

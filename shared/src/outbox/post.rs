@@ -16,7 +16,7 @@ use crate::{
     app::App,
     clock::Timestamp,
     ids::Name,
-    notify::chain,
+    redact::chain,
     store::{Record, StoreError},
 };
 

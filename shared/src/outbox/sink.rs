@@ -76,7 +76,7 @@ mod tests {
     use crate::{
         http::test_server::{http, serve},
         ids::{Id, Name},
-        notify::chain,
+        redact::chain,
         store::Doc,
     };
 

@@ -10,8 +10,8 @@ use crate::{
     app::App,
     clock::Timestamp,
     ids::{self, Id, Name},
-    notify::chain,
     outbox::{self, Owed},
+    redact::chain,
     store::{self, Commit, Expect, RecordKey, RecordWrite, StoreError},
 };
 

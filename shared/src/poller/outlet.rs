@@ -15,8 +15,8 @@ use crate::{
     app::App,
     clock::Timestamp,
     ids::Name,
-    notify::chain,
     outbox,
+    redact::chain,
     store::{Due, DueItem, Record},
 };
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::{change::ChangeError, lifecycle::Task, notify::chain};
+use crate::{change::ChangeError, lifecycle::Task, redact::chain};
 
 /// How far a poll came.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

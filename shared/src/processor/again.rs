@@ -9,7 +9,8 @@ use crate::{
     app::App,
     clock::Timestamp,
     lifecycle::{Hint, LONGEST_HIDING, Task, hint},
-    notify::{chain, send_delayed},
+    notify::send_delayed,
+    redact::chain,
 };
 
 /// A message is hidden for no less than this; a commit takes far less.

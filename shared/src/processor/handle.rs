@@ -16,7 +16,7 @@ use crate::{
     clock::Timestamp,
     handlers::{Failure, InputError, Outcome, Retry, TaskContext, TaskInput},
     lifecycle::{Event, FailureKind, Report, State, Task, is_renewed},
-    notify::chain,
+    redact::chain,
 };
 
 /// How often a long handler's lease is renewed.

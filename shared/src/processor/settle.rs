@@ -16,10 +16,12 @@ use crate::{
     clock::Timestamp,
     handlers::{Failure, InputError, Outcome, Retry, Settings, TaskInput},
     json::Json,
-    lifecycle::{self, Event, FailureKind, Report, Settlement, State, Task},
+    lifecycle::{
+        self, Event, FailureKind, Report, Settlement, State, Task,
+        retry::{Next, after_failure},
+    },
     notify::{dead_letter, notify},
     redact,
-    retry::{Next, after_failure},
     store::{BODY_BYTES, StoreError},
     telemetry::lease_lost,
 };

@@ -41,10 +41,10 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    config::{Retention, Shards},
+    config::Shards,
     ids::{Name, TaskKey},
-    lifecycle::Task,
-    log::LogEntry,
+    lifecycle::{Task, log::LogEntry},
+    store::Retention,
 };
 
 /// How many requests one call has under way at a time.

@@ -16,8 +16,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     ids::{Name, TaskKey},
-    lifecycle::{Task, Transition},
-    log::LogEntry,
+    lifecycle::{Task, Transition, log::LogEntry},
 };
 use counted::Counted;
 

@@ -7,8 +7,10 @@ use tracing::{info, warn};
 use crate::{
     app::App,
     clock::Timestamp,
-    lifecycle::{Event, FailureKind, Status, Task},
-    log::{LogEntry, LogKind, Outcome},
+    lifecycle::{
+        Event, FailureKind, Status, Task,
+        log::{LogEntry, LogKind, Outcome},
+    },
     meter,
 };
 

@@ -2,8 +2,7 @@
 
 use serde_json::json;
 use shared::{
-    lifecycle::{Event, Transition},
-    log::LogEntry,
+    lifecycle::{Event, Transition, log::LogEntry},
     store::{self, Commit, Expect, Part, Store, StoreError},
 };
 use uuid::Uuid;

@@ -7,8 +7,10 @@ use shared::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey, fresh},
     json::Json,
-    lifecycle::{Attempt, Event, Failure, FailureKind, NewTask, Priority, Report, Settlement, Task, Transition, apply},
-    log::{LogEntry, Outcome},
+    lifecycle::{
+        Attempt, Event, Failure, FailureKind, NewTask, Priority, Report, Settlement, Task, Transition, apply,
+        log::{LogEntry, Outcome},
+    },
     store::{self, Commit, Doc, Expect, Inserted, Record, RecordKey, RecordWrite, Store, TaskWrite},
 };
 use uuid::Uuid;

@@ -3,8 +3,10 @@
 use shared::{
     clock::Timestamp,
     ids::fresh,
-    lifecycle::{Event, Failure, FailureKind, Settlement, Task, Transition},
-    log::{LogEntry, LogKind, Outcome},
+    lifecycle::{
+        Event, Failure, FailureKind, Settlement, Task, Transition,
+        log::{LogEntry, LogKind, Outcome},
+    },
     store::{self, Commit, Part, Store},
 };
 use uuid::Uuid;

@@ -6,8 +6,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 use shared::{
     ids::TaskKey,
-    lifecycle::{Status, Task, Transition},
-    log::LogEntry,
+    lifecycle::{Status, Task, Transition, log::LogEntry},
     store::{Commit, Inserted, Part, Record, StoreError, TaskWrite},
 };
 use uuid::Uuid;

@@ -6,7 +6,7 @@ use serde::de::{DeserializeOwned, value::StrDeserializer};
 use shared::{
     clock::Timestamp,
     ids::{Id, Name},
-    log::LogKind,
+    lifecycle::log::LogKind,
 };
 use uuid::Uuid;
 
@@ -106,7 +106,7 @@ pub(super) fn log_kind(kind: LogKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use shared::log::Outcome;
+    use shared::lifecycle::log::Outcome;
 
     use super::*;
 

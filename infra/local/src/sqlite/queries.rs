@@ -4,8 +4,7 @@ use rusqlite::{Connection, Row, params};
 use shared::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey},
-    lifecycle::Task,
-    log::LogEntry,
+    lifecycle::{Task, log::LogEntry},
     store::{Due, DueItem, Page, Record, RecordKey, Related, RelationKind, StoreError},
 };
 use uuid::Uuid;

@@ -5,8 +5,7 @@ use rusqlite::Connection;
 use shared::{
     clock::Timestamp,
     ids::{Name, TaskKey},
-    lifecycle::Task,
-    log::LogEntry,
+    lifecycle::{Task, log::LogEntry},
     store::{
         Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related, Scope,
         Stats, Store, StoreError,

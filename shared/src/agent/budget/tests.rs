@@ -212,7 +212,7 @@ fn budgets_are_read_in_dollars() {
     let budgets: Budgets = serde_json::from_str(r#"{"hourly_usd": 0.5, "monthly_usd": 20}"#).unwrap();
     assert_eq!(budgets, of(Some(0.5), None, Some(20.0)));
     for text in [r#"{"hourly_usd": -1}"#, r#"{"weekly_usd": 1}"#, r#"{"daily_usd": "1"}"#] {
-        assert!(crate::api::read::read_strict::<Budgets>(text).is_err(), "{text}");
+        assert!(crate::json::read::read_strict::<Budgets>(text).is_err(), "{text}");
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::EventBody;
-use crate::api::read::{FieldError, read_strict};
+use crate::json::read::{FieldError, read_strict};
 
 /// The types that there are.
 const TYPES: &str = "backend_status, assistant_message, command_output, tool_call, diff, error, terminal_status";

@@ -15,7 +15,7 @@ use crate::{
     ids::{self, Id, Name, TaskKey},
     json::Json,
     lifecycle::{NewTask, State, Task},
-    notify::chain,
+    redact::chain,
     store::StoreError,
 };
 

@@ -6,7 +6,7 @@ use crate::{
     app::App,
     effects::Effect,
     lifecycle::Task,
-    notify::chain,
+    redact::chain,
     store::StoreError,
 };
 

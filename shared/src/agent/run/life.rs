@@ -3,12 +3,13 @@
 use super::{MAX_CITATIONS, Run, RunStatus, Terminal};
 use crate::{
     agent::{
-        Refused, Usd,
+        Refused,
         preview::{MESSAGE_PREVIEW, RESULT_PREVIEW, preview},
     },
     chat::Usage,
     clock::Timestamp,
     lifecycle::Failure,
+    money::Usd,
 };
 
 /// What can happen to a run. The task's lease decides who may: `attempt` is its `executions`.

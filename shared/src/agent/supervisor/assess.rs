@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 pub use severity::Severity;
 
 use crate::{
-    agent::{Incident, Usd},
+    agent::Incident,
     clock::Timestamp,
     ids::{self, Id},
+    money::Usd,
 };
 
 /// What is the matter.

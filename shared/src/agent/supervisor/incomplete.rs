@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::agent::preview::last;
+use crate::json::last;
 
 /// How far from the end a heading announces more, in characters.
 const HEADING_CHARS: usize = 200;

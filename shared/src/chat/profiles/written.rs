@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 use super::{Profile, ProfileView, ProfilesError};
 use crate::{
-    api::read::read_strict,
     chat::{
         ChatBackend, Extractive, OpenAi, Scripted, extractive,
         price::{Price, Prices},
@@ -14,6 +13,7 @@ use crate::{
     },
     domain::WebUrl,
     ids::Name,
+    json::read::read_strict,
 };
 
 /// One profile.

@@ -1,12 +1,15 @@
 //! A model that gives no answer: told of, paid for if it was asked for nothing, and noted in the session as trouble.
 
 use super::{Failure, work::Work};
-use crate::agent::{
-    Refused, RunAction, Usd,
-    budget::{self, OverBudget},
-    event::{ErrorNote, EventBody},
-    journal::{self, JournalError},
-    supervisor::Action,
+use crate::{
+    agent::{
+        Refused, RunAction,
+        budget::{self, OverBudget},
+        event::{ErrorNote, EventBody},
+        journal::{self, JournalError},
+        supervisor::Action,
+    },
+    money::Usd,
 };
 
 /// What follows from a turn without an answer, besides its failure.

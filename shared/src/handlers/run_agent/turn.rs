@@ -7,18 +7,19 @@ use futures::FutureExt;
 use super::{super::Retry, Failure, ask::Ask, trouble::Trouble, watch::Stop, work::Work};
 use crate::{
     agent::{
-        CommandAction, RunAction, Session, SessionAction, StoredTurn, TurnDone, Usd,
+        CommandAction, RunAction, Session, SessionAction, StoredTurn, TurnDone,
         budget::{self, Spending, Verdict},
         create,
         event::{AssistantMessage, BackendPhase, EventBody, ToolCall},
         journal::{self, Draft, JournalError},
         key_of,
-        preview::first,
         supervisor::Action,
     },
     chat::{ChatAnswer, ChatBackend, ChatRequest, Extractive},
     clock::Timestamp,
     domain::Stored,
+    json::first,
+    money::Usd,
 };
 
 /// How long a turn is kept: longer than any task waits for its next execution or its redrive.

@@ -7,7 +7,7 @@ use tracing::warn;
 use super::work::Work;
 use crate::{
     agent::{CommandKind, journal::Draft},
-    notify::chain,
+    redact::chain,
     store,
 };
 

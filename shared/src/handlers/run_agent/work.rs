@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Failure, RunAgent, TaskContext};
 use crate::{
     agent::{
-        Cause, Command, Run, Session, StoredTurn, Usd,
+        Cause, Command, Run, Session, StoredTurn,
         budget::{self, Budgets, OverBudget, Spending},
         journal::{self, Draft, JournalError, Place},
         key_of,
@@ -16,6 +16,7 @@ use crate::{
     domain::Stored,
     ids::Id,
     lifecycle::{FailureKind, State},
+    money::Usd,
     store::{RecordKey, Related, RelationKind},
 };
 

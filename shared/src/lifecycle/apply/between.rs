@@ -3,8 +3,11 @@
 use super::{Applied, Change, redacted, unknown_type_ends};
 use crate::{
     clock::Timestamp,
-    lifecycle::{Failure, FailureKind, Rejected, State, Status, Task, wake},
-    log::{LogEntry, LogKind, Outcome},
+    lifecycle::{
+        Failure, FailureKind, Rejected, State, Status, Task,
+        log::{LogEntry, LogKind, Outcome},
+        wake,
+    },
 };
 
 impl Change<'_> {

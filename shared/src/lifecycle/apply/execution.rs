@@ -6,9 +6,11 @@ use super::{Applied, Change, redacted};
 use crate::{
     clock::Timestamp,
     json::cut,
-    lifecycle::{Failure, FailureKind, Fence, Rejected, Report, Settlement, State, lease, wake},
-    log::{EXCERPT_BYTES, LogEntry, LogKind, Outcome},
-    retry,
+    lifecycle::{
+        Failure, FailureKind, Fence, Rejected, Report, Settlement, State, lease,
+        log::{EXCERPT_BYTES, LogEntry, LogKind, Outcome},
+        retry, wake,
+    },
 };
 
 impl Change<'_> {

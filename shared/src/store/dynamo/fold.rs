@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    notify::chain,
+    redact::chain,
     relay::{Delta, Deltas, Round, Sums, Tally},
     store::{Scope, StoreError},
 };

@@ -14,8 +14,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     ids::TaskKey,
-    lifecycle::Task,
-    log::LogEntry,
+    lifecycle::{Task, log::LogEntry},
     store::{Due, ListQuery, Listing, Page, Position, Record, Related, StoreError},
 };
 

@@ -90,12 +90,12 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::store::dynamo::{attributes, task_item};
     use crate::{
         config::Shards,
         ids::{Id, Name, TaskKey},
         json::Json,
         lifecycle::{Event, NewTask, apply},
+        store::dynamo::{attributes, task_item},
     };
 
     fn at(days: u32) -> Timestamp {

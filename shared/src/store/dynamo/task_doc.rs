@@ -8,8 +8,7 @@ use uuid::Uuid;
 use crate::{
     clock::Timestamp,
     ids::{Id, Name},
-    lifecycle::{Failure, Priority, State, Task},
-    log::Outcome,
+    lifecycle::{Failure, Priority, State, Task, log::Outcome},
 };
 
 /// An instant as a number.
@@ -130,7 +129,7 @@ impl TaskDoc {
             parent_id: task.parent_id,
             priority: task.priority,
             idempotency_key: task.idempotency_key.clone(),
-            max_retries: (task.max_retries != Task::MAX_RETRIES).then_some(task.max_retries),
+            max_retries: (task.max_retries != Task::RETRIES).then_some(task.max_retries),
             timeout_s: (task.timeout_s != Task::TIMEOUT_S).then_some(task.timeout_s),
             created_at: Millis(task.created_at),
             created_by: task.created_by.clone(),

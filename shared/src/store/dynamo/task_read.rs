@@ -53,7 +53,7 @@ impl TaskDoc {
             payload,
             payload_hash,
             idempotency_key: self.idempotency_key,
-            max_retries: self.max_retries.unwrap_or(Task::MAX_RETRIES),
+            max_retries: self.max_retries.unwrap_or(Task::RETRIES),
             timeout_s: self.timeout_s.unwrap_or(Task::TIMEOUT_S),
             scheduled_for: self.scheduled_for.map_or(created_at, |at| at.0),
             expires_at: self.expires_at.map(|at| at.0),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Goal, History, Limits, Reason, Severity, Turn};
-use crate::agent::preview::first;
+use crate::json::first;
 
 /// What answers say that bring nothing new.
 const STALLING: [&str; 2] = ["still working", "trying again"];

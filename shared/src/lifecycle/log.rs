@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    chat::usd,
     clock::Timestamp,
     ids::{Id, Name, TaskKey},
     json::cut,
     lifecycle::{Failure, Report, Task},
+    money::usd,
     redact,
 };
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// An amount in US dollars, to the millionth, not negative.
@@ -70,6 +71,26 @@ impl<'de> Deserialize<'de> for Usd {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let dollars = f64::deserialize(d)?;
         Usd::from_dollars(dollars).ok_or_else(|| de::Error::custom("expected an amount in USD, from 0 to a billion"))
+    }
+}
+
+/// Nano-USD in USD, for who reads it: the one place where an amount stops being a whole number.
+#[allow(clippy::cast_precision_loss)] // exact up to 9 million USD
+pub fn usd(nano_usd: u64) -> f64 {
+    nano_usd as f64 / 1e9
+}
+
+impl JsonSchema for Usd {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Usd".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "number", "minimum": 0, "maximum": 1e9})
     }
 }
 
