@@ -10,14 +10,14 @@ use aws_lambda_events::sqs::SqsEvent;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue};
 use integration_tests::{
     events::{Answered, Call, sqs_event},
-    world::settings,
+    settings::Settings,
 };
 use serde_json::{Value, json};
 use shared::{
     app::App,
     clock::{ManualClock, Timestamp},
     queue::{MemoryQueue, QueueName},
-    release::Release,
+    services::Services,
     store::MemoryStore,
 };
 
@@ -30,8 +30,8 @@ pub(crate) struct Setup {
 pub(crate) fn setup() -> Setup {
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_000)));
     let queue = Arc::new(MemoryQueue::new(clock.clone()));
-    let (store, settings) = (Arc::new(MemoryStore::default()), Arc::new(settings()));
-    Setup { app: App { store, queue: queue.clone(), clock, settings, release: Release::default(), trace: None }, queue }
+    let services = Services::new(Arc::new(MemoryStore::default()), queue.clone(), clock);
+    Setup { app: Settings::default().app(&services), queue }
 }
 
 impl Setup {

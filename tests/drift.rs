@@ -3,17 +3,21 @@
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
 };
 
 use integration_tests::{aws::Lambda, described::DOCUMENT, events::is_of_agents};
 use serde_json::{Map, Value};
 use shared::{
     api::{Function, ROUTES, RouteInfo},
-    config::{Deployment, Settings, queue_variable},
-    handlers::{TaskInput, TaskType, task_types},
+    aws::{Deployment, queue_variable},
+    environment::Environment,
+    handlers::{Installation, types},
     ids::Name,
     json::Json,
     lifecycle::Task,
+    registry::TaskType,
+    services::Rules,
     store::dynamo,
 };
 
@@ -95,13 +99,18 @@ fn a_function_starts_with_what_the_template_gives_it_and_reads_all_of_it() {
     let mut given_to_some: BTreeSet<String> = BTreeSet::new();
     for (id, of) in DEPLOYED {
         let given = variables(id);
-        let read = RefCell::new(BTreeSet::new());
-        let get = |name: &str| {
-            read.borrow_mut().insert(name.to_owned());
-            given.get(name).cloned()
-        };
-        Deployment::read(get, of.queues()).unwrap_or_else(|error| panic!("{id}: {error}"));
-        let read = read.into_inner();
+        let read = Arc::new(Mutex::new(BTreeSet::new()));
+        let (noted, values) = (read.clone(), given.clone());
+        let environment = Environment::of(move |name| {
+            noted.lock().unwrap().insert(name.to_owned());
+            values.get(name).cloned()
+        });
+        Deployment::read(&environment, of.queues()).unwrap_or_else(|error| panic!("{id}: {error}"));
+        // The relay runs no task.
+        if of != Lambda::Relay {
+            Installation::of_environment(&environment).unwrap_or_else(|error| panic!("{id}: {error}"));
+        }
+        let read = read.lock().unwrap().clone();
         let unread: Vec<_> = given.keys().filter(|name| !read.contains(*name)).collect();
         assert!(unread.is_empty(), "nobody reads {unread:?} of {id}");
         let queues: BTreeSet<_> = given.keys().filter(|name| name.starts_with("ERRAND_QUEUE_")).cloned().collect();
@@ -116,7 +125,7 @@ fn a_function_starts_with_what_the_template_gives_it_and_reads_all_of_it() {
 fn what_the_template_leaves_open_has_the_codes_default() {
     let template = written();
     let default = |name: &str| template["Parameters"][name]["Default"].as_u64().unwrap();
-    let (tables, settings) = (dynamo::Config::new("", ""), Settings::default());
+    let (tables, settings) = (dynamo::Config::new("", ""), Rules::default());
     let days = |of: std::time::Duration| of.as_secs() / 86_400;
     assert_eq!(default("TaskRetentionDays"), days(tables.retention));
     assert_eq!(default("ActionLogRetentionDays"), days(tables.log_retention));
@@ -150,9 +159,10 @@ fn the_readmes_fields_of_a_request_are_those_of_a_request() {
 fn the_timeouts_of_types_are_said_where_a_request_is_described() {
     let row = section("## Use").into_iter().find(|line| line.starts_with("| `timeout_s` |")).unwrap();
     let described = DOCUMENT.pointer("/components/schemas/TaskRequest/properties/timeout_s/description").unwrap();
-    for TaskType { name, example, .. } in task_types() {
-        let input = TaskInput::accept(&Name::new(&name).unwrap(), &Json::new(&example)).unwrap();
-        let timeout_s = input.handler().settings().timeout_s;
+    let types = types(&Installation { scripted: true, ..Installation::default() });
+    for TaskType { name, example, .. } in types.catalog() {
+        let input = types.accept(&Name::new(&name).unwrap(), &Json::new(&example)).unwrap();
+        let timeout_s = input.settings().timeout_s;
         for said in [row, described.as_str().unwrap()] {
             let of_its_own = said.contains(&format!("`{name}`"));
             assert!(
@@ -167,10 +177,11 @@ fn the_timeouts_of_types_are_said_where_a_request_is_described() {
 fn the_slow_types_are_said_where_the_priority_of_a_request_is_described() {
     let row = section("## Use").into_iter().find(|line| line.starts_with("| `priority` |")).unwrap();
     let described = DOCUMENT.pointer("/components/schemas/TaskRequest/properties/priority/description").unwrap();
-    for TaskType { name, example, .. } in task_types() {
-        let input = TaskInput::accept(&Name::new(&name).unwrap(), &Json::new(&example)).unwrap();
+    let types = types(&Installation { scripted: true, ..Installation::default() });
+    for TaskType { name, example, .. } in types.catalog() {
+        let input = types.accept(&Name::new(&name).unwrap(), &Json::new(&example)).unwrap();
         for said in [row, described.as_str().unwrap()] {
-            assert_eq!(said.contains(&format!("`{name}`")), input.handler().settings().is_slow, "{name}: {said}");
+            assert_eq!(said.contains(&format!("`{name}`")), input.settings().is_slow, "{name}: {said}");
         }
     }
 }

@@ -25,8 +25,8 @@ use aws_sdk_dynamodb::{
 use integration_tests::ministack::{self, Tables};
 use serde_json::json;
 use shared::{
+    aws::Shards,
     clock::Timestamp,
-    config::Shards,
     ids::{Id, Name, TaskKey, fresh},
     json::Json,
     lifecycle::{Event, Fence, NewTask, Report, Settlement, Task, apply},

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use integration_tests::world::{World, settings};
+use integration_tests::{settings::Settings, world::World};
 use serde_json::{Value, json};
 use shared::{
     clock::Timestamp,
-    config::Settings,
     domain::{
         Channel, Conversation, ConversationStatus, Delivery, Direction, Introduction, IntroductionStatus, Message,
         Priority, PriorityStatus, User,
@@ -207,7 +206,7 @@ fn update(field: &str, value: Value) -> Value {
 #[tokio::test]
 async fn every_field_of_a_profile_can_be_set_and_what_may_be_absent_removed() {
     let mut world = acquainted(User::default()).await;
-    world.app.settings = Settings { verifiers: vec!["local".into()], ..settings() }.into();
+    world.set(&Settings::verified_by("local"));
     for (field, value) in [
         ("email", json!("ada@example.org")),
         ("first_name", json!("Ada")),

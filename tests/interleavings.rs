@@ -25,6 +25,7 @@ use shared::{
         log::{LogEntry, LogKind},
     },
     queue::{OutMessage, Queue, QueueName},
+    services::Services,
 };
 use uuid::Uuid;
 
@@ -186,7 +187,8 @@ impl Stage {
     fn start<F: Future<Output = ()> + 'static>(&mut self, skew_s: i64, work: impl FnOnce(App, World) -> F) {
         let faults = Faults::stepping();
         let clock = Arc::new(Skewed { clock: self.world.clock.clone(), by_ms: skew_s * 1000 });
-        let app = App { clock, ..faults.around(&self.world.app) };
+        let app = faults.around(&self.world.app);
+        let app = app.over(Services { clock, ..app.services.clone() });
         let work = Box::pin(tokio::task::unconstrained(work(app, self.world.clone())));
         self.actors.push(Actor { number: self.started, faults, work });
         self.started += 1;

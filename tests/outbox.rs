@@ -14,8 +14,10 @@ use integration_tests::{events::Call, world::World};
 use serde_json::{Value, json};
 use shared::{
     app::App,
+    event::Published,
+    http::Webhook,
     ids::{Id, Name},
-    outbox::{Published, Webhook, published},
+    outbox::published,
     store::{self, Commit, Doc, Expect, Record, RecordKey, RecordWrite},
 };
 use tokio::sync::watch;
@@ -93,9 +95,9 @@ pub(crate) async fn webhook(hook: &Arc<Hook>) -> Webhook {
 
 /// The same world with `hook` as its webhook.
 async fn with_hook(app: &App, hook: &Arc<Hook>) -> App {
-    let mut settings = (*app.settings).clone();
-    settings.sink.webhook = Some(Arc::new(webhook(hook).await));
-    App { settings: Arc::new(settings), ..app.clone() }
+    let mut app = app.clone();
+    app.listeners.webhook = Some(Arc::new(webhook(hook).await));
+    app
 }
 
 /// Leaves events of `tenant` with these subjects in the outbox, as commits of tasks do.

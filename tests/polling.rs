@@ -6,18 +6,19 @@ use async_trait::async_trait;
 use integration_tests::{
     faults::{Fault, Faults},
     in_memory::process,
-    world::{VISIBILITY, World, key, settings},
+    settings::Settings,
+    world::{VISIBILITY, World, key},
 };
 use serde_json::{Value, json};
 use shared::{
     app::App,
     clock::ManualClock,
-    config::Settings,
     ids::{self, Name},
     json::Json,
     lifecycle::{FailureKind, NewTask, Priority, State, Status, Task},
     poller::PollReport,
     queue::{OutMessage, Queue, QueueError, QueueName},
+    services::Services,
     store::{self, MemoryStore, RelationKind},
 };
 use uuid::Uuid;
@@ -58,8 +59,8 @@ async fn a_page_full_of_what_cannot_be_helped_hides_nothing_behind_it() {
     let late = world.scripted(&json!({})).await;
     world.lose_messages();
     world.advance(130);
-    let settings = Arc::new(Settings { poll_page: 2, ..settings() });
-    let app = App { queue: Arc::new(LowIsDown(world.queue.clone())), settings, ..world.app.clone() };
+    let app = Settings::polling(2).app(&world.app);
+    let app = app.over(Services { queue: Arc::new(LowIsDown(world.queue.clone())), ..app.services.clone() });
     let report = poller::handle(&app, None).await;
     assert_eq!((report.notified, report.failed, report.complete), (1, 5, true), "{report:?}");
     world.deliver_all().await;
@@ -187,9 +188,8 @@ async fn backlog() -> (World, App) {
     }
     world.lose_messages();
     world.advance(130);
-    let settings = Arc::new(Settings { poll_page: PAGE, ..Settings::default() });
     let queue = Arc::new(Slow(world.queue.clone(), world.clock.clone()));
-    let app = App { queue, settings, ..world.app.clone() };
+    let app = Settings::polling(PAGE).app(&Services { queue, ..world.app.services.clone() });
     (world, app)
 }
 
@@ -231,7 +231,7 @@ async fn what_a_poll_did_not_come_to_is_the_next_ones_first() {
         assert!((PAGE..=2 * PAGE).contains(&(before - after)), "{before} {after}");
     }
     // With time enough all of it is done. (No time passes: what was told of minutes ago would be due again.)
-    let app = App { queue: world.queue.clone(), ..app };
+    let app = app.over(Services { queue: world.queue.clone(), ..app.services.clone() });
     assert!(poller::handle(&app, None).await.complete);
     assert_eq!(waiting(&world).await, [0; SHARDS as usize]);
 }

@@ -11,7 +11,7 @@ use integration_tests::{
 };
 use serde_json::{Value, json};
 use shared::{
-    config::queue_variable,
+    aws::queue_variable,
     lifecycle::Priority,
     queue::{QueueName, TRACE_ATTRIBUTE},
 };

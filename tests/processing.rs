@@ -13,6 +13,7 @@ use shared::{
     lifecycle::{Priority, Status},
     processor::{Delivery, Verdict, process},
     queue::{OutMessage, QueueName, TaskMessage},
+    services::Services,
 };
 use uuid::Uuid;
 
@@ -313,7 +314,7 @@ async fn a_worker_whose_clock_is_behind_does_not_start_a_task_early_by_its_own()
     let id = world.scripted(&json!({})).await;
     let run_at = world.task(id).await.run_at().unwrap();
     let behind = Arc::new(ManualClock::at(world.now() - Duration::from_millis(1500)));
-    let app = App { clock: behind.clone(), ..world.app.clone() };
+    let app = world.app.over(Services { clock: behind.clone(), ..world.app.services.clone() });
     let delivery = in_hand(&world, id).await;
     let mut work = Box::pin(process(&app, vec![delivery], None));
     assert!(futures::poll!(work.as_mut()).is_pending());

@@ -19,9 +19,9 @@ use uuid::Uuid;
 
 /// The app with this bus, and with no webhook.
 fn with_bus(app: &App, bus: &Arc<MemoryBus>) -> App {
-    let mut settings = (*app.settings).clone();
-    settings.sink.bus = Some(bus.clone());
-    App { settings: Arc::new(settings), ..app.clone() }
+    let mut app = app.clone();
+    app.listeners.bus = Some(bus.clone());
+    app
 }
 
 fn sequence(number: u128) -> Sequence {

@@ -11,6 +11,7 @@ use shared::{
 };
 
 use crate::template::written;
+use integration_tests::world::World;
 
 const QUICK_MS: u64 = 100;
 const SLOW_MS: u64 = 30_000;
@@ -65,7 +66,8 @@ fn of_type(task_type: &'static str) -> Task {
 /// Tasks a second, of those that ride the medium queue and those that ride the long one.
 fn rate(medium: Mapping, long: Mapping) -> u64 {
     let tasks = tasks();
-    let of = |queue| tasks.iter().filter(|(task, _)| QueueName::of(task) == queue).map(|(_, ms)| *ms).collect();
+    let app = World::new().app;
+    let of = |queue| tasks.iter().filter(|(task, _)| app.queue_of(task) == queue).map(|(_, ms)| *ms).collect();
     let (on_medium, on_long): (Vec<u64>, Vec<u64>) = (of(QueueName::Work(Priority::Medium)), of(QueueName::Long));
     assert_eq!(on_medium.len() + on_long.len(), tasks.len());
     let takes_ms = medium.takes_ms(&on_medium).max(long.takes_ms(&on_long));

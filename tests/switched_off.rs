@@ -1,23 +1,23 @@
 //! `scripted` does what it is told: an installation that was not told to take it does not.
 
-use std::sync::Arc;
-
 use integration_tests::{
     events::Call,
     in_memory::process,
+    settings::Settings,
     world::{VISIBILITY, World},
 };
 use serde_json::json;
 use shared::{
     app::App,
-    config::Settings,
     lifecycle::{FailureKind, Priority, State},
     queue::QueueName,
 };
 
 /// The same installation as one for users.
 fn off(world: &World) -> App {
-    App { settings: Arc::new(Settings::default()), ..world.app.clone() }
+    let mut settings = Settings::default();
+    settings.installation.scripted = false;
+    settings.app(&world.app)
 }
 
 #[tokio::test]

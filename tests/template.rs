@@ -12,7 +12,7 @@ mod trust;
 
 use integration_tests::venv::{program, venv};
 use serde_json::{Value, json};
-use shared::{config::queue_variable, queue::QueueName};
+use shared::{aws::queue_variable, queue::QueueName};
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/template.yaml")

@@ -8,12 +8,12 @@ use errand::{
 };
 use integration_tests::{
     events::{Answered, Call, is_of_agents},
-    world::{World, settings},
+    settings::Settings,
+    world::World,
 };
 use serde_json::{Value, json};
 use shared::{
     api::{ROUTES, Route, RouteInfo},
-    config::Settings,
     lifecycle::Status,
 };
 use uuid::Uuid;
@@ -87,7 +87,7 @@ fn case(route: Route, mine: &Mine) -> (Call, Seen) {
 /// A world with one thing of each sort, all of them the first tenant's, and nothing left to do in it.
 async fn mine() -> (World, Mine) {
     let mut world = World::new();
-    world.app.settings = Arc::new(Settings { verifiers: vec!["local".to_owned()], ..settings() });
+    world.set(&Settings::verified_by("local"));
     let failing = json!({"acts": [{"fail_for_good": SECRET}], "mark": SECRET});
     let failed = world.scripted(&failing).await;
     world.scripted(&json!({"publish": SECRET})).await;

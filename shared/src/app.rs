@@ -1,34 +1,55 @@
-//! What every function works with: the store, the queues, the clock and the settings.
+//! What every function works with: the services, and the task types and record kinds that it knows.
 
-use std::sync::Arc;
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
 
-use crate::{clock::Clock, config::Settings, queue::Queue, release::Release, store::Store};
+use crate::{lifecycle::Task, queue::QueueName, registry::Registry, services::Services};
 
-/// Made once at start, shared by everything that runs.
+/// Made once at start, shared by everything that runs. Its services are its own fields, by `Deref`.
 #[derive(Clone)]
 pub struct App {
-    /// Where tasks and records live.
-    pub store: Arc<dyn Store>,
-    /// How workers hear of due tasks.
-    pub queue: Arc<dyn Queue>,
-    /// What time it is.
-    pub clock: Arc<dyn Clock>,
-    /// What this installation decides.
-    pub settings: Arc<Settings>,
-    /// Tells handlers that the process is about to end.
-    pub release: Release,
-    /// What is worked on now came with this X-Ray header (`Root=1-…;Parent=…;Sampled=…`); messages pass it on.
-    pub trace: Option<Arc<str>>,
+    /// What it works with.
+    pub services: Services,
+    /// The task types it runs and the kinds of records it serves.
+    pub types: Arc<Registry>,
 }
 
 impl App {
-    /// The same, for work that came with this X-Ray header.
-    pub fn traced(&self, header: Option<&str>) -> Self {
-        Self { trace: header.map(Arc::from), ..self.clone() }
+    /// One that knows `types`.
+    pub fn new(services: Services, types: Arc<Registry>) -> Self {
+        Self { services, types }
     }
 
-    /// The trace that the work belongs to: what X-Ray finds it by.
-    pub(crate) fn xray_trace_id(&self) -> Option<&str> {
-        self.trace.as_deref()?.split(';').find_map(|part| part.trim().strip_prefix("Root="))
+    /// The same over other services.
+    pub fn over(&self, services: Services) -> Self {
+        Self { services, types: self.types.clone() }
+    }
+
+    /// The same, for work that came with this X-Ray header.
+    pub fn traced(&self, header: Option<&str>) -> Self {
+        let mut app = self.clone();
+        app.services.trace = header.map(Arc::from);
+        app
+    }
+
+    /// The queue that `task`'s messages ride.
+    pub fn queue_of(&self, task: &Task) -> QueueName {
+        QueueName::of(task, self.types.is_slow(&task.task_type))
+    }
+}
+
+impl Deref for App {
+    type Target = Services;
+
+    fn deref(&self) -> &Services {
+        &self.services
+    }
+}
+
+impl DerefMut for App {
+    fn deref_mut(&mut self) -> &mut Services {
+        &mut self.services
     }
 }

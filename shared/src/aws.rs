@@ -1,46 +1,78 @@
 //! Wires a Lambda function to its store and queues.
 
+mod deployment;
+mod shards;
+mod takes;
+
 use std::{sync::Arc, time::Duration};
 
 use aws_config::{SdkConfig, stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig};
 
+pub use deployment::{Deployment, queue_variable};
+pub use shards::Shards;
+pub use takes::Takes;
+
 use crate::{
     app::App,
     clock::SystemClock,
-    config::{ConfigError, Deployment, Takes},
+    environment::{ConfigError, Environment},
     meter,
     outbox::event_bridge::EventBridge,
     queue::{QueueName, sqs::SqsQueue},
     redact,
-    release::Release,
+    registry::Registry,
+    services::Services,
     store::dynamo::{self, DynamoStore},
 };
 
 /// How long one try of a request to the tables or queues may take. The SDK makes three.
 const TRY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a function works with, from its environment; `queues` are those it uses. What it counts from here on it has to
-/// write out after each event ([`meter::write`]).
-pub async fn app(queues: &[QueueName]) -> Result<App, ConfigError> {
-    let deployment = Deployment::from_env(queues)?;
-    Ok(wired(deployment, &sdk().await).0)
+/// A function on AWS: what it works with, and what it was told.
+pub struct Wired {
+    /// What it works with. What is counted from here on has to be written out after each event ([`meter::write`]).
+    pub app: App,
+    /// The store once more, for its counters.
+    pub store: DynamoStore,
+    /// What the environment says.
+    pub deployment: Deployment,
 }
 
-/// The same for the function that takes tasks, with what it takes.
-pub async fn enqueue(queues: &[QueueName]) -> Result<(App, Takes), ConfigError> {
-    let deployment = Deployment::from_env(queues)?;
-    let takes = deployment.takes;
-    Ok((wired(deployment, &sdk().await).0, takes))
-}
-
-/// The same for a function that puts events on the bus, and the store once more, for its counters.
-pub async fn app_with_bus(queues: &[QueueName]) -> Result<(App, DynamoStore), ConfigError> {
-    let mut deployment = Deployment::from_env(queues)?;
-    let name = deployment.bus.take().ok_or_else(|| ConfigError::Missing("ERRAND_EVENT_BUS".to_owned()))?;
+/// Wires a function that uses `queues` and knows `types`. Where the variable `ERRAND_EVENT_BUS` names a bus, it puts
+/// events on that. From here on the secrets of `environment` are known.
+pub async fn wire(environment: &Environment, queues: &[QueueName], types: Arc<Registry>) -> Result<Wired, ConfigError> {
+    let deployment = Deployment::read(environment, queues)?;
+    redact::know_secrets(environment.secrets());
+    meter::start(deployment.stack.clone());
     let sdk = sdk().await;
-    let bus = sdk.clone().into_builder().timeout_config(EventBridge::timeouts()).build();
-    deployment.settings.sink.bus = Some(Arc::new(EventBridge::new(aws_sdk_eventbridge::Client::new(&bus), name)));
-    Ok(wired(deployment, &sdk))
+    let tables = dynamo::Config {
+        tasks_table: deployment.tasks_table.clone(),
+        log_table: deployment.log_table.clone(),
+        retention: deployment.retention.tasks,
+        log_retention: deployment.retention.log,
+        shards: deployment.shards,
+    };
+    let store = DynamoStore::new(aws_sdk_dynamodb::Client::new(&sdk), tables);
+    let queue = SqsQueue::new(aws_sdk_sqs::Client::new(&sdk), deployment.queues.clone());
+    let mut services = Services::new(Arc::new(store.clone()), Arc::new(queue), Arc::new(SystemClock));
+    services.rules = Arc::new(deployment.rules.clone());
+    services.listeners = deployment.listeners.clone();
+    if let Some(name) = &deployment.bus {
+        let bus = sdk.into_builder().timeout_config(EventBridge::timeouts()).build();
+        let bus = EventBridge::new(aws_sdk_eventbridge::Client::new(&bus), name);
+        services.listeners.bus = Some(Arc::new(bus));
+    }
+    Ok(Wired { app: App::new(services, types), store, deployment })
+}
+
+impl Wired {
+    /// The same, if its environment names the event bus.
+    pub fn with_bus(self) -> Result<Self, ConfigError> {
+        match self.app.listeners.bus {
+            Some(_) => Ok(self),
+            None => Err(ConfigError::Missing("ERRAND_EVENT_BUS".to_owned())),
+        }
+    }
 }
 
 /// With a limit for each try, in place of the SDK's watch over slow streams: no answer here is one, and to watch each
@@ -50,26 +82,4 @@ async fn sdk() -> SdkConfig {
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(TRY_TIMEOUT).build());
     sdk.load().await
-}
-
-fn wired(deployment: Deployment, sdk: &SdkConfig) -> (App, DynamoStore) {
-    redact::know_secrets(deployment.secrets);
-    meter::start(deployment.stack);
-    let tables = dynamo::Config {
-        tasks_table: deployment.tasks_table,
-        log_table: deployment.log_table,
-        retention: deployment.retention.tasks,
-        log_retention: deployment.retention.log,
-        shards: deployment.shards,
-    };
-    let store = DynamoStore::new(aws_sdk_dynamodb::Client::new(sdk), tables);
-    let app = App {
-        store: Arc::new(store.clone()),
-        queue: Arc::new(SqsQueue::new(aws_sdk_sqs::Client::new(sdk), deployment.queues)),
-        clock: Arc::new(SystemClock),
-        settings: Arc::new(deployment.settings),
-        release: Release::default(),
-        trace: None,
-    };
-    (app, store)
 }

@@ -5,7 +5,7 @@ use crate::{
     app::App,
     clock::Timestamp,
     effects::{Compiled, Effect, OnConflict, compile},
-    handlers::{TaskContext, TaskInput},
+    handler::TaskContext,
     ids,
     lifecycle::{Event, Rejected, Status, Task, apply},
     notify::notify,
@@ -34,10 +34,10 @@ pub enum ChangeError {
 }
 
 /// What is committed with an event, besides what its type says: what ends with the task if the event ends it
-/// ([`TaskHandler::ended`]), and what becomes of a runner's run that waits ([`TaskHandler::waits`]).
+/// ([`Handler::ended`]), and what becomes of a runner's run that waits ([`Handler::waits`]).
 ///
-/// [`TaskHandler::ended`]: crate::handlers::TaskHandler::ended
-/// [`TaskHandler::waits`]: crate::handlers::TaskHandler::waits
+/// [`Handler::ended`]: crate::handler::Handler::ended
+/// [`Handler::waits`]: crate::handler::Handler::waits
 #[derive(Clone, Debug)]
 pub struct With {
     effects: Vec<Effect>,
@@ -74,9 +74,9 @@ async fn what_follows(app: &App, task: &Task, changed: &Task) -> Result<Vec<Effe
     if !ends && !waits {
         return Ok(Vec::new());
     }
-    match TaskInput::of(task, &app.settings) {
-        Ok(input) if ends => input.handler().ended(&TaskContext::new(app, task), changed).await,
-        Ok(input) => input.handler().waits(&TaskContext::new(app, task), changed).await,
+    match app.types.stored(&task.task_type, &task.payload) {
+        Ok(input) if ends => input.ended(&TaskContext::new(app, task), changed).await,
+        Ok(input) => input.waits(&TaskContext::new(app, task), changed).await,
         // One of a type that nobody knows, or that is off, must be able to end, too.
         Err(_) => Ok(Vec::new()),
     }

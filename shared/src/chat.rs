@@ -3,6 +3,7 @@
 //! Errand offers a model no tools. A backend that runs tools of its own says in its answer which, and they are recorded;
 //! nothing here ever runs one.
 
+mod ask;
 #[cfg(feature = "bedrock")]
 mod bedrock;
 mod conversation;
@@ -17,6 +18,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
+pub use ask::nothing_said;
 #[cfg(feature = "bedrock")]
 pub use bedrock::Bedrock;
 pub use conversation::{ChatAnswer, ChatMessage, ChatRequest, ToolCall, Usage};

@@ -1,5 +1,7 @@
 //! Time: the instant type, and the clock that is the only source of "now".
 
+mod zone;
+
 use std::{
     fmt,
     ops::{Add, Sub},
@@ -10,6 +12,8 @@ use async_trait::async_trait;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use tokio::sync::watch;
+
+pub use zone::Zone;
 
 /// An instant in UTC, to the millisecond; RFC 3339 on the wire, years 0 to 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -2,13 +2,11 @@
 
 mod compile;
 
-use serde_json::Value;
-use uuid::Uuid;
-
 pub(crate) use compile::{Compiled, compile};
 
 use crate::{
     clock::Timestamp,
+    event::Event,
     ids::{Id, Name},
     lifecycle::NewTask,
     store::{Doc, Expect, Patch, RecordWrite, Relation},
@@ -37,23 +35,6 @@ pub(crate) enum Action {
     Write(Box<RecordWrite>),
     Publish(Event),
     Enqueue(Box<NewTask>),
-}
-
-/// Something that happened, for whoever listens. Delivered at least once, always with the same `id`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Event {
-    /// What a listener removes repetitions by.
-    pub id: Uuid,
-    /// What happened, such as `user.inquiry.solution_needed`.
-    pub event_type: String,
-    /// When it happened.
-    pub time: Timestamp,
-    /// The id of what it happened to.
-    pub subject: String,
-    /// What else there is to say.
-    pub data: Value,
-    /// The request that the publishing task came of.
-    pub request_id: Option<String>,
 }
 
 impl Effect {

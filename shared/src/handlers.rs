@@ -1,13 +1,12 @@
-//! The task types: what each is given, how it is run, and the closed list of them all.
+//! The task types of this installation: one file for each.
 
-mod catalog;
+#[cfg(test)]
+mod catalog_test;
 mod cleanup_session;
 mod community_request_available;
 mod community_response_available;
-mod context;
 mod create_conversation_summary;
 mod deliver_solution_findings;
-mod failure;
 mod intro_followup_check;
 mod notify_expert_of_impact;
 mod notify_user_of_priorities;
@@ -32,310 +31,142 @@ mod verify_user;
 #[cfg(test)]
 mod world;
 
-use std::time::Duration;
-
-use async_trait::async_trait;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use uuid::Uuid;
-
-pub(crate) use catalog::is_slow;
-pub use catalog::{TaskType, task_types};
-pub use context::TaskContext;
-pub use failure::Failure;
-pub(crate) use failure::Retry;
+pub use cleanup_session::CleanupSession;
+pub use community_request_available::CommunityRequestAvailable;
+pub use community_response_available::CommunityResponseAvailable;
+pub use create_conversation_summary::CreateConversationSummary;
+pub use deliver_solution_findings::DeliverSolutionFindings;
+pub use intro_followup_check::IntroFollowupCheck;
+pub use notify_expert_of_impact::NotifyExpertOfImpact;
+pub use notify_user_of_priorities::NotifyUserOfPriorities;
+pub use process_community_request::ProcessCommunityRequest;
+pub use process_community_response::ProcessCommunityResponse;
+pub use re_engagement_check::ReEngagementCheck;
+pub use research_solution::ResearchSolution;
 pub use run_agent::RunAgent;
+pub use run_outside::RunOutside;
+pub use schedule_followup::ScheduleFollowup;
+pub use scripted::Scripted;
+pub use send_introduction::SendIntroduction;
+pub use solution_workflow_timeout::SolutionWorkflowTimeout;
+pub use update_user_profile::UpdateUserProfile;
+pub use verify_linkedin_connection::VerifyLinkedinConnection;
+pub use verify_user::VerifyUser;
 
 use crate::{
-    agent::Session,
-    config,
-    domain::SCRIPTED,
-    effects::Effect,
+    agent::Agents,
+    domain::{self, LinkedinUrl},
+    environment::{ConfigError, Environment},
     ids::Name,
-    json::{
-        Json,
-        read::{FieldError, not_a_list, read_lenient, read_strict},
-    },
-    lifecycle::{
-        Task,
-        retry::{MAX_SNOOZES, RetryPolicy},
-    },
-    store::StoreError,
+    registry::Registry,
 };
 
-/// What a type decides about its tasks.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
-    /// Seconds one execution may take, if the request names none.
-    pub timeout_s: u32,
-    /// Whether an execution usually takes longer than some five seconds, as one that asks a model does. Such tasks ride
-    /// apart ([`QueueName::of`]), whatever their payload: those that share a batch end together.
-    ///
-    /// [`QueueName::of`]: crate::queue::QueueName::of
-    pub is_slow: bool,
-    /// How it waits between its tries.
-    pub retry: RetryPolicy,
-    /// How often it may snooze in a drive.
-    pub max_snoozes: u32,
+/// What the task types work with.
+#[derive(Clone, Debug, Default)]
+pub struct Installation {
+    /// The model backends, and what goes for agents.
+    pub agents: Agents,
+    /// Whose LinkedIn connections are known to be who they say.
+    pub founder: Founder,
+    /// Whether tasks of the type `scripted` are taken and run: they do what they are told, minting credit included.
+    pub scripted: bool,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self { timeout_s: Task::TIMEOUT_S, is_slow: false, retry: RetryPolicy::default(), max_snoozes: MAX_SNOOZES }
-    }
-}
-
-impl Settings {
-    /// Of a type that waits for a model.
-    fn asking_a_model() -> Self {
-        Self { timeout_s: 60, is_slow: true, ..Self::default() }
+impl Installation {
+    /// Reads the variables of [`Agents::of_environment`], `ERRAND_FOUNDER_LINKEDIN_URL` and `ERRAND_SCRIPTED`.
+    pub fn of_environment(environment: &Environment) -> Result<Self, ConfigError> {
+        Ok(Self {
+            agents: Agents::of_environment(environment)?,
+            founder: Founder(environment.read("ERRAND_FOUNDER_LINKEDIN_URL")?),
+            scripted: environment.parsed("ERRAND_SCRIPTED")?.unwrap_or_default(),
+        })
     }
 }
 
-/// What a handler decides.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    /// Done: the output, and what is to be committed with it.
-    Complete {
-        /// What the task answers with; at most 256 KiB.
-        output: Value,
-        /// What else changes, in the same commit.
-        effects: Vec<Effect>,
-    },
-    /// Nothing went wrong; again after this.
-    Snooze(Duration),
-    /// Not to be done after all, because.
-    Cancel(String),
-    /// Needs something from a person: what.
-    Block(String),
+/// The founder's LinkedIn profile, if the installation names one.
+#[derive(Clone, Debug, Default)]
+pub struct Founder(pub Option<LinkedinUrl>);
+
+/// Every task type, and the kinds of records that they act on. To add a type: its file, its `mod` line, a line here.
+pub fn types(installation: &Installation) -> Registry {
+    let Installation { agents, founder, scripted } = installation;
+    let models = &agents.profiles;
+    let types = Registry::new()
+        .add::<CleanupSession>(())
+        .add::<CommunityRequestAvailable>(())
+        .add::<CommunityResponseAvailable>(())
+        .add::<CreateConversationSummary>(models.clone())
+        .add::<DeliverSolutionFindings>(())
+        .add::<IntroFollowupCheck>(())
+        .add::<NotifyExpertOfImpact>(())
+        .add::<NotifyUserOfPriorities>(())
+        .add::<ProcessCommunityRequest>(())
+        .add::<ProcessCommunityResponse>(models.clone())
+        .add::<ReEngagementCheck>(())
+        .add::<ResearchSolution>(())
+        .add::<RunAgent>(agents.clone())
+        .add::<RunOutside>(agents.clone())
+        .add::<ScheduleFollowup>(())
+        .add::<SendIntroduction>(())
+        .add::<SolutionWorkflowTimeout>(())
+        .add::<UpdateUserProfile>(())
+        .add::<VerifyLinkedinConnection>(founder.clone())
+        .add::<VerifyUser>(founder.clone());
+    let types = match scripted {
+        true => types.add::<Scripted>(()),
+        false => types.add_off::<Scripted>((), SCRIPTED_IS_OFF),
+    };
+    types.merge(domain::kinds()).with(agents.clone())
 }
 
-impl Outcome {
-    /// A completion that changes nothing: `{skipped: true, reason}`.
-    pub fn skipped(reason: impl Into<String>) -> Self {
-        let reason: String = reason.into();
-        Outcome::Complete { output: json!({"skipped": true, "reason": reason}), effects: Vec::new() }
-    }
-}
-
-/// One task type: the struct is the payload.
-#[async_trait]
-pub trait TaskHandler: Send + Sync {
-    /// What the type decides about its tasks.
-    fn settings(&self) -> Settings {
-        Settings::default()
-    }
-
-    /// Runs the task once. Reads through `task` and returns what is to be written; see [`Failure`] for errors.
-    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure>;
-
-    /// What else ends with the task when it becomes `ended`, whoever ends it: an outcome of `handle`, its last failure,
-    /// the poller's last reap, an operator's cancel, an expiry. Committed with the end. Of what has changed meanwhile it
-    /// is asked again, unless the effect is one to skip; if it cannot be told, the task does not end yet.
-    async fn ended(&self, _task: &TaskContext<'_>, _ended: &Task) -> Result<Vec<Effect>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    /// What else changes when the task waits, again or still, as `waiting`; committed and asked again as with `ended`.
-    /// Asked of tasks for runners alone ([`Task::is_for_runners`]): of any other a worker is told, who can do it then.
-    async fn waits(&self, _task: &TaskContext<'_>, _waiting: &Task) -> Result<Vec<Effect>, StoreError> {
-        Ok(Vec::new())
-    }
-}
-
-/// Every task type with its payload. To add one: its file, its `mod` line, a variant here, an arm below.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)] // each type says what it is, at its payload
-pub enum TaskInput {
-    CleanupSession(cleanup_session::CleanupSession),
-    CommunityRequestAvailable(community_request_available::CommunityRequestAvailable),
-    CommunityResponseAvailable(community_response_available::CommunityResponseAvailable),
-    CreateConversationSummary(create_conversation_summary::CreateConversationSummary),
-    DeliverSolutionFindings(deliver_solution_findings::DeliverSolutionFindings),
-    IntroFollowupCheck(intro_followup_check::IntroFollowupCheck),
-    NotifyExpertOfImpact(notify_expert_of_impact::NotifyExpertOfImpact),
-    NotifyUserOfPriorities(notify_user_of_priorities::NotifyUserOfPriorities),
-    ProcessCommunityRequest(process_community_request::ProcessCommunityRequest),
-    ProcessCommunityResponse(process_community_response::ProcessCommunityResponse),
-    ReEngagementCheck(re_engagement_check::ReEngagementCheck),
-    ResearchSolution(research_solution::ResearchSolution),
-    RunAgent(run_agent::RunAgent),
-    RunOutside(run_outside::RunOutside),
-    ScheduleFollowup(schedule_followup::ScheduleFollowup),
-    Scripted(scripted::Scripted),
-    SendIntroduction(send_introduction::SendIntroduction),
-    SolutionWorkflowTimeout(solution_workflow_timeout::SolutionWorkflowTimeout),
-    UpdateUserProfile(update_user_profile::UpdateUserProfile),
-    VerifyLinkedinConnection(verify_linkedin_connection::VerifyLinkedinConnection),
-    VerifyUser(verify_user::VerifyUser),
-}
-
-/// Why a task type and payload are no [`TaskInput`].
-#[derive(Debug, thiserror::Error)]
-pub enum InputError {
-    /// No handler has this name.
-    #[error("unknown task type `{0}`; known are {known}", known = TaskInput::known().join(", "))]
-    UnknownType(Name),
-    /// It is of a type for tests, which this installation does not take.
-    #[error(
-        "tasks of the type `{0}` are for tests, and are off; --scripted switches them on (on AWS the parameter ScriptedTasks)"
-    )]
-    Off(Name),
-    /// The payload does not fit the type.
-    #[error("{}: {}", .0.field, .0.message)]
-    Payload(FieldError),
-}
-
-impl TaskInput {
-    /// The handler of this input.
-    pub fn handler(&self) -> &dyn TaskHandler {
-        match self {
-            TaskInput::CleanupSession(handler) => handler,
-            TaskInput::CommunityRequestAvailable(handler) => handler,
-            TaskInput::CommunityResponseAvailable(handler) => handler,
-            TaskInput::CreateConversationSummary(handler) => handler,
-            TaskInput::DeliverSolutionFindings(handler) => handler,
-            TaskInput::IntroFollowupCheck(handler) => handler,
-            TaskInput::NotifyExpertOfImpact(handler) => handler,
-            TaskInput::NotifyUserOfPriorities(handler) => handler,
-            TaskInput::ProcessCommunityRequest(handler) => handler,
-            TaskInput::ProcessCommunityResponse(handler) => handler,
-            TaskInput::ReEngagementCheck(handler) => handler,
-            TaskInput::ResearchSolution(handler) => handler,
-            TaskInput::RunAgent(handler) => handler,
-            TaskInput::RunOutside(handler) => handler,
-            TaskInput::ScheduleFollowup(handler) => handler,
-            TaskInput::Scripted(handler) => handler,
-            TaskInput::SendIntroduction(handler) => handler,
-            TaskInput::SolutionWorkflowTimeout(handler) => handler,
-            TaskInput::UpdateUserProfile(handler) => handler,
-            TaskInput::VerifyLinkedinConnection(handler) => handler,
-            TaskInput::VerifyUser(handler) => handler,
-        }
-    }
-
-    /// Where an agent run of the task `id` with this input can be followed, once it has begun.
-    pub fn session_path(&self, id: Uuid) -> Option<String> {
-        let named = match self {
-            TaskInput::RunAgent(run) => &run.session_id,
-            TaskInput::RunOutside(run) => &run.session_id,
-            _ => return None,
-        };
-        Some(Session::path(named.as_ref().unwrap_or(&id.into())))
-    }
-
-    /// The type's name and the payload, as a task carries them.
-    pub fn parts(&self) -> Result<(Name, Json), serde_json::Error> {
-        let tagged = serde_json::to_value(self)?;
-        let part = tagged.as_object().and_then(|tagged| tagged.iter().next());
-        let part = part.and_then(|(name, payload)| Some((Name::new(name).ok()?, Json::new(payload))));
-        part.ok_or_else(|| serde::ser::Error::custom("a task type is no name")) // not reached: a test makes each
-    }
-
-    /// Reads what `task` is to do, if an installation of these `settings` does that.
-    pub fn of(task: &Task, settings: &config::Settings) -> Result<Self, InputError> {
-        Self::stored(&task.task_type, &task.payload)?.if_on(settings)
-    }
-
-    /// The same, unless its type is switched off.
-    pub fn if_on(self, settings: &config::Settings) -> Result<Self, InputError> {
-        match self {
-            TaskInput::Scripted(_) if !settings.scripted => Err(InputError::Off(Name::of(SCRIPTED))),
-            input => Ok(input),
-        }
-    }
-
-    /// Reads a new request's payload: unknown fields are refused.
-    pub fn accept(task_type: &Name, payload: &Json) -> Result<Self, InputError> {
-        not_a_list(payload.as_str()).map_err(|error| InputError::Payload(error.within("payload")))?;
-        read(task_type, payload, read_strict)
-    }
-
-    /// Reads a stored payload, maybe of another version: unknown fields are passed over.
-    pub fn stored(task_type: &Name, payload: &Json) -> Result<Self, InputError> {
-        read(task_type, payload, read_lenient)
-    }
-
-    /// The names of all types, in the order of the alphabet.
-    pub fn known() -> Vec<String> {
-        // serde lists the variants where it refuses a name that is none of them.
-        let refused = serde_json::from_str::<TaskInput>(r#"{"":0}"#).err().map(|e| e.to_string()).unwrap_or_default();
-        let mut names: Vec<String> = refused.split('`').skip(3).step_by(2).map(str::to_owned).collect();
-        names.sort();
-        names
-    }
-}
+const SCRIPTED_IS_OFF: &str =
+    "are for tests, and are off; --scripted switches them on (on AWS the parameter ScriptedTasks)";
 
 /// The agent that speaks with a user who has none of their own.
 fn concierge() -> Name {
     Name::of("concierge")
 }
 
-fn read(
-    task_type: &Name,
-    payload: &Json,
-    read: impl Fn(&str) -> Result<TaskInput, FieldError>,
-) -> Result<TaskInput, InputError> {
-    let tagged = format!(r#"{{"{task_type}":{}}}"#, payload.as_str());
-    read(&tagged).map_err(|error| {
-        if error.message.starts_with("unknown variant") && error.field.is_empty() {
-            return InputError::UnknownType(task_type.clone());
-        }
-        // The path begins with the tag added above; serde_ignored writes `?` for it.
-        let inner = error.field.strip_prefix(task_type.as_str()).or(error.field.strip_prefix('?'));
-        let inner = inner.unwrap_or(&error.field);
-        let inner = inner.strip_prefix('.').unwrap_or(inner);
-        InputError::Payload(FieldError::at(inner, error.message).within("payload"))
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
-    fn accept(task_type: &str, payload: Value) -> Result<TaskInput, InputError> {
-        TaskInput::accept(&Name::new(task_type).unwrap(), &Json::new(&payload))
+    const PROFILES: &str = r#"{"default": {"kind": "extractive"}, "fast": {"kind": "openai", "model": "m",
+        "endpoint": "http://127.0.0.1/v1", "api_key_env": "MODEL_KEY"}}"#;
+
+    fn environment(given: &[(&str, &str)]) -> Environment {
+        let given: BTreeMap<String, String> = given.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        Environment::of(move |name| given.get(name).cloned())
     }
 
-    fn refusal(task_type: &str, payload: Value) -> (String, String) {
-        match accept(task_type, payload) {
-            Err(InputError::Payload(e)) => (e.field, e.message),
-            other => panic!("{other:?}"),
+    #[test]
+    fn what_is_given_is_taken_and_the_rest_has_its_default() {
+        let given = environment(&[
+            ("ERRAND_FOUNDER_LINKEDIN_URL", "https://www.linkedin.com/in/founder"),
+            ("ERRAND_PROFILES", PROFILES),
+            ("ERRAND_SCRIPTED", "true"),
+            ("MODEL_KEY", "k-12345678"),
+            // Who only shows them needs no key for it, and no backend.
+            ("ERRAND_SHOWN_PROFILES", r#"{"default": {"kind": "bedrock", "model": "nova"}}"#),
+        ]);
+        let Installation { agents, founder, scripted } = Installation::of_environment(&given).unwrap();
+        assert_eq!((founder.0.unwrap().person(), scripted), ("founder", true));
+        assert!(agents.profiles.get("fast").is_ok());
+        let shown: Vec<String> = agents.backends().into_iter().map(|view| view.model).collect();
+        assert_eq!((shown, given.secrets()), (vec!["nova".to_owned()], vec!["k-12345678".to_owned()]));
+    }
+
+    #[test]
+    fn what_is_malformed_is_named_and_profiles_are_said_without_their_text() {
+        for name in ["ERRAND_FOUNDER_LINKEDIN_URL", "ERRAND_SCRIPTED", "ERRAND_AGENTS"] {
+            let error = Installation::of_environment(&environment(&[(name, "many")])).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("the environment variable {name} is \"many\": ")), "{error}");
         }
-    }
-
-    #[test]
-    fn known_types_are_listed_by_their_wire_names() {
-        let known = TaskInput::known();
-        assert!(known.contains(&"research_solution".to_owned()) && known.contains(&"scripted".to_owned()), "{known:?}");
-        assert!(known.iter().all(|name| Name::new(name).is_ok()), "{known:?}");
-    }
-
-    #[test]
-    fn an_unknown_type_is_refused_with_the_known_ones() {
-        let error = accept("make_tea", json!({})).unwrap_err();
-        assert!(error.to_string().starts_with("unknown task type `make_tea`; known are "), "{error}");
-    }
-
-    #[test]
-    fn payload_errors_name_the_field() {
-        let missing = refusal("research_solution", json!({}));
-        assert_eq!(missing, ("payload".into(), "missing field `description`".into()));
-        let wrong = refusal("research_solution", json!({"description": 5}));
-        assert_eq!(wrong, ("payload.description".into(), "invalid type: integer `5`, expected a string".into()));
-        let unknown = refusal("research_solution", json!({"description": "d", "x": 1}));
-        assert_eq!(unknown, ("payload.x".into(), "unknown field `x`".into()));
-        let not_object = refusal("research_solution", json!([1]));
-        assert_eq!(not_object, ("payload".into(), "expected an object, found a list".into()));
-        // Every field of this one has a default, so serde would take it.
-        assert_eq!(refusal("scripted", json!([])).0, "payload");
-    }
-
-    #[test]
-    fn a_stored_payload_may_have_fields_of_another_version() {
-        let payload = Json::new(&json!({"description": "d", "x": 1}));
-        assert!(TaskInput::stored(&Name::of("research_solution"), &payload).is_ok());
+        let error = Installation::of_environment(&environment(&[("ERRAND_PROFILES", PROFILES)])).unwrap_err();
+        let expected = "the environment variable ERRAND_PROFILES is \"{…}\": profile `fast` takes its key from the \
+            environment variable MODEL_KEY, which is not set";
+        assert_eq!(error.to_string(), expected);
     }
 }

@@ -6,6 +6,11 @@ use reqwest::redirect::Policy;
 
 #[cfg(test)]
 pub(crate) mod test_server;
+mod web_url;
+mod webhook;
+
+pub use web_url::WebUrl;
+pub use webhook::Webhook;
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);

@@ -70,6 +70,11 @@ impl<'de> Deserialize<'de> for Json {
     }
 }
 
+/// Why a text is not of its form; says which form was expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected {0}")]
+pub struct FormError(pub &'static str);
+
 /// The longest start of `text` that is at most `max` bytes and does not cut a character.
 pub fn cut(text: &str, max: usize) -> &str {
     text.get(..text.floor_char_boundary(max)).unwrap_or(text)

@@ -21,7 +21,7 @@ pub async fn notify(app: &App, tasks: &[Task]) -> Vec<bool> {
     let mut by_queue: BTreeMap<QueueName, (Vec<usize>, Vec<OutMessage>)> = BTreeMap::new();
     for (place, task) in tasks.iter().enumerate().filter(|(_, task)| !task.is_for_runners()) {
         if let Some(Hint::Message(delay)) = task.run_at().map(|run_at| hint(run_at, now)) {
-            let (places, messages) = by_queue.entry(QueueName::of(task)).or_default();
+            let (places, messages) = by_queue.entry(app.queue_of(task)).or_default();
             places.push(place);
             messages.push(OutMessage::hint(task, delay, app.trace.as_deref()));
         }
@@ -42,7 +42,7 @@ pub async fn notify(app: &App, tasks: &[Task]) -> Vec<bool> {
 
 /// Sends the message of a task that will be due in `delay`, before that is committed; whether it is on its way.
 pub(crate) async fn send_delayed(app: &App, task: &Task, delay: Duration) -> bool {
-    let queue = QueueName::of(task);
+    let queue = app.queue_of(task);
     let message = OutMessage::hint(task, delay, app.trace.as_deref());
     let sent: Result<(), QueueError> = app.queue.send(queue, vec![message]).await.into_iter().collect();
     if let Err(error) = &sent {

@@ -20,11 +20,11 @@ use crate::{
     app::App,
     change::{ChangeError, With, change},
     clock::Timestamp,
-    handlers::{InputError, TaskInput},
     lifecycle::{Event, FailureKind, State, Task, unknown_type_ends},
     notify::{dead_letter, notify},
     outbox::{self, Posted},
     redact::chain,
+    registry::Registry,
     store::{Due, DueItem, StoreError},
 };
 
@@ -45,14 +45,14 @@ enum Duty {
 }
 
 /// What `task`, read just now, needs: pure. The index that named it may lag, so `wake_at` is asked again.
-fn duty(task: &Task, now: Timestamp) -> Duty {
+fn duty(task: &Task, types: &Registry, now: Timestamp) -> Duty {
     if task.wake_at.is_none_or(|at| at > now) {
         return Duty::Nothing;
     }
     match &task.state {
         State::Pending { .. } if task.expires_at.is_some_and(|at| at <= now) => Duty::Expire(FailureKind::Expired),
         // Before that somebody is told of it as of any other: the deployment that knows its type may be there.
-        State::Pending { run_at, .. } if unknown_type_ends(*run_at) <= now && is_unknown(task) => {
+        State::Pending { run_at, .. } if unknown_type_ends(*run_at) <= now && !types.knows(&task.task_type) => {
             Duty::Expire(FailureKind::UnknownType)
         }
         State::Pending { .. } => Duty::Notify,
@@ -64,10 +64,6 @@ fn duty(task: &Task, now: Timestamp) -> Duty {
         | State::Cancelled { .. }
         | State::Blocked { .. } => Duty::Nothing,
     }
-}
-
-fn is_unknown(task: &Task) -> bool {
-    matches!(TaskInput::stored(&task.task_type, &task.payload), Err(InputError::UnknownType(_)))
 }
 
 /// How a poll came out.
@@ -123,7 +119,7 @@ impl Shard {
     /// Looks after the next page; answers with the shard, too, if there may be more.
     async fn page(mut self, app: &App, outlet: &Outlet) -> (PollReport, Option<Self>) {
         // Most of those that are left have only just been helped: what they leave room for would make pages ever larger.
-        let most = app.settings.poll_page;
+        let most = app.rules.poll_page;
         let limit = most + self.left.len();
         let page = match app.store.due(self.number, app.clock.now(), limit).await {
             Ok(page) => page,
@@ -189,11 +185,11 @@ async fn look_after(app: &App, tasks: Vec<Task>) -> PollReport {
     let now = app.clock.now();
     let due_for = |task: &Task| task.run_at().or(task.wake_at).map_or(0, |at| now.since(at).as_secs());
     // The index may lag: who is looked after already is not waiting.
-    let due = tasks.iter().filter(|task| duty(task, now) != Duty::Nothing);
+    let due = tasks.iter().filter(|task| duty(task, &app.types, now) != Duty::Nothing);
     let oldest_due_s = due.map(due_for).max().unwrap_or(0);
     let (waiting, others): (Vec<Task>, Vec<Task>) =
-        tasks.into_iter().partition(|task| matches!(duty(task, now), Duty::Notify));
-    let others = join_all(others.iter().map(|task| fulfil(app, task, duty(task, now)))).await;
+        tasks.into_iter().partition(|task| matches!(duty(task, &app.types, now), Duty::Notify));
+    let others = join_all(others.iter().map(|task| fulfil(app, task, duty(task, &app.types, now)))).await;
     // Sent first, noted after: a crash in between costs a second message, never the only one.
     let sent = notify(app, &waiting).await;
     let noted = waiting.iter().zip(sent).map(|(task, sent)| note(app, task, sent));
@@ -223,7 +219,7 @@ async fn fulfil(app: &App, task: &Task, duty: Duty) -> PollReport {
             report.dead_letters += 1;
             return report;
         }
-        Duty::Reap => Event::Reap { max_losses: app.settings.max_losses, jitter: fastrand::f64() * 2.0 - 1.0 },
+        Duty::Reap => Event::Reap { max_losses: app.rules.max_losses, jitter: fastrand::f64() * 2.0 - 1.0 },
         Duty::Expire(kind) => Event::Expire { kind },
     };
     match change(app, task, event, With::nothing()).await {

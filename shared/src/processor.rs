@@ -15,13 +15,13 @@ use crate::{
     app::App,
     change::{ChangeError, With, change},
     clock::Timestamp,
-    handlers::{InputError, TaskInput},
     ids,
     lifecycle::{Event, FailureKind, Rejected, Task},
     meter,
     notify::{dead_letter, notify},
     queue::{QueueName, TaskMessage},
     redact::chain,
+    registry::{Input, InputError},
     store::StoreError,
 };
 
@@ -122,7 +122,7 @@ fn given_up(problem: &ChangeError) -> Verdict {
 }
 
 enum Start {
-    Claimed(Box<Task>, Result<TaskInput, InputError>),
+    Claimed(Box<Task>, Result<Box<dyn Input>, InputError>),
     Not(Verdict),
 }
 
@@ -139,13 +139,13 @@ async fn start(
     if task.is_for_runners() {
         return Ok(Start::Not(Verdict::Done)); // a dead letter of one that was moved back; its runner will come
     }
-    let input = TaskInput::of(&task, &app.settings);
-    if let Err(InputError::UnknownType(_)) = &input {
+    let input = app.types.stored(&task.task_type, &task.payload);
+    if let Err(InputError::UnknownType { .. }) = &input {
         return unknown_type(app, &task).await;
     }
     let needs = Duration::from_secs(task.timeout_s.into()) + MARGIN;
     if deadline.is_some_and(|at| app.clock.now() + needs > at) {
-        if QueueName::of(&task) != delivery.queue {
+        if app.queue_of(&task) != delivery.queue {
             // A long task's dead letter, moved back to another queue: nobody there will ever have the time.
             notify(app, std::slice::from_ref(&task)).await;
             return Ok(Start::Not(Verdict::Done));
@@ -201,7 +201,7 @@ async fn unknown_type(app: &App, task: &Task) -> Result<Start, ChangeError> {
 }
 
 async fn reap(app: &App, task: &Task) -> Result<(), ChangeError> {
-    let event = Event::Reap { max_losses: app.settings.max_losses, jitter: fastrand::f64() * 2.0 - 1.0 };
+    let event = Event::Reap { max_losses: app.rules.max_losses, jitter: fastrand::f64() * 2.0 - 1.0 };
     let reaped = change(app, task, event, With::nothing()).await?;
     notify(app, std::slice::from_ref(&reaped)).await;
     dead_letter(app, &reaped).await;

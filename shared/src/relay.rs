@@ -23,7 +23,9 @@ pub use window::Window;
 use crate::{
     app::App,
     clock::Timestamp,
-    outbox::{self, Bus, Published},
+    event::Published,
+    listener::Listener,
+    outbox,
     redact::chain,
     store::{Record, StoreError},
 };
@@ -98,11 +100,16 @@ pub trait Counters: Send + Sync {
     ) -> Result<Moved, StoreError>;
 }
 
-/// Tells and counts a batch.
-pub async fn relay(app: &App, counters: &dyn Counters, mut batch: Batch) -> Result<Relayed, RelayError> {
+/// Tells and counts a batch; `told`: which changes of tasks the bus hears of.
+pub async fn relay(
+    app: &App,
+    counters: &dyn Counters,
+    told: BusEvents,
+    mut batch: Batch,
+) -> Result<Relayed, RelayError> {
     batch.records.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let again = match &app.settings.sink.bus {
-        Some(bus) => tell(app, &**bus, &batch.records).await,
+    let again = match &app.listeners.bus {
+        Some(bus) => tell(app, (&**bus, told), &batch.records).await,
         None => None,
     };
     let mut window = Window::resume(batch.state.as_deref(), counters.watermark(&batch.shard).await?);
@@ -135,12 +142,12 @@ async fn write(app: &App, counters: &dyn Counters, shard: &str, window: Window) 
 
 /// Puts what the records tell on the bus. What that does not take of tasks is stored, for the poller to deliver; answers
 /// the first record with which neither went well. What handlers published is stored already.
-async fn tell(app: &App, bus: &dyn Bus, records: &[(Sequence, Seen)]) -> Option<Sequence> {
+async fn tell(app: &App, (bus, told): (&dyn Listener, BusEvents), records: &[(Sequence, Seen)]) -> Option<Sequence> {
     let (mut places, mut events, mut stored): (Vec<&Sequence>, Vec<Published>, Vec<Record>) = Default::default();
     for (at, seen) in records {
         match seen {
             Seen::Task(change) => {
-                if let Some(event) = change.event(app.settings.bus_events) {
+                if let Some(event) = change.event(told) {
                     places.push(at);
                     events.push(event);
                 }
@@ -149,13 +156,13 @@ async fn tell(app: &App, bus: &dyn Bus, records: &[(Sequence, Seen)]) -> Option<
             Seen::Nothing => {}
         }
     }
-    if app.settings.sink.is_relayed() && !stored.is_empty() {
+    if app.listeners.is_relayed() && !stored.is_empty() {
         outbox::hand_over(app, bus, &stored).await;
     }
     if events.is_empty() {
         return None;
     }
-    let answers = bus.put(&events).await;
+    let answers = bus.tell(&events).await;
     let refused = places.into_iter().zip(events).zip(answers).filter_map(|(told, answer)| Some((told, answer.err()?)));
     let ((places, events), errors): ((Vec<&Sequence>, Vec<Published>), Vec<_>) = refused.unzip();
     if let Some(first) = errors.first() {

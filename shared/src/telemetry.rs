@@ -9,7 +9,7 @@ use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 pub(crate) use told::{Told, lease_lost};
 
-use crate::config::variable;
+use crate::environment::variable;
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

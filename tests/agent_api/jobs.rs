@@ -4,8 +4,8 @@ use integration_tests::{events::Call, world::World};
 use serde_json::{Value, json};
 use shared::{
     agent::{Run, Runner},
-    domain::Entity,
     ids::{Id, Name},
+    records::Entity,
     store::{self, Commit, Doc, Expect, Patch, RecordKey, RecordWrite},
 };
 use uuid::Uuid;

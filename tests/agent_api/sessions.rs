@@ -2,12 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use integration_tests::world::{World, settings};
+use integration_tests::{settings::Settings, world::World};
 use serde_json::{Value, json};
-use shared::{
-    config::{AgentRules, Settings},
-    lifecycle::State,
-};
+use shared::{agent::AgentRules, lifecycle::State};
 
 use super::{claim, done, get, id, message, outside, refused, register};
 
@@ -160,7 +157,9 @@ async fn live(world: &World, s: u64) {
 async fn used(session_days: u32) -> World {
     let mut world = World::new();
     let agents = AgentRules { session_days, ..AgentRules::default() };
-    world.app.settings = Arc::new(Settings { agents, ..settings() });
+    let mut settings = Settings::default();
+    settings.installation.agents.rules = Arc::new(agents);
+    world.set(&settings);
     register(&world, "r").await;
     done(&world, "/v1/runs", &json!({"prompt": "x", "session_id": "s"})).await;
     live(&world, 60).await;

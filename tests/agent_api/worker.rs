@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use integration_tests::world::{World, settings};
+use integration_tests::{settings::Settings, world::World};
 use serde_json::{Value, json};
 use shared::{
     chat::Profiles,
-    config::Settings,
     ids::{Id, Name},
     store::{self, Commit, Expect, RecordKey, RecordWrite},
 };
@@ -89,7 +88,7 @@ async fn a_limit_of_the_task_alone_needs_a_price_too_when_a_run_is_asked_for() {
     let priced = of(r#", "usd_per_million_in": 1, "usd_per_million_out": 1"#);
     let profiles = format!(r#"{{"default": {priced}, "unpriced": {}}}"#, of(""));
     let (chat, _) = Profiles::read(&profiles, |_| None).unwrap();
-    world.app.settings = Arc::new(Settings { chat, ..settings() });
+    world.set(&Settings::asking(chat));
     let ask = |profile: &str, check: &str| json!({"prompt": "x", "profile": profile, "mission_cost_budget_usd": 1, "budget_check": check});
     let run = done(&world, "/v1/runs", &ask("unpriced", "warn")).await;
     assert_eq!(run["warning"]["message"], "the budget cannot be checked: the profile has no prices");

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use integration_tests::{
     aws::{Depth, Lambda, Stack},
     events::Call,
-    world::settings,
+    settings::Settings,
 };
 use serde_json::json;
 use shared::{
@@ -148,8 +148,8 @@ async fn events_are_posted_to_a_webhook_once_they_are_listed() {
 
 /// A stack with a webhook that takes everything.
 pub(super) async fn hooked() -> Stack {
-    let mut settings = settings();
-    settings.sink.webhook = Some(Arc::new(webhook(&Hook::new(None)).await));
+    let mut settings = Settings::default();
+    settings.listeners.webhook = Some(Arc::new(webhook(&Hook::new(None)).await));
     Stack::with(settings).await
 }
 

@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use integration_tests::events::Call;
 use serde_json::{Value, json};
-use shared::config::Takes;
+use shared::aws::Takes;
 
 use super::{enqueue, scripted, setup, with};
 

@@ -11,7 +11,7 @@ use shared::{
     clock::ManualClock,
     ids::{Id, Name, fresh},
     lifecycle::{Failure, FailureKind, Settlement, Status, Task},
-    relay::{Batch, Change, Counters, Deltas, Moved, Seen, Sequence, Standing, Tally, fold, relay},
+    relay::{Batch, BusEvents, Change, Counters, Deltas, Moved, Seen, Sequence, Standing, Tally, fold, relay},
     store::{self, Commit, Counts, Doc, Expect, Record, RecordKey, RecordWrite, Scope, Stats, Store, hour_of},
 };
 
@@ -86,11 +86,15 @@ async fn the_life_of_a_task_is_counted_by_what_it_is_and_when() {
     let records = records(&life(&setup, &task).await, 7);
     let queue =
         Scope::Queue { tenant: task.key.tenant.clone(), project: task.project.clone(), queue: task.queue.clone() };
-    let relayed = relay::handle(&app(), &setup.store, batch("s-1", None, &records[..2], false)).await.unwrap();
+    let relayed = relay::handle(&app(), &setup.store, BusEvents::default(), batch("s-1", None, &records[..2], false))
+        .await
+        .unwrap();
     folded(&setup).await;
     assert_eq!(stats(&setup, &queue).await.changes, 0, "a window is written before it ends");
     let state = relayed.time_window_event_response_properties.state;
-    relay::handle(&app(), &setup.store, batch("s-1", Some(&state), &records[2..], true)).await.unwrap();
+    relay::handle(&app(), &setup.store, BusEvents::default(), batch("s-1", Some(&state), &records[2..], true))
+        .await
+        .unwrap();
     folded(&setup).await;
 
     let counted = stats(&setup, &queue).await;
@@ -111,10 +115,10 @@ async fn the_life_of_a_task_is_counted_by_what_it_is_and_when() {
     assert_eq!(setup.store.watermark("s-2").await.unwrap(), None);
 
     // All of it once more, without a state, and without a window.
-    relay::handle(&app(), &setup.store, batch("s-1", None, &records, true)).await.unwrap();
+    relay::handle(&app(), &setup.store, BusEvents::default(), batch("s-1", None, &records, true)).await.unwrap();
     let mut bare = batch("s-1", None, &records, true);
     bare.is_final_invoke_for_window = None;
-    relay::handle(&app(), &setup.store, bare).await.unwrap();
+    relay::handle(&app(), &setup.store, BusEvents::default(), bare).await.unwrap();
     folded(&setup).await;
     assert_eq!(stats(&setup, &queue).await, counted);
 }
@@ -125,7 +129,14 @@ async fn a_counter_forgets_the_hours_that_nobody_asks_for() {
     for (shard, hour) in [("a", 0_u64), ("b", 2), ("c", 49)] {
         let late = Change { at: at(hour * 3600), ..change(0, 0, None, Status::Pending) };
         let records = vec![(sequence(1), Seen::Task(Box::new(late)))];
-        relay(&app(), &setup.store, Batch { shard: shard.into(), records, state: None, is_last: true }).await.unwrap();
+        relay(
+            &app(),
+            &setup.store,
+            BusEvents::default(),
+            Batch { shard: shard.into(), records, state: None, is_last: true },
+        )
+        .await
+        .unwrap();
         fold(&setup.store, &ManualClock::at(at(hour * 3600)), None).await.unwrap();
     }
     let all = item(&setup, "c#*", "q").await.unwrap();
@@ -188,7 +199,7 @@ async fn what_the_version_before_has_counted_counts_on() {
     let changes = [runs, named("a"), named("z"), named("z-1"), named("z.1")];
     let records = changes.into_iter().enumerate().map(|(n, change)| (sequence(n), Seen::Task(Box::new(change))));
     let batch = Batch { shard: "s".into(), records: records.collect(), state: None, is_last: true };
-    relay(&app(), &setup.store, batch).await.unwrap();
+    relay(&app(), &setup.store, BusEvents::default(), batch).await.unwrap();
     folded(&setup).await;
     let counted = stats(&setup, &queue_of(&of)).await;
     assert_eq!((counted.now.pending, counted.now.running, counted.changes), (1, 1, 6));
@@ -217,7 +228,7 @@ async fn a_window_that_the_version_before_has_begun_is_counted_to_its_end() {
     }});
     let records = vec![(sequence(4), Seen::Task(Box::new(of.clone())))];
     let batch = Batch { shard: "s".into(), records, state: Some(state.to_string()), is_last: true };
-    relay(&app(), &setup.store, batch).await.unwrap();
+    relay(&app(), &setup.store, BusEvents::default(), batch).await.unwrap();
     folded(&setup).await;
     for scope in [Scope::All, queue_of(&of)] {
         let counted = stats(&setup, &scope).await;
@@ -263,7 +274,8 @@ async fn a_task_of_a_newer_version_is_counted_and_what_cannot_be_read_stops_noth
     for (n, image) in [sk("payload#x"), sk("r"), sk("total")].iter().enumerate() {
         records.push(stream_record(&(201 + n).to_string(), None, Some(image)));
     }
-    let response = relay::handle(&app(), &setup.store, batch("s", None, &records, true)).await.unwrap();
+    let response =
+        relay::handle(&app(), &setup.store, BusEvents::default(), batch("s", None, &records, true)).await.unwrap();
     assert!(response.batch_item_failures.is_empty(), "{response:?}");
     folded(&setup).await;
     let counted = stats(&setup, &Scope::All).await;
@@ -356,13 +368,13 @@ async fn counting_costs_a_tenth_of_a_write_unit_a_task_however_many_count() {
         let meter = Meter::default();
         let setup = watched(meter.clone()).await;
         let places = places(tenants, queues, kinds);
-        relay(&app(), &setup.store, window(places.clone(), 0, 0)).await.unwrap();
+        relay(&app(), &setup.store, BusEvents::default(), window(places.clone(), 0, 0)).await.unwrap();
         folded(&setup).await;
         meter.take();
         for from in [60, 90] {
             for shard in 0..SHARDS {
                 let tasks = (0..TASKS / SHARDS / 2).map(|_| places[fastrand::usize(..places.len())].clone());
-                relay(&app(), &setup.store, window(tasks, shard, from)).await.unwrap();
+                relay(&app(), &setup.store, BusEvents::default(), window(tasks, shard, from)).await.unwrap();
             }
         }
         folded(&setup).await;
@@ -388,7 +400,7 @@ async fn shards_that_count_on_the_same_counters_at_once_lose_nothing() {
             let batch = Batch { shard: shard.to_string(), records, state: None, is_last: true };
             // As Lambda does: again until it is done.
             let mut tries = 0;
-            while let Err(problem) = relay(&app(), &setup.store, batch.clone()).await {
+            while let Err(problem) = relay(&app(), &setup.store, BusEvents::default(), batch.clone()).await {
                 tries += 1;
                 assert!(tries < 50, "{problem:?}");
             }
@@ -410,8 +422,8 @@ async fn a_window_whose_writing_was_not_heard_of_is_not_counted_twice() {
     let records = vec![(sequence(1), Seen::Task(Box::new(change(0, 0, None, Status::Pending))))];
     let batch = Batch { shard: "s".into(), records, state: None, is_last: true };
     faults.then([Fault::LoseAnswer]);
-    assert!(relay(&app(), &setup.store, batch.clone()).await.is_err());
-    relay(&app(), &setup.store, batch).await.unwrap();
+    assert!(relay(&app(), &setup.store, BusEvents::default(), batch.clone()).await.is_err());
+    relay(&app(), &setup.store, BusEvents::default(), batch).await.unwrap();
     folded(&setup).await;
     assert_eq!(stats(&setup, &Scope::All).await.now.pending, 1);
 
@@ -435,7 +447,7 @@ async fn answers_that_a_folder_never_hears_add_nothing_twice() {
         let setup = setup_with(|config| config.interceptor(watch).retry_config(RetryConfig::disabled())).await;
         let records = vec![(sequence(1), Seen::Task(Box::new(change(0, 0, None, Status::Pending))))];
         let batch = Batch { shard: "s".into(), records, state: None, is_last: true };
-        relay(&app(), &setup.store, batch).await.unwrap();
+        relay(&app(), &setup.store, BusEvents::default(), batch).await.unwrap();
         faults.lose_answer(lost);
         let _ = fold(&setup.store, &clock(), None).await;
         folded(&setup).await;
@@ -458,7 +470,7 @@ async fn what_a_newer_version_has_counted_waits_for_it_and_holds_nothing_up() {
         let key = [("pk", pk), ("sk", sk), (name, "of a form to come")];
         setup.put(key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))).into()).await;
     }
-    relay(&app(), &setup.store, batch(1)).await.unwrap();
+    relay(&app(), &setup.store, BusEvents::default(), batch(1)).await.unwrap();
     folded(&setup).await;
     assert_eq!(stats(&setup, &Scope::All).await.now.pending, 0);
     let queue = queue_of(&change(0, 0, None, Status::Pending));

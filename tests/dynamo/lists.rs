@@ -1,8 +1,8 @@
 //! Lists are spread over shards and read through indexes: they must come to what one ordered list comes to.
 
 use shared::{
+    aws::Shards,
     clock::Timestamp,
-    config::Shards,
     lifecycle::{NewTask, Priority, Settlement, Status, Task},
     store::{
         self, Bucket, Due, Filter, ListQuery, Listing, MemoryStore, Page, Store,

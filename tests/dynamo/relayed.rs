@@ -8,7 +8,7 @@ use shared::{
     clock::Timestamp,
     ids::{Name, TaskKey},
     lifecycle::{Task, log::LogEntry},
-    relay::fold,
+    relay::{BusEvents, fold},
     store::{
         Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related, Scope,
         Stats, Store, StoreError, TaskWrite,
@@ -45,7 +45,7 @@ impl Relayed {
         };
         let records: Vec<_> = changed.map(record).collect();
         let app = super::counters::app();
-        relay::handle(&app, &self.setup.store, batch("s", None, &records, true)).await.unwrap();
+        relay::handle(&app, &self.setup.store, BusEvents::default(), batch("s", None, &records, true)).await.unwrap();
         fold(&self.setup.store, &*app.clock, None).await.unwrap();
     }
 }

@@ -126,9 +126,7 @@ async fn what_is_owed_to_a_webhook_that_is_gone_is_owed_no_more() {
 async fn while_one_posts_another_run_leaves_it_to_that() {
     let (world, hook) = (World::new(), Hook::new(Some((0, 2))));
     let mut app = with_hook(&world.app, &hook).await;
-    let mut settings = (*app.settings).clone();
-    settings.sink.turn = Some(Default::default());
-    app.settings = settings.into();
+    app.listeners.turn = Some(Default::default());
     publish(&world, "default", subjects(2)).await;
     poller::look(&app, None).await;
     // The first post waits for a second one, which nobody makes.

@@ -7,8 +7,10 @@ use axum::{Router, extract::State, http::StatusCode, routing::post};
 use integration_tests::ministack;
 use serde_json::{Value, json};
 use shared::{
+    event::Published,
     ids::{Id, Name},
-    outbox::{Bus, Published, event_bridge::EventBridge},
+    listener::Listener,
+    outbox::event_bridge::EventBridge,
 };
 
 /// What it was asked to take, request by request: the ids.
@@ -62,7 +64,7 @@ fn events(ids: &[&str]) -> Vec<Published> {
 #[tokio::test]
 async fn what_the_bus_refuses_of_a_request_is_put_again_alone() {
     let (bus, asked) = event_bridge().await;
-    let taken = bus.put(&events(&["a", "never-1", "once-1", "b", "once-2"])).await;
+    let taken = bus.tell(&events(&["a", "never-1", "once-1", "b", "once-2"])).await;
     assert_eq!(taken.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true, true, true]);
     assert!(taken[1].as_ref().unwrap_err().to_string().contains("ThrottlingException: slowly"), "{taken:?}");
     let expected: [&[&str]; 3] =
@@ -75,7 +77,7 @@ async fn a_bus_that_is_gone_is_not_asked_for_every_event() {
     let (bus, asked) = event_bridge().await;
     let ids: Vec<String> = (0..500).map(|n| format!("down-{n}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let taken = bus.put(&events(&ids)).await;
+    let taken = bus.tell(&events(&ids)).await;
     assert_eq!((taken.len(), taken.iter().filter(|taken| taken.is_err()).count()), (500, 500));
     let asked = asked.lock().unwrap().len();
     assert!(asked <= 8, "{asked} requests");
@@ -85,6 +87,6 @@ async fn a_bus_that_is_gone_is_not_asked_for_every_event() {
 async fn what_was_taken_before_the_bus_was_gone_is_taken() {
     let (bus, _) = event_bridge().await;
     let ids = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "down-1"];
-    let taken = bus.put(&events(&ids)).await;
+    let taken = bus.tell(&events(&ids)).await;
     assert_eq!(taken.iter().map(Result::is_ok).collect::<Vec<_>>(), [&[true; 10][..], &[false]].concat());
 }

@@ -11,10 +11,10 @@ use integration_tests::{
 use serde_json::{Value, json};
 use shared::{
     app::App,
+    http::Webhook,
     ids::{Id, Name},
     lifecycle::Status,
-    outbox::Webhook,
-    relay::{Batch, Relayed, Seen, Sequence, relay},
+    relay::{Batch, BusEvents, Relayed, Seen, Sequence, relay},
     store::{DueItem, Record, RecordKey},
 };
 use tokio::sync::mpsc::UnboundedSender;
@@ -47,7 +47,7 @@ impl Setup {
 
     async fn relay(&self, app: &App, records: Vec<(Sequence, Seen)>) -> Relayed {
         let batch = Batch { shard: "s".to_owned(), records, state: None, is_last: true };
-        relay(app, &self.counters, batch).await.unwrap()
+        relay(app, &self.counters, BusEvents::default(), batch).await.unwrap()
     }
 
     /// The ids of what the bus took, with repetitions.
@@ -120,10 +120,12 @@ async fn an_event_neither_told_nor_kept_comes_again_and_what_stands_before_it_is
     // Whichever state it comes with.
     setup.bus.set_broken(false);
     let again = Batch { shard: "s".to_owned(), records: records[1..].to_vec(), state: None, is_last: true };
-    let relayed_again = relay(&setup.app, &setup.counters, again.clone()).await.unwrap();
+    let relayed_again = relay(&setup.app, &setup.counters, BusEvents::default(), again.clone()).await.unwrap();
     let counted = setup.counters.counts();
     assert_eq!(relayed_again.again, None);
-    relay(&setup.app, &setup.counters, Batch { state: Some(relayed.state), ..again }).await.unwrap();
+    relay(&setup.app, &setup.counters, BusEvents::default(), Batch { state: Some(relayed.state), ..again })
+        .await
+        .unwrap();
     assert_eq!(setup.counters.counts(), counted);
     assert_eq!(setup.taken().into_iter().collect::<BTreeSet<_>>().len(), 3);
 }
@@ -166,7 +168,7 @@ async fn a_crash_at_any_call_of_the_relay_loses_no_event() {
             let (app, counters) = (faults.around(&setup.app), MemoryCounters::default());
             let batch = Batch { shard: "s".to_owned(), records, state: None, is_last: true };
             tokio::select! {
-                _ = relay(&app, &counters, batch) => {}
+                _ = relay(&app, &counters, BusEvents::default(), batch) => {}
                 () = faults.ended() => {}
             }
             // Even if Lambda never tried again: what a handler published waits in the outbox.
@@ -194,9 +196,7 @@ async fn hear(State(heard): State<UnboundedSender<Value>>, body: String) {
 async fn with_a_webhook_the_poller_tells_both_and_the_webhook_hears_what_handlers_say_alone() {
     let mut setup = setup();
     let (sender, mut heard) = tokio::sync::mpsc::unbounded_channel();
-    let mut settings = (*setup.app.settings).clone();
-    settings.sink.webhook = Some(Arc::new(listener(sender).await));
-    setup.app = App { settings: Arc::new(settings), ..setup.app };
+    setup.app.listeners.webhook = Some(Arc::new(listener(sender).await));
 
     let record = setup.published("hello").await;
     setup.bus.set_broken(true);
@@ -217,7 +217,7 @@ async fn another_tenants_event_of_the_same_id_is_another() {
     let end = change("acme", 1, Some(Status::Running), Status::Failed, setup.world.now());
     let mut other = end.clone();
     other.key.tenant = Name::of("umbrella");
-    let ids = [&end, &other].map(|end| end.event(setup.app.settings.bus_events).unwrap().id);
+    let ids = [&end, &other].map(|end| end.event(BusEvents::default()).unwrap().id);
     assert_ne!(ids[0], ids[1]);
     setup.relay(&setup.app, vec![(sequence(1), seen(end)), (sequence(2), seen(other))]).await;
     for (tenant, id) in ["acme", "umbrella"].into_iter().zip(ids) {

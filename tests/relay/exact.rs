@@ -189,7 +189,7 @@ impl Play {
         let batch = self.event(shard, most, is_last);
         let len = batch.records.len();
         let relayed = tokio::select! {
-            relayed = relay(&self.app, &counters, batch) => relayed.ok(),
+            relayed = relay(&self.app, &counters, BusEvents::default(), batch) => relayed.ok(),
             () = faults.ended() => None,
         };
         // Without an answer it is handed over again: by another step, and perhaps in other pieces.
@@ -209,7 +209,7 @@ impl Play {
         let batch = self.event(shard, most, false);
         // The nth call of a process: here its only one, to keep what the bus refused.
         let app = Faults::at(0, Fault::Unavailable).around(&self.app);
-        let relayed = relay(&app, &*self.counters, batch.clone()).await.unwrap();
+        let relayed = relay(&app, &*self.counters, BusEvents::default(), batch.clone()).await.unwrap();
         self.bus.set_broken(false);
         let shard = &mut self.shards[shard];
         let told = batch.records.iter().take_while(|(at, _)| relayed.again.as_ref() != Some(at)).count();

@@ -7,18 +7,18 @@ use std::{
 
 use integration_tests::{
     faults::Faults,
+    settings::Settings,
     world::{self, World},
 };
 use serde_json::{Value, json};
 use shared::{
-    agent::{Agent, Command, CommandKind, Run, RunEvent, Session, StoredTurn, journal, run},
+    agent::{Agent, Agents, Command, CommandKind, Run, RunEvent, Session, StoredTurn, journal, run},
     app::App,
     chat::{ChatAnswer, ChatBackend, ChatError, ChatMessage, ChatRequest, Prices, Profile, Profiles, ToolCall, Usage},
     clock::Clock,
-    config::Settings,
-    domain::Entity,
     ids::{Id, Name},
     lifecycle::Task,
+    records::Entity,
     store::{RecordKey, RelationKind},
 };
 use uuid::Uuid;
@@ -95,7 +95,7 @@ pub(super) fn on(mut world: World, lines: Vec<ChatAnswer>, takes_s: u64) -> (Wor
     let told = Arc::new(Told { lines, takes_s, clock, asked: Mutex::default(), fails: Mutex::default() });
     let (profiles, _) = Profiles::read(PROFILES, |_| None).unwrap();
     let priced = Profile { backend: told.clone(), ..profiles.get("default").unwrap().clone() };
-    world.app.settings = Arc::new(settings(&priced));
+    world.set(&settings(&priced));
     (world, told)
 }
 
@@ -105,14 +105,15 @@ fn settings(priced: &Profile) -> Settings {
     let unpriced = Profile { prices: None, ..priced.clone() };
     let chat = [(Name::default(), priced.clone()), (Name::of("free"), free), (Name::of("unpriced"), unpriced)];
     let chat: Profiles = chat.into_iter().collect();
-    Settings { chat, ..world::settings() }
+    Settings::asking(chat)
 }
 
 /// A process like the world's whose store, queues and model have `faults`.
 pub(super) fn faulty(world: &World, faults: &Arc<Faults>) -> App {
-    let profile = world.app.settings.chat.get("default").unwrap().clone();
+    let agents = world.app.types.state::<Agents>().unwrap();
+    let profile = agents.profiles.get("default").unwrap().clone();
     let profile = Profile { backend: faults.around_model(profile.backend.clone()), ..profile };
-    App { settings: Arc::new(settings(&profile)), ..faults.around(&world.app) }
+    settings(&profile).app(&faults.around(&world.app))
 }
 
 impl Told {

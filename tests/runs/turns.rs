@@ -1,18 +1,18 @@
 //! How a run goes: in one turn or several, within its time, its budget and its agent's patience.
 
-use integration_tests::world::World;
+use integration_tests::{settings::Settings, world::World};
 use serde_json::{Value, json};
 use shared::{
     agent::{
-        Agent, AgentStatus, CommandKind, ExecutionState, Run, RunEvent, Session, StoredTurn, event,
+        Agent, AgentStatus, Agents, CommandKind, ExecutionState, Run, RunEvent, Session, StoredTurn, event,
         run::MAX_OPEN_COMMANDS,
     },
     chat::{ChatAnswer, ChatError, ChatMessage, RetryAfter, ToolCall, Usage},
     clock::Timestamp,
-    domain::Entity,
     ids::{Id, Name},
     lifecycle::{FailureKind, Priority, State, Status},
     queue::QueueName,
+    records::Entity,
     store::RecordKey,
 };
 use std::{sync::Arc, time::Duration};
@@ -365,9 +365,11 @@ async fn a_history_without_sentences_is_put_in_short_once() {
 
     // Nor is it long where little counts as that.
     let (mut world, _) = self::world(vec![says("The first of it is done, and so is the second. ".repeat(9).trim())], 0);
-    let mut settings = (*world.app.settings).clone();
-    settings.agents.supervisor.session_chars = 400;
-    world.app.settings = Arc::new(settings);
+    let mut agents = world.app.types.state::<Agents>().unwrap().clone();
+    Arc::make_mut(&mut agents.rules).supervisor.session_chars = 400;
+    let mut settings = Settings::default();
+    settings.installation.agents = agents;
+    world.set(&settings);
     let id = enqueue(&world, json!({})).await;
     assert_eq!(until_ended(&world, id).await.session.history.chars().count(), 100);
 }

@@ -11,12 +11,12 @@ use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeN
 use serde_json::Value;
 use shared::{
     app::App,
+    aws::Shards,
     clock::{Clock, ManualClock, Timestamp},
-    config::{Settings, Shards},
     outbox::event_bridge::EventBridge,
     poller::PollReport,
     queue::{QueueName, sqs::SqsQueue},
-    release::Release,
+    services::Services,
     store::dynamo::{Config, DynamoStore},
 };
 
@@ -24,7 +24,7 @@ use crate::{
     events::{Answered, Call, sqs_event},
     ministack::{self, Tables},
     relay::{Item, batch},
-    world::settings,
+    settings::Settings,
 };
 pub use uses::{Use, Uses, kind_of, queue_id};
 
@@ -86,7 +86,7 @@ pub struct Stack {
     pub dynamo: aws_sdk_dynamodb::Client,
     /// Which function polls: the poller, or control by `POST /v1/poll`.
     pub polls: Lambda,
-    settings: Arc<Settings>,
+    settings: Settings,
     apps: BTreeMap<Lambda, App>,
     uses: BTreeMap<Lambda, Uses>,
     sqs: aws_sdk_sqs::Client,
@@ -116,7 +116,7 @@ pub struct Delivered {
 impl Stack {
     /// Empty tables and queues.
     pub async fn start() -> Self {
-        Self::with(settings()).await
+        Self::with(Settings::default()).await
     }
 
     /// The same for functions with these settings.
@@ -137,7 +137,7 @@ impl Stack {
         let urls = ministack::create_queues(&sqs).await.unwrap_or_else(|error| panic!("{error}"));
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_000)));
         let uses: BTreeMap<Lambda, Uses> = Lambda::ALL.into_iter().map(|of| (of, Uses::default())).collect();
-        let (apps, settings) = (BTreeMap::new(), Arc::new(settings));
+        let apps = BTreeMap::new();
         let bus = format!("bus-{}", uuid::Uuid::new_v4().simple());
         let events = aws_sdk_eventbridge::Client::new(&config);
         events.create_event_bus().name(&bus).send().await.unwrap_or_else(|error| panic!("{error:?}"));
@@ -170,22 +170,17 @@ impl Stack {
         let watch = &self.uses[&of];
         let sqs = aws_sdk_sqs::config::Builder::from(&config).retry_config(at_once()).interceptor(watch.clone());
         let urls = of.queues().iter().map(|queue| (*queue, self.urls[queue].clone())).collect();
-        let mut settings = (*self.settings).clone();
+        let queue = Arc::new(SqsQueue::new(aws_sdk_sqs::Client::from_conf(sqs.build()), urls));
+        let services = Services::new(Arc::new(self.new_store(of)), queue, self.clock.clone());
+        let mut settings = self.settings.clone();
         if self.has_bus && of.has_bus() {
             let events = aws_sdk_eventbridge::config::Builder::from(&ministack::config(bus_endpoint));
             let events =
                 events.retry_config(at_once()).timeout_config(EventBridge::timeouts()).interceptor(watch.clone());
             let events = aws_sdk_eventbridge::Client::from_conf(events.build());
-            settings.sink.bus = Some(Arc::new(EventBridge::new(events, &self.bus)));
+            settings.listeners.bus = Some(Arc::new(EventBridge::new(events, &self.bus)));
         }
-        App {
-            store: Arc::new(self.new_store(of)),
-            queue: Arc::new(SqsQueue::new(aws_sdk_sqs::Client::from_conf(sqs.build()), urls)),
-            clock: self.clock.clone(),
-            settings: Arc::new(settings),
-            release: Release::default(),
-            trace: None,
-        }
+        settings.app(&services)
     }
 
     /// The store as a function sees it.
@@ -233,7 +228,8 @@ impl Stack {
     /// Hands the relay records of the stream: what must come again.
     pub async fn relay(&self, app: &App, records: &[Value]) -> Vec<Option<String>> {
         let event = batch("shard-1", None, records, true);
-        let response = ::relay::handle(app, &self.new_store(Lambda::Relay), event).await.unwrap();
+        let response =
+            ::relay::handle(app, &self.new_store(Lambda::Relay), self.settings.bus_events, event).await.unwrap();
         response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
     }
 

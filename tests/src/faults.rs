@@ -21,6 +21,7 @@ use shared::{
     lifecycle::{Task, log::LogEntry},
     queue::{OutMessage, Queue, QueueError, QueueName},
     relay::{Counters, Moved, Sequence, Tally},
+    services::Services,
     store::{
         Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related, Scope,
         Stats, Store, StoreError,
@@ -127,7 +128,7 @@ impl Faults {
     pub fn around(self: &Arc<Self>, app: &App) -> App {
         let store = Arc::new(FaultyStore { inner: app.store.clone(), faults: self.clone() });
         let queue = Arc::new(FaultyQueue { inner: app.queue.clone(), faults: self.clone() });
-        App { store, queue, ..app.clone() }
+        app.over(Services { store, queue, ..app.services.clone() })
     }
 
     /// Counters like these with these faults.

@@ -14,5 +14,6 @@ pub mod in_memory;
 pub mod ministack;
 pub mod relay;
 pub mod runtime_api;
+pub mod settings;
 pub mod venv;
 pub mod world;

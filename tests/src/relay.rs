@@ -15,7 +15,8 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Map, Value, json};
 use shared::{
     clock::Timestamp,
-    outbox::{Bus, BusError, Published},
+    event::Published,
+    listener::{Listener, NotTaken},
     relay::{Counters, Delta, Deltas, Moved, Round, Sequence, Sums, Tally},
     store::{Scope, StoreError},
 };
@@ -51,16 +52,16 @@ impl MemoryBus {
 }
 
 #[async_trait]
-impl Bus for MemoryBus {
-    async fn put(&self, events: &[Published]) -> Vec<Result<(), BusError>> {
+impl Listener for MemoryBus {
+    async fn tell(&self, events: &[Published]) -> Vec<Result<(), NotTaken>> {
         if self.broken.load(SeqCst) {
-            return events.iter().map(|_| Err(BusError::Unavailable("it is broken".to_owned()))).collect();
+            return events.iter().map(|_| Err(NotTaken::Unavailable("it is broken".to_owned()))).collect();
         }
         let mut refused = self.refused.lock().unwrap();
         let taken = events.iter().map(|event| {
             if event.doc["type"] == refused.0.as_str() {
                 refused.1 += 1;
-                return Err(BusError::Refused("not this one".to_owned()));
+                return Err(NotTaken::Refused("not this one".to_owned()));
             }
             self.taken.lock().unwrap().push(event.clone());
             Ok(())

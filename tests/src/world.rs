@@ -12,13 +12,12 @@ use serde_json::{Value, json};
 use shared::{
     app::App,
     clock::{Clock, ManualClock, Timestamp},
-    config::Settings,
-    domain::{Entity, Stored},
     effects::Relations,
     ids::{Id, Name, TaskKey},
     lifecycle::{Task, log::LogEntry},
     queue::{MemoryQueue, QueueName, TaskMessage},
-    release::Release,
+    records::{Entity, Stored},
+    services::Services,
     store::{
         self, Bucket, Commit, Expect, Filter, ListQuery, Listing, MemoryStore, Record, RecordKey, RecordWrite, Related,
         RelationKind, Store,
@@ -26,7 +25,10 @@ use shared::{
 };
 use uuid::Uuid;
 
-use crate::in_memory::{process, request};
+use crate::{
+    in_memory::{process, request},
+    settings::Settings,
+};
 
 /// How long a received message is hidden: as on AWS, far longer than anything here runs.
 pub const VISIBILITY: Duration = Duration::from_secs(5400);
@@ -43,11 +45,6 @@ pub struct World {
     letters: Arc<Mutex<Vec<TaskMessage>>>,
 }
 
-/// Settings as they are by default, of an installation for tests.
-pub fn settings() -> Settings {
-    Settings { scripted: true, ..Settings::default() }
-}
-
 impl World {
     /// Empty, on 2026-01-01.
     pub fn new() -> Self {
@@ -59,20 +56,13 @@ impl World {
         hide_told_panics();
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_767_225_600_000)));
         let queue = Arc::new(MemoryQueue::new(clock.clone()));
-        let settings = Arc::new(settings());
-        Self {
-            app: App {
-                store,
-                queue: queue.clone(),
-                clock: clock.clone(),
-                settings,
-                release: Release::default(),
-                trace: None,
-            },
-            clock,
-            queue,
-            letters: Arc::default(),
-        }
+        let services = Services::new(store, queue.clone(), clock.clone());
+        Self { app: Settings::default().app(&services), clock, queue, letters: Arc::default() }
+    }
+
+    /// The same, of an installation with these settings.
+    pub fn set(&mut self, settings: &Settings) {
+        self.app = settings.app(&self.app);
     }
 
     /// The instant.

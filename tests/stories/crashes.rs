@@ -10,13 +10,13 @@ use integration_tests::{
     events::{Answered, Call},
     faults::{Fault, Faults},
     in_memory::process,
+    settings::Settings,
     world::{VISIBILITY, World},
 };
 use serde_json::Value;
 use shared::{
     app::App,
     clock::{ManualClock, Timestamp},
-    config::Settings,
     lifecycle::Status,
     queue::{MemoryQueue, QueueName},
     store::Store,
@@ -50,7 +50,7 @@ enum Outlives {
 }
 
 impl Processes {
-    fn new(outlives: Outlives, settings: &Arc<Settings>, faults: Arc<Faults>) -> Self {
+    fn new(outlives: Outlives, settings: &Settings, faults: Arc<Faults>) -> Self {
         let file = match outlives {
             Outlives::StoreAndQueues => None,
             Outlives::File => {
@@ -64,7 +64,7 @@ impl Processes {
             None => World::new(),
             Some((_, store)) => World::on(store.clone()),
         };
-        world.app.settings = settings.clone();
+        world.set(settings);
         Self { world, faults, crashes: 0, file }
     }
 
@@ -150,7 +150,7 @@ impl Turns for Processes {
 
 /// Plays `story` without a crash, and then with each.
 async fn with_every_crash(name: &str, outlives: Outlives, story: impl AsyncFn(&mut Processes) -> Value) {
-    let settings = Arc::new(model::settings().await);
+    let settings = model::settings().await;
     let without = story(&mut Processes::new(outlives, &settings, Arc::default())).await;
     ends_as(name, &without);
     for fault in [Fault::CrashBefore, Fault::CrashAfter] {

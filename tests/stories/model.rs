@@ -1,9 +1,9 @@
 //! A model for the stories: an HTTP server on this machine that finds everything very useful.
 
 use axum::{Router, routing::post};
-use integration_tests::world;
+use integration_tests::settings::Settings;
 use serde_json::json;
-use shared::{chat::Profiles, config::Settings};
+use shared::chat::Profiles;
 use tokio::net::TcpListener;
 
 /// What it says of every response.
@@ -12,7 +12,7 @@ pub(super) const IMPACT: &str = "Saves her a third of the cost.";
 /// The settings of an installation that asks it.
 pub(super) async fn settings() -> Settings {
     let (chat, _) = Profiles::read(&profiles().await, |_| None).unwrap();
-    Settings { chat, ..world::settings() }
+    Settings::asking(chat)
 }
 
 /// Its profiles, as they are written.

@@ -1,21 +1,18 @@
 //! Records, as other services and people write them: whole (`PUT`) or in part (`PATCH`), guarded by `If-Match`.
 
-use serde_json::Value;
 use shared::{
     api::{Answer, ApiError, RecordView, Request, found::no_such_kind},
     app::App,
-    domain::{self, Entity, LinkedinConnection, User},
     effects::Relations,
     json::read::FieldError,
+    records::Entity,
+    registry::Kind,
     store::{self, Commit, Doc, Expect, Record, RecordKey, RecordWrite, StoreError},
 };
 use uuid::Uuid;
 
 /// How often a write without `If-Match` that met another one is made anew.
 const MAX_TRIES: usize = 5;
-
-/// The field of a user by which they can be verified.
-const CONFIRMED: &str = "confirmed_linkedin_url";
 
 /// `PUT /v1/records/{kind}/{id}`: 201 if it is new, else 200.
 pub(crate) async fn put(app: &App, request: &Request) -> Result<Answer, ApiError> {
@@ -53,16 +50,17 @@ async fn write(
         let now = app.clock.now();
         let doc = change(there.as_ref())?;
         let created_at = there.as_ref().map_or(now, |there| there.created_at);
-        let relations = domain::check(&key, &doc, created_at).ok_or_else(|| no_such_kind(&key.kind))?;
+        let known = app.types.kind_of(&key.kind).and_then(|kind| Some((kind, kind.check(&key, &doc, created_at)?)));
+        let (kind, relations) = known.ok_or_else(|| no_such_kind(&app.types, &key.kind))?;
         let Relations { parent, owner } = relations.map_err(|error: FieldError| ApiError::from(error))?;
-        may_write(app, request, &key, there.as_ref(), &doc)?;
+        may_write(app, request, kind, (there.as_ref(), &doc))?;
         let record = Record { parent, owner, created_at, ..Record::new(key.clone(), doc, now) };
         let expect = there.as_ref().map_or(Expect::Absent, |there| Expect::Version(there.version));
         let put = RecordWrite::Put { record: Box::new(record.clone()), expect };
         match store::commit(&*app.store, Commit { records: vec![put], ..Commit::default() }).await {
             Ok(()) => {
                 let status = if there.is_some() { 200 } else { 201 };
-                return Ok(Answer::json(status, &RecordView::of(record, request.is_by_verifier(app))));
+                return Ok(Answer::json(status, &RecordView::of(record, &app.types, request.is_by_verifier(app))));
             }
             Err(StoreError::Conflict { .. }) if if_match.is_none() => {}
             Err(error) => return Err(error.into()),
@@ -71,23 +69,15 @@ async fn write(
     Err(StoreError::Busy.into())
 }
 
-/// Whoever may not verify users by a task may not do it this way either, nor make up what a task verifies them by.
-fn may_write(app: &App, request: &Request, key: &RecordKey, there: Option<&Record>, doc: &Doc) -> Result<(), ApiError> {
-    let verified = |doc: &Doc| doc.get("verified").and_then(Value::as_bool).unwrap_or(false);
-    let there = there.map(|there| &there.doc);
-    let by = &request.caller.principal;
-    let verifies = match key.kind.as_str() {
-        User::KIND if verified(doc) != there.is_some_and(verified) => "change `verified`",
-        User::KIND if doc.get(CONFIRMED) != there.and_then(|there| there.get(CONFIRMED)) => {
-            "confirm whose a profile is"
+/// Whoever may not verify users may not write what their verification rests on.
+fn may_write(app: &App, request: &Request, kind: &Kind, (there, doc): (Option<&Record>, &Doc)) -> Result<(), ApiError> {
+    match kind.guarded(there.map(|there| &there.doc), doc) {
+        Some(guarded) if !request.is_by_verifier(app) => {
+            let by = &request.caller.principal;
+            Err(ApiError::forbidden(format!("{by} may not {guarded}; see the setting `verifier`")))
         }
-        LinkedinConnection::KIND => "say who is connected",
-        _ => return Ok(()),
-    };
-    if request.is_by_verifier(app) {
-        return Ok(());
+        _ => Ok(()),
     }
-    Err(ApiError::forbidden(format!("{by} may not {verifies}; see the setting `verifier`")))
 }
 
 fn if_match(request: &Request) -> Result<Option<Uuid>, ApiError> {

@@ -14,8 +14,8 @@ use shared::{
     },
     api::{ApiError, LeaseToken, Request},
     app::App,
-    domain::Stored,
     ids::TaskKey,
+    records::Stored,
     store,
 };
 

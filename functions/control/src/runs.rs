@@ -2,7 +2,7 @@
 
 use shared::{
     agent::{
-        Agent, AgentStatus, Run, RunStatus,
+        Agent, AgentStatus, Agents, Run, RunStatus,
         budget::{self, OverBudget, Spending},
         journal::{self, Begun},
     },
@@ -13,23 +13,24 @@ use shared::{
     app::App,
     change::{With, change},
     chat::Prices,
-    domain::Stored,
     ids::{Id, Name, TaskKey},
     lifecycle::{Event, Task},
     money::Usd,
+    records::Stored,
     store,
 };
 use uuid::Uuid;
 
 /// `POST /v1/runs`: the task, its run, and its session and agent if they are new, in one commit.
 pub(crate) async fn start(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let agents = Agents::of(app)?;
     let mut body: RunRequest = request.json()?;
     body.idempotency_key = request.key_beside(body.idempotency_key)?;
-    let (start, budgets) = (body.start(), Budgeted::of(&body));
+    let (start, budgets) = (body.start(agents), Budgeted::of(&body));
     let now = app.clock.now();
-    let new = body.accept(&request.caller, &app.settings, now)?;
+    let new = body.accept(&request.caller, app, agents, now)?;
     let may = match in_time(&new, now) {
-        Ok(()) => budgets.check(app, request).await,
+        Ok(()) => budgets.check(app, agents, request).await,
         Err(late) => Err(late),
     };
     let (begun, warning) = match may {
@@ -70,7 +71,7 @@ impl Budgeted {
     }
 
     /// Whether the agent may spend anything now. (It is asked again before every turn.)
-    async fn check(&self, app: &App, request: &Request) -> Result<Option<BudgetWarning>, ApiError> {
+    async fn check(&self, app: &App, agents: &Agents, request: &Request) -> Result<Option<BudgetWarning>, ApiError> {
         let spending = match &self.agent {
             Some(agent) => {
                 let record = app.store.record(&Spending::key(&request.caller.tenant, agent)).await?;
@@ -78,10 +79,10 @@ impl Budgeted {
             }
             None => Ok(Spending::default()),
         };
-        let backends = app.settings.backends();
+        let backends = agents.backends();
         let known = backends.iter().any(|view| view.name == self.profile && view.prices_known);
         let prices = known.then(Prices::default);
-        let zone = app.settings.agents.zone();
+        let zone = agents.rules.zone();
         let checked = budget::before_turn(&self.budgets, self.goal, prices, &spending, app.clock.now(), zone);
         match (checked, self.check) {
             (Ok(None), _) => Ok(None),
@@ -96,15 +97,15 @@ impl Budgeted {
                 };
                 Ok(Some(BudgetWarning { message: over.to_string(), budget }))
             }
-            (Err(over), BudgetCheck::Block) => Err(refused(over, app)),
+            (Err(over), BudgetCheck::Block) => Err(refused(over, app, agents)),
         }
     }
 }
 
 /// A spent budget, with when there is some again.
-fn refused(over: OverBudget, app: &App) -> ApiError {
+fn refused(over: OverBudget, app: &App, agents: &Agents) -> ApiError {
     let relief = match &over {
-        OverBudget::Exceeded(standing) => Some(standing.window.relief(app.clock.now(), app.settings.agents.zone())),
+        OverBudget::Exceeded(standing) => Some(standing.window.relief(app.clock.now(), agents.rules.zone())),
         OverBudget::Unavailable(_) => None,
     };
     let error = ApiError::from(over);

@@ -58,7 +58,7 @@ pub async fn accept(
         if request.task_type.as_str() == Task::FOR_RUNNERS {
             return Err(ApiError::invalid("task_type", "its run is what runners find; see POST /v1/runs"));
         }
-        let new = request.accept(&caller, &app.settings, now)?;
+        let new = request.accept(&caller, app, now)?;
         let late = in_time(&new, now).err();
         match late {
             Some(late) if new.idempotency_key.is_none() => Err(late),

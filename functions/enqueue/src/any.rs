@@ -6,7 +6,7 @@ use serde_json::Value;
 use shared::{
     api::{Answer, ApiError},
     app::App,
-    config::Takes,
+    aws::Takes,
 };
 
 use crate::{http, intake, invoke};

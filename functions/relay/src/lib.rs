@@ -10,7 +10,7 @@ use serde::Deserialize;
 use shared::{
     app::App,
     queue::QueueName,
-    relay::{Batch, Counters, RelayError, Seen, Sequence, relay},
+    relay::{Batch, BusEvents, Counters, RelayError, Seen, Sequence, relay},
     store::dynamo::{Item, image},
 };
 use tracing::error;
@@ -42,10 +42,11 @@ pub struct StreamEvent {
     pub is_window_terminated_early: Option<bool>,
 }
 
-/// Relays a batch. An error has Lambda hand all of it over again, with the same state.
+/// Relays a batch; `told`: which changes of tasks the bus hears of. An error has Lambda hand all of it over again, with the same state.
 pub async fn handle(
     app: &App,
     counters: &dyn Counters,
+    told: BusEvents,
     event: StreamEvent,
 ) -> Result<TimeWindowEventResponse, RelayError> {
     let in_window = event.is_final_invoke_for_window == Some(false) && event.is_window_terminated_early != Some(true);
@@ -56,7 +57,7 @@ pub async fn handle(
         state: event.state.and_then(|mut state| state.remove(STATE)),
         is_last: !in_window,
     };
-    let relayed = relay(app, counters, batch).await?;
+    let relayed = relay(app, counters, told, batch).await?;
     let mut response = TimeWindowEventResponse::default();
     response.time_window_event_response_properties.state = HashMap::from([(STATE.to_owned(), relayed.state)]);
     response.batch_item_failures = relayed.again.into_iter().map(failure).collect();

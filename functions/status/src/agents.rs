@@ -3,7 +3,7 @@
 use std::convert::identity;
 
 use shared::{
-    agent::{Agent, Runner},
+    agent::{Agent, Agents, Runner},
     api::{Answer, ApiError, EntityView, Listed, Request},
     app::App,
     ids::Id,
@@ -39,5 +39,5 @@ pub(crate) async fn runners(app: &App, request: &Request) -> Result<Answer, ApiE
 /// `GET /v1/backends`: the model profiles, without anything secret.
 pub(crate) fn backends(app: &App, request: &Request) -> Result<Answer, ApiError> {
     request.only_query(&[])?;
-    Ok(Answer::json(200, &Listed::new(app.settings.backends(), None)))
+    Ok(Answer::json(200, &Listed::new(Agents::of(app)?.backends(), None)))
 }

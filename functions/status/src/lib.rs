@@ -16,7 +16,6 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use shared::{
     api::{Answer, ApiError, Listed, Request, Route},
     app::App,
-    handlers::task_types,
     lifecycle::Priority,
     queue::QueueName,
 };
@@ -68,8 +67,8 @@ async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
         Route::ListRunners => agents::runners(app, &request).await,
         Route::ListBackends => agents::backends(app, &request),
         Route::GetHealth => health::answer(app, request.caller.trusted).await,
-        Route::GetOpenApi => Ok(openapi::answer()),
-        Route::ListTaskTypes => Ok(Answer::json(200, &Listed::new(task_types(), None))),
+        Route::GetOpenApi => Ok(openapi::answer(&app.types)),
+        Route::ListTaskTypes => Ok(Answer::json(200, &Listed::new(app.types.catalog(), None))),
         other => Err(ApiError::not_found(format!("{other:?} is not served here"))),
     }
 }

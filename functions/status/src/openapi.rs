@@ -6,21 +6,20 @@ mod parameters;
 mod routes;
 mod schemas;
 
-use std::sync::LazyLock;
-
 use schemas::Schemas;
 use serde_json::{Map, Value, json};
-use shared::api::{Answer, ROUTES};
+use shared::{
+    api::{Answer, ROUTES},
+    registry::Registry,
+};
 
-/// Made once: it depends on nothing but the code.
-static DOCUMENT: LazyLock<String> = LazyLock::new(|| document().to_string());
-
-pub(crate) fn answer() -> Answer {
-    Answer::text(200, DOCUMENT.clone())
+/// The document of an installation that knows `types`.
+pub(crate) fn answer(types: &Registry) -> Answer {
+    Answer::text(200, document(types).to_string())
 }
 
-fn document() -> Value {
-    let mut schemas = Schemas::default();
+fn document(types: &Registry) -> Value {
+    let mut schemas = Schemas::new(types);
     let mut paths: Map<String, Value> = Map::new();
     for info in &ROUTES {
         let operation = routes::describe(info.route, &mut schemas).to_json(info, &mut schemas);

@@ -3,18 +3,17 @@
 use shared::{
     api::{Answer, ApiError, RecordView, Request, cursor, cursor_of, fitting, found::no_such_kind, limit},
     app::App,
-    domain,
     ids::{Id, Name},
     store::{RecordKey, Related, RelationKind},
 };
 
 /// `GET /v1/records/{kind}/{id}`.
 pub(crate) async fn record(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let (tenant, kind) = (request.caller.tenant.clone(), shown(request)?);
+    let (tenant, kind) = (request.caller.tenant.clone(), shown(app, request)?);
     let key = RecordKey { tenant, kind, id: request.path_id("id")? };
     let record = app.store.record(&key).await?;
     let record = record.ok_or_else(|| ApiError::not_found(format!("no such {}", key.kind)))?;
-    Ok(Answer::json(200, &RecordView::of(record, request.is_by_verifier(app))))
+    Ok(Answer::json(200, &RecordView::of(record, &app.types, request.is_by_verifier(app))))
 }
 
 /// `GET /v1/records/{kind}?parent=` or `?owner=`: newest first.
@@ -25,19 +24,19 @@ pub(crate) async fn list(app: &App, request: &Request) -> Result<Answer, ApiErro
         (None, Some(owner)) => (RelationKind::Owner, owner),
         _ => return Err(ApiError::invalid("parent", "name what the records belong to: parent or owner")),
     };
-    let (tenant, kind) = (request.caller.tenant.clone(), shown(request)?);
+    let (tenant, kind) = (request.caller.tenant.clone(), shown(app, request)?);
     let related = Related { tenant, kind, by, of, newest_first: true };
     let page = app.store.records(&related, cursor(request)?.as_deref(), limit(request)?).await?;
     let to_verifier = request.is_by_verifier(app);
     let items = page.items.into_iter().filter_map(|record| {
         let place = record.place(by)?;
-        Some((RecordView::of(record, to_verifier), cursor_of(&place)))
+        Some((RecordView::of(record, &app.types, to_verifier), cursor_of(&place)))
     });
     Ok(Answer::json(200, &fitting(items, page.next.as_deref().map(cursor_of))))
 }
 
 /// The kind that is asked for, if its records are shown.
-fn shown(request: &Request) -> Result<Name, ApiError> {
+fn shown(app: &App, request: &Request) -> Result<Name, ApiError> {
     let kind = request.path_name("kind")?;
-    if domain::is_shown(&kind) { Ok(kind) } else { Err(no_such_kind(&kind)) }
+    if app.types.kind_of(&kind).is_some() { Ok(kind) } else { Err(no_such_kind(&app.types, &kind)) }
 }

@@ -5,12 +5,12 @@ use shared::{
     agent::{Command, Executor, Run, RunStatus, RunnerJob, Session, after_seq, event},
     api::{
         AfterSeq, Answer, ApiError, EntityView, Listed, Request, RunEventView, RunView, cursor, cursor_of, fitting,
-        found::{missing, page, stored},
+        found::{missing, page},
         limit, limit_of,
     },
     app::App,
-    domain::{Entity, Stored},
     ids::Id,
+    records::{Entity, Stored},
     store::{RecordKey, RelationKind},
 };
 
@@ -100,7 +100,7 @@ async fn events_of(
     let keys: Vec<RecordKey> =
         (after.saturating_add(1)..=end).map(|seq| request.key::<event::RunEvent>(&event::id(&run.id, seq))).collect();
     // One that is not there is past its retention.
-    let found = app.store.records_at(&keys).await?.into_iter().flatten().map(stored);
+    let found = app.store.records_at(&keys).await?.into_iter().flatten().map(Stored::read);
     let found: Vec<Stored<event::RunEvent>> = found.collect::<Result<_, _>>()?;
     let shown = found.iter().filter(|stored| shows(&stored.value));
     let items =

@@ -4,9 +4,9 @@ use shared::{
     agent::{ExecutionState, Phase, Session, SessionFilter},
     api::{Answer, ApiError, Listed, Order, Request, SessionView, cursor_of, found::page, limit, place_of},
     app::App,
-    domain::Stored,
     ids::{Id, Name},
     read_marks::{Reader, Subject},
+    records::Stored,
     store::RelationKind,
 };
 

@@ -5,7 +5,8 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
 use rustix::process::{Resource, getrlimit};
 use shared::{
-    domain::{FormError, LinkedinUrl},
+    domain::LinkedinUrl,
+    json::FormError,
     lifecycle::{Task, retry::MAX_LOSSES},
     store::Retention,
     telemetry::Format,

@@ -11,16 +11,18 @@ use std::{
 use anyhow::{Context, bail};
 use reqwest::Url;
 use shared::{
+    agent::{AgentRules, Agents},
     app::App,
     chat::Profiles,
     clock::{Clock, SystemClock},
-    config::{AgentRules, Settings, principals, variable},
+    environment::{principals, variable},
+    handlers::{Founder, Installation, types},
+    http::Webhook,
     json::read::FieldError,
-    outbox::{Sink, Webhook},
+    listener::Listeners,
     queue::{MemoryQueue, QueueName, TaskMessage, Tenants},
     redact,
-    relay::BusEvents,
-    release::Release,
+    services::{Rules, Services},
     store::{Retention, StoreError},
 };
 use tokio::{
@@ -83,9 +85,10 @@ impl Runner {
         let store = Arc::new(SqliteStore::open(&database, settings)?);
         let recovered = store.recover(clock.now()).await?;
         let queue = Arc::new(MemoryQueue::new(clock.clone()));
-        let settings = Arc::new(settings_of(options)?);
-        let release = Release::default();
-        let app = App { store: store.clone(), queue: queue.clone(), clock, settings, release, trace: None };
+        let mut services = Services::new(store.clone(), queue.clone(), clock);
+        services.rules = Arc::new(rules(options)?);
+        services.listeners = listeners(options)?;
+        let app = App::new(services, types(&installation(options)?).checked()?);
         let listener = bind(options.host, options.port).await?;
         let address = listener.local_addr()?;
         info!(%address, data = %options.data.display(), recovered, "errand serves");
@@ -164,23 +167,30 @@ async fn next_of(batches: &mut Vec<JoinSet<()>>) -> Option<()> {
     None
 }
 
-fn settings_of(options: &Options) -> anyhow::Result<Settings> {
-    let webhook = options.webhook_url.clone().map(Webhook::new).transpose()?;
-    let (chat, keys) = options.profiles.as_deref().map(profiles).transpose()?.unwrap_or_default();
-    let webhook_url = options.webhook_url.iter().map(Url::to_string);
-    redact::know_secrets(keys.into_iter().chain(options.token.clone()).chain(webhook_url));
-    Ok(Settings {
+fn rules(options: &Options) -> anyhow::Result<Rules> {
+    Ok(Rules {
         max_retries: options.max_retries,
         max_losses: options.max_losses,
         verifiers: options.verifiers.iter().flat_map(|list| principals(list)).collect(),
-        chat,
-        shown_backends: None,
-        founder_linkedin_url: options.founder_linkedin_url.clone(),
-        sink: Sink { turn: Some(Arc::default()), ..webhook.map(Sink::webhook).unwrap_or_default() },
-        bus_events: BusEvents::default(), // there is no bus
-        agents: options.agents.as_deref().map(agents).transpose()?.unwrap_or_default(),
-        scripted: options.scripted,
         poll_page: usize::try_from(options.tasks_per_poll)?,
+    })
+}
+
+fn listeners(options: &Options) -> anyhow::Result<Listeners> {
+    let webhook = options.webhook_url.clone().map(Webhook::new).transpose()?;
+    Ok(Listeners { turn: Some(Arc::default()), ..webhook.map(Listeners::webhook).unwrap_or_default() })
+}
+
+/// What the task types work with. From here on the secrets of `options` are known.
+fn installation(options: &Options) -> anyhow::Result<Installation> {
+    let (profiles, keys) = options.profiles.as_deref().map(profiles).transpose()?.unwrap_or_default();
+    let webhook_url = options.webhook_url.iter().map(Url::to_string);
+    redact::know_secrets(keys.into_iter().chain(options.token.clone()).chain(webhook_url));
+    let rules = Arc::new(options.agents.as_deref().map(agents).transpose()?.unwrap_or_default());
+    Ok(Installation {
+        agents: Agents { profiles, shown: None, rules },
+        founder: Founder(options.founder_linkedin_url.clone()),
+        scripted: options.scripted,
     })
 }
 

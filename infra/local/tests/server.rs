@@ -303,7 +303,7 @@ async fn documented_settings_were_ignored() {
     let data = tempfile::tempdir().unwrap();
     let options = Options { tasks_per_poll: 7, ..options::measured(data.path().to_owned(), Durability::Normal) };
     let runner = Runner::start(&options).await.unwrap();
-    assert_eq!(runner.app.settings.poll_page, 7);
+    assert_eq!(runner.app.rules.poll_page, 7);
     runner.stop().await;
 }
 
@@ -418,7 +418,7 @@ fn shows_every_task(server: &Server, verified: &str) {
     let shown = process::output(&["demo", "--url", &server.url]);
     // No session's time is over yet, no runner is there, and what is for tests is off.
     let not_shown = ["cleanup_session", "run_outside", "scripted"];
-    for name in shared::handlers::TaskInput::known().into_iter().filter(|name| !not_shown.contains(&name.as_str())) {
+    for name in types::names().into_iter().filter(|name| !not_shown.contains(&name.as_str())) {
         let line = shown.lines().find(|line| line.split_whitespace().next() == Some(&name));
         // The digest leaves Ada, who has just written, to finish.
         let status = match name.as_str() {

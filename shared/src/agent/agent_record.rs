@@ -7,9 +7,9 @@ use uuid::Uuid;
 use super::{Refused, Terminal, preview::preview};
 use crate::{
     clock::Timestamp,
-    domain::Entity,
     effects::Relations,
     ids::{Id, Name},
+    records::Entity,
     store::{Doc, Relation},
 };
 

@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::{Refused, RunStatus, preview::preview, seq_place};
 use crate::{
     clock::Timestamp,
-    domain::{Entity, parent},
     effects::Relations,
     ids::Id,
+    records::{Entity, parent},
 };
 
 /// How much of what went wrong a command or job keeps, in characters.

@@ -15,10 +15,10 @@ pub use normal::{CUT_MARK, EVENT_NAME_BYTES, EVENT_TEXT_BYTES};
 use super::{Terminal, seq_place};
 use crate::{
     clock::Timestamp,
-    domain::{Entity, parent},
     effects::Relations,
     ids::Id,
     lifecycle::FailureKind,
+    records::{Entity, parent},
 };
 
 /// What a `backend_status` tells of.

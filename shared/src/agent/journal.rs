@@ -5,6 +5,7 @@
 //! one reads again and decides again: events get their numbers without gaps or repeats, and nothing is lost. A worker
 //! writes under its task's fence besides.
 
+use crate::records::Stored;
 mod append;
 mod claim;
 mod command;
@@ -29,9 +30,9 @@ pub use wait::waits;
 
 use super::{NotAdmitted, Refused, Run, event::TooMany, key_of, run};
 use crate::{
-    app::App,
     ids::{Id, Name},
     lifecycle::{Fence, Task},
+    services::Services,
     store::{self, Commit, Part, RecordKey, StoreError, TaskWrite, shown},
 };
 
@@ -98,7 +99,7 @@ impl Place {
     }
 
     /// Written by the worker that holds `task`, to the run of its drive.
-    pub async fn held(app: &App, task: &Task) -> Result<Self, JournalError> {
+    pub async fn held(app: &Services, task: &Task) -> Result<Self, JournalError> {
         let fence = task.fence().ok_or(JournalError::LeaseLost)?;
         let (tenant, run) = (task.key.tenant.clone(), find_id(app, task, task.redrives).await?);
         Ok(Self { tenant, run, task: Some((task.key.clone(), fence)) })
@@ -107,7 +108,7 @@ impl Place {
 
 /// The id that the run of `task`'s `drive`th drive has, or will have. Only of a task with an idempotency key the store is
 /// asked: for a run that an older version has made.
-pub async fn find_id(app: &App, task: &Task, drive: u32) -> Result<Id, StoreError> {
+pub async fn find_id(app: &Services, task: &Task, drive: u32) -> Result<Id, StoreError> {
     let id = run::id(task, drive);
     for older in run::ids(task, drive).into_iter().filter(|older| *older != id) {
         let there = shown(app.store.record(&key_of::<Run>(&task.key.tenant, &older)).await)?;
@@ -119,18 +120,18 @@ pub async fn find_id(app: &App, task: &Task, drive: u32) -> Result<Id, StoreErro
 }
 
 /// The runs of these drives of `task` that are there.
-pub(crate) async fn runs(app: &App, task: &Task, drives: Range<u32>) -> Result<Vec<Run>, StoreError> {
+pub(crate) async fn runs(app: &Services, task: &Task, drives: Range<u32>) -> Result<Vec<Run>, StoreError> {
     let ids = drives.flat_map(|drive| run::ids(task, drive));
     let keys: Vec<RecordKey> = ids.map(|id| key_of::<Run>(&task.key.tenant, &id)).collect();
     let found = app.store.records_at(&keys).await?.into_iter().flatten();
     let found = found.filter(|record| run::is_of_life(record, task));
-    found.map(|record| Ok(draft::typed::<Run>(record)?.value)).collect()
+    found.map(|record| Ok(Stored::<Run>::read(record)?.value)).collect()
 }
 
 /// Reads the run at `place` and the records at `also`, has `build` decide, and commits what it drafted; again, on fresh
 /// data, where that has changed meanwhile.
 pub(crate) async fn write<T: Send>(
-    app: &App,
+    app: &Services,
     place: &Place,
     also: &[RecordKey],
     mut build: impl FnMut(&mut Draft) -> Result<T, JournalError> + Send,
@@ -147,7 +148,7 @@ pub(crate) async fn write<T: Send>(
 }
 
 /// Commits `draft`; `false` if it builds on what has changed meanwhile.
-pub(crate) async fn commit(app: &App, place: &Place, draft: Draft) -> Result<bool, JournalError> {
+pub(crate) async fn commit(app: &Services, place: &Place, draft: Draft) -> Result<bool, JournalError> {
     let records = draft.records()?;
     if records.is_empty() {
         return Ok(true);

@@ -2,8 +2,8 @@
 
 use crate::{
     clock::Timestamp,
-    domain::{Entity, Stored},
     ids::{self, Id, Name},
+    records::{Entity, Stored},
     store::{Expect, Record, RecordKey, RecordWrite},
 };
 

@@ -15,11 +15,11 @@ pub use status::{RunStatus, Terminal};
 use super::ResourceBundle;
 use crate::{
     clock::Timestamp,
-    domain::Entity,
     effects::Relations,
     ids::{self, Id, Name},
     lifecycle::{Failure, Task},
     money::Usd,
+    records::Entity,
     store::{Record, Relation},
 };
 

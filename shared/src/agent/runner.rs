@@ -11,9 +11,9 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    domain::{Entity, owner},
     effects::Relations,
     ids::{Id, Name},
+    records::{Entity, owner},
     store::{Doc, Relation},
 };
 

@@ -16,10 +16,10 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    domain::Entity,
     effects::Relations,
     ids::{Id, Name},
     lifecycle::FailureKind,
+    records::Entity,
     store::{Doc, Relation},
 };
 

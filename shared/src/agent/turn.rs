@@ -9,11 +9,11 @@ use super::{event::EVENT_NAME_BYTES, run::MAX_CITATIONS, supervisor};
 use crate::{
     chat::{ChatAnswer, ChatMessage, ToolCall},
     clock::Timestamp,
-    domain::{Entity, parent},
     effects::Relations,
     ids::{self, Id},
     json::{Json, cut, first},
     money::Usd,
+    records::{Entity, parent},
     redact,
 };
 

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use crate::{
     agent::{Attention, BundleView, Run, RunEvent, RunStatus, Session, Terminal, budget::Standing},
     clock::Timestamp,
-    domain::{Entity, Stored},
     ids::{Id, Name},
+    records::{Entity, Stored},
 };
 
 /// A run: its fields, and how it ended. Its bundle is shown by counts and names.

@@ -6,11 +6,11 @@ use super::KEY_FIELD;
 use crate::{
     agent::{NotAdmitted, Refused, budget::OverBudget, journal::JournalError},
     change::ChangeError,
-    handlers::InputError,
     ids::NameError,
     json::read::FieldError,
     lifecycle::Rejected,
     redact::chain,
+    registry::InputError,
     store::StoreError,
 };
 
@@ -114,7 +114,7 @@ impl From<FieldError> for ApiError {
 impl From<InputError> for ApiError {
     fn from(error: InputError) -> Self {
         match error {
-            InputError::UnknownType(_) | InputError::Off(_) => Self::invalid("task_type", error.to_string()),
+            InputError::UnknownType { .. } | InputError::Off { .. } => Self::invalid("task_type", error.to_string()),
             InputError::Payload(error) => error.into(),
         }
     }

@@ -3,10 +3,11 @@
 use super::{ApiError, Request};
 use crate::{
     app::App,
-    domain::{self, Entity, Stored},
     ids::{Id, Name},
     lifecycle::Task,
-    store::{self, Page, Record, RecordKey, Related, RelationKind, StoreError},
+    records::{Entity, Stored},
+    registry::Registry,
+    store::{self, Page, RecordKey, Related, RelationKind, StoreError},
 };
 
 impl Request {
@@ -24,7 +25,7 @@ impl Request {
 
     /// The record of kind `E` at `id`, if the caller's tenant has one.
     pub async fn find<E: Entity>(&self, app: &App, id: &Id) -> Result<Option<Stored<E>>, ApiError> {
-        Ok(app.store.record(&self.key::<E>(id)).await?.map(stored).transpose()?)
+        Ok(app.store.record(&self.key::<E>(id)).await?.map(Stored::read).transpose()?)
     }
 
     /// Where the caller's record of kind `E` with this id is.
@@ -49,15 +50,9 @@ pub fn missing<E: Entity>() -> ApiError {
 }
 
 /// The answer to who names a kind of records that is not there for them.
-pub fn no_such_kind(kind: &Name) -> ApiError {
-    let known: Vec<&str> = domain::kinds().collect();
+pub fn no_such_kind(types: &Registry, kind: &Name) -> ApiError {
+    let known: Vec<&str> = types.written_kinds().map(Name::as_str).collect();
     ApiError::not_found(format!("no records of kind `{kind}` are served; known are {}", known.join(", ")))
-}
-
-/// Reads a record's fields.
-pub fn stored<E: Entity>(record: Record) -> Result<Stored<E>, StoreError> {
-    let id = format!("{} {}", record.key.kind, record.key.id);
-    Stored::read(record).map_err(|error| StoreError::Corrupt { id, source: error.into() })
 }
 
 /// A page of records, each read and with its place.
@@ -70,7 +65,7 @@ pub async fn page<E: Entity>(
     let page = app.store.records(related, after, limit).await?;
     let placed = page.items.into_iter().filter_map(|record| {
         let place = record.place(related.by)?;
-        Some(stored(record).map(|read| (read, place)))
+        Some(Stored::read(record).map(|read| (read, place)))
     });
     Ok(Page { items: placed.collect::<Result<_, _>>()?, next: page.next })
 }

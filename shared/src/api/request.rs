@@ -133,7 +133,7 @@ impl Request {
 
     /// Whether the caller may verify users.
     pub fn is_by_verifier(&self, app: &App) -> bool {
-        app.settings.verifiers.contains(&self.caller.principal)
+        app.rules.verifiers.contains(&self.caller.principal)
     }
 
     /// Refuses who may ask for one tenant alone: `what` is the whole installation's.

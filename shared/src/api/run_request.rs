@@ -6,9 +6,9 @@ use serde_json::{Value, json, value::to_raw_value};
 
 use super::{ApiError, Caller, TaskRequest};
 use crate::{
-    agent::{Executor, Recovery, ResourceBundle, budget::Budgets, journal::Start},
+    agent::{Agents, Executor, Recovery, ResourceBundle, budget::Budgets, journal::Start},
+    app::App,
     clock::Timestamp,
-    config::Settings,
     ids::{Id, Name},
     lifecycle::{NewTask, Priority, Task},
     money::Usd,
@@ -132,7 +132,7 @@ pub struct RunRequest {
 
 impl RunRequest {
     /// What its run is begun with.
-    pub fn start(&self) -> Start {
+    pub fn start(&self, agents: &Agents) -> Start {
         let shown = |doc: &Doc| {
             let mut doc = doc.clone();
             redact::object(&mut doc);
@@ -150,18 +150,19 @@ impl RunRequest {
             agent_metadata: shown(&self.agent_metadata),
             recovery: self.recovery,
             workspace: self.project_id.clone(),
+            session_ttl: agents.rules.session_ttl(),
             resource_bundle: self.resource_bundle.clone().map(ResourceBundle::without_secrets),
             ..start
         }
     }
 
     /// Checks it and makes it a task of the caller's: `run_agent`, or `run_outside` for a runner.
-    pub fn accept(self, caller: &Caller, settings: &Settings, now: Timestamp) -> Result<NewTask, ApiError> {
+    pub fn accept(self, caller: &Caller, app: &App, agents: &Agents, now: Timestamp) -> Result<NewTask, ApiError> {
         self.fits()?;
         let executor = self.executor;
         let task_type = match executor {
             Executor::Worker => {
-                known_profile(settings, &self.profile)?;
+                known_profile(agents, &self.profile)?;
                 Name::of("run_agent")
             }
             Executor::Runner => {
@@ -189,7 +190,7 @@ impl RunRequest {
             expires_at: self.expires_at,
         };
         // The fields of the payload are fields of this request.
-        let mut new = request.accept(caller, settings, now).map_err(|error| ApiError {
+        let mut new = request.accept(caller, app, now).map_err(|error| ApiError {
             field: error.field.map(|field| field.strip_prefix("payload.").unwrap_or(&field).to_owned()),
             ..error
         })?;
@@ -244,8 +245,8 @@ pub fn fits(field: &str, value: &Value) -> Result<(), ApiError> {
     Err(ApiError::too_large(field, format!("it has {bytes} bytes; at most {KEPT_BYTES} are taken")))
 }
 
-fn known_profile(settings: &Settings, profile: &Name) -> Result<(), ApiError> {
-    let backends = settings.backends();
+fn known_profile(agents: &Agents, profile: &Name) -> Result<(), ApiError> {
+    let backends = agents.backends();
     if backends.iter().any(|view| view.name == *profile) {
         return Ok(());
     }

@@ -8,9 +8,8 @@ use uuid::Uuid;
 
 use super::{ApiError, Caller, size::least_bytes};
 use crate::{
+    app::App,
     clock::Timestamp,
-    config::Settings,
-    handlers::TaskInput,
     ids::{self, Id, Name, TaskKey},
     json::{Json, read::read_lenient},
     lifecycle::{NewTask, Priority, Task},
@@ -101,10 +100,9 @@ pub fn check_key(key: &str) -> Result<(), ApiError> {
 impl TaskRequest {
     /// Checks the request against its type and the limits, and makes it a task of the caller's. Whether it is still in
     /// time ([`in_time`]) is to be asked besides: one that is said again under its key is answered however late it is.
-    pub fn accept(self, caller: &Caller, settings: &Settings, now: Timestamp) -> Result<NewTask, ApiError> {
+    pub fn accept(self, caller: &Caller, app: &App, now: Timestamp) -> Result<NewTask, ApiError> {
         let payload = payload(&self.payload)?;
-        let input = TaskInput::accept(&self.task_type, &payload)?.if_on(settings)?;
-        let type_settings = input.handler().settings();
+        let input = app.types.accept(&self.task_type, &payload)?;
         let scheduled_for = self.start(now)?;
         self.idempotency_key.as_deref().map_or(Ok(()), check_key)?;
         let id = match &self.idempotency_key {
@@ -113,8 +111,13 @@ impl TaskRequest {
         };
         Ok(NewTask {
             key: TaskKey { tenant: caller.tenant.clone(), id },
-            max_retries: within("max_retries", self.max_retries.unwrap_or(settings.max_retries), 0, Task::MAX_RETRIES)?,
-            timeout_s: within("timeout_s", self.timeout_s.unwrap_or(type_settings.timeout_s), 1, MAX_TIMEOUT_S)?,
+            max_retries: within(
+                "max_retries",
+                self.max_retries.unwrap_or(app.rules.max_retries),
+                0,
+                Task::MAX_RETRIES,
+            )?,
+            timeout_s: within("timeout_s", self.timeout_s.unwrap_or(input.settings().timeout_s), 1, MAX_TIMEOUT_S)?,
             scheduled_for,
             project: self.project,
             queue: self.queue,

@@ -5,10 +5,10 @@ use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
-    domain,
     ids::{Id, Name},
     json::Json,
     lifecycle::{Attempt, Failure, Priority, State, Status, Task},
+    registry::Registry,
     store::{Doc, Record},
 };
 
@@ -200,11 +200,11 @@ pub struct RecordView {
 }
 
 impl RecordView {
-    /// The view of `record`, with its secrets to a caller who may verify users.
-    pub fn of(record: Record, to_verifier: bool) -> Self {
+    /// The view of `record`, which is of one of `types`' kinds, with its secrets to a verifier.
+    pub fn of(record: Record, types: &Registry, to_verifier: bool) -> Self {
         let Record { key, version, mut doc, created_at, updated_at, .. } = record;
         if !to_verifier {
-            domain::secrets(&key.kind).iter().for_each(|field| drop(doc.remove(*field)));
+            types.kind_of(&key.kind).iter().flat_map(|kind| kind.secrets()).for_each(|field| drop(doc.remove(*field)));
         }
         let kind = (!doc.contains_key("kind")).then_some(key.kind);
         Self { id: key.id, kind, version, created_at, updated_at, doc }
@@ -222,7 +222,7 @@ mod tests {
     fn a_records_own_kind_is_the_only_one_shown() {
         let key = RecordKey { tenant: Name::default(), kind: Name::of("verification"), id: Id::of("v") };
         let doc = json!({"kind": "email"}).as_object().unwrap().clone();
-        let view = RecordView::of(Record::new(key, doc, Timestamp::default()), false);
+        let view = RecordView::of(Record::new(key, doc, Timestamp::default()), &Registry::new(), false);
         let text = serde_json::to_string(&view).unwrap();
         assert!(text.contains(r#""kind":"email""#) && text.matches(r#""kind""#).count() == 1, "{text}");
     }

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::Usage;
+use crate::money::usd;
 
 /// What a profile's tokens cost; by default nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

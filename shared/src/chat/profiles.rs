@@ -9,7 +9,11 @@ use serde::Serialize;
 
 use self::written::{Making, Written};
 use super::{ChatBackend, Extractive, Prices};
-use crate::{ids::Name, json::read::FieldError};
+use crate::{
+    environment::{ConfigError, Environment},
+    ids::Name,
+    json::read::FieldError,
+};
 
 /// A backend, and what it costs.
 #[derive(Clone, Debug)]
@@ -134,6 +138,17 @@ impl Profiles {
             profiles.insert(name, profile);
         }
         Ok((Self(profiles), secrets))
+    }
+
+    /// Reads the variable `ERRAND_PROFILES`, and those that it takes keys from; the keys are kept secret.
+    pub fn of_environment(environment: &Environment) -> Result<Self, ConfigError> {
+        let name = "ERRAND_PROFILES";
+        let Some(text) = environment.get(name) else { return Ok(Self::default()) };
+        let read = Self::read(&text, |variable| environment.get(variable));
+        // The value is not shown: it may be long, and somebody may have put a key into it.
+        let (profiles, keys) = read.map_err(|error| ConfigError::malformed(name, "{…}", error))?;
+        environment.keep_secret(keys);
+        Ok(profiles)
     }
 
     /// One profile, with prices in USD for a million tokens in and out.

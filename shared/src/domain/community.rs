@@ -2,8 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entity, owner};
-use crate::{effects::Relations, ids::Id, store::Relation};
+use crate::{
+    effects::Relations,
+    ids::Id,
+    records::{Entity, owner},
+    store::Relation,
+};
 
 /// Whether a question still wants answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entity, StoredEmail, parent};
+use super::StoredEmail;
+use super::bare;
 use crate::{
     clock::Timestamp,
     effects::Relations,
     ids::{Id, Name},
+    json::read::FieldError,
+    records::{Entity, parent},
 };
 
 /// Whether a conversation goes on.
@@ -106,8 +109,8 @@ impl Entity for Message {
         parent(&self.conversation_id, place)
     }
 
-    fn emails(&self) -> Vec<(&'static str, &StoredEmail)> {
-        self.to.iter().map(|email| ("to", email)).collect()
+    fn check(&self) -> Result<(), FieldError> {
+        bare("to", &self.to)
     }
 }
 

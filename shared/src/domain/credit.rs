@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entity, User, parent};
+use super::User;
 use crate::{
     clock::Timestamp,
     effects::{Effect, Relations},
     ids::Id,
+    records::{Entity, parent},
     store::{Expect, Patch},
 };
 

@@ -6,7 +6,7 @@ use email_address::{EmailAddress, Options};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::FormError;
+use crate::json::FormError;
 
 /// One bare e-mail address. It goes into a message's header as it is, where a name, a second address or a line break would
 /// be read as more than an address.
@@ -15,10 +15,10 @@ use super::FormError;
 #[schemars(with = "String", extend("format" = "email"), inline)]
 pub struct Email(String);
 
-/// An e-mail address in a record. Callers write bare ones ([`Entity::emails`]); older versions took more, and who reads
+/// An e-mail address in a record. Callers write bare ones ([`Entity::check`]); older versions took more, and who reads
 /// their records for something else must still be able to. [`StoredEmail::bare`] before it is written to.
 ///
-/// [`Entity::emails`]: super::Entity::emails
+/// [`Entity::check`]: super::Entity::emails
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StoredEmail(String);

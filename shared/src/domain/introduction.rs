@@ -3,8 +3,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Entity, StoredEmail, owner};
-use crate::{clock::Timestamp, effects::Relations, ids::Id};
+use super::StoredEmail;
+use super::bare;
+use crate::{
+    clock::Timestamp,
+    effects::Relations,
+    ids::Id,
+    json::read::FieldError,
+    records::{Entity, owner},
+};
 
 /// How far an introduction has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -78,7 +85,7 @@ impl Entity for Introduction {
         owner(self.user_id(), place)
     }
 
-    fn emails(&self) -> Vec<(&'static str, &StoredEmail)> {
-        self.prospect_email.iter().map(|email| ("prospect_email", email)).collect()
+    fn check(&self) -> Result<(), FieldError> {
+        bare("prospect_email", self.prospect_email.as_ref())
     }
 }

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entity, parent};
 use crate::{
     effects::Relations,
     ids::{self, Id, Name},
+    records::{Entity, parent},
 };
 
 /// Whether a priority still matters.

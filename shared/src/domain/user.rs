@@ -3,10 +3,16 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Entity, LinkedinUrl, StoredEmail, TimeOfDay, WebUrl, Zone, owner};
+use super::bare;
+use super::{LinkedinUrl, StoredEmail, TimeOfDay};
 use crate::{
+    clock::Zone,
     effects::Relations,
+    http::WebUrl,
     ids::{Id, Name},
+    json::read::FieldError,
+    records::{Entity, owner},
+    store::Doc,
 };
 
 /// A person.
@@ -59,6 +65,9 @@ pub struct User {
     pub poc_agent_type: Option<Name>,
 }
 
+/// The field of a user by which they can be verified.
+const CONFIRMED: &str = "confirmed_linkedin_url";
+
 impl User {
     /// What every user with `expert_connector` belongs to: `GET /v1/records/user?owner=experts` lists them.
     pub fn experts() -> Id {
@@ -73,7 +82,17 @@ impl Entity for User {
         if self.expert_connector { owner(&Self::experts(), place) } else { Relations::default() }
     }
 
-    fn emails(&self) -> Vec<(&'static str, &StoredEmail)> {
-        self.email.iter().map(|email| ("email", email)).collect()
+    fn check(&self) -> Result<(), FieldError> {
+        bare("email", self.email.as_ref())
+    }
+
+    /// Whoever may not verify users by a task may not do it this way either, nor make up what a task verifies them by.
+    fn guarded(before: Option<&Doc>, after: &Doc) -> Option<&'static str> {
+        let verified = |doc: &Doc| doc.get("verified").and_then(Value::as_bool).unwrap_or(false);
+        if verified(after) != before.is_some_and(verified) {
+            return Some("change `verified`");
+        }
+        let changed = after.get(CONFIRMED) != before.and_then(|before| before.get(CONFIRMED));
+        changed.then_some("confirm whose a profile is")
     }
 }

@@ -1,24 +1,12 @@
-//! Texts of a form: URLs, times of day, time zones. Read once, where they come in; then they are right.
+//! Texts of a form: profiles, times of day. Read once, where they come in; then they are right.
 
 use std::fmt;
 
-use jiff::{civil::Time, tz::TimeZone};
+use jiff::civil::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Why a text is not of its form; says which form was expected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected {0}")]
-pub struct FormError(pub(super) &'static str);
-
-/// An http(s) URL.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "String", into = "String")]
-#[schemars(with = "String", extend("format" = "uri"), inline)]
-pub struct WebUrl {
-    text: String,
-    url: reqwest::Url,
-}
+use crate::{http::WebUrl, json::FormError};
 
 /// The URL of a person's LinkedIn profile, such as `https://www.linkedin.com/in/ada`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -34,18 +22,6 @@ pub struct LinkedinUrl {
 #[serde(try_from = "String", into = "String")]
 pub struct TimeOfDay(Time);
 
-/// An IANA time zone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Zone(TimeZone);
-
-impl WebUrl {
-    /// The URL, taken apart.
-    pub fn url(&self) -> &reqwest::Url {
-        &self.url
-    }
-}
-
 impl LinkedinUrl {
     /// Who it is, however the URL is written: what stands after `/in/`, in lower case.
     pub fn person(&self) -> &str {
@@ -57,21 +33,6 @@ impl TimeOfDay {
     /// The time.
     pub fn time(self) -> Time {
         self.0
-    }
-}
-
-impl Zone {
-    /// The zone.
-    pub fn rules(&self) -> &TimeZone {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for WebUrl {
-    type Error = FormError;
-    fn try_from(text: String) -> Result<Self, FormError> {
-        let url = web_url(&text).ok_or(FormError("an http(s) URL"))?;
-        Ok(Self { text, url })
     }
 }
 
@@ -91,32 +52,14 @@ impl TryFrom<String> for TimeOfDay {
     }
 }
 
-impl TryFrom<String> for Zone {
-    type Error = FormError;
-    fn try_from(text: String) -> Result<Self, FormError> {
-        let zone = TimeZone::get(&text).map_err(|_| FormError("an IANA time zone such as Europe/Berlin"));
-        zone.map(Self)
-    }
-}
-
-fn web_url(text: &str) -> Option<reqwest::Url> {
-    let url = reqwest::Url::parse(text).ok()?;
-    (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
-}
-
 fn person_of(url: &str) -> Option<String> {
-    let url = web_url(url)?;
+    let url = WebUrl::try_from(url.to_owned()).ok()?;
+    let url = url.url();
     let host = url.host_str()?;
     let linkedin = host == "linkedin.com" || host.ends_with(".linkedin.com");
     let mut path = url.path_segments()?.filter(|segment| !segment.is_empty());
     let (section, person, rest) = (path.next()?, path.next()?, path.next());
     (linkedin && section == "in" && rest.is_none()).then(|| person.to_lowercase())
-}
-
-impl From<WebUrl> for String {
-    fn from(url: WebUrl) -> Self {
-        url.text
-    }
 }
 
 impl From<LinkedinUrl> for String {
@@ -128,13 +71,6 @@ impl From<LinkedinUrl> for String {
 impl From<TimeOfDay> for String {
     fn from(time: TimeOfDay) -> Self {
         time.0.strftime("%H:%M").to_string()
-    }
-}
-
-impl From<Zone> for String {
-    fn from(zone: Zone) -> Self {
-        // One that was read by its name has it.
-        zone.0.iana_name().unwrap_or("UTC").to_owned()
     }
 }
 
@@ -180,7 +116,5 @@ mod tests {
             let time: TimeOfDay = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&time).unwrap(), text);
         }
-        let zone: Zone = serde_json::from_str("\"Europe/Berlin\"").unwrap();
-        assert_eq!(serde_json::to_string(&zone).unwrap(), "\"Europe/Berlin\"");
     }
 }

@@ -3,10 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Entity, LinkedinUrl, StoredEmail, parent};
+use super::bare;
+use super::{LinkedinUrl, StoredEmail};
 use crate::{
     effects::Relations,
     ids::{self, Id},
+    json::read::FieldError,
+    records::{Entity, parent},
+    store::Doc,
 };
 
 /// By what a user is verified.
@@ -58,13 +62,14 @@ pub struct Verification {
 
 impl Entity for Verification {
     const KIND: &'static str = "verification";
+    const SECRETS: &'static [&'static str] = &["token"];
 
     fn relations(&self, place: &str) -> Relations {
         parent(&self.user_id, place)
     }
 
-    fn emails(&self) -> Vec<(&'static str, &StoredEmail)> {
-        self.email.iter().map(|email| ("email", email)).collect()
+    fn check(&self) -> Result<(), FieldError> {
+        bare("email", self.email.as_ref())
     }
 }
 
@@ -93,6 +98,10 @@ impl Entity for LinkedinConnection {
 
     fn relations(&self, _place: &str) -> Relations {
         Relations::default()
+    }
+
+    fn guarded(_: Option<&Doc>, _: &Doc) -> Option<&'static str> {
+        Some("say who is connected")
     }
 
     fn only_id(&self) -> Option<Id> {

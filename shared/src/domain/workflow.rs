@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entity, owner};
 use crate::{
     effects::Relations,
     ids::{Id, Name},
+    records::{Entity, owner},
 };
 
 /// What is known of one response, in the solution search it was for.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::{Action, Effect, Relations};
 use crate::{
     clock::Timestamp,
+    event,
     ids::{self, Name},
     lifecycle::Task,
-    outbox,
     store::{Expect, Part, Patch, Record, RecordKey, RecordWrite},
 };
 
@@ -43,7 +43,7 @@ pub(crate) fn compile(effects: &[Effect], tenant: &Name, now: Timestamp) -> Comp
                     );
                 }
                 Action::Write(write) => out.add(*write, source),
-                Action::Publish(event) => out.add(outbox::put(event, tenant, now), source),
+                Action::Publish(event) => out.add(event::put(event, tenant, now), source),
                 // The same follow-up twice is one.
                 Action::Enqueue(task) if out.tasks.iter().any(|there| there.is_request(&task)) => {}
                 Action::Enqueue(task) => {

@@ -4,14 +4,13 @@ mod sweep;
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Failure, Outcome, Settings, TaskContext, TaskHandler};
 use crate::{
     agent::{Refused, Session, SessionAction},
+    handler::{Failure, Handler, Outcome, Settings, TaskContext},
     ids::Id,
 };
 
@@ -31,13 +30,15 @@ pub struct CleanupSession {
 /// How long what was let go of can still be read.
 const GRACE: Duration = Duration::from_secs(24 * 3600);
 
-#[async_trait]
-impl TaskHandler for CleanupSession {
-    fn settings(&self) -> Settings {
+impl Handler for CleanupSession {
+    const TYPE: &'static str = "cleanup_session";
+    type State = ();
+
+    fn settings() -> Settings {
         Settings { timeout_s: 60, max_snoozes: 10_000, ..Settings::default() }
     }
 
-    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+    async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let Some(session) = task.get::<Session>(&self.session_id).await? else {
             return Ok(Outcome::skipped(format!("session {} does not exist", self.session_id)));
         };

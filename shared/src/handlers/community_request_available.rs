@@ -1,16 +1,16 @@
 //! `community_request_available`: tells an expert of a question that they may answer.
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    Failure, Outcome, TaskContext, TaskHandler, priorities,
+    priorities,
     scoring::{RECENT, matching, rank, score},
 };
 use crate::{
     domain::{CommunityRequest, CommunityResponse, RequestStatus, User},
+    handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
 };
 
@@ -31,9 +31,11 @@ pub struct CommunityRequestAvailable {
     pub expertise_needed: Vec<String>,
 }
 
-#[async_trait]
-impl TaskHandler for CommunityRequestAvailable {
-    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+impl Handler for CommunityRequestAvailable {
+    const TYPE: &'static str = "community_request_available";
+    type State = ();
+
+    async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let expert = task.need::<User>(task.user_id()?).await?;
         let request = task.need::<CommunityRequest>(&self.request_id).await?;
         if request.value.status == RequestStatus::Closed {

@@ -1,13 +1,13 @@
 //! `community_response_available`: tells whoever asked that there is a response.
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Failure, Outcome, TaskContext, TaskHandler, priorities};
+use super::priorities;
 use crate::{
     domain::{CommunityRequest, CommunityResponse},
+    handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
 };
 
@@ -25,9 +25,11 @@ pub struct CommunityResponseAvailable {
 const RANK: u32 = 1;
 const VALUE: u32 = 90;
 
-#[async_trait]
-impl TaskHandler for CommunityResponseAvailable {
-    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+impl Handler for CommunityResponseAvailable {
+    const TYPE: &'static str = "community_response_available";
+    type State = ();
+
+    async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let response = task.need::<CommunityResponse>(&self.response_id).await?;
         let request = task.need::<CommunityRequest>(&self.request_id).await?;
         if response.value.request_id != request.id {

@@ -1,16 +1,13 @@
 //! `deliver_solution_findings`: tells a user what the search for a solution has found.
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{
-    Failure, Outcome, TaskContext, TaskHandler,
-    talk::{self, Words},
-};
+use super::talk::{self, Words};
 use crate::{
     domain::{Workflow, WorkflowStatus},
+    handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
 };
 
@@ -27,9 +24,11 @@ pub struct DeliverSolutionFindings {
     pub conversation_id: Option<Id>,
 }
 
-#[async_trait]
-impl TaskHandler for DeliverSolutionFindings {
-    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+impl Handler for DeliverSolutionFindings {
+    const TYPE: &'static str = "deliver_solution_findings";
+    type State = ();
+
+    async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let workflow = task.need::<Workflow>(&self.workflow_id).await?;
         if workflow.value.status == WorkflowStatus::Delivered {
             return Ok(Outcome::skipped(format!("the findings of workflow {} are delivered already", workflow.id)));

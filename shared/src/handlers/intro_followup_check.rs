@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{
-    Failure, Outcome, TaskContext, TaskHandler, TaskInput,
-    talk::{self, Words},
-};
+use super::talk::{self, Words};
 use crate::{
     domain::{Introduction, IntroductionStatus},
     effects::Effect,
+    handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
 };
 
@@ -36,9 +33,11 @@ pub(super) const CHECK_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 
 const MAX_CHECKS: u32 = 2;
 
-#[async_trait]
-impl TaskHandler for IntroFollowupCheck {
-    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+impl Handler for IntroFollowupCheck {
+    const TYPE: &'static str = "intro_followup_check";
+    type State = ();
+
+    async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let introduction = task.need::<Introduction>(&self.introduction_id).await?;
         let (id, status) = (&introduction.id, introduction.value.status);
         if status.is_over() {
@@ -61,7 +60,6 @@ impl TaskHandler for IntroFollowupCheck {
         let said = partner.say(task, Words::text(format!("{}, {question}", partner.greeting())));
         let checked = introduction.set([("checked_at", json!(task.now()))]);
         let next = IntroFollowupCheck { check_count: self.check_count + 1, ..self.clone() };
-        let next = TaskInput::IntroFollowupCheck(next);
         let next = task.follow_up_about(Some(user_id), &next, CHECK_AFTER)?;
         let output = json!({"message_id": said.message_id, "next_check": next.key.id});
         Ok(Outcome::Complete { output, effects: vec![said.effect, checked, Effect::enqueue(next)] })

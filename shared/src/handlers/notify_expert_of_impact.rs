@@ -1,14 +1,15 @@
 //! `notify_expert_of_impact`: lets an expert hear what their response did.
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Failure, Outcome, TaskContext, TaskHandler, priorities};
+use super::priorities;
 use crate::{
-    domain::{CommunityResponse, Entity, Priority, ResponseStatus},
+    domain::{CommunityResponse, Priority, ResponseStatus},
+    handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
+    records::Entity,
 };
 
 /// Adds the impact of a response to its expert's priorities, and closes the loop of the response.
@@ -22,9 +23,11 @@ pub struct NotifyExpertOfImpact {
 const RANK: u32 = 3;
 const VALUE: u32 = 70;
 
-#[async_trait]
-impl TaskHandler for NotifyExpertOfImpact {
-    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+impl Handler for NotifyExpertOfImpact {
+    const TYPE: &'static str = "notify_expert_of_impact";
+    type State = ();
+
+    async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let response = task.need::<CommunityResponse>(&self.response_id).await?;
         let expert = &response.value.expert_id;
         if response.value.status == ResponseStatus::ClosedLoop {

@@ -1,20 +1,21 @@
 //! `notify_user_of_priorities`: a digest of what a user should hear of, when they may be spoken to.
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    Failure, Outcome, TaskContext, TaskHandler, priorities,
+    priorities,
     quiet::polite_at,
     talk::{self, Words},
 };
 use crate::{
-    domain::{CommunityRequest, CommunityResponse, Priority, PriorityStatus, Stored},
+    domain::{CommunityRequest, CommunityResponse, Priority, PriorityStatus},
     effects::Effect,
+    handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
     json::cut,
+    records::Stored,
 };
 
 /// Sends the task's user a digest of their first ten active priorities, which are then `presented`. Not in their quiet
@@ -43,9 +44,11 @@ const ITEMS: usize = 10;
 /// How much of a question or response a digest quotes, in bytes.
 const QUOTE: usize = 120;
 
-#[async_trait]
-impl TaskHandler for NotifyUserOfPriorities {
-    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+impl Handler for NotifyUserOfPriorities {
+    const TYPE: &'static str = "notify_user_of_priorities";
+    type State = ();
+
+    async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let user_id = task.user_id()?;
         let partner = match talk::partner(task, user_id, None).await? {
             Ok(partner) => partner,

@@ -4,11 +4,12 @@ use std::cmp::Reverse;
 
 use serde_json::json;
 
-use super::{Failure, Outcome, TaskContext};
 use crate::{
-    domain::{Entity, Priority, PriorityStatus, Stored},
+    domain::{Priority, PriorityStatus},
     effects::Effect,
+    handler::{Failure, Outcome, TaskContext},
     ids::{Id, Name},
+    records::{Entity, Stored},
     store::Expect,
 };
 

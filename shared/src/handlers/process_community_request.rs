@@ -2,20 +2,18 @@
 
 use std::{cmp::Reverse, collections::BTreeSet, time::Duration};
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{
-    Failure, Outcome, TaskContext, TaskHandler, TaskInput, community_request_available::CommunityRequestAvailable,
-    scoring::matching,
-};
+use super::{community_request_available::CommunityRequestAvailable, scoring::matching};
 use crate::{
-    domain::{CommunityRequest, RequestStatus, Stored, User},
+    domain::{CommunityRequest, RequestStatus, User},
     effects::Effect,
+    handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
     lifecycle::{NewTask, Priority},
+    records::Stored,
 };
 
 /// Ranks the experts for a question to the community and offers it to the first 20. An expert may answer who has some
@@ -31,9 +29,11 @@ pub struct ProcessCommunityRequest {
 /// How many experts are asked at most.
 const EXPERTS: usize = 20;
 
-#[async_trait]
-impl TaskHandler for ProcessCommunityRequest {
-    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+impl Handler for ProcessCommunityRequest {
+    const TYPE: &'static str = "process_community_request";
+    type State = ();
+
+    async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let request = task.need::<CommunityRequest>(&self.request_id).await?;
         if request.value.status == RequestStatus::Closed {
             return Ok(Outcome::skipped(format!("community request {} is closed", request.id)));
@@ -54,12 +54,12 @@ impl TaskHandler for ProcessCommunityRequest {
 
 impl ProcessCommunityRequest {
     fn offer(&self, task: &TaskContext<'_>, expert: &Id, request: &CommunityRequest) -> Result<NewTask, Failure> {
-        let offer = TaskInput::CommunityRequestAvailable(CommunityRequestAvailable {
+        let offer = CommunityRequestAvailable {
             request_id: self.request_id.clone(),
             question: Some(request.question.clone()),
             category: request.category.clone(),
             expertise_needed: request.expertise_needed.clone(),
-        });
+        };
         let offer = task.follow_up_about(Some(expert), &offer, Duration::ZERO)?;
         Ok(NewTask { priority: Priority::Medium, ..offer })
     }

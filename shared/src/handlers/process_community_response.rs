@@ -2,21 +2,23 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    Failure, Outcome, Settings, TaskContext, TaskHandler, TaskInput, concierge,
+    concierge,
     notify_expert_of_impact::NotifyExpertOfImpact,
     rating::{self, Rating},
 };
 use crate::{
-    domain::{CommunityRequest, CommunityResponse, CreditEvent, Insight, ResponseStatus, Stored, User, Workflow},
+    chat::{Profiles, nothing_said},
+    domain::{CommunityRequest, CommunityResponse, CreditEvent, Insight, ResponseStatus, User, Workflow},
     effects::Effect,
+    handler::{Failure, Handler, Outcome, Settings, TaskContext},
     ids::{self, Id, Name},
     lifecycle::{NewTask, Priority},
+    records::Stored,
 };
 
 /// Has a model rate an expert's response; without a model it is neither good nor bad, 5. One of 7 or more earns its expert credit, once, and they hear a day later what
@@ -33,13 +35,15 @@ pub struct ProcessCommunityResponse {
 /// When the expert hears what came of it.
 const IMPACT_AFTER: Duration = Duration::from_secs(24 * 3600);
 
-#[async_trait]
-impl TaskHandler for ProcessCommunityResponse {
-    fn settings(&self) -> Settings {
+impl Handler for ProcessCommunityResponse {
+    const TYPE: &'static str = "process_community_response";
+    type State = Profiles;
+
+    fn settings() -> Settings {
         Settings::asking_a_model()
     }
 
-    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+    async fn handle(&self, task: &TaskContext<'_>, models: &Profiles) -> Result<Outcome, Failure> {
         let response = task.need::<CommunityResponse>(&self.response_id).await?;
         if response.value.request_id != self.request_id {
             let message = format!("response {} is not to community request {}", response.id, self.request_id);
@@ -49,7 +53,8 @@ impl TaskHandler for ProcessCommunityResponse {
             return Ok(Outcome::skipped(format!("response {} is rated already", response.id)));
         }
         let request = task.need::<CommunityRequest>(&self.request_id).await?;
-        let Rating { usefulness, impact } = task.step(&Name::of("rating"), rate(task, &request, &response)).await?;
+        let Rating { usefulness, impact } =
+            task.step(&Name::of("rating"), rate(task, models, &request, &response)).await?;
         let rated = CommunityResponse { usefulness: Some(usefulness), ..response.value.clone() };
         let status = if rated.is_useful() { ResponseStatus::Rewarded } else { ResponseStatus::Rated };
         let fields = [("usefulness", json!(usefulness)), ("impact", json!(impact)), ("status", json!(status))];
@@ -71,17 +76,18 @@ impl TaskHandler for ProcessCommunityResponse {
 
 async fn rate(
     task: &TaskContext<'_>,
+    models: &Profiles,
     request: &Stored<CommunityRequest>,
     response: &Stored<CommunityResponse>,
 ) -> Result<Rating, Failure> {
     let (profile, request) = (Name::default(), rating::request(&request.value, &response.value));
-    if !task.judges(profile.as_str())? {
+    if !models.judges(profile.as_str())? {
         return Ok(rating::read(""));
     }
-    match task.chat(profile.as_str(), &request).await {
+    match models.chat(task, profile.as_str(), &request).await {
         Ok(answer) => Ok(rating::read(&answer.text)),
         // It cannot be read either.
-        Err(failure) if failure.of_nothing_said().is_some() => Ok(rating::read("")),
+        Err(failure) if nothing_said(&failure).is_some() => Ok(rating::read("")),
         Err(failure) => Err(failure),
     }
 }
@@ -96,7 +102,7 @@ async fn reward(
     let (amount, reason) = (rating::credits(usefulness), format!("community response {}", response.id));
     let key = Id::from(ids::derived(&["community_response", response.id.as_str()]));
     let credit = CreditEvent { user_id: expert.id.clone(), amount, reason }.effect(&key, task.now());
-    let word = TaskInput::NotifyExpertOfImpact(NotifyExpertOfImpact { response_id: response.id.clone() });
+    let word = NotifyExpertOfImpact { response_id: response.id.clone() };
     let word = task.follow_up_about(Some(&expert.id), &word, IMPACT_AFTER)?;
     let agent_type = Some(expert.value.poc_agent_type.unwrap_or_else(concierge));
     Ok([credit, Effect::enqueue(NewTask { priority: Priority::Low, agent_type, ..word })])

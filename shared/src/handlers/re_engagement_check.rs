@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Failure, Outcome, TaskContext, TaskHandler, TaskInput, concierge, priorities,
+    concierge, priorities,
     talk::{self, Partner},
 };
 use crate::{
     clock::Timestamp,
-    domain::{Conversation, ConversationStatus, Introduction, IntroductionStatus, Stored},
+    domain::{Conversation, ConversationStatus, Introduction, IntroductionStatus},
     effects::Effect,
+    handler::{Failure, Handler, Outcome, TaskContext},
     ids::{Id, Name},
+    records::Stored,
 };
 
 /// Looks whether the task's user, who has gone silent, should be spoken to again. For the agent `bouncer` one who has not
@@ -43,9 +44,11 @@ const NEXT_CHECK: Duration = Duration::from_secs(24 * 3600);
 /// How many priorities the guidance names.
 const PRIORITIES: usize = 5;
 
-#[async_trait]
-impl TaskHandler for ReEngagementCheck {
-    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+impl Handler for ReEngagementCheck {
+    const TYPE: &'static str = "re_engagement_check";
+    type State = ();
+
+    async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let partner = match talk::partner(task, task.user_id()?, None).await? {
             Ok(partner) => partner,
             Err(skipped) => return Ok(skipped),
@@ -83,7 +86,7 @@ impl ReEngagementCheck {
         });
         let said = partner.guide(task, &guidance);
         let next = ReEngagementCheck { attempt_count: self.attempt_count + 1, ..self.clone() };
-        let next = task.follow_up(&TaskInput::ReEngagementCheck(next), NEXT_CHECK)?;
+        let next = task.follow_up(&next, NEXT_CHECK)?;
         let output = json!({"message_id": said.message_id, "next_check": next.key.id});
         Ok(Outcome::Complete { output, effects: vec![said.effect, Effect::enqueue(next)] })
     }

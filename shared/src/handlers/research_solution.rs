@@ -1,12 +1,15 @@
 //! `research_solution`: asks whoever listens to look for a solution to a user's problem.
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Failure, Outcome, TaskContext, TaskHandler};
-use crate::{effects::Effect, ids::Id, lifecycle::Priority};
+use crate::{
+    effects::Effect,
+    handler::{Failure, Handler, Outcome, TaskContext},
+    ids::Id,
+    lifecycle::Priority,
+};
 
 /// Asks whoever listens, by the event `user.inquiry.solution_needed`, to look for a solution to a problem of the task's
 /// user.
@@ -26,9 +29,11 @@ pub struct ResearchSolution {
     pub conversation_id: Option<Id>,
 }
 
-#[async_trait]
-impl TaskHandler for ResearchSolution {
-    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+impl Handler for ResearchSolution {
+    const TYPE: &'static str = "research_solution";
+    type State = ();
+
+    async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let user = task.user_id()?;
         let data = json!({
             "user": user,

@@ -7,21 +7,22 @@ mod turn;
 mod watch;
 mod work;
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::time::Duration;
+use uuid::Uuid;
 
 use self::{follow::Step, turn::Asked, work::Work};
-use super::{Failure, Outcome, Settings, TaskContext, TaskHandler};
 use crate::{
     agent::{
-        Refused,
+        Agents, Refused, Session,
         budget::Budgets,
         journal::{self, JournalError, Start},
+        of_journal,
     },
     effects::Effect,
+    handler::{Failure, Handler, Outcome, Settings, TaskContext},
     ids::{Id, Name},
     lifecycle::{LONGEST_HIDING, Task, retry::RetryPolicy},
     money::Usd,
@@ -69,25 +70,27 @@ const _: () = assert!(BUSY_WAIT_S << BUSY_DOUBLINGS > LONGEST_HIDING.as_secs());
 /// So many waits (eleven days of them), and executions that had too little time left.
 const MAX_SNOOZES: u32 = 1000;
 
-#[async_trait]
-impl TaskHandler for RunAgent {
-    fn settings(&self) -> Settings {
+impl Handler for RunAgent {
+    const TYPE: &'static str = "run_agent";
+    type State = Agents;
+
+    fn settings() -> Settings {
         // A model that is overloaded, or away, is back in minutes.
         let retry = RetryPolicy { base: Duration::from_secs(30), cap: Duration::from_secs(3600), jitter: 0.2 };
         Settings { timeout_s: TIMEOUT_S, is_slow: true, retry, max_snoozes: MAX_SNOOZES }
     }
 
-    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+    async fn handle(&self, task: &TaskContext<'_>, agents: &Agents) -> Result<Outcome, Failure> {
         let by = task.task().fence().map(|fence| fence.worker.to_string()).unwrap_or_default();
-        match journal::claim(task.app(), task.task(), &self.start(), &by).await {
+        match journal::claim(task.services(), task.task(), &self.start(agents), &by).await {
             Ok(_) => {}
             Err(JournalError::Refused(Refused::Busy(_) | Refused::NotWhile(_))) => {
                 let wait_s = BUSY_WAIT_S << task.task().snoozes.min(BUSY_DOUBLINGS);
                 return Ok(Outcome::Snooze(Duration::from_secs(wait_s)));
             }
-            Err(error) => return Err(Failure::of_journal(error)),
+            Err(error) => return Err(of_journal(error)),
         }
-        let mut work = Work::load(self, task).await?;
+        let mut work = Work::load(self, task, agents).await?;
         loop {
             match work.step().await? {
                 Step::End(outcome) => return Ok(outcome),
@@ -99,25 +102,30 @@ impl TaskHandler for RunAgent {
                     match work.ask(ask).await? {
                         Asked::Stored | Asked::Interrupted => {}
                         Asked::Stopped(why) => return Ok(Outcome::Block(why)),
-                        Asked::Lost => return Err(Failure::of_journal(JournalError::LeaseLost)),
+                        Asked::Lost => return Err(of_journal(JournalError::LeaseLost)),
                     }
                 }
             }
         }
     }
 
-    async fn ended(&self, task: &TaskContext<'_>, ended: &Task) -> Result<Vec<Effect>, StoreError> {
-        journal::ends(task.app(), task.task(), ended).await
+    fn session_path(&self, id: Uuid) -> Option<String> {
+        Some(Session::path(self.session_id.as_ref().unwrap_or(&id.into())))
+    }
+
+    async fn ended(&self, task: &TaskContext<'_>, ended: &Task, agents: &Agents) -> Result<Vec<Effect>, StoreError> {
+        journal::ends(task.services(), agents.rules.session_ttl(), task.task(), ended).await
     }
 }
 
 impl RunAgent {
     /// What a run of a task that nobody has begun one for is begun with.
-    pub fn start(&self) -> Start {
+    pub fn start(&self, agents: &Agents) -> Start {
         Start {
             session_id: self.session_id.clone(),
             agent_id: self.agent_id.clone(),
             workspace: self.project_id.clone(),
+            session_ttl: agents.rules.session_ttl(),
             ..Start::of(Name::of("task"), self.profile.clone(), self.prompt.clone())
         }
     }

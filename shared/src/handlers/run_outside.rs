@@ -1,17 +1,17 @@
 //! `run_outside`: a run that a runner takes over HTTP. No worker of ours is ever told of it.
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use uuid::Uuid;
 
-use super::{Failure, Outcome, Settings, TaskContext, TaskHandler};
 use crate::{
     agent::{
-        Executor,
+        Agents, Executor, Session,
         journal::{self, Start},
     },
     effects::Effect,
+    handler::{Failure, Handler, Outcome, Settings, TaskContext},
     ids::{Id, Name},
     lifecycle::Task,
     store::StoreError,
@@ -36,32 +36,39 @@ pub struct RunOutside {
 
 impl RunOutside {
     /// What its run is begun with.
-    pub fn start(&self, source: Name) -> Start {
+    pub fn start(&self, source: Name, agents: &Agents) -> Start {
         Start {
             executor: Executor::Runner,
             session_id: self.session_id.clone(),
             agent_id: self.agent_id.clone(),
+            session_ttl: agents.rules.session_ttl(),
             ..Start::of(source, self.profile.clone(), self.prompt.clone())
         }
     }
 }
 
-#[async_trait]
-impl TaskHandler for RunOutside {
-    fn settings(&self) -> Settings {
+impl Handler for RunOutside {
+    const TYPE: &'static str = "run_outside";
+    type State = Agents;
+
+    fn settings() -> Settings {
         // Nobody stops a runner; this gives it the longest lease there is.
         Settings { timeout_s: 85, ..Settings::default() }
     }
 
-    async fn handle(&self, _: &TaskContext<'_>) -> Result<Outcome, Failure> {
+    async fn handle(&self, _: &TaskContext<'_>, _: &Agents) -> Result<Outcome, Failure> {
         Err(Failure::permanent("only a runner does this")) // not reached: see `Task::is_for_runners`
     }
 
-    async fn ended(&self, task: &TaskContext<'_>, ended: &Task) -> Result<Vec<Effect>, StoreError> {
-        journal::ends(task.app(), task.task(), ended).await
+    fn session_path(&self, id: Uuid) -> Option<String> {
+        Some(Session::path(self.session_id.as_ref().unwrap_or(&id.into())))
     }
 
-    async fn waits(&self, task: &TaskContext<'_>, waiting: &Task) -> Result<Vec<Effect>, StoreError> {
-        journal::waits(task.app(), waiting, &self.start(Name::of("task"))).await
+    async fn ended(&self, task: &TaskContext<'_>, ended: &Task, agents: &Agents) -> Result<Vec<Effect>, StoreError> {
+        journal::ends(task.services(), agents.rules.session_ttl(), task.task(), ended).await
+    }
+
+    async fn waits(&self, task: &TaskContext<'_>, waiting: &Task, agents: &Agents) -> Result<Vec<Effect>, StoreError> {
+        journal::waits(task.services(), waiting, &self.start(Name::of("task"), agents)).await
     }
 }

@@ -1,15 +1,14 @@
 //! `schedule_followup`: comes back to a user about something.
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{
-    Failure, Outcome, TaskContext, TaskHandler,
-    talk::{self, Words},
+use super::talk::{self, Words};
+use crate::{
+    handler::{Failure, Handler, Outcome, TaskContext},
+    ids::Id,
 };
-use crate::ids::Id;
 
 /// Comes back to the task's user about something, in their active conversation.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -25,9 +24,11 @@ pub struct ScheduleFollowup {
     pub conversation_id: Option<Id>,
 }
 
-#[async_trait]
-impl TaskHandler for ScheduleFollowup {
-    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+impl Handler for ScheduleFollowup {
+    const TYPE: &'static str = "schedule_followup";
+    type State = ();
+
+    async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let partner = match talk::partner(task, task.user_id()?, self.conversation_id.as_ref()).await? {
             Ok(partner) => partner,
             Err(skipped) => return Ok(skipped),

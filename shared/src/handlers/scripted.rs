@@ -2,18 +2,17 @@
 
 use std::{future, time::Duration};
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Failure, Outcome, TaskContext, TaskHandler, TaskInput};
 use crate::{
     domain::{CreditEvent, SCRIPTED},
     effects::{Effect, Relations},
+    event,
+    handler::{Failure, Handler, Outcome, TaskContext},
     ids::{Id, Name},
     lifecycle::{Status, Task},
-    outbox,
     store::{BODY_BYTES, Expect, Relation, StoreError},
 };
 
@@ -52,7 +51,7 @@ impl TryFrom<String> for FreeType {
     type Error = String;
 
     fn try_from(event_type: String) -> Result<Self, String> {
-        match outbox::family(&event_type) {
+        match event::family(&event_type) {
             Some(family) => Err(format!("events of types `{family}.…` are told by who they come from alone")),
             None => Ok(Self(event_type)),
         }
@@ -92,9 +91,11 @@ pub enum Act {
 /// Enough to be too large; more would only be memory that anybody could ask for.
 const MOST_OUTPUT: usize = 2 * BODY_BYTES;
 
-#[async_trait]
-impl TaskHandler for Scripted {
-    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+impl Handler for Scripted {
+    const TYPE: &'static str = "scripted";
+    type State = ();
+
+    async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let nth = usize::try_from(task.task().executions.saturating_sub(1)).unwrap_or(usize::MAX);
         match self.acts.get(nth).or(self.acts.last()).unwrap_or(&Act::Complete) {
             Act::Complete => self.complete(task, json!({"execution": task.task().executions})),
@@ -122,7 +123,7 @@ impl TaskHandler for Scripted {
         }
     }
 
-    async fn ended(&self, task: &TaskContext<'_>, ended: &Task) -> Result<Vec<Effect>, StoreError> {
+    async fn ended(&self, task: &TaskContext<'_>, ended: &Task, (): &()) -> Result<Vec<Effect>, StoreError> {
         let note = |mark: &Id| Id::new(&format!("{mark}.ended")).ok().map(|id| hit(id, task).or_skip());
         let completed = ended.status() == Status::Completed;
         Ok(self.mark.iter().filter(|_| !completed).filter_map(note).collect())
@@ -140,8 +141,7 @@ impl Scripted {
         let subject = Id::from(task.task().key.id);
         effects.extend(self.publish.as_ref().map(|kind| Effect::publish(task.event(&kind.0, &subject, Value::Null))));
         if let Some(then) = &self.then {
-            let then = TaskInput::Scripted(Scripted::clone(then));
-            effects.push(Effect::enqueue(task.follow_up(&then, Duration::ZERO)?));
+            effects.push(Effect::enqueue(task.follow_up(&**then, Duration::ZERO)?));
         }
         Ok(Outcome::Complete { output, effects })
     }

@@ -1,18 +1,17 @@
 //! `send_introduction`: brings two people together by e-mail.
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    Failure, Outcome, TaskContext, TaskHandler, TaskInput,
     intro_followup_check::{CHECK_AFTER, IntroFollowupCheck},
     talk::{self, Partner, Words},
 };
 use crate::{
     domain::{Email, Introduction, IntroductionStatus},
     effects::Effect,
+    handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
 };
 
@@ -25,9 +24,11 @@ pub struct SendIntroduction {
     pub introduction_id: Id,
 }
 
-#[async_trait]
-impl TaskHandler for SendIntroduction {
-    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+impl Handler for SendIntroduction {
+    const TYPE: &'static str = "send_introduction";
+    type State = ();
+
+    async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let introduction = task.need::<Introduction>(&self.introduction_id).await?;
         let (id, status) = (&introduction.id, introduction.value.status);
         match status {
@@ -50,7 +51,6 @@ impl TaskHandler for SendIntroduction {
         let data = json!({"introduction": id, "user": user_id, "from": status, "to": IntroductionStatus::Sent});
         let event = task.event("intro.sent", id, data);
         let check = IntroFollowupCheck { introduction_id: id.clone(), check_count: 0, user_question: None };
-        let check = TaskInput::IntroFollowupCheck(check);
         let check = task.follow_up_about(Some(user_id), &check, CHECK_AFTER)?;
         let output = json!({"message_id": said.message_id, "event_id": event.id, "next_check": check.key.id});
         let effects = vec![said.effect, sent, Effect::publish(event), Effect::enqueue(check)];

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Failure, Outcome, TaskContext, TaskHandler, TaskInput};
 use crate::{
-    domain::{Stored, Workflow, WorkflowStatus},
+    domain::{Workflow, WorkflowStatus},
     effects::Effect,
+    handler::{Failure, Handler, Outcome, TaskContext},
     ids::{Id, Name},
+    records::Stored,
 };
 
 /// Ends a step of a search for a solution: with enough responses it moves on and `solution.research_complete` is
@@ -31,9 +31,11 @@ const MAX_EXTENSIONS: u32 = 1;
 /// What a search is at once it has its responses.
 const NEXT_STEP: &str = "deliver_findings";
 
-#[async_trait]
-impl TaskHandler for SolutionWorkflowTimeout {
-    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+impl Handler for SolutionWorkflowTimeout {
+    const TYPE: &'static str = "solution_workflow_timeout";
+    type State = ();
+
+    async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let workflow = task.need::<Workflow>(&self.workflow_id).await?;
         let Workflow { step, status, responses, min_responses, extensions, .. } = &workflow.value;
         if *status != WorkflowStatus::Active {
@@ -47,7 +49,7 @@ impl TaskHandler for SolutionWorkflowTimeout {
             return Ok(told(task, &workflow, moved, "solution.research_complete"));
         }
         if *extensions < MAX_EXTENSIONS {
-            let again = task.follow_up(&TaskInput::SolutionWorkflowTimeout(self.clone()), EXTENSION)?;
+            let again = task.follow_up(&self.clone(), EXTENSION)?;
             let extended = workflow.set([("extensions", json!(extensions + 1))]);
             let output = json!({"workflow_id": workflow.id, "result": "extended", "next_check": again.key.id});
             return Ok(Outcome::Complete { output, effects: vec![extended, Effect::enqueue(again)] });

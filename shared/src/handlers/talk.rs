@@ -2,15 +2,13 @@
 
 use serde_json::json;
 
-use super::{Failure, Outcome, TaskContext};
 use crate::{
     clock::Timestamp,
-    domain::{
-        Channel, Conversation, ConversationStatus, Delivery, Direction, Email, Entity, Message, Stored, StoredEmail,
-        User,
-    },
+    domain::{Channel, Conversation, ConversationStatus, Delivery, Direction, Email, Message, StoredEmail, User},
     effects::Effect,
+    handler::{Failure, Outcome, TaskContext},
     ids::{Id, Name},
+    records::{Entity, Stored},
     store::{Expect, Patch},
 };
 

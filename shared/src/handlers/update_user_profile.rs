@@ -1,14 +1,16 @@
 //! `update_user_profile`: sets one field of a user's profile.
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
-use super::{Failure, Outcome, TaskContext, TaskHandler};
 use crate::{
-    domain::{Email, Entity, Stored, TimeOfDay, User, WebUrl, Zone},
+    clock::Zone,
+    domain::{Email, TimeOfDay, User},
     effects::Effect,
+    handler::{Failure, Handler, Outcome, TaskContext},
+    http::WebUrl,
+    records::{Entity, Stored},
     store::{Expect, Patch},
 };
 
@@ -46,16 +48,18 @@ enum ProfileField {
     ResponsePattern,
 }
 
-#[async_trait]
-impl TaskHandler for UpdateUserProfile {
-    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+impl Handler for UpdateUserProfile {
+    const TYPE: &'static str = "update_user_profile";
+    type State = ();
+
+    async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let field: ProfileField = serde_json::from_value(Value::from(self.field.as_str()))
             .map_err(|error| Failure::permanent(format!("field `{}` may not be set: {error}", self.field)))?;
         field
             .check(&self.value)
             .map_err(|expected| Failure::permanent(format!("the value of {} must be {expected}", self.field)))?;
         let by = &task.task().created_by;
-        if field == ProfileField::Verified && !task.verifiers().contains(by) {
+        if field == ProfileField::Verified && !task.rules().verifiers.contains(by) {
             return Err(Failure::permanent(format!("{by} may not set `verified`")));
         }
         let user_id = task.user_id()?;

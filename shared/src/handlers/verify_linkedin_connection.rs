@@ -1,14 +1,15 @@
 //! `verify_linkedin_connection`: whether a user is connected to the founder.
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Failure, Outcome, TaskContext, TaskHandler};
+use super::Founder;
 use crate::{
-    domain::{Entity, LinkedinConnection, LinkedinUrl, User, Verification, VerificationKind, VerificationStatus},
+    domain::{LinkedinConnection, LinkedinUrl, User, Verification, VerificationKind, VerificationStatus},
+    handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
+    records::Entity,
     store::Expect,
 };
 
@@ -27,9 +28,11 @@ pub struct VerifyLinkedinConnection {
     pub founder_linkedin_url: LinkedinUrl,
 }
 
-#[async_trait]
-impl TaskHandler for VerifyLinkedinConnection {
-    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+impl Handler for VerifyLinkedinConnection {
+    const TYPE: &'static str = "verify_linkedin_connection";
+    type State = Founder;
+
+    async fn handle(&self, task: &TaskContext<'_>, founder: &Founder) -> Result<Outcome, Failure> {
         let user = task.need::<User>(task.user_id()?).await?;
         if user.value.verified {
             return Ok(Outcome::skipped(format!("user {} is verified already", user.id)));
@@ -44,7 +47,7 @@ impl TaskHandler for VerifyLinkedinConnection {
         let (theirs, founders) = (&self.user_linkedin_url, &self.founder_linkedin_url);
         let missing = if confirmed.is_none() {
             Some(format!("nobody entitled has confirmed that {theirs} is their profile"))
-        } else if task.founder_linkedin_url().is_none_or(|founder| founder.person() != founders.person()) {
+        } else if founder.0.as_ref().is_none_or(|founder| founder.person() != founders.person()) {
             Some(format!("{founders} is not the founder that is configured (ERRAND_FOUNDER_LINKEDIN_URL)"))
         } else if task.get::<LinkedinConnection>(&self.connection()).await?.is_none() {
             Some(format!("no connection of {theirs} with {founders} is known"))
@@ -79,6 +82,7 @@ impl VerifyLinkedinConnection {
 mod tests {
     use serde_json::Value;
 
+    use super::Founder;
     use super::*;
     use crate::handlers::world::World;
 

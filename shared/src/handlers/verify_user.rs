@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::Founder;
 use super::{
-    Failure, Outcome, TaskContext, TaskHandler, TaskInput,
     talk::{self, Words},
     verify_linkedin_connection::VerifyLinkedinConnection,
 };
 use crate::{
-    domain::{Email, Entity, LinkedinUrl, Stored, User, Verification, VerificationKind, VerificationStatus},
+    domain::{Email, LinkedinUrl, User, Verification, VerificationKind, VerificationStatus},
     effects::Effect,
+    handler::{Failure, Handler, Outcome, TaskContext},
+    records::{Entity, Stored},
     store::Expect,
 };
 
@@ -34,16 +35,18 @@ pub struct VerifyUser {
     pub linkedin_url: Option<LinkedinUrl>,
 }
 
-#[async_trait]
-impl TaskHandler for VerifyUser {
-    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+impl Handler for VerifyUser {
+    const TYPE: &'static str = "verify_user";
+    type State = Founder;
+
+    async fn handle(&self, task: &TaskContext<'_>, founder: &Founder) -> Result<Outcome, Failure> {
         let user = task.need::<User>(task.user_id()?).await?;
         if user.value.verified {
             return Ok(Outcome::skipped(format!("user {} is verified already", user.id)));
         }
         match self.verification_type {
             VerificationKind::Email => self.by_email(task, &user).await,
-            VerificationKind::Linkedin => self.by_linkedin(task, &user),
+            VerificationKind::Linkedin => self.by_linkedin(task, &user, founder),
             VerificationKind::Manual => Ok(Outcome::Block(format!("somebody has to verify user {}", user.id))),
         }
     }
@@ -81,7 +84,7 @@ impl VerifyUser {
         Ok(Outcome::Complete { output, effects })
     }
 
-    fn by_linkedin(&self, task: &TaskContext<'_>, user: &Stored<User>) -> Result<Outcome, Failure> {
+    fn by_linkedin(&self, task: &TaskContext<'_>, user: &Stored<User>, founder: &Founder) -> Result<Outcome, Failure> {
         let theirs = || user.value.linkedin_url.clone().and_then(|url| LinkedinUrl::try_from(String::from(url)).ok());
         let Some(user_linkedin_url) = self.linkedin_url.clone().or_else(theirs) else {
             return Err(Failure::permanent(format!(
@@ -89,12 +92,12 @@ impl VerifyUser {
                 user.id
             )));
         };
-        let Some(founder_linkedin_url) = task.founder_linkedin_url().cloned() else {
+        let Some(founder_linkedin_url) = founder.0.clone() else {
             let reason = "no founder's LinkedIn profile is configured (ERRAND_FOUNDER_LINKEDIN_URL)";
             return Ok(Outcome::Block(format!("somebody has to verify user {}: {reason}", user.id)));
         };
         let check = VerifyLinkedinConnection { user_linkedin_url, founder_linkedin_url };
-        let check = task.follow_up(&TaskInput::VerifyLinkedinConnection(check), Duration::ZERO)?;
+        let check = task.follow_up(&check, Duration::ZERO)?;
         let output = json!({"check": check.key.id});
         Ok(Outcome::Complete { output, effects: vec![Effect::enqueue(check)] })
     }
@@ -104,6 +107,7 @@ impl VerifyUser {
 mod tests {
     use serde_json::Value;
 
+    use super::Founder;
     use super::*;
     use crate::handlers::world::World;
 

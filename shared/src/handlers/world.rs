@@ -12,18 +12,19 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use crate::{
+    agent::Agents,
     app::App,
     change::{With, change},
     chat::{ChatAnswer, ChatBackend, ChatError, ChatMessage, ChatRequest, Profiles, Usage},
     clock::{Clock, ManualClock, Timestamp},
-    config::Settings,
-    domain,
+    handlers::{Founder, Installation, types},
     ids::{self, Id, Name, TaskKey},
     json::Json,
     lifecycle::{Event, NewTask, State, Task, log::LogEntry},
     processor::{Delivery, process},
     queue::{MemoryQueue, QueueName, TaskMessage},
-    release::Release,
+    registry::Registry,
+    services::Services,
     store::{self, Commit, DueItem, Expect, MemoryStore, Patch, Record, RecordKey, RecordWrite},
 };
 
@@ -53,6 +54,10 @@ fn key(path: &str) -> RecordKey {
     RecordKey { tenant: Name::default(), kind: Name::new(kind).unwrap(), id: Id::new(id).unwrap() }
 }
 
+fn of(installation: &Installation) -> Arc<Registry> {
+    types(installation).checked().unwrap()
+}
+
 impl World {
     pub(crate) fn new() -> Self {
         Self::at("2026-01-10T12:00:00Z")
@@ -63,14 +68,7 @@ impl World {
         let queue = Arc::new(MemoryQueue::new(clock.clone()));
         let store = Arc::new(MemoryStore::default());
         Self {
-            app: App {
-                store,
-                queue,
-                clock: clock.clone(),
-                settings: Arc::default(),
-                release: Release::default(),
-                trace: None,
-            },
+            app: App::new(Services::new(store, queue, clock.clone()), of(&Installation::default())),
             clock,
             told: None,
         }
@@ -80,14 +78,15 @@ impl World {
     pub(crate) fn with_model(told: Told) -> Self {
         let (mut world, told) = (Self::new(), Arc::new(told));
         let chat = Profiles::of("default", told.clone(), (500.0, 12_500.0));
-        world.app.settings = Arc::new(Settings { chat, ..Settings::default() });
+        let agents = Agents { profiles: chat, ..Agents::default() };
+        world.app.types = of(&Installation { agents, ..Installation::default() });
         world.told = Some(told);
         world
     }
 
     pub(crate) fn with_founder(mut self, url: &str) -> Self {
-        let founder_linkedin_url = Some(url.to_owned().try_into().unwrap());
-        self.app.settings = Arc::new(Settings { founder_linkedin_url, ..Settings::default() });
+        let founder = Founder(Some(url.to_owned().try_into().unwrap()));
+        self.app.types = of(&Installation { founder, ..Installation::default() });
         self
     }
 
@@ -104,7 +103,8 @@ impl World {
         let there = self.app.store.record(&key(path)).await.unwrap();
         let created_at = there.map_or(self.now(), |there| there.created_at);
         let (key, doc) = (key(path), doc.as_object().unwrap().clone());
-        let relations = domain::check(&key, &doc, created_at).unwrap().unwrap_or_else(|e| panic!("{path}: {e:?}"));
+        let kind = self.app.types.kind_of(&key.kind).unwrap();
+        let relations = kind.check(&key, &doc, created_at).unwrap().unwrap_or_else(|e| panic!("{path}: {e:?}"));
         let (parent, owner) = (relations.parent, relations.owner);
         let record = Box::new(Record { parent, owner, created_at, ..Record::new(key, doc, self.now()) });
         let records = vec![RecordWrite::Put { record, expect: Expect::Any }];
@@ -140,7 +140,7 @@ impl World {
     pub(crate) async fn run_as(&self, agent: Option<&'static str>, task_type: &str, payload: Value) -> Done {
         let key = TaskKey { tenant: Name::default(), id: ids::fresh() };
         let (task_type, payload) = (Name::new(task_type).unwrap(), Json::new(&payload));
-        super::TaskInput::accept(&task_type, &payload).unwrap();
+        self.app.types.accept(&task_type, &payload).unwrap();
         let new = NewTask {
             user_id: Some(Id::of("u")),
             agent_type: agent.map(Name::of),
@@ -155,7 +155,7 @@ impl World {
     /// Runs a stored task whose time has come.
     pub(crate) async fn take(&self, task: &Task) -> Done {
         let message = TaskMessage { key: task.key.clone(), executions: None };
-        let delivery = Delivery { message, queue: QueueName::of(task), receipt: "none".to_owned(), trace: None };
+        let delivery = Delivery { message, queue: self.app.queue_of(task), receipt: "none".to_owned(), trace: None };
         process(&self.app, vec![delivery], None).await;
         Done { task: self.task(&task.key).await }
     }

@@ -14,14 +14,20 @@ use aws_sdk_eventbridge::{
 use futures::{StreamExt, stream};
 use serde_json::Value;
 
-use super::{Bus, BusError, Published, sink::BUS_AT_ONCE};
-use crate::redact::chain;
+use crate::{
+    event::Published,
+    listener::{Listener, NotTaken},
+    redact::chain,
+};
 
 /// `source` of everything we put on a bus.
 pub const SOURCE: &str = "errand";
 
 /// The most bytes of one request: EventBridge takes 256 KiB, names and times included.
 const REQUEST_BYTES: usize = 240 * 1024;
+
+/// How many events one request carries at most.
+const BUS_AT_ONCE: usize = 10;
 
 /// How many requests are under way at a time.
 const WIDTH: usize = 8;
@@ -61,9 +67,9 @@ impl EventBridge {
 
     /// Makes one request of `entries`, and further ones of those that it refused. Once a request has failed as a whole,
     /// the bus counts as `gone`, and nothing is asked of it again.
-    async fn put_some(&self, entries: Vec<PutEventsRequestEntry>, gone: &AtomicBool) -> Vec<Result<(), BusError>> {
-        let mut results: Vec<Result<(), BusError>> =
-            vec![Err(BusError::Unavailable("it did not answer".to_owned())); entries.len()];
+    async fn put_some(&self, entries: Vec<PutEventsRequestEntry>, gone: &AtomicBool) -> Vec<Result<(), NotTaken>> {
+        let mut results: Vec<Result<(), NotTaken>> =
+            vec![Err(NotTaken::Unavailable("it did not answer".to_owned())); entries.len()];
         let mut left: Vec<(usize, PutEventsRequestEntry)> = entries.into_iter().enumerate().collect();
         for attempt in 0..TRIES {
             if left.is_empty() || gone.load(Ordering::Relaxed) {
@@ -77,14 +83,14 @@ impl EventBridge {
                 Ok(answer) => answer.entries.unwrap_or_default(),
                 Err(error) => {
                     gone.store(true, Ordering::Relaxed);
-                    let error = BusError::Unavailable(chain(&error));
+                    let error = NotTaken::Unavailable(chain(&error));
                     set(&mut results, left.iter().map(|(place, _)| (*place, Err(error.clone()))));
                     break;
                 }
             };
             let taken = left.iter().zip(&answers).map(|((place, _), answer)| (*place, taken(answer)));
             set(&mut results, taken);
-            left.retain(|(place, _)| matches!(results.get(*place), Some(Err(BusError::Unavailable(_)))));
+            left.retain(|(place, _)| matches!(results.get(*place), Some(Err(NotTaken::Unavailable(_)))));
         }
         results
     }
@@ -99,8 +105,8 @@ impl EventBridge {
 }
 
 #[async_trait]
-impl Bus for EventBridge {
-    async fn put(&self, events: &[Published]) -> Vec<Result<(), BusError>> {
+impl Listener for EventBridge {
+    async fn tell(&self, events: &[Published]) -> Vec<Result<(), NotTaken>> {
         let gone = AtomicBool::new(false);
         let requests = requests(events.iter().map(|event| self.entry(event)));
         let put = requests.into_iter().map(|entries| self.put_some(entries, &gone));
@@ -109,9 +115,9 @@ impl Bus for EventBridge {
     }
 }
 
-fn taken(answer: &PutEventsResultEntry) -> Result<(), BusError> {
+fn taken(answer: &PutEventsResultEntry) -> Result<(), NotTaken> {
     let Some(code) = answer.error_code() else { return Ok(()) };
-    let kind = if PASSING.contains(&code) { BusError::Unavailable } else { BusError::Refused };
+    let kind = if PASSING.contains(&code) { NotTaken::Unavailable } else { NotTaken::Refused };
     Err(kind(format!("{code}: {}", answer.error_message().unwrap_or_default())))
 }
 

@@ -1,9 +1,14 @@
 //! The list of what was published: a tenant's events in the order in which they got their places.
 
-use super::{Published, delivered, kind, owed, owed::Outbox, patch};
+use super::{
+    delivered,
+    owed::{self, Outbox},
+    patch,
+};
 use crate::{
     app::App,
     clock::Timestamp,
+    event::{Published, kind},
     ids::{self, Id, Name},
     store::{
         self, COMMIT_ITEMS, Commit, Page, Part, Patch, Record, RecordWrite, Related, Relation, RelationKind, StoreError,

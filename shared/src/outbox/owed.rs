@@ -10,10 +10,11 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{again, delivered, kind, list, patch};
+use super::{again, delivered, list, patch};
 use crate::{
     app::App,
     clock::Timestamp,
+    event::kind,
     ids::{self, Id, Name},
     store::{
         self, Commit, Doc, Expect, Page, Part, Patch, Record, RecordKey, RecordWrite, Related, Relation, RelationKind,
@@ -100,7 +101,7 @@ impl Outbox {
 /// Whether the webhook is to hear of `event`. Changes of tasks are in the outbox only while the bus is in trouble: not
 /// what a webhook hears of.
 pub(super) fn is_for_the_webhook(app: &App, event: &Record) -> bool {
-    app.settings.sink.webhook.is_some() && !event.doc.contains_key("new_status")
+    app.listeners.webhook.is_some() && !event.doc.contains_key("new_status")
 }
 
 /// That the webhook is owed the event with this place.

@@ -7,15 +7,15 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::{
-    DeliveryError, Published,
+    DeliveryError,
     lanes::{Lanes, Width},
     owed::{self, Answered},
-    sink::WEBHOOK_TIMEOUT,
 };
 use crate::{
     app::App,
     clock::Timestamp,
     ids::Name,
+    listener::WEBHOOK_TIMEOUT,
     redact::chain,
     store::{Record, StoreError},
 };
@@ -44,7 +44,7 @@ pub struct Posted {
 /// waits for as long as it has waited already; what was not offered waits for nothing but the next run. A crash
 /// offers some again, with the same ids.
 pub(crate) async fn post(app: &App, deadline: Option<Timestamp>) -> Posted {
-    let Some(_turn) = app.settings.sink.turn() else { return Posted::default() };
+    let Some(_turn) = app.listeners.turn() else { return Posted::default() };
     let until = deadline.map_or(app.clock.now() + BUDGET, |at| at - WEBHOOK_TIMEOUT);
     let mut run = Run { until, width: Width::first(), posted: Posted::default(), noted: HashSet::new(), first: None };
     if let Err(problem) = run.sweep(app).await {
@@ -146,8 +146,8 @@ impl Run {
 
 /// Posts an event. Where there is no webhook any more, nothing is owed to it.
 async fn offer(app: &App, event: &Record) -> Result<(), DeliveryError> {
-    match &app.settings.sink.webhook {
-        Some(webhook) => webhook.send(&Published::from(event.clone())).await,
+    match &app.listeners.webhook {
+        Some(webhook) => super::tell(&**webhook, std::slice::from_ref(event)).await.into_iter().collect(),
         None => Ok(()),
     }
 }

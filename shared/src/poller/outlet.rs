@@ -62,7 +62,7 @@ impl Outlet {
 
     /// What the bus took, and what not.
     async fn put_on_bus(&self, app: &App, events: Vec<Record>) -> (Vec<Record>, Vec<Record>) {
-        if app.settings.sink.bus.is_none() {
+        if app.listeners.bus.is_none() {
             return (events, Vec::new());
         }
         if self.closed.load(Ordering::Relaxed) || app.clock.now() >= self.until {

@@ -10,14 +10,7 @@ use std::{
 use futures::FutureExt;
 use tracing::warn;
 
-use crate::{
-    app::App,
-    change::{ChangeError, With, change},
-    clock::Timestamp,
-    handlers::{Failure, InputError, Outcome, Retry, TaskContext, TaskInput},
-    lifecycle::{Event, FailureKind, Report, State, Task, is_renewed},
-    redact::chain,
-};
+use crate::{app::App, change::{ChangeError, With, change}, clock::Timestamp, handler::{Failure, Handler, Outcome, Retry, TaskContext}, lifecycle::{Event, FailureKind, Report, State, Task, is_renewed}, redact::chain, registry::{Input, InputError, Registry}, services::Services};
 
 /// How often a long handler's lease is renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(30);
@@ -43,7 +36,11 @@ pub(super) struct Handled {
 
 /// Runs the handler of `task`, which was just claimed. The task as an error: its lease was lost under way, and whatever
 /// the handler would have said no longer counts.
-pub(super) async fn handle(app: &App, task: Task, input: &Result<TaskInput, InputError>) -> Result<Handled, Box<Task>> {
+pub(super) async fn handle(
+    app: &App,
+    task: Task,
+    input: &Result<Box<dyn Input>, InputError>,
+) -> Result<Handled, Box<Task>> {
     let input = match input {
         Ok(input) => input,
         Err(error) => {
@@ -52,7 +49,7 @@ pub(super) async fn handle(app: &App, task: Task, input: &Result<TaskInput, Inpu
         }
     };
     let context = TaskContext::new(app, &task);
-    let handling = AssertUnwindSafe(input.handler().handle(&context)).catch_unwind();
+    let handling = AssertUnwindSafe(input.handle(&context)).catch_unwind();
     let held = Mutex::new(task.clone());
     let ending = tokio::select! {
         biased;
@@ -114,6 +111,8 @@ mod tests {
     use std::{sync::Arc, task::Poll};
 
     use futures::poll;
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
     use serde_json::{Value, json};
 
     use super::*;
@@ -127,27 +126,41 @@ mod tests {
         store::{self, MemoryStore},
     };
 
+    /// Sleeps so many milliseconds, or for ever.
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    struct Sleeper {
+        ms: Option<u64>,
+    }
+
+    impl Handler for Sleeper {
+        const TYPE: &'static str = "sleeper";
+        type State = ();
+
+        async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
+            match self.ms {
+                Some(ms) => task.sleep(Duration::from_millis(ms)).await,
+                None => std::future::pending().await,
+            }
+            Ok(Outcome::done(Value::Null))
+        }
+    }
+
     /// A task that was claimed now, has 30 seconds, and the clock.
     async fn claimed() -> (App, Arc<ManualClock>, Task) {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_767_225_600_000)));
-        let app = App {
-            store: Arc::new(MemoryStore::default()),
-            queue: Arc::new(MemoryQueue::new(clock.clone())),
-            clock: clock.clone(),
-            settings: Arc::default(),
-            release: Release::default(),
-            trace: None,
-        };
+        let (store, queue) = (Arc::new(MemoryStore::default()), Arc::new(MemoryQueue::new(clock.clone())));
+        let types = Registry::new().add::<Sleeper>(()).checked().unwrap();
+        let app = App::new(Services::new(store, queue, clock.clone()), types);
         let key = TaskKey { tenant: Name::default(), id: ids::fresh() };
-        let new = NewTask::of_type(key, Name::of("scripted"), Json::new(&json!({})), "me".into(), clock.now());
+        let new = NewTask::of_type(key, Name::of(Sleeper::TYPE), Json::new(&json!({})), "me".into(), clock.now());
         let task = Task::accept(new, ids::fresh(), clock.now());
         store::insert(&*app.store, task.clone()).await.unwrap();
         let task = change(&app, &task, Event::Claim { worker: ids::fresh() }, With::nothing()).await.unwrap();
         (app, clock, task)
     }
 
-    fn acts(act: &Value) -> Result<TaskInput, InputError> {
-        TaskInput::stored(&Name::of("scripted"), &Json::new(&json!({"acts": [act]})))
+    fn sleeps(app: &App, ms: Option<u64>) -> Result<Box<dyn Input>, InputError> {
+        app.types.stored(&Name::of(Sleeper::TYPE), &Json::new(&json!({ "ms": ms })))
     }
 
     fn is_timeout(ending: &Ending) -> bool {
@@ -157,7 +170,7 @@ mod tests {
     #[tokio::test]
     async fn handled_again_a_task_has_no_more_time_than_it_had() {
         let (app, clock, task) = claimed().await;
-        let (first, second) = (acts(&json!({"sleep": 20_000})), acts(&json!("hang")));
+        let (first, second) = (sleeps(&app, Some(20_000)), sleeps(&app, None));
         let mut handling = Box::pin(handle(&app, task, &first));
         assert!(poll!(&mut handling).is_pending());
         clock.advance(Duration::from_secs(20));
@@ -176,7 +189,7 @@ mod tests {
         let hour = Duration::from_secs(3600);
         let (app, clock, task) = claimed().await;
         clock.set(clock.now() - hour);
-        let hangs = acts(&json!("hang"));
+        let hangs = sleeps(&app, None);
         let mut handling = Box::pin(handle(&app, task, &hangs));
         assert!(poll!(&mut handling).is_pending());
         clock.advance(Duration::from_secs(10));

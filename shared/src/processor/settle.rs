@@ -14,7 +14,7 @@ use crate::{
     app::App,
     change::{ChangeError, With, change},
     clock::Timestamp,
-    handlers::{Failure, InputError, Outcome, Retry, Settings, TaskInput},
+    handler::{Failure, Outcome, Retry, Settings},
     json::Json,
     lifecycle::{
         self, Event, FailureKind, Report, Settlement, State, Task,
@@ -22,6 +22,7 @@ use crate::{
     },
     notify::{dead_letter, notify},
     redact,
+    registry::{Input, InputError},
     store::{BODY_BYTES, StoreError},
     telemetry::lease_lost,
 };
@@ -34,10 +35,10 @@ pub(super) async fn handle_and_settle(
     app: &App,
     delivery: &Delivery,
     mut task: Task,
-    input: &Result<TaskInput, InputError>,
+    input: &Result<Box<dyn Input>, InputError>,
     deadline: Option<Timestamp>,
 ) -> Verdict {
-    let settings = input.as_ref().map(|input| input.handler().settings()).unwrap_or_default();
+    let settings = input.as_ref().map(|input| input.settings()).unwrap_or_default();
     let mut used = Report::default();
     let mut handling = 0;
     loop {

@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    handlers,
     ids::{Name, TaskKey},
     lifecycle::{Priority, Task},
 };
@@ -62,14 +61,10 @@ impl QueueName {
         [urgent, high, medium, low, long, QueueName::DeadLetter]
     };
 
-    /// The queue that `task`'s messages ride. A batch is done when the slowest of its tasks is, and holds its slots
+    /// The queue that the messages of `task` ride, whose type `is_slow`, or is not. A batch is done when the slowest of its tasks is, and holds its slots
     /// until then: what is slow shares none. (What an older version has sent elsewhere is processed there.)
-    pub fn of(task: &Task) -> Self {
-        if task.timeout_s > LONG_TIMEOUT_S || handlers::is_slow(&task.task_type) {
-            QueueName::Long
-        } else {
-            QueueName::Work(task.priority)
-        }
+    pub fn of(task: &Task, is_slow: bool) -> Self {
+        if task.timeout_s > LONG_TIMEOUT_S || is_slow { QueueName::Long } else { QueueName::Work(task.priority) }
     }
 
     /// The name in configuration and ARNs.

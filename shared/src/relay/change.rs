@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
+    event::Published,
     ids::{self, Id, Name, TaskKey},
     lifecycle::Status,
-    outbox::Published,
 };
 
 /// That a task is in another status than before.

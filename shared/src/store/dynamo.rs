@@ -40,8 +40,8 @@ use super::{
     Scope, Stats, Store, StoreError,
 };
 use crate::{
+    aws::Shards,
     clock::Timestamp,
-    config::Shards,
     ids::{Name, TaskKey},
     lifecycle::{Task, log::LogEntry},
     store::Retention,

@@ -13,7 +13,7 @@ use integration_tests::{
     events::{Call, sqs_json},
     runtime_api::Function,
 };
-use shared::{config::queue_variable, queue::QueueName};
+use shared::{aws::queue_variable, queue::QueueName};
 
 const STARTS: usize = 20;
 const EVENTS: usize = 100;

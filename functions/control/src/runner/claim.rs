@@ -3,17 +3,17 @@
 use serde_json::json;
 use shared::{
     agent::{
-        Run, RunStatus, Runner,
+        Agents, Run, RunStatus, Runner,
         journal::{self, JournalError},
     },
     api::{Answer, ApiError, ClaimRequest, Claimed, LeaseRequest, LeaseToken, Request, RunNews, RunView},
     app::App,
     change::{ChangeError, With, change},
     clock::Timestamp,
-    domain::Stored,
-    handlers::TaskInput,
+    handlers::RunOutside,
     ids::{self, Id, Name},
     lifecycle::{Event, Rejected, Report, Settlement, State, Task},
+    records::Stored,
     store,
 };
 use uuid::Uuid;
@@ -32,9 +32,9 @@ pub(crate) async fn claim(app: &App, request: &Request) -> Result<Answer, ApiErr
     let no_runner = || ApiError::invalid("runner_id", "no such runner; see POST /v1/runners");
     let runner = request.find::<Runner>(app, &runner_id).await?.ok_or_else(no_runner)?;
     let task = task_of(app, request, run.value.task_id).await?;
-    let Ok(TaskInput::RunOutside(input)) = TaskInput::stored(&task.task_type, &task.payload) else {
-        return Err(ApiError::conflict("no runner takes this run: it was not made with `executor: runner`"));
-    };
+    let input = task.is_for_runners().then(|| task.payload.parse::<RunOutside>().ok()).flatten();
+    let not_for_runners = || ApiError::conflict("no runner takes this run: it was not made with `executor: runner`");
+    let input = input.ok_or_else(not_for_runners)?;
     takes(&runner.value, &run.value)?;
     // Each runner's keys are its own: the lease of another is none of its answers.
     let once = Once::of(request, &format!("{}/{}", run.id, runner.id));
@@ -48,7 +48,7 @@ pub(crate) async fn claim(app: &App, request: &Request) -> Result<Answer, ApiErr
         Err(ChangeError::Rejected(Rejected::Held(until))) => held_by(app, &task, once.as_ref(), until).await?,
         Err(problem) => return Err(problem.into()),
     };
-    let begun_with = input.start(Name::of("task"));
+    let begun_with = input.start(Name::of("task"), Agents::of(app)?);
     match journal::claim(app, &claimed, &begun_with, runner.id.as_str()).await {
         Ok(value) => {
             seen(app, request, &runner).await;

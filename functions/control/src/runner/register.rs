@@ -7,8 +7,8 @@ use shared::{
     agent::{Runner, create, replace},
     api::{Answer, ApiError, EntityView, RUNNER_NAME_BYTES, RUNNER_PROFILES, Request, RunnerRequest, fits},
     app::App,
-    domain::Stored,
     ids::{self, Id, Name},
+    records::Stored,
     redact,
     store::{self, Commit, RelationKind},
 };

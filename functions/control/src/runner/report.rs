@@ -13,12 +13,12 @@ use shared::{
     },
     app::App,
     change::{With, change},
-    domain::Stored,
     json::{
         Json,
         read::{FieldError, read_strict},
     },
     lifecycle::{Event, Failure, FailureKind, Report, Settlement, Task},
+    records::Stored,
     redact,
     store::BODY_BYTES,
 };

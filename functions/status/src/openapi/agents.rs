@@ -22,7 +22,7 @@ type Events = AfterSeq<Listed<RunEventView<'static>>>;
 type Commands = AfterSeq<Listed<EntityView<'static, Command>>>;
 
 /// Runs, and what belongs to one.
-pub(super) fn runs(route: Route, schemas: &mut Schemas) -> Operation {
+pub(super) fn runs(route: Route, schemas: &mut Schemas<'_>) -> Operation {
     let run = schemas.answer::<RunView<'_>>();
     match route {
         Route::ListRuns => {
@@ -77,7 +77,7 @@ pub(super) fn runs(route: Route, schemas: &mut Schemas) -> Operation {
 }
 
 /// What runners do.
-pub(super) fn runners(route: Route, schemas: &mut Schemas) -> Operation {
+pub(super) fn runners(route: Route, schemas: &mut Schemas<'_>) -> Operation {
     let command = schemas.answer::<EntityView<'_, Command>>();
     let operation = match route {
         Route::ListRunners => {
@@ -122,7 +122,7 @@ pub(super) fn runners(route: Route, schemas: &mut Schemas) -> Operation {
 }
 
 /// Sessions, agents, backends.
-pub(super) fn others(route: Route, schemas: &mut Schemas) -> Operation {
+pub(super) fn others(route: Route, schemas: &mut Schemas<'_>) -> Operation {
     match route {
         Route::ListSessions => {
             let list = schemas.answer::<Listed<SessionView<'_>>>();
@@ -186,7 +186,7 @@ const OF_A_RUN: [Route; 7] = [
 /// What is asked of its session.
 const OF_A_SESSION: [Route; 4] = [Route::GetSession, Route::SessionTrace, Route::SessionOutput, Route::ReadSession];
 
-fn which_runs(schemas: &mut Schemas) -> Vec<Parameter> {
+fn which_runs(schemas: &mut Schemas<'_>) -> Vec<Parameter> {
     vec![
         project(),
         Parameter::id("session_id", "Only this session's; instead of `project`."),

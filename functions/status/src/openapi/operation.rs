@@ -97,9 +97,10 @@ impl Operation {
         self
     }
 
-    pub(super) fn to_json(&self, info: &RouteInfo, schemas: &mut Schemas) -> Value {
+    pub(super) fn to_json(&self, info: &RouteInfo, schemas: &mut Schemas<'_>) -> Value {
         let path = info.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-        let mut all: Vec<Value> = path.map(|name| parameters::in_path(name, info.method != "GET")).collect();
+        let mut all: Vec<Value> =
+            path.map(|name| parameters::in_path(schemas.types, name, info.method != "GET")).collect();
         all.extend(self.query.iter().map(|parameter| parameter.to_json("query")));
         all.extend(self.headers.iter().chain([&parameters::tenant()]).map(|header| header.to_json("header")));
         let mut operation = json!({
@@ -120,7 +121,7 @@ impl Operation {
         operation
     }
 
-    fn responses(&self, schemas: &mut Schemas) -> Map<String, Value> {
+    fn responses(&self, schemas: &mut Schemas<'_>) -> Map<String, Value> {
         let error = schemas.answer::<parameters::ErrorAnswer>();
         let errors = [400, 401, 403, 429, 503].into_iter().chain(self.errors.iter().copied());
         let errors = errors.map(|status| (status, meaning(status), error.clone()));

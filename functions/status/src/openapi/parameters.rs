@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use shared::{
     api::{ApiError, Order},
     clock::Timestamp,
-    domain,
     ids::{Id, Name},
+    registry::Registry,
 };
 
-use super::schemas::Schemas;
+use super::schemas::inline;
 
 /// A parameter after `?` or in a header.
 pub(super) struct Parameter {
@@ -45,17 +45,17 @@ impl Parameter {
 
     /// A name.
     pub(super) fn name(name: &'static str, description: &'static str) -> Self {
-        Self::new(name, description, of::<Name>())
+        Self::new(name, description, inline::<Name>())
     }
 
     /// An id.
     pub(super) fn id(name: &'static str, description: &'static str) -> Self {
-        Self::new(name, description, of::<Id>())
+        Self::new(name, description, inline::<Id>())
     }
 
     /// An instant.
     pub(super) fn time(name: &'static str, description: &'static str) -> Self {
-        Self::new(name, description, of::<Timestamp>())
+        Self::new(name, description, inline::<Timestamp>())
     }
 
     pub(super) fn to_json(&self, place: &str) -> Value {
@@ -64,16 +64,12 @@ impl Parameter {
     }
 }
 
-fn of<T: JsonSchema>() -> Value {
-    Schemas::default().request::<T>()
-}
-
-pub(super) fn in_path(name: &str, written: bool) -> Value {
+pub(super) fn in_path(types: &Registry, name: &str, written: bool) -> Value {
     let schema = match name {
         // Others can be asked for, and are not there.
-        "kind" if written => json!({"enum": domain::kinds().collect::<Vec<_>>()}),
-        "kind" | "queue" => of::<Name>(),
-        _ => of::<Id>(),
+        "kind" if written => json!({"enum": types.written_kinds().collect::<Vec<_>>()}),
+        "kind" | "queue" => inline::<Name>(),
+        _ => inline::<Id>(),
     };
     json!({"name": name, "in": "path", "required": true, "schema": schema})
 }

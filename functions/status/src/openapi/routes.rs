@@ -7,11 +7,11 @@ use shared::{
         ReadRequest, RecordView, RedriveRequest, Redriven, RescheduleRequest, RetryRequest, Route, TaskRequest,
         TaskView,
     },
-    handlers::TaskType,
+    event::Published,
     ids::Name,
     lifecycle::{FailureKind, Status},
-    outbox::Published,
     poller::PollReport,
+    registry::TaskType,
     store::Doc,
 };
 
@@ -37,7 +37,7 @@ const BATCH_KEY: &str = "A task without an `idempotency_key` of its own has this
     from 0: to ask again, send the same list in the same order. A task's own key is taken as it is.";
 
 #[allow(clippy::too_many_lines)] // a table
-pub(super) fn describe(route: Route, schemas: &mut Schemas) -> Operation {
+pub(super) fn describe(route: Route, schemas: &mut Schemas<'_>) -> Operation {
     match route {
         Route::EnqueueTask | Route::EnqueueBatch => enqueue(route, schemas),
         Route::GetTask
@@ -128,7 +128,7 @@ pub(super) fn describe(route: Route, schemas: &mut Schemas) -> Operation {
     }
 }
 
-fn enqueue(route: Route, schemas: &mut Schemas) -> Operation {
+fn enqueue(route: Route, schemas: &mut Schemas<'_>) -> Operation {
     if route == Route::EnqueueBatch {
         let answer = schemas.answer::<BatchAnswer<'_>>();
         return Operation::new("Enqueues up to 100 tasks, each for itself.", answer)
@@ -143,7 +143,7 @@ fn enqueue(route: Route, schemas: &mut Schemas) -> Operation {
         .leads_to(&OF_A_TASK, &json!({"id": "$response.body#/id"}))
 }
 
-fn one_task(route: Route, schemas: &mut Schemas) -> Operation {
+fn one_task(route: Route, schemas: &mut Schemas<'_>) -> Operation {
     let task = schemas.answer::<TaskView<'_>>();
     let operation = match route {
         Route::GetTaskLog => {
@@ -171,7 +171,7 @@ fn one_task(route: Route, schemas: &mut Schemas) -> Operation {
     operation.or(&[404])
 }
 
-fn records(route: Route, schemas: &mut Schemas) -> Operation {
+fn records(route: Route, schemas: &mut Schemas<'_>) -> Operation {
     let record = schemas.answer::<RecordView>();
     match route {
         Route::ListRecords => {
@@ -204,7 +204,7 @@ fn records(route: Route, schemas: &mut Schemas) -> Operation {
     }
 }
 
-fn dead_letters(schemas: &mut Schemas) -> Vec<Parameter> {
+fn dead_letters(schemas: &mut Schemas<'_>) -> Vec<Parameter> {
     let mut all = which();
     all.extend([
         Parameter::new("failure_kind", "Only what failed of this.", schemas.request::<FailureKind>()),
@@ -214,7 +214,7 @@ fn dead_letters(schemas: &mut Schemas) -> Vec<Parameter> {
     all
 }
 
-fn tasks(schemas: &mut Schemas) -> Vec<Parameter> {
+fn tasks(schemas: &mut Schemas<'_>) -> Vec<Parameter> {
     let status: Value = json!({"anyOf": [{"const": "open"}, {"const": "all"}, schemas.request::<Status>()]});
     let mut all = which();
     if let Some(queue) = all.iter_mut().find(|parameter| parameter.is("queue")) {

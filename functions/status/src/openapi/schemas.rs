@@ -1,33 +1,40 @@
 //! The schemas of bodies and answers, read off the types that are read and written.
 
 use schemars::{
-    JsonSchema, SchemaGenerator,
+    JsonSchema, Schema, SchemaGenerator,
     generate::{Contract, SchemaSettings},
 };
 use serde_json::{Map, Value, json};
-use shared::handlers::TaskInput;
+use shared::{ids::Name, registry::Registry};
 
 /// Schemas asked for so far; each named one stands once, and is referred to.
-pub(super) struct Schemas {
+pub(super) struct Schemas<'r> {
+    /// The task types and record kinds there are.
+    pub(super) types: &'r Registry,
     requests: SchemaGenerator,
     answers: SchemaGenerator,
 }
 
-impl Default for Schemas {
-    fn default() -> Self {
-        let settings = |contract| {
-            SchemaSettings::draft2020_12().with(|settings| {
-                settings.definitions_path = "/components/schemas".into();
-                settings.meta_schema = None;
-                settings.contract = contract;
-            })
-        };
-        let generator = |contract| settings(contract).into_generator();
-        Self { requests: generator(Contract::Deserialize), answers: generator(Contract::Serialize) }
-    }
+/// Of schemas that refer to components of the document.
+fn generator(contract: Contract) -> SchemaGenerator {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+        settings.meta_schema = None;
+        settings.contract = contract;
+    });
+    settings.into_generator()
 }
 
-impl Schemas {
+/// What is read as a `T` that has no name.
+pub(super) fn inline<T: JsonSchema>() -> Value {
+    generator(Contract::Deserialize).subschema_for::<T>().to_value()
+}
+
+impl<'r> Schemas<'r> {
+    pub(super) fn new(types: &'r Registry) -> Self {
+        Self { types, requests: generator(Contract::Deserialize), answers: generator(Contract::Serialize) }
+    }
+
     /// What is read as a `T`.
     pub(super) fn request<T: JsonSchema>(&mut self) -> Value {
         self.requests.subschema_for::<T>().to_value()
@@ -40,9 +47,9 @@ impl Schemas {
 
     /// Every named schema.
     pub(super) fn components(mut self) -> Map<String, Value> {
-        self.requests.subschema_for::<TaskInput>();
+        let payloads = self.types.payloads(&mut self.requests);
         let mut named = self.requests.take_definitions(true);
-        payload_by_type(&mut named);
+        payload_by_type(payloads, &mut named);
         named.values_mut().for_each(closed);
         for (name, answer) in self.answers.take_definitions(true) {
             match named.get(&name) {
@@ -56,13 +63,10 @@ impl Schemas {
 }
 
 /// Says of each task type which payload it takes.
-fn payload_by_type(named: &mut Map<String, Value>) {
-    let Some(types) = named.remove("TaskInput") else { return };
-    let variants = types.get("oneOf").and_then(Value::as_array).into_iter().flatten();
-    let of_type = variants.filter_map(|variant| variant.get("properties")?.as_object()?.iter().next());
+fn payload_by_type(payloads: Vec<(&Name, Schema)>, named: &mut Map<String, Value>) {
     let of_type =
-        of_type.map(|(name, payload)| json!({"properties": {"task_type": {"const": name}, "payload": payload}}));
-    let of_type: Vec<Value> = of_type.collect();
+        |(name, payload): (&Name, Schema)| json!({"properties": {"task_type": {"const": name}, "payload": payload}});
+    let of_type: Vec<Value> = payloads.into_iter().map(of_type).collect();
     if let Some(request) = named.get_mut("TaskRequest").and_then(Value::as_object_mut) {
         request.insert("oneOf".to_owned(), of_type.into());
     }

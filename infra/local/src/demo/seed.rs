@@ -1,7 +1,10 @@
 //! What the demo is about: records that the examples of the task types speak of, and a task of each type.
 
 use serde_json::{Map, Value, json};
-use shared::handlers::{TaskType, task_types};
+use shared::{
+    handlers::{Installation, types},
+    registry::TaskType,
+};
 
 /// By kind and id. Where there may be one record for some fields (see `priority`), its id follows from them.
 const RECORDS: &str = include_str!("records.json");
@@ -34,7 +37,12 @@ const NOT_SHOWN: [&str; 3] = ["cleanup_session", "run_outside", "scripted"];
 
 /// One task of each other type with its example as payload.
 pub(super) fn tasks() -> Vec<Value> {
-    task_types().into_iter().filter(|task_type| !NOT_SHOWN.contains(&task_type.name.as_str())).map(task).collect()
+    types(&Installation::default())
+        .catalog()
+        .into_iter()
+        .filter(|task_type| !NOT_SHOWN.contains(&task_type.name.as_str()))
+        .map(task)
+        .collect()
 }
 
 fn task(TaskType { name, example, .. }: TaskType) -> Value {

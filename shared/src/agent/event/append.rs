@@ -53,7 +53,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{super::read, *};
-    use crate::domain::Entity;
+    use crate::records::Entity;
 
     fn bodies(n: usize) -> Vec<EventBody> {
         vec![read("tool_call", r#"{"tool": "t"}"#).unwrap(); n]

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::{JournalError, Place, write};
 use crate::{
     agent::{Refused, event::EventBody, keyed_id},
-    app::App,
     ids::Name,
     json::Json,
+    services::Services,
     store::{Expect, RecordKey, RecordWrite},
 };
 
@@ -30,7 +30,7 @@ pub struct Batch {
 /// Appends `bodies` (at most [`crate::agent::event::APPEND_EVENTS`]) to the run at `place`, which must not have ended.
 /// Under a key they are appended once, however often they are sent; other events under it are refused.
 pub async fn append(
-    app: &App,
+    app: &Services,
     place: &Place,
     key: Option<&str>,
     bodies: Vec<EventBody>,

@@ -3,16 +3,16 @@
 use super::{JournalError, Place, Start, draft::Entry, start, write};
 use crate::{
     agent::{Agent, AgentAction, AgentStatus, Run, RunAction, RunStatus, SessionAction, event::BackendPhase},
-    app::App,
     ids::Id,
     lifecycle::Task,
+    services::Services,
 };
 
 /// Takes up the run of `task`, which was just claimed, and makes it if there is none yet; as it is then. Said again by
 /// the same worker it changes nothing. `by`: who works, for people.
 ///
 /// Refused where another run goes on in the session, or where the agent lives another life: both end.
-pub async fn claim(app: &App, task: &Task, begun_with: &Start, by: &str) -> Result<Run, JournalError> {
+pub async fn claim(app: &Services, task: &Task, begun_with: &Start, by: &str) -> Result<Run, JournalError> {
     let place = Place::held(app, task).await?;
     start::start(app, &place, task, begun_with).await?;
     let attempt = task.executions;

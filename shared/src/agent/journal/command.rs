@@ -2,19 +2,16 @@
 
 use serde_json::Value;
 
-use super::{
-    JournalError, Place,
-    draft::{Entry, typed},
-    write,
-};
+use super::{JournalError, Place, draft::Entry, write};
 use crate::{
     agent::{
         Admitted, Command, CommandAction, CommandKind, CommandStatus, Refused, SessionAction, admit,
         event::BackendPhase, key_of, keyed_id, run::MAX_OPEN_COMMANDS,
     },
-    app::App,
     ids::{Id, Name},
     json::Json,
+    records::Stored,
+    services::Services,
 };
 
 /// A command as it is given.
@@ -42,12 +39,12 @@ pub struct Given {
 }
 
 /// Gives `new` to `run`. Under a key it is given once; with another payload under it, or to an ended run, it is refused.
-pub async fn give(app: &App, tenant: &Name, run: &Id, new: &NewCommand) -> Result<Given, JournalError> {
+pub async fn give(app: &Services, tenant: &Name, run: &Id, new: &NewCommand) -> Result<Given, JournalError> {
     let place = Place::of_run(tenant.clone(), run.clone());
     let id = keyed_id("command", run, new.idempotency_key.as_deref());
     let payload_hash = Json::new(&serde_json::json!([new.kind, new.payload])).hash();
     write(app, &place, &[key_of::<Command>(tenant, &id)], |draft| {
-        let there = draft.also.first_mut().and_then(Option::take).map(typed::<Command>).transpose()?;
+        let there = draft.also.first_mut().and_then(Option::take).map(Stored::<Command>::read).transpose()?;
         let known = there.as_ref().map(|there| there.value.payload_hash.as_str());
         match (admit(draft.run().status, known, &payload_hash)?, there) {
             (Admitted::Deduplicated, Some(there)) => {
@@ -86,13 +83,13 @@ pub async fn give(app: &App, tenant: &Name, run: &Id, new: &NewCommand) -> Resul
 /// Does `action` to the command `id` of the run at `place`, and answers it as it is then. What was done before is
 /// answered, not refused: a runner may not have heard of it.
 pub async fn change_command(
-    app: &App,
+    app: &Services,
     place: &Place,
     id: &Id,
     action: &CommandAction,
 ) -> Result<Command, JournalError> {
     write(app, place, &[key_of::<Command>(&place.tenant, id)], |draft| {
-        let there = draft.also.first_mut().and_then(Option::take).map(typed::<Command>).transpose()?;
+        let there = draft.also.first_mut().and_then(Option::take).map(Stored::<Command>::read).transpose()?;
         let there = there.filter(|there| there.value.run_id == place.run).ok_or(JournalError::None("command"))?.value;
         if is_done(&there, action) {
             return Ok(there);

@@ -8,12 +8,11 @@ use crate::{
         event::{self, BackendPhase, BackendStatus, EventBody},
         key_of, replace,
     },
-    app::App,
     clock::Timestamp,
-    domain::{Entity, Stored},
-    effects::Event,
+    event::Event,
     ids::{self, Id, Name},
-    outbox,
+    records::{Entity, Stored},
+    services::Services,
     store::{Record, RecordKey, RecordWrite, StoreError},
 };
 
@@ -58,22 +57,16 @@ impl<E: Entity + Clone + PartialEq> Entry<E> {
     }
 }
 
-/// Reads a record as what its kind is.
-pub(super) fn typed<E: Entity>(record: Record) -> Result<Stored<E>, StoreError> {
-    let id = format!("{} {}", record.key.kind, record.key.id);
-    Stored::read(record).map_err(|source| StoreError::Corrupt { id, source: source.into() })
-}
-
 impl Draft {
     /// The run and what belongs to it; `None` if there is no such run.
     pub(crate) async fn read(
-        app: &App,
+        app: &Services,
         tenant: &Name,
         run: &Id,
         also: &[RecordKey],
     ) -> Result<Option<Self>, StoreError> {
         let Some(record) = app.store.record(&key_of::<Run>(tenant, run)).await? else { return Ok(None) };
-        let stored: Stored<Run> = typed(record)?;
+        let stored: Stored<Run> = Stored::read(record)?;
         let Run { session_id, agent_id, open_commands, .. } = &stored.value;
         let mut keys: Vec<RecordKey> = Vec::new();
         keys.extend(session_id.iter().map(|id| key_of::<Session>(tenant, id)));
@@ -86,9 +79,9 @@ impl Draft {
         let mut draft = Self { also, ..Self::new(tenant.clone(), Entry::stored(stored), app.clock.now()) };
         for record in found.into_iter().flatten() {
             match record.key.kind.as_str() {
-                Session::KIND => draft.session = Some(Entry::stored(typed(record)?)),
-                Agent::KIND => draft.agent = Some(Entry::stored(typed(record)?)),
-                _ => draft.commands.push(Entry::stored(typed(record)?)),
+                Session::KIND => draft.session = Some(Entry::stored(Stored::read(record)?)),
+                Agent::KIND => draft.agent = Some(Entry::stored(Stored::read(record)?)),
+                _ => draft.commands.push(Entry::stored(Stored::read(record)?)),
             }
         }
         Ok(Some(draft))
@@ -173,7 +166,7 @@ impl Draft {
             // It names the task, which knows.
             request_id: None,
         };
-        self.last.push(outbox::put(event, &self.tenant, self.now));
+        self.last.push(crate::event::put(event, &self.tenant, self.now));
     }
 
     /// What happens to one of its open commands; one that ends leaves the list. `false`: it is not open.

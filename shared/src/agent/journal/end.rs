@@ -1,5 +1,7 @@
 //! The end: all that ends with a run, in the commit that ends its task.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::Draft;
@@ -9,19 +11,19 @@ use crate::{
         SessionAction, Terminal,
         event::{BackendPhase, EventBody, TerminalNote},
     },
-    app::App,
     clock::Timestamp,
     effects::Effect,
     ids::{self, Id, Name, TaskKey},
     json::Json,
     lifecycle::{NewTask, State, Task},
     redact::chain,
+    services::Services,
     store::StoreError,
 };
 
 /// What ends with the run of `task`, which becomes `ended`: nothing, if it has no run or that has ended. To be asked
 /// again if any of it has changed when it is committed.
-pub async fn ends(app: &App, task: &Task, ended: &Task) -> Result<Vec<Effect>, StoreError> {
+pub async fn ends(app: &Services, ttl: Option<Duration>, task: &Task, ended: &Task) -> Result<Vec<Effect>, StoreError> {
     let Some(end) = how(ended) else { return Ok(Vec::new()) };
     let id = super::find_id(app, task, task.redrives).await?;
     let mut draft = match Draft::read(app, &task.key.tenant, &id, &[]).await {
@@ -37,7 +39,7 @@ pub async fn ends(app: &App, task: &Task, ended: &Task) -> Result<Vec<Effect>, S
     if draft.run().status.terminal().is_some() {
         return Ok(Vec::new());
     }
-    let expires_at = app.settings.agents.session_ttl().map(|ttl| draft.now + ttl);
+    let expires_at = ttl.map(|ttl| draft.now + ttl);
     // Each action below fits what was read, or is passed over: nothing of it may keep the task from ending.
     draft.end(end, expires_at).map_err(|refused| StoreError::Unavailable(refused.into()))?;
     let kept_until = draft.session().and_then(|session| session.expires_at);

@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 
-use super::{JournalError, Place, draft::typed, write};
+use super::{JournalError, Place, write};
 use crate::{
     agent::{Admitted, CommandStatus, JobEnd, RunnerJob, admit, create, key_of, keyed_id, replace, run::MAX_JOBS},
-    app::App,
     ids::{Id, Name},
     json::Json,
+    records::Stored,
+    services::Services,
 };
 
 /// A job as it is asked for.
@@ -36,12 +37,12 @@ pub struct MadeJob {
 
 /// Makes `new` a job of `run`. Under a key it is made once; with another payload under it, or of an ended run, it is
 /// refused.
-pub async fn make_job(app: &App, tenant: &Name, run: &Id, new: &NewJob) -> Result<MadeJob, JournalError> {
+pub async fn make_job(app: &Services, tenant: &Name, run: &Id, new: &NewJob) -> Result<MadeJob, JournalError> {
     let place = Place::of_run(tenant.clone(), run.clone());
     let id = keyed_id("runner_job", run, new.idempotency_key.as_deref());
     let payload_hash = Json::new(&serde_json::json!([new.kind, new.runner_id, new.payload])).hash();
     write(app, &place, &[key_of::<RunnerJob>(tenant, &id)], |draft| {
-        let there = draft.also.first_mut().and_then(Option::take).map(typed::<RunnerJob>).transpose()?;
+        let there = draft.also.first_mut().and_then(Option::take).map(Stored::<RunnerJob>::read).transpose()?;
         let known = there.as_ref().map(|there| there.value.payload_hash.as_str());
         match (admit(draft.run().status, known, &payload_hash)?, there) {
             (Admitted::Deduplicated, Some(there)) => {
@@ -73,9 +74,9 @@ pub async fn make_job(app: &App, tenant: &Name, run: &Id, new: &NewJob) -> Resul
 
 /// Ends the job `id` of the run at `place`, and answers it as it is then. One that has ended so already is answered, not
 /// refused: its runner may not have heard of it.
-pub async fn finish_job(app: &App, place: &Place, id: &Id, end: &JobEnd) -> Result<RunnerJob, JournalError> {
+pub async fn finish_job(app: &Services, place: &Place, id: &Id, end: &JobEnd) -> Result<RunnerJob, JournalError> {
     write(app, place, &[key_of::<RunnerJob>(&place.tenant, id)], |draft| {
-        let there = draft.also.first_mut().and_then(Option::take).map(typed::<RunnerJob>).transpose()?;
+        let there = draft.also.first_mut().and_then(Option::take).map(Stored::<RunnerJob>::read).transpose()?;
         let there = there.filter(|there| there.value.run_id == place.run).ok_or(JournalError::None("runner job"))?;
         let ended = there.value.ended(end, draft.now)?;
         if ended != there.value {

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
-    Draft, JournalError, Place,
-    draft::{Entry, typed},
-};
+use super::{Draft, JournalError, Place, draft::Entry};
 use crate::{
     agent::{
         Agent, AgentStatus, Executor, NotAdmitted, Recovery, Refused, ResourceBundle, Run, Session, SessionAction,
@@ -13,10 +10,11 @@ use crate::{
     },
     app::App,
     clock::Timestamp,
-    domain::Stored,
     ids::{self, Id, Name},
     lifecycle::{NewTask, Task},
     notify::notify,
+    records::Stored,
+    services::Services,
     store::{self, Commit, Doc, Part, StoreError},
 };
 
@@ -53,6 +51,8 @@ pub struct Start {
     pub workspace: Option<Id>,
     /// What it works with.
     pub resource_bundle: Option<ResourceBundle>,
+    /// How long its session is kept after its last run; `None`: for ever.
+    pub session_ttl: Option<Duration>,
 }
 
 /// A run that was begun.
@@ -88,11 +88,12 @@ impl Start {
             recovery: Recovery::default(),
             workspace: None,
             resource_bundle: None,
+            session_ttl: None,
         }
     }
 
     /// A draft of the run `id` of `task`'s present drive; `None` if there is one.
-    pub(super) async fn draft(&self, app: &App, task: &Task, id: Id) -> Result<Option<Draft>, JournalError> {
+    pub(super) async fn draft(&self, app: &Services, task: &Task, id: Id) -> Result<Option<Draft>, JournalError> {
         let (tenant, now) = (&task.key.tenant, app.clock.now());
         let session_id = self.session_id.clone().unwrap_or_else(|| task.key.id.into());
         let agent_id = self.agent_id.clone().unwrap_or_else(|| task.key.id.into());
@@ -108,9 +109,9 @@ impl Start {
         if found.next().flatten().is_some() {
             return Ok(None);
         }
-        let session = found.next().flatten().map(typed::<Session>).transpose()?;
-        let agent = found.next().flatten().map(typed::<Agent>).transpose()?;
-        let first = found.next().flatten().map(typed::<Run>).transpose()?;
+        let session = found.next().flatten().map(Stored::<Session>::read).transpose()?;
+        let agent = found.next().flatten().map(Stored::<Agent>::read).transpose()?;
+        let first = found.next().flatten().map(Stored::<Run>::read).transpose()?;
         let new = Run::of_task(task, self.kind.clone(), self.source.clone(), self.profile.clone(), now);
         let mut run = Run {
             executor: self.executor,
@@ -128,7 +129,7 @@ impl Start {
             run = Run { kind, internal, parent_run_id, recovery, resource_bundle, ..run };
         }
         let mut draft = Draft::new(tenant.clone(), Entry::new(id, run), now);
-        let until = app.settings.agents.session_ttl().map(|ttl| awaited_until(task, ttl, now));
+        let until = self.session_ttl.map(|ttl| awaited_until(task, ttl, now));
         draft.session = Some(self.session(task, session_id, session, &draft, until)?);
         self.spawn(task, agent_id, agent, &mut draft)?;
         draft.happened(BackendPhase::RunCreated, None, None);
@@ -231,19 +232,19 @@ pub async fn begin(app: &App, new: NewTask, start: &Start) -> Result<Begun, Jour
 }
 
 /// What `new` began before, under its key: asked where it would be refused if it were new.
-pub async fn begun_before(app: &App, new: NewTask) -> Result<Option<Begun>, JournalError> {
+pub async fn begun_before(app: &Services, new: NewTask) -> Result<Option<Begun>, JournalError> {
     if new.idempotency_key.is_none() {
         return Ok(None);
     }
     before(app, &Task::accept(new, ids::fresh(), app.clock.now())).await
 }
 
-async fn existing(app: &App, asked: &Task) -> Result<Begun, JournalError> {
+async fn existing(app: &Services, asked: &Task) -> Result<Begun, JournalError> {
     before(app, asked).await?.ok_or_else(|| StoreError::Busy.into())
 }
 
 /// What was begun before by the same request.
-async fn before(app: &App, asked: &Task) -> Result<Option<Begun>, JournalError> {
+async fn before(app: &Services, asked: &Task) -> Result<Option<Begun>, JournalError> {
     let Some(task) = store::task(&*app.store, &asked.key).await? else { return Ok(None) };
     if !task.is_same_request(asked) {
         return Err(Refused::OtherPayload.into());
@@ -252,13 +253,13 @@ async fn before(app: &App, asked: &Task) -> Result<Option<Begun>, JournalError> 
     Ok(Some(Begun { task, run, deduplicated: true }))
 }
 
-async fn reread(app: &App, task: &Task, id: &Id) -> Result<Option<Stored<Run>>, JournalError> {
+async fn reread(app: &Services, task: &Task, id: &Id) -> Result<Option<Stored<Run>>, JournalError> {
     let record = app.store.record(&key_of::<Run>(&task.key.tenant, id)).await?;
-    Ok(record.map(typed).transpose()?)
+    Ok(record.map(Stored::read).transpose()?)
 }
 
 /// Makes the run at `place`, of a claimed task, if it has none.
-pub(super) async fn start(app: &App, place: &Place, task: &Task, start: &Start) -> Result<(), JournalError> {
+pub(super) async fn start(app: &Services, place: &Place, task: &Task, start: &Start) -> Result<(), JournalError> {
     for _ in 0..MAX_TRIES {
         let Some(draft) = start.draft(app, task, place.run.clone()).await? else { return Ok(()) };
         if super::commit(app, place, draft).await? {

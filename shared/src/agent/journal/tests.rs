@@ -11,15 +11,14 @@ use crate::{
         event::{AssistantMessage, EventBody, RunEvent},
         key_of,
     },
+    app::App,
     change::{With, change},
     clock::{ManualClock, Timestamp},
-    config::Settings,
-    domain::{Entity, Stored},
     ids::{self, TaskKey},
     json::Json,
     lifecycle::{Event, NewTask},
     queue::MemoryQueue,
-    release::Release,
+    records::{Entity, Stored},
     store::{MemoryStore, Related, RelationKind},
 };
 
@@ -27,7 +26,8 @@ fn app() -> App {
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_767_225_600_000)));
     let queue = Arc::new(MemoryQueue::new(clock.clone()));
     let store = Arc::new(MemoryStore::default());
-    App { store, queue, clock, settings: Arc::new(Settings::default()), release: Release::default(), trace: None }
+    let types = crate::handlers::types(&Default::default()).checked().unwrap();
+    App::new(Services::new(store, queue, clock), types)
 }
 
 fn new_task(app: &App, key: &str) -> NewTask {
@@ -183,7 +183,7 @@ async fn what_is_cancelled_ends_in_all_its_parts_at_once() {
     let given = give(&app, &Name::default(), &run, &steer(None, "x")).await.unwrap();
     let cancelled = Event::Cancel { reason: "enough".into(), by: "me".into() };
     let ended = change(&app, &task, cancelled, With::nothing()).await.unwrap();
-    let effects = ends(&app, &task, &ended).await.unwrap();
+    let effects = ends(&app, None, &task, &ended).await.unwrap();
     assert_eq!(effects, [], "it has ended with its task");
     let ended: Run = get(&app, &run).await;
     let session: Session = get(&app, ended.session_id.as_ref().unwrap()).await;

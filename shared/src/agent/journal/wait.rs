@@ -3,17 +3,17 @@
 use super::{Draft, JournalError, Start};
 use crate::{
     agent::{RunAction, RunStatus, event::BackendPhase},
-    app::App,
     effects::Effect,
     lifecycle::Task,
     redact::chain,
+    services::Services,
     store::StoreError,
 };
 
 /// What becomes of the run of `task`, which waits for a runner: one that a runner had is released, and a new drive's is
 /// begun. One that cannot be begun now, such as while its agent lives another life, is begun when the poller next looks
 /// at its task, or by its claim. To be asked again if any of it has changed when it is committed.
-pub async fn waits(app: &App, task: &Task, begun_with: &Start) -> Result<Vec<Effect>, StoreError> {
+pub async fn waits(app: &Services, task: &Task, begun_with: &Start) -> Result<Vec<Effect>, StoreError> {
     let records = match draft(app, task, begun_with).await {
         Ok(Some(draft)) => draft.records(),
         Ok(None) => Ok(Vec::new()),
@@ -31,7 +31,7 @@ pub async fn waits(app: &App, task: &Task, begun_with: &Start) -> Result<Vec<Eff
     }
 }
 
-async fn draft(app: &App, task: &Task, begun_with: &Start) -> Result<Option<Draft>, JournalError> {
+async fn draft(app: &Services, task: &Task, begun_with: &Start) -> Result<Option<Draft>, JournalError> {
     let id = super::find_id(app, task, task.redrives).await?;
     let Some(mut draft) = Draft::read(app, &task.key.tenant, &id, &[]).await? else {
         return begun_with.draft(app, task, id).await;

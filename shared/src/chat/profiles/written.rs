@@ -11,7 +11,7 @@ use crate::{
         price::{Price, Prices},
         scripted,
     },
-    domain::WebUrl,
+    http::WebUrl,
     ids::Name,
     json::read::read_strict,
 };

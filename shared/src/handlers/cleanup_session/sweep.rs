@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 
 use super::{Failure, TaskContext};
 use crate::{
-    agent::{Agent, Command, Run, RunEvent, RunnerJob, Session, StoredTurn, journal::JournalError, replace},
+    agent::{
+        Agent, Command, Run, RunEvent, RunnerJob, Session, StoredTurn, journal::JournalError, of_journal, replace,
+    },
     clock::Timestamp,
-    domain::{Entity, Stored},
     ids::{self, Id, Name},
+    records::{Entity, Stored},
     store::{
         self, COMMIT_ITEMS, Commit, Expect, Part, Patch, Record, RecordWrite, Related, RelationKind, StoreError,
         TaskWrite,
@@ -48,7 +50,7 @@ pub(super) async fn sweep(task: &TaskContext<'_>, session: &Id, gone_at: Timesta
     while let Some((kind, of)) = left.pop_front() {
         let mut after = None;
         loop {
-            let page = task.app().store.records(&related(task, kind.clone(), &of), after.as_deref(), PAGE).await?;
+            let page = task.services().store.records(&related(task, kind.clone(), &of), after.as_deref(), PAGE).await?;
             let due = page.items.iter().filter(|record| record.expires_at.is_none_or(|at| at > gone_at));
             let due = due.filter(|record| kind != Agent::kind() || record.key.id == of);
             let writes: Vec<RecordWrite> = due.map(|record| gone(record, gone_at, task.now())).collect();
@@ -84,7 +86,7 @@ fn gone(record: &Record, gone_at: Timestamp, at: Timestamp) -> RecordWrite {
 async fn runs(task: &TaskContext<'_>, of: &Id) -> Result<Vec<(Id, Option<Id>)>, Failure> {
     let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let page = task.app().store.records(&related(task, Run::kind(), of), after.as_deref(), PAGE).await?;
+        let page = task.services().store.records(&related(task, Run::kind(), of), after.as_deref(), PAGE).await?;
         for record in page.items {
             let id = record.key.id.clone();
             found.push((id, Stored::<Run>::read(record).ok().map(|run| run.value.task_id.into())));
@@ -102,13 +104,11 @@ fn related(task: &TaskContext<'_>, kind: Name, of: &Id) -> Related {
 }
 
 async fn commit(task: &TaskContext<'_>, records: Vec<RecordWrite>) -> Result<(), Failure> {
-    let fence = task.task().fence().ok_or(JournalError::LeaseLost).map_err(Failure::of_journal)?;
+    let fence = task.task().fence().ok_or(JournalError::LeaseLost).map_err(of_journal)?;
     let step = TaskWrite::Step { key: task.task().key.clone(), fence };
-    match store::commit(&*task.app().store, Commit { task: Some(step), records, ..Commit::default() }).await {
+    match store::commit(&*task.services().store, Commit { task: Some(step), records, ..Commit::default() }).await {
         Ok(()) => Ok(()),
-        Err(StoreError::Conflict { parts }) if parts.contains(&Part::Task) => {
-            Err(Failure::of_journal(JournalError::LeaseLost))
-        }
+        Err(StoreError::Conflict { parts }) if parts.contains(&Part::Task) => Err(of_journal(JournalError::LeaseLost)),
         // Used meanwhile, or gone already: looked at again.
         Err(error) => Err(error.into()),
     }

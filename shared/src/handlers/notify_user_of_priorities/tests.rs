@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::*;
-use crate::{domain::Entity, handlers::world::World};
+use crate::{handlers::world::World, records::Entity};
 
 const NOON: &str = "2026-01-10T11:00:00Z";
 

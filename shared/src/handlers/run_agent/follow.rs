@@ -8,6 +8,7 @@ use crate::{
         Cause, Command, CommandAction, CommandKind, CommandStatus, Refused, SessionAction, TURN_CALLS,
         event::APPEND_EVENTS,
         journal::{self, Draft},
+        of_journal,
         supervisor::{Action, MAX_FOLLOW_UPS, Next, Round, first_prompt, next},
     },
     ids::Id,
@@ -161,12 +162,12 @@ impl Work<'_> {
         &self,
         change: impl Fn(&mut Draft, &[(Id, Command)]) -> Result<(), Refused> + Send + Sync,
     ) -> Result<(), Failure> {
-        let changed = journal::write(self.task.app(), &self.place, &[], |draft| {
+        let changed = journal::write(self.task.services(), &self.place, &[], |draft| {
             let open: Vec<(Id, Command)> =
                 draft.open_commands().map(|(id, command)| (id.clone(), command.clone())).collect();
             Ok(change(draft, &open)?)
         });
-        changed.await.map_err(Failure::of_journal)
+        changed.await.map_err(of_journal)
     }
 
     fn completed(&self) -> Outcome {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 
-use super::{super::Retry, Failure, ask::Ask, trouble::Trouble, watch::Stop, work::Work};
+use super::{Failure, ask::Ask, trouble::Trouble, watch::Stop, work::Work};
 use crate::{
     agent::{
         CommandAction, RunAction, Session, SessionAction, StoredTurn, TurnDone,
@@ -12,14 +12,14 @@ use crate::{
         create,
         event::{AssistantMessage, BackendPhase, EventBody, ToolCall},
         journal::{self, Draft, JournalError},
-        key_of,
+        key_of, of_journal,
         supervisor::Action,
     },
     chat::{ChatAnswer, ChatBackend, ChatRequest, Extractive},
     clock::Timestamp,
-    domain::Stored,
     json::first,
     money::Usd,
+    records::Stored,
 };
 
 /// How long a turn is kept: longer than any task waits for its next execution or its redrive.
@@ -44,7 +44,7 @@ impl Work<'_> {
         let most = budget::most_of_turn(self.profile.prices, &request);
         let answer = tokio::select! {
             biased;
-            answer = self.task.chat(self.asked.profile.as_str(), &request) => answer,
+            answer = self.agents.profiles.chat(self.task, self.asked.profile.as_str(), &request) => answer,
             stop = self.watch() => return Ok(match stop {
                 Stop::Interrupted => Asked::Interrupted,
                 Stop::Lost => Asked::Lost,
@@ -59,8 +59,8 @@ impl Work<'_> {
             Err(failure) => match self.trouble(&failure, most).await {
                 Err(JournalError::LeaseLost) => Ok(Asked::Lost),
                 // Nothing follows of which it cannot be told whether there is money for it.
-                Ok(Trouble { over: Some(over), .. }) => Err(Failure::of_kind_sorted(over.kind(), over.to_string())),
-                Ok(Trouble { asks: Some(why), .. }) if failure.retry != Retry::Never => Ok(Asked::Stopped(why)),
+                Ok(Trouble { over: Some(over), .. }) => Err(Failure::said(over.kind(), over.to_string())),
+                Ok(Trouble { asks: Some(why), .. }) if failure.may_be_tried_again() => Ok(Asked::Stopped(why)),
                 // What went wrong with the model is what counts.
                 _ => Err(failure),
             },
@@ -71,7 +71,7 @@ impl Work<'_> {
     /// that are done with it, and what the supervisor notes; all once, or not at all.
     /// Where the backend does not say what it used, `most` is what the agent has spent.
     async fn store(&self, ask: Ask, answer: ChatAnswer, most: Usd) -> Result<StoredTurn, Failure> {
-        let (app, tenant) = (self.task.app(), &self.place.tenant);
+        let (app, tenant) = (self.task.services(), &self.place.tenant);
         let nth = self.run.turns;
         let id = StoredTurn::id(&self.place.run, nth);
         let dropped = answer.tool_calls.len().saturating_sub(crate::agent::TURN_CALLS);
@@ -105,7 +105,7 @@ impl Work<'_> {
             draft.put_first(create(tenant, &id, &turn, turn.at).expiring(turn.at + KEEP_TURNS));
             Ok(turn.clone())
         });
-        stored.await.map_err(Failure::of_journal)
+        stored.await.map_err(of_journal)
     }
 
     /// Notes in the session what the turn was, what is the matter with it, and the short of it if it has become long.
@@ -140,13 +140,13 @@ impl Work<'_> {
         let all = [session.in_short()].into_iter().chain(answers).collect::<Vec<_>>().join("\n");
         let request = ChatRequest::of("", all, 0);
         let answer = Extractive.chat(&request).now_or_never().and_then(Result::ok);
-        let most = usize::try_from(self.task.app().settings.agents.supervisor.session_chars / 4).unwrap_or(usize::MAX);
+        let most = usize::try_from(self.agents.rules.supervisor.session_chars / 4).unwrap_or(usize::MAX);
         answer.map(|answer| first(&answer.text, most).to_owned()).unwrap_or_default()
     }
 
     /// Counts what was paid at `at`, in what was read of the agent's counter, and says so if a limit is near.
     pub(super) fn spend(&self, draft: &mut Draft, cost: Usd, at: Timestamp) {
-        let zone = self.task.app().settings.agents.zone();
+        let zone = self.agents.rules.zone();
         // A counter that cannot be read is not written over: the next turn's check will stop there.
         let Ok(spending) = Spending::read(draft.also.first().and_then(Option::as_ref)) else { return };
         if let Some(write) = spending.spend(self.spending_key(), cost, at, zone) {

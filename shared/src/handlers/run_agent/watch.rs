@@ -25,7 +25,7 @@ pub(super) enum Stop {
 impl Work<'_> {
     /// Returns once the turn in hand is no longer wanted. A look that fails is made again.
     pub(super) async fn watch(&self) -> Stop {
-        let (app, task) = (self.task.app(), self.task.task());
+        let (app, task) = (self.task.services(), self.task.task());
         loop {
             self.task.sleep(LOOK_EVERY).await;
             match store::task(&*app.store, &task.key).await {

@@ -5,18 +5,18 @@ use std::time::Duration;
 use super::{Failure, RunAgent, TaskContext};
 use crate::{
     agent::{
-        Cause, Command, Run, Session, StoredTurn,
+        Agents, Cause, Command, Run, Session, StoredTurn,
         budget::{self, Budgets, OverBudget, Spending},
         journal::{self, Draft, JournalError, Place},
-        key_of,
+        key_of, of_journal,
         supervisor::{Assessment, Goal, History, Turn, assess},
     },
     chat::Profile,
     clock::Timestamp,
-    domain::Stored,
     ids::Id,
     lifecycle::{FailureKind, State},
     money::Usd,
+    records::Stored,
     store::{RecordKey, Related, RelationKind},
 };
 
@@ -24,6 +24,7 @@ use crate::{
 pub(super) struct Work<'a> {
     pub(super) asked: &'a RunAgent,
     pub(super) task: &'a TaskContext<'a>,
+    pub(super) agents: &'a Agents,
     pub(super) profile: &'a Profile,
     pub(super) place: Place,
     pub(super) run: Run,
@@ -51,10 +52,14 @@ const UNLIMITED_TURN: Duration = Duration::from_secs(30);
 const TURN_MARGIN: Duration = Duration::from_secs(10);
 
 impl<'a> Work<'a> {
-    pub(super) async fn load(asked: &'a RunAgent, task: &'a TaskContext<'a>) -> Result<Self, Failure> {
-        let (app, tenant) = (task.app(), &task.task().key.tenant);
-        let profile = app.settings.chat.get(asked.profile.as_str()).map_err(Failure::of_profile)?;
-        let place = Place::held(app, task.task()).await.map_err(Failure::of_journal)?;
+    pub(super) async fn load(
+        asked: &'a RunAgent,
+        task: &'a TaskContext<'a>,
+        agents: &'a Agents,
+    ) -> Result<Self, Failure> {
+        let (app, tenant) = (task.services(), &task.task().key.tenant);
+        let profile = agents.profiles.named(asked.profile.as_str())?;
+        let place = Place::held(app, task.task()).await.map_err(of_journal)?;
         let (run, session, commands) = read(task, &place).await?;
         let keys: Vec<RecordKey> =
             (0..run.turns).map(|nth| key_of::<StoredTurn>(tenant, &StoredTurn::id(&place.run, nth))).collect();
@@ -66,6 +71,7 @@ impl<'a> Work<'a> {
         let mut work = Self {
             asked,
             task,
+            agents,
             profile,
             place,
             run,
@@ -80,7 +86,7 @@ impl<'a> Work<'a> {
     }
 
     async fn load_earlier(&mut self) -> Result<(), Failure> {
-        let (app, task) = (self.task.app(), self.task.task());
+        let (app, task) = (self.task.services(), self.task.task());
         let tenant = &task.key.tenant;
         if self.session.messages > 0
             && let Some(of) = self.run.session_id.clone()
@@ -145,7 +151,7 @@ impl<'a> Work<'a> {
             incidents: &session.incidents,
             now,
         };
-        assess(&history, &self.task.app().settings.agents.supervisor)
+        assess(&history, &self.agents.rules.supervisor)
     }
 
     fn goal(&self, cost: Usd) -> Option<Goal> {
@@ -177,12 +183,12 @@ impl<'a> Work<'a> {
 
     /// Whether the agent may have another turn. Fails closed where it has a limit.
     pub(super) async fn may_spend(&self) -> Result<(), Failure> {
-        let app = self.task.app();
+        let app = self.task.services();
         let (budgets, goal) = (self.budgets(), self.asked.mission_cost_budget_usd);
         if !self.is_limited() {
             return Ok(());
         }
-        let over = |over: OverBudget| Failure::of_kind_sorted(over.kind(), over.to_string());
+        let over = |over: OverBudget| Failure::said(over.kind(), over.to_string());
         if let Some(turn) = self.turns.iter().find(|turn| turn.cost_usd.is_none()) {
             let unknown = format!("what turn {} of the run cost is not known", turn.nth + 1);
             return Err(over(OverBudget::Unavailable(unknown)));
@@ -191,7 +197,7 @@ impl<'a> Work<'a> {
             Ok(record) => Spending::read(record.as_ref()),
             Err(error) => Err(OverBudget::Unavailable(error.to_string())),
         };
-        let zone = app.settings.agents.zone();
+        let zone = self.agents.rules.zone();
         let said = budget::before_turn(&budgets, goal, self.profile.prices, &spending, self.task.now(), zone);
         said.map(drop).map_err(over)
     }
@@ -209,9 +215,9 @@ impl<'a> Work<'a> {
 }
 
 async fn read(task: &TaskContext<'_>, place: &Place) -> Result<(Run, Session, Vec<(Id, Command)>), Failure> {
-    let draft = Draft::read(task.app(), &place.tenant, &place.run, &[]).await?;
-    let draft = draft.ok_or(JournalError::None("run")).map_err(Failure::of_journal)?;
-    let gone = || Failure::of_kind_sorted(FailureKind::InfraFailed, "the run's session is gone".to_owned());
+    let draft = Draft::read(task.services(), &place.tenant, &place.run, &[]).await?;
+    let draft = draft.ok_or(JournalError::None("run")).map_err(of_journal)?;
+    let gone = || Failure::said(FailureKind::InfraFailed, "the run's session is gone".to_owned());
     let session = draft.session().ok_or_else(gone)?.clone();
     let commands = draft.open_commands().map(|(id, command)| (id.clone(), command.clone())).collect();
     Ok((draft.run().clone(), session, commands))

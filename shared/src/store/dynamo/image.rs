@@ -10,9 +10,9 @@ use super::{
     keys, record_item,
 };
 use crate::{
+    event,
     ids::Name,
     lifecycle::Status,
-    outbox,
     relay::{Change, Seen, Standing},
 };
 
@@ -67,7 +67,7 @@ fn doc(image: &Item) -> anyhow::Result<&Item> {
 
 fn event(new: &Item) -> anyhow::Result<Seen> {
     let key = keys::parse_record(Fields(new).text("pk")?);
-    if key.is_none_or(|key| key.kind != outbox::kind()) || !new.contains_key("w") {
+    if key.is_none_or(|key| key.kind != event::kind()) || !new.contains_key("w") {
         return Ok(Seen::Nothing);
     }
     Ok(Seen::Event(Box::new(record_item::read(new)?)))

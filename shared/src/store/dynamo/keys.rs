@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::attributes::{Item, bytes, number, text};
 use crate::{
+    aws::Shards,
     clock::Timestamp,
-    config::Shards,
     ids::{Id, Name, TaskKey},
     lifecycle::Task,
     relay::Sequence,

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::{attributes::Item, task_item};
 use crate::{
+    aws::Shards,
     clock::Timestamp,
-    config::Shards,
     ids::{Id, Name, TaskKey, derived},
     json::Json,
     lifecycle::{Event, NewTask, Report, Settlement, Task, apply},

@@ -91,7 +91,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::Shards,
+        aws::Shards,
         ids::{Id, Name, TaskKey},
         json::Json,
         lifecycle::{Event, NewTask, apply},

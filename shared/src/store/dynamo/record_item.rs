@@ -17,8 +17,8 @@ use super::{
     keys,
 };
 use crate::{
+    aws::Shards,
     clock::Timestamp,
-    config::Shards,
     store::{Patch, Record, RecordKey, Relation, RelationKind},
 };
 

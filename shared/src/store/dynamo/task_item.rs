@@ -26,7 +26,7 @@ use super::{
     task_read::Keyed,
 };
 use crate::{
-    config::Shards,
+    aws::Shards,
     lifecycle::{Fence, State, Status, Task},
     store::Position,
 };

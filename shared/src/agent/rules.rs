@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::{
     agent::supervisor::Limits,
-    domain::Zone,
+    clock::Zone,
     json::read::{FieldError, read_strict},
 };
 

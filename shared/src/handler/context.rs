@@ -6,25 +6,24 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context as _;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{Failure, TaskInput};
+use super::{Failure, Handler};
 use crate::{
-    app::App,
-    chat::{ChatAnswer, ChatError, ChatRequest},
     clock::Timestamp,
-    domain::{Entity, LinkedinUrl, Stored},
-    effects::Event,
+    event::Event,
     ids::{self, Id, Name, TaskKey},
+    json::Json,
     lifecycle::{NewTask, Report, Task},
+    records::{Entity, Stored},
+    services::{Rules, Services},
     store::{self, Commit, Expect, Part, Record, RecordKey, RecordWrite, Related, RelationKind, StoreError, TaskWrite},
 };
 
 /// See the module. Handlers write nothing through it but their steps.
 pub struct TaskContext<'a> {
-    app: &'a App,
+    services: &'a Services,
     task: &'a Task,
     used: Mutex<Report>,
 }
@@ -38,12 +37,13 @@ const RELATED_PAGE: usize = 100;
 const EACH_PAGE: usize = 4;
 
 impl<'a> TaskContext<'a> {
-    pub(crate) fn new(app: &'a App, task: &'a Task) -> Self {
-        Self { app, task, used: Mutex::default() }
+    pub(crate) fn new(services: &'a Services, task: &'a Task) -> Self {
+        Self { services, task, used: Mutex::default() }
     }
 
-    pub(crate) fn app(&self) -> &App {
-        self.app
+    /// What it runs on: for handlers that keep records of their own beside the effects they return.
+    pub fn services(&self) -> &Services {
+        self.services
     }
 
     /// The task, as it was claimed.
@@ -53,58 +53,23 @@ impl<'a> TaskContext<'a> {
 
     /// The current instant.
     pub fn now(&self) -> Timestamp {
-        self.app.clock.now()
+        self.services.clock.now()
     }
 
     /// Waits.
     pub async fn sleep(&self, wait: Duration) {
-        self.app.clock.sleep(wait).await;
+        self.services.clock.sleep(wait).await;
     }
 
-    /// Principals that may set a user's `verified`.
-    pub fn verifiers(&self) -> &[String] {
-        &self.app.settings.verifiers
+    /// What the installation decides.
+    pub fn rules(&self) -> &Rules {
+        &self.services.rules
     }
 
-    /// The founder's profile, if the installation names one.
-    pub fn founder_linkedin_url(&self) -> Option<&LinkedinUrl> {
-        self.app.settings.founder_linkedin_url.as_ref()
-    }
-
-    /// Asks the model backend of a profile. What it used goes into the action log, whatever becomes of the execution.
-    pub async fn chat(&self, profile: &str, request: &ChatRequest) -> Result<ChatAnswer, Failure> {
-        let profile = self.app.settings.chat.get(profile).map_err(Failure::of_profile)?;
-        let answer = profile.backend.chat(request).await;
-        let used = match &answer {
-            Ok(ChatAnswer { model, usage, .. }) | Err(ChatError::Empty { model, usage }) => Some((model, *usage)),
-            Err(_) => None,
-        };
-        if let Some((model, usage)) = used {
-            self.uses(Report {
-                model: Some(model.clone()),
-                tokens_in: usage.map(|usage| usage.tokens_in),
-                tokens_out: usage.map(|usage| usage.tokens_out),
-                cost_nano_usd: profile.prices.and_then(|prices| prices.cost_nano_usd(usage)),
-            });
-        }
-        answer.map_err(|error| Failure::of_chat(error, self.now()))
-    }
-
-    /// Whether the model backend of a profile can be asked to judge a text.
-    pub fn judges(&self, profile: &str) -> Result<bool, Failure> {
-        let profile = self.app.settings.chat.get(profile).map_err(Failure::of_profile)?;
-        Ok(profile.backend.judges())
-    }
-
-    fn uses(&self, report: Report) {
+    /// Adds what a call of a model has used: it goes into the action log, whatever becomes of the execution.
+    pub fn uses(&self, report: Report) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         *used = std::mem::take(&mut *used).plus(report);
-    }
-
-    /// The same for who needs a text: an answer that only calls tools is none.
-    pub async fn ask(&self, profile: &str, request: &ChatRequest) -> Result<ChatAnswer, Failure> {
-        let answer = self.chat(profile, request).await?;
-        answer.with_text().map_err(|error| Failure::of_chat(error, self.now()))
     }
 
     /// What was used so far.
@@ -134,8 +99,8 @@ impl<'a> TaskContext<'a> {
 
     /// A record, if it is there.
     pub async fn get<E: Entity>(&self, id: &Id) -> Result<Option<Stored<E>>, Failure> {
-        let record = self.app.store.record(&self.key(E::kind(), id)).await?;
-        Ok(record.map(read).transpose()?)
+        let record = self.services.store.record(&self.key(E::kind(), id)).await?;
+        Ok(record.map(Stored::read).transpose()?)
     }
 
     /// A record that should be there: if it is not, it may come yet.
@@ -178,7 +143,7 @@ impl<'a> TaskContext<'a> {
     {
         let id = Id::new(&format!("{}.{key}", self.task.life())).map_err(|e| Failure::permanent(e.to_string()))?;
         let key = self.key(Name::of("step"), &id);
-        if let Some(done) = self.app.store.record(&key).await? {
+        if let Some(done) = self.services.store.record(&key).await? {
             return step_result(&done);
         }
         let value = serde_json::to_value(work.await?)?;
@@ -190,12 +155,12 @@ impl<'a> TaskContext<'a> {
             records: vec![RecordWrite::put(key.clone(), doc, Expect::Absent, now).expiring(now + KEEP_STEPS)],
             tasks: Vec::new(),
         };
-        match store::commit(&*self.app.store, commit).await {
+        match store::commit(&*self.services.store, commit).await {
             Ok(()) => Ok(serde_json::from_value(value)?),
             Err(StoreError::Conflict { parts }) if parts.contains(&Part::Task) => Err(lease_lost()),
             // Our own write whose answer was lost, or an earlier execution's that was on its way: it counts.
             Err(StoreError::Conflict { .. }) => {
-                let done = self.app.store.record(&key).await?;
+                let done = self.services.store.record(&key).await?;
                 step_result(&done.ok_or_else(|| Failure::transient("a stored step has vanished"))?)
             }
             Err(error) => Err(error.into()),
@@ -212,14 +177,19 @@ impl<'a> TaskContext<'a> {
 
     /// A follow-up of this task: of its tenant, project, queue, lane, user, principal and request, due after `wait`,
     /// with an id that this execution always gives it.
-    pub fn follow_up(&self, input: &TaskInput, wait: Duration) -> Result<NewTask, Failure> {
+    pub fn follow_up<H: Handler>(&self, input: &H, wait: Duration) -> Result<NewTask, Failure> {
         self.follow_up_about(self.task.user_id.as_ref(), input, wait)
     }
 
     /// The same, about another user.
-    pub fn follow_up_about(&self, user: Option<&Id>, input: &TaskInput, wait: Duration) -> Result<NewTask, Failure> {
+    pub fn follow_up_about<H: Handler>(
+        &self,
+        user: Option<&Id>,
+        input: &H,
+        wait: Duration,
+    ) -> Result<NewTask, Failure> {
         let task = self.task;
-        let (task_type, payload) = input.parts()?;
+        let (task_type, payload) = (Name::new(H::TYPE)?, Json::new(&serde_json::to_value(input)?));
         let (life, nth) = (task.life(), task.executions.to_string());
         let parts = [&*life, &*nth, task_type.as_str(), payload.as_str(), user.map_or("", Id::as_str)];
         let key = TaskKey { tenant: task.key.tenant.clone(), id: ids::derived(&parts) };
@@ -233,8 +203,8 @@ impl<'a> TaskContext<'a> {
             context_id: task.context_id.clone(),
             context_type: task.context_type.clone(),
             parent_id: Some(task.key.id),
-            max_retries: self.app.settings.max_retries,
-            timeout_s: input.handler().settings().timeout_s,
+            max_retries: self.services.rules.max_retries,
+            timeout_s: H::settings().timeout_s,
             scheduled_for: now + wait,
             request_id: task.request_id.clone(),
             session_path: input.session_path(key.id),
@@ -253,10 +223,10 @@ impl<'a> TaskContext<'a> {
         let related = Related { tenant, kind: E::kind(), by, of: of.clone(), newest_first: true };
         let (mut left, mut after) = (limit.min(RELATED_LIMIT), None::<String>);
         loop {
-            let page = self.app.store.records(&related, after.as_deref(), left.min(at_once)).await?;
+            let page = self.services.store.records(&related, after.as_deref(), left.min(at_once)).await?;
             left = left.saturating_sub(page.items.len());
             for record in page.items {
-                see(read(record)?);
+                see(Stored::read(record)?);
             }
             after = page.next.filter(|_| left > 0);
             if after.is_none() {
@@ -268,12 +238,6 @@ impl<'a> TaskContext<'a> {
     fn key(&self, kind: Name, id: &Id) -> RecordKey {
         RecordKey { tenant: self.task.key.tenant.clone(), kind, id: id.clone() }
     }
-}
-
-fn read<E: Entity>(record: Record) -> Result<Stored<E>, StoreError> {
-    let id = format!("{} {}", record.key.kind, record.key.id);
-    let read = Stored::read(record).context("its fields do not fit its kind");
-    read.map_err(|source| StoreError::Corrupt { id, source })
 }
 
 fn step_result<T: DeserializeOwned>(record: &Record) -> Result<T, Failure> {

@@ -1,0 +1,83 @@
+//! An event: as a handler makes it, as a record that waits to be delivered, and as listeners see it.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    clock::Timestamp,
+    ids::{Id, Name},
+    store::{Doc, Expect, Record, RecordKey, RecordWrite},
+};
+
+/// The first words of the types of events that Errand itself tells.
+const FAMILIES: [&str; 7] = ["agent", "intro", "message", "run", "solution", "task", "user"];
+
+/// Something that happened, for whoever listens. Delivered at least once, always with the same `id`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// What a listener removes repetitions by.
+    pub id: Uuid,
+    /// What happened, such as `user.inquiry.solution_needed`.
+    pub event_type: String,
+    /// When it happened.
+    pub time: Timestamp,
+    /// The id of what it happened to.
+    pub subject: String,
+    /// What else there is to say.
+    pub data: Value,
+    /// The request that the publishing task came of.
+    pub request_id: Option<String>,
+}
+
+/// An event as listeners see it.
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct Published {
+    /// What a listener removes repetitions by.
+    pub id: Id,
+    /// Whose it is.
+    pub tenant: Name,
+    /// The rest: `type`, `time`, `subject`, `data`, and `request_id` if the task came of a request that has one; of a
+    /// task's change `old_status`, `new_status`, `task_type` instead of `data`.
+    #[serde(flatten)]
+    pub doc: Doc,
+}
+
+impl From<Record> for Published {
+    fn from(record: Record) -> Self {
+        Self { id: record.key.id, tenant: record.key.tenant, doc: record.doc }
+    }
+}
+
+/// The one of our families of events that a type belongs to, if it does.
+pub fn family(event_type: &str) -> Option<&'static str> {
+    let first = event_type.split('.').next().unwrap_or_default().trim();
+    FAMILIES.into_iter().find(|family| family.eq_ignore_ascii_case(first))
+}
+
+/// The record kind of events.
+pub fn kind() -> Name {
+    Name::of("event")
+}
+
+/// The fields of an event's record.
+pub fn doc(event: Event) -> Doc {
+    let Event { event_type, time, subject, data, request_id, .. } = event;
+    let Value::Object(mut doc) = json!({"type": event_type, "time": time, "subject": subject, "data": data}) else {
+        return Doc::new();
+    };
+    doc.extend(request_id.map(|id| ("request_id".to_owned(), id.into())));
+    doc
+}
+
+/// The write that has an event delivered.
+pub fn put(event: Event, tenant: &Name, now: Timestamp) -> RecordWrite {
+    let key = RecordKey { tenant: tenant.clone(), kind: kind(), id: Id::from(event.id) };
+    due(key, doc(event), now)
+}
+
+/// The write of an event that somebody has to deliver: from now on it is due.
+pub fn due(key: RecordKey, doc: Doc, now: Timestamp) -> RecordWrite {
+    let record = Record { wake_at: Some(now), ..Record::new(key, doc, now) };
+    RecordWrite::Put { record: Box::new(record), expect: Expect::Absent }
+}

@@ -1,0 +1,135 @@
+//! A task type: what it is given, how it is run, and what it decides about its tasks.
+
+mod context;
+mod failure;
+
+use std::{future::Future, time::Duration};
+
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub use context::TaskContext;
+pub use failure::Failure;
+pub(crate) use failure::Retry;
+
+use crate::{
+    effects::Effect,
+    lifecycle::{
+        Task,
+        retry::{MAX_SNOOZES, RetryPolicy},
+    },
+    store::StoreError,
+};
+
+/// What a type decides about its tasks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// Seconds one execution may take, if the request names none.
+    pub timeout_s: u32,
+    /// Whether an execution usually takes longer than some five seconds, as one that asks a model does. Such tasks ride
+    /// apart ([`QueueName::of`]), whatever their payload: those that share a batch end together.
+    ///
+    /// [`QueueName::of`]: crate::queue::QueueName::of
+    pub is_slow: bool,
+    /// How it waits between its tries.
+    pub retry: RetryPolicy,
+    /// How often it may snooze in a drive.
+    pub max_snoozes: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { timeout_s: Task::TIMEOUT_S, is_slow: false, retry: RetryPolicy::default(), max_snoozes: MAX_SNOOZES }
+    }
+}
+
+impl Settings {
+    /// Of a type that waits for a model.
+    pub fn asking_a_model() -> Self {
+        Self { timeout_s: 60, is_slow: true, ..Self::default() }
+    }
+}
+
+/// What a handler decides.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Done: the output, and what is to be committed with it.
+    Complete {
+        /// What the task answers with; at most 256 KiB.
+        output: Value,
+        /// What else changes, in the same commit.
+        effects: Vec<Effect>,
+    },
+    /// Nothing went wrong; again after this.
+    Snooze(Duration),
+    /// Not to be done after all, because.
+    Cancel(String),
+    /// Needs something from a person: what.
+    Block(String),
+}
+
+impl Outcome {
+    /// A completion with nothing else to commit.
+    pub fn done(output: Value) -> Self {
+        Outcome::Complete { output, effects: Vec::new() }
+    }
+
+    /// A completion that changes nothing: `{skipped: true, reason}`.
+    pub fn skipped(reason: impl Into<String>) -> Self {
+        let reason: String = reason.into();
+        Outcome::done(json!({"skipped": true, "reason": reason}))
+    }
+}
+
+/// One task type: the struct is the payload. Its documentation, fields and example (`#[schemars(example = …)]`) are
+/// what `GET /v1/task-types` tells of it.
+pub trait Handler: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
+    /// Its name, which stands in every stored task: never renamed.
+    const TYPE: &'static str;
+
+    /// Its clients and settings, handed in where the type is registered; cheap to clone.
+    type State: Clone + Send + Sync + 'static;
+
+    /// What the type decides about its tasks.
+    fn settings() -> Settings {
+        Settings::default()
+    }
+
+    /// Runs the task once. Reads through `task` and returns what is to be written; see [`Failure`] for errors.
+    fn handle(
+        &self,
+        task: &TaskContext<'_>,
+        state: &Self::State,
+    ) -> impl Future<Output = Result<Outcome, Failure>> + Send;
+
+    /// What else ends with the task when it becomes `ended`, whoever ends it: an outcome of `handle`, its last failure,
+    /// the poller's last reap, an operator's cancel, an expiry. Committed with the end. Of what has changed meanwhile it
+    /// is asked again, unless the effect is one to skip; if it cannot be told, the task does not end yet.
+    fn ended(
+        &self,
+        _task: &TaskContext<'_>,
+        _ended: &Task,
+        _state: &Self::State,
+    ) -> impl Future<Output = Result<Vec<Effect>, StoreError>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
+    /// What else changes when the task waits, again or still, as `waiting`; committed and asked again as with `ended`.
+    /// Asked of tasks for runners alone ([`Task::is_for_runners`]): every other task is announced to a worker, which
+    /// decides itself.
+    fn waits(
+        &self,
+        _task: &TaskContext<'_>,
+        _waiting: &Task,
+        _state: &Self::State,
+    ) -> impl Future<Output = Result<Vec<Effect>, StoreError>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
+    /// Where what the task `id` does can be followed once it has begun, as a path of the API.
+    fn session_path(&self, _id: Uuid) -> Option<String> {
+        None
+    }
+}

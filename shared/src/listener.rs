@@ -1,0 +1,62 @@
+//! Who hears of events besides the list of what was published: a webhook, an event bus, both or neither.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::event::Published;
+
+/// How long a webhook may take to answer: whoever posts with a deadline stops as long before it.
+pub const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Takes events.
+#[async_trait]
+pub trait Listener: std::fmt::Debug + Send + Sync {
+    /// Tells it of events; each answer stands for itself, in order. Told again, it hears of an event twice, with the
+    /// same `id`.
+    async fn tell(&self, events: &[Published]) -> Vec<Result<(), NotTaken>>;
+}
+
+/// Why a listener has not taken an event.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// It does not work now: it would not take another event either.
+    #[error("the listener did not take it: {0}")]
+    Unavailable(String),
+    /// It works, and does not want this one.
+    #[error("the listener refuses it: {0}")]
+    Refused(String),
+}
+
+/// Who is told.
+#[derive(Clone, Debug, Default)]
+pub struct Listeners {
+    /// Is told of what handlers publish, event by event, once it is listed.
+    pub webhook: Option<Arc<dyn Listener>>,
+    /// Is told of everything, before it is listed.
+    pub bus: Option<Arc<dyn Listener>>,
+    /// Where one process does everything, one at a time posts: a poll that somebody asks for leaves it to who does.
+    pub turn: Option<Arc<Mutex<()>>>,
+}
+
+impl Listeners {
+    /// A webhook alone.
+    pub fn webhook(webhook: impl Listener + 'static) -> Self {
+        Self { webhook: Some(Arc::new(webhook)), ..Self::default() }
+    }
+
+    /// Whether the relay delivers what handlers publish, a moment after it was stored. It must not wait for a
+    /// webhook, and one deliverer serves all: where there is a webhook, the poller does.
+    pub fn is_relayed(&self) -> bool {
+        self.bus.is_some() && self.webhook.is_none()
+    }
+
+    /// The right to post, unless somebody has it.
+    pub(crate) fn turn(&self) -> Option<Option<MutexGuard<'_, ()>>> {
+        match &self.turn {
+            Some(turn) => turn.try_lock().ok().map(Some),
+            None => Some(None),
+        }
+    }
+}

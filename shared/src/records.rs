@@ -1,0 +1,108 @@
+//! Records as typed documents: what tasks act on, each of a kind.
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::{
+    clock::Timestamp,
+    effects::{Effect, Relations},
+    ids::{Id, Name},
+    json::read::FieldError,
+    store::{Doc, Expect, Patch, Record, Relation, StoreError},
+};
+
+/// A kind of record: its fields, and what must hold of them.
+pub trait Entity: Serialize + DeserializeOwned + Send + Sync {
+    /// Its name in keys and URLs.
+    const KIND: &'static str;
+
+    /// The fields that are shown over HTTP to verifiers alone: somebody proves something by knowing them.
+    const SECRETS: &'static [&'static str] = &[];
+
+    /// What a record with these fields belongs to; `place` is its place in their order.
+    fn relations(&self, place: &str) -> Relations;
+
+    /// The id that a record with these fields must have, where there may be only one of them.
+    fn only_id(&self) -> Option<Id> {
+        None
+    }
+
+    /// What must hold of fields that come from outside, besides what their types say.
+    fn check(&self) -> Result<(), FieldError> {
+        Ok(())
+    }
+
+    /// What a write from outside does that only verifiers may do, such as "change `verified`"; `before` is `None` for
+    /// a new record.
+    fn guarded(_before: Option<&Doc>, _after: &Doc) -> Option<&'static str> {
+        None
+    }
+
+    /// The name, typed.
+    fn kind() -> Name {
+        Name::of(Self::KIND)
+    }
+
+    /// The fields as a document.
+    fn doc(&self) -> Doc {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(doc)) => doc,
+            _ => Map::new(), // entities are structs with string keys; a test writes each kind
+        }
+    }
+
+    /// Writes it as a new record, in the order of `now`.
+    fn put(&self, id: &Id, now: Timestamp, expect: Expect) -> Effect {
+        Effect::put(Self::kind(), id.clone(), self.doc(), self.relations(&now.to_string()), expect)
+    }
+}
+
+/// An entity as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored<E> {
+    /// Its id.
+    pub id: Id,
+    /// Its version.
+    pub version: Uuid,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Its fields.
+    pub value: E,
+}
+
+impl<E: Entity> Stored<E> {
+    /// One that was made just now, of no version yet.
+    pub fn of_new(id: Id, value: E, created_at: Timestamp) -> Self {
+        Self { id, version: Uuid::nil(), created_at, value }
+    }
+
+    /// Reads a record's document, leniently: fields this version does not know are passed over. One that does not fit
+    /// its kind is [`StoreError::Corrupt`].
+    pub fn read(record: Record) -> Result<Self, StoreError> {
+        let Record { key, version, doc, created_at, .. } = record;
+        let corrupt = |error: serde_json::Error| StoreError::Corrupt {
+            id: format!("{} {}", key.kind, key.id),
+            source: anyhow::Error::from(error).context("its fields do not fit its kind"),
+        };
+        let value = serde_json::from_value(Value::Object(doc)).map_err(corrupt)?;
+        Ok(Self { id: key.id.clone(), version, created_at, value })
+    }
+
+    /// Sets fields, if it is still as it was read; else the handler decides anew.
+    pub fn set<const N: usize>(&self, fields: [(&str, Value); N]) -> Effect {
+        let set = fields.into_iter().map(|(field, value)| (field.to_owned(), value)).collect();
+        let patch = Patch { set, ..Patch::default() };
+        Effect::patch(E::kind(), self.id.clone(), patch, Expect::Version(self.version))
+    }
+}
+
+/// What a record belongs to that has a parent alone, at `place` in its order.
+pub fn parent(of: &Id, place: &str) -> Relations {
+    Relations { parent: Some(Relation { of: of.clone(), sort: place.to_owned() }), owner: None }
+}
+
+/// What a record belongs to that has an owner alone, at `place` in its order.
+pub fn owner(of: &Id, place: &str) -> Relations {
+    Relations { parent: None, owner: Some(Relation { of: of.clone(), sort: place.to_owned() }) }
+}

@@ -1,0 +1,272 @@
+//! The task types and record kinds that an installation knows, by name.
+
+mod catalog;
+mod erased;
+mod kinds;
+
+use std::{
+    any::{Any, TypeId},
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+pub use catalog::TaskType;
+pub use erased::Input;
+pub use kinds::Kind;
+
+use schemars::{Schema, SchemaGenerator};
+
+use crate::{
+    handler::Handler,
+    ids::{Name, NameError},
+    json::{
+        Json,
+        read::{FieldError, not_a_list},
+    },
+    records::Entity,
+};
+use erased::{AnyType, Of};
+
+/// Task types and record kinds. Built once, at start; what is wrong with it is told by [`Registry::checked`].
+#[derive(Clone, Default)]
+pub struct Registry {
+    types: BTreeMap<Name, Registered>,
+    /// In the order in which they were registered.
+    kinds: Vec<(Name, Kind)>,
+    state: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    wrong: Option<RegistryError>,
+}
+
+#[derive(Clone)]
+struct Registered {
+    of: Arc<dyn AnyType>,
+    /// Why its tasks are neither taken nor run, if they are not.
+    off: Option<&'static str>,
+}
+
+/// Why a registry cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RegistryError {
+    /// Two have the same name.
+    #[error("two {what} are named `{name}`: {first} and {second}")]
+    Doubled {
+        /// `task types` or `kinds of records`.
+        what: &'static str,
+        /// The name.
+        name: Name,
+        /// The Rust type that was there first.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+    /// It cannot be named so.
+    #[error("{of} is named `{name}`: {source}")]
+    Name {
+        /// The Rust type.
+        of: &'static str,
+        /// Its name.
+        name: &'static str,
+        /// What is wrong with that.
+        source: NameError,
+    },
+}
+
+/// Why a task type and payload are no [`Input`].
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+    /// No handler has this name.
+    #[error("unknown task type `{name}`; known are {known}")]
+    UnknownType {
+        /// The name.
+        name: Name,
+        /// Those that there are.
+        known: String,
+    },
+    /// This installation does not take tasks of this type.
+    #[error("tasks of the type `{name}` {why}")]
+    Off {
+        /// The type.
+        name: Name,
+        /// Why, and what switches it on.
+        why: &'static str,
+    },
+    /// The payload does not fit the type.
+    #[error("{}: {}", .0.field, .0.message)]
+    Payload(FieldError),
+}
+
+impl Registry {
+    /// One that knows nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same with the type `H`, whose handlers are given `state`.
+    #[must_use]
+    pub fn add<H: Handler>(self, state: H::State) -> Self {
+        self.of_type(Of::<H>::new(state), None)
+    }
+
+    /// The same with the type `H`, whose tasks are neither taken nor run: it is shown, and `why` completes "tasks of the
+    /// type … ".
+    #[must_use]
+    pub fn add_off<H: Handler>(self, state: H::State, why: &'static str) -> Self {
+        self.of_type(Of::<H>::new(state), Some(why))
+    }
+
+    /// The same with the kind `E`, whose records may be read and written over HTTP.
+    #[must_use]
+    pub fn record<E: Entity>(self) -> Self {
+        let name = E::KIND;
+        self.kind(name, Kind::written::<E>())
+    }
+
+    /// The same with the kind `name`, whose records tasks alone write, and which are shown over HTTP as they are.
+    #[must_use]
+    pub fn shown(self, name: &'static str) -> Self {
+        self.kind(name, Kind::shown(name))
+    }
+
+    /// The same with `state`, for what is served beside tasks: the routes of an installation find it by its type. Of one
+    /// type, the last counts.
+    #[must_use]
+    pub fn with<T: Send + Sync + 'static>(mut self, state: T) -> Self {
+        self.state.insert(TypeId::of::<T>(), Arc::new(state));
+        self
+    }
+
+    /// The same with all that `other` has.
+    #[must_use]
+    pub fn merge(mut self, other: Registry) -> Self {
+        self.wrong = self.wrong.or(other.wrong);
+        for registered in other.types.into_values() {
+            self = self.put(registered);
+        }
+        self.state.extend(other.state);
+        for (name, kind) in other.kinds {
+            self = self.put_kind(name, kind);
+        }
+        self
+    }
+
+    /// The registry, if nothing is wrong with it.
+    pub fn checked(self) -> Result<Arc<Self>, RegistryError> {
+        match self.wrong {
+            None => Ok(Arc::new(self)),
+            Some(wrong) => Err(wrong),
+        }
+    }
+
+    /// Reads a new request's payload: unknown fields are refused.
+    pub fn accept(&self, task_type: &Name, payload: &Json) -> Result<Box<dyn Input>, InputError> {
+        let registered = self.find(task_type)?;
+        let read = not_a_list(payload.as_str()).and_then(|()| registered.of.strict(payload));
+        read.map_err(in_payload)
+    }
+
+    /// Reads a stored payload, maybe of another version: unknown fields are passed over.
+    pub fn stored(&self, task_type: &Name, payload: &Json) -> Result<Box<dyn Input>, InputError> {
+        self.find(task_type)?.of.lenient(payload).map_err(in_payload)
+    }
+
+    /// Whether there is a type of this name, be it switched off.
+    pub fn knows(&self, task_type: &Name) -> bool {
+        self.types.contains_key(task_type)
+    }
+
+    /// Whether tasks of this type usually take longer than some five seconds.
+    pub fn is_slow(&self, task_type: &Name) -> bool {
+        self.types.get(task_type).is_some_and(|registered| registered.of.settings().is_slow)
+    }
+
+    /// The names of all types, in the order of the alphabet.
+    pub fn names(&self) -> impl Iterator<Item = &Name> {
+        self.types.keys()
+    }
+
+    /// What there is to know of each task type, by name.
+    pub fn catalog(&self) -> Vec<TaskType> {
+        self.types.values().map(|registered| registered.of.describe()).collect()
+    }
+
+    /// The schema of each type's payload, as `schemas` knows it.
+    pub fn payloads(&self, schemas: &mut SchemaGenerator) -> Vec<(&Name, Schema)> {
+        self.types.iter().map(|(name, registered)| (name, registered.of.payload(schemas))).collect()
+    }
+
+    /// What was registered as a `T` by [`Registry::with`].
+    pub fn state<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.state.get(&TypeId::of::<T>())?.downcast_ref()
+    }
+
+    /// The kind of this name, if its records are shown over HTTP.
+    pub fn kind_of(&self, name: &Name) -> Option<&Kind> {
+        self.kinds.iter().find(|(known, _)| known == name).map(|(_, kind)| kind)
+    }
+
+    /// The kinds that may be written over HTTP, for error messages.
+    pub fn written_kinds(&self) -> impl Iterator<Item = &Name> {
+        self.kinds.iter().filter(|(_, kind)| kind.is_written()).map(|(name, _)| name)
+    }
+
+    fn find(&self, task_type: &Name) -> Result<&Registered, InputError> {
+        match self.types.get(task_type) {
+            Some(Registered { off: Some(why), .. }) => Err(InputError::Off { name: task_type.clone(), why }),
+            Some(registered) => Ok(registered),
+            None => {
+                let known: Vec<&str> = self.names().map(Name::as_str).collect();
+                Err(InputError::UnknownType { name: task_type.clone(), known: known.join(", ") })
+            }
+        }
+    }
+
+    fn of_type(self, of: impl AnyType + 'static, off: Option<&'static str>) -> Self {
+        self.put(Registered { of: Arc::new(of), off })
+    }
+
+    fn put(mut self, new: Registered) -> Self {
+        let (name, second) = (new.of.name(), new.of.rust_name());
+        match Name::new(name) {
+            Err(source) => self.wrong(RegistryError::Name { of: second, name, source }),
+            Ok(name) => match self.types.get(&name) {
+                Some(there) => {
+                    let first = there.of.rust_name();
+                    self.wrong(RegistryError::Doubled { what: "task types", name, first, second });
+                }
+                None => drop(self.types.insert(name, new)),
+            },
+        }
+        self
+    }
+
+    fn kind(mut self, name: &'static str, kind: Kind) -> Self {
+        match Name::new(name) {
+            Ok(name) => self.put_kind(name, kind),
+            Err(source) => {
+                self.wrong(RegistryError::Name { of: kind.rust_name(), name, source });
+                self
+            }
+        }
+    }
+
+    fn put_kind(mut self, name: Name, kind: Kind) -> Self {
+        if let Some(there) = self.kind_of(&name) {
+            let (first, second) = (there.rust_name(), kind.rust_name());
+            self.wrong(RegistryError::Doubled { what: "kinds of records", name, first, second });
+        } else {
+            self.kinds.push((name, kind));
+        }
+        self
+    }
+
+    fn wrong(&mut self, error: RegistryError) {
+        self.wrong.get_or_insert(error);
+    }
+}
+
+fn in_payload(error: FieldError) -> InputError {
+    InputError::Payload(error.within("payload"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! What everything works with: the store, the queues, the clock, and what the installation decides.
+
+use std::sync::Arc;
+
+use crate::{
+    clock::Clock,
+    lifecycle::{Task, retry},
+    listener::Listeners,
+    queue::Queue,
+    release::Release,
+    store::{COMMIT_ITEMS, Store},
+};
+
+/// Made once at start, shared by everything that runs.
+#[derive(Clone)]
+pub struct Services {
+    /// Where tasks and records live.
+    pub store: Arc<dyn Store>,
+    /// How workers hear of due tasks.
+    pub queue: Arc<dyn Queue>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What this installation decides.
+    pub rules: Arc<Rules>,
+    /// Who hears of events.
+    pub listeners: Listeners,
+    /// Tells handlers that the process is about to end.
+    pub release: Release,
+    /// What is worked on now came with this X-Ray header (`Root=1-…;Parent=…;Sampled=…`); messages pass it on.
+    pub trace: Option<Arc<str>>,
+}
+
+/// What an installation decides.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Retries of a task whose request names none.
+    pub max_retries: u32,
+    /// Lost workers in a drive that end a task.
+    pub max_losses: u32,
+    /// Principals that may write what record kinds guard, and see what they keep secret ([`Entity::guarded`]).
+    ///
+    /// [`Entity::guarded`]: crate::records::Entity::guarded
+    pub verifiers: Vec<String>,
+    /// How many due items the poller takes up at a time, in each shard.
+    pub poll_page: usize,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            max_retries: Task::RETRIES,
+            max_losses: retry::MAX_LOSSES,
+            verifiers: Vec::new(),
+            // So many events are listed in one commit, whose other item is the outbox.
+            poll_page: COMMIT_ITEMS - 1,
+        }
+    }
+}
+
+impl Services {
+    /// Over `store` and `queue`, by `clock`; the rest as it is by default.
+    pub fn new(store: Arc<dyn Store>, queue: Arc<dyn Queue>, clock: Arc<dyn Clock>) -> Self {
+        let (rules, listeners, release) = (Arc::default(), Listeners::default(), Release::default());
+        Self { store, queue, clock, rules, listeners, release, trace: None }
+    }
+
+    /// The trace that the work belongs to: what X-Ray finds it by.
+    pub(crate) fn xray_trace_id(&self) -> Option<&str> {
+        self.trace.as_deref()?.split(';').find_map(|part| part.trim().strip_prefix("Root="))
+    }
+}

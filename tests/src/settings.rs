@@ -1,0 +1,66 @@
+//! What an installation decides, in one place, for tests that change some of it.
+
+use std::sync::Arc;
+
+use shared::{
+    app::App,
+    chat::Profiles,
+    handlers::{Installation, types},
+    listener::Listeners,
+    relay::BusEvents,
+    services::{Rules, Services},
+};
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What goes for tasks.
+    pub rules: Rules,
+    /// Who hears of events.
+    pub listeners: Listeners,
+    /// Which changes of tasks are told on the bus.
+    pub bus_events: BusEvents,
+    /// What the task types work with.
+    pub installation: Installation,
+}
+
+/// As they are by default, but that `scripted` tasks are taken.
+impl Default for Settings {
+    fn default() -> Self {
+        let installation = Installation { scripted: true, ..Installation::default() };
+        let (rules, listeners, bus_events) = (Rules::default(), Listeners::default(), BusEvents::default());
+        Self { rules, listeners, bus_events, installation }
+    }
+}
+
+impl Settings {
+    /// With these model backends.
+    pub fn asking(profiles: Profiles) -> Self {
+        let mut settings = Self::default();
+        settings.installation.agents.profiles = profiles;
+        settings
+    }
+
+    /// With these principals as verifiers.
+    pub fn verified_by(principal: &str) -> Self {
+        let mut settings = Self::default();
+        settings.rules.verifiers = vec![principal.to_owned()];
+        settings
+    }
+
+    /// A poller that takes up so many due items at a time.
+    pub fn polling(page: usize) -> Self {
+        let mut settings = Self::default();
+        settings.rules.poll_page = page;
+        settings
+    }
+
+    /// A process over the store, queue and clock of `services`, of an installation with these settings.
+    pub fn app(&self, services: &Services) -> App {
+        let mut services = services.clone();
+        services.rules = Arc::new(self.rules.clone());
+        services.listeners = self.listeners.clone();
+        let types = types(&self.installation).checked().unwrap_or_else(|error| panic!("{error}"));
+        App::new(services, types)
+    }
+}
