@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use errand::{meter, queue::QueueName};
 use serde_json::{Value, json};
-use shared::{meter, queue::QueueName};
 
 use crate::template::{queue_id, resource, resources, target};
 

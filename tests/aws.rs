@@ -12,9 +12,9 @@ mod read;
 mod relay;
 mod volume;
 
+use errand::{lifecycle::Priority, queue::QueueName};
 use integration_tests::{aws::Stack, events::Call};
 use serde_json::{Value, json};
-use shared::{lifecycle::Priority, queue::QueueName};
 
 const MEDIUM: QueueName = QueueName::Work(Priority::Medium);
 

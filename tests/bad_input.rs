@@ -8,18 +8,18 @@ use std::sync::Arc;
 
 use aws_lambda_events::sqs::SqsEvent;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue};
-use integration_tests::{
-    events::{Answered, Call, sqs_event},
-    settings::Settings,
-};
-use serde_json::{Value, json};
-use shared::{
+use errand::{
     app::App,
     clock::{ManualClock, Timestamp},
     queue::{MemoryQueue, QueueName},
     services::Services,
     store::MemoryStore,
 };
+use integration_tests::{
+    events::{Answered, Call, sqs_event},
+    settings::Settings,
+};
+use serde_json::{Value, json};
 
 /// Everything in memory; the queue twice, to be looked at.
 pub(crate) struct Setup {

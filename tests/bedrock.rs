@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use errand_models::{Bedrock, ChatBackend, ChatError, ChatMessage, ChatRequest, ToolCall};
 use integration_tests::ministack;
-use shared::chat::{Bedrock, ChatBackend, ChatError, ChatMessage, ChatRequest, ToolCall};
 
 fn backend(model: &str) -> Bedrock {
     let endpoint = ministack::endpoint().unwrap_or_else(|error| panic!("{error}"));

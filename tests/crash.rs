@@ -2,6 +2,11 @@
 
 use std::{cell::Cell, future::Future};
 
+use errand::{
+    app::App,
+    lifecycle::{Priority, State, Status, Task, log::LogKind},
+    queue::QueueName,
+};
 use integration_tests::{
     accounts::everything_is_accounted_for,
     faults::{Fault, Faults},
@@ -9,12 +14,7 @@ use integration_tests::{
     world::{VISIBILITY, World},
 };
 use serde_json::{Value, json};
-use shared::{
-    app::App,
-    domain::User,
-    lifecycle::{Priority, State, Status, Task, log::LogKind},
-    queue::QueueName,
-};
+use shared::domain::User;
 
 /// A run with more calls than this has no end.
 const MOST_CALLS: usize = 60;

@@ -6,14 +6,7 @@ use std::{
 };
 
 use aws_lambda_events::sqs::SqsEvent;
-use errand::mapping::{Mapping, sqs_message};
-use futures::FutureExt;
-use integration_tests::{
-    faults::{Fault, Faults},
-    world::{VISIBILITY, World},
-};
-use serde_json::{Value, json};
-use shared::{
+use errand::{
     app::App,
     ids::{self, Name, TaskKey},
     json::Json,
@@ -22,6 +15,13 @@ use shared::{
     queue::{OutMessage, Queue, QueueName},
     store,
 };
+use errand_local::mapping::{Mapping, sqs_message};
+use futures::FutureExt;
+use integration_tests::{
+    faults::{Fault, Faults},
+    world::{VISIBILITY, World},
+};
+use serde_json::{Value, json};
 use tokio::{sync::oneshot, task::JoinSet};
 
 const MEDIUM: QueueName = QueueName::Work(Priority::Medium);

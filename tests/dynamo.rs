@@ -22,19 +22,19 @@ use aws_sdk_dynamodb::{
     config::{Builder, Intercept, retry::RetryConfig},
     types::AttributeValue,
 };
-use integration_tests::ministack::{self, Tables};
-use serde_json::json;
-use shared::{
-    aws::Shards,
+use errand::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey, fresh},
     json::Json,
     lifecycle::{Event, Fence, NewTask, Report, Settlement, Task, apply},
-    store::{
-        Commit,
-        dynamo::{Config, DynamoStore},
-    },
+    store::Commit,
 };
+use errand_aws::{
+    Shards,
+    dynamo::{Config, DynamoStore},
+};
+use integration_tests::ministack::{self, Tables};
+use serde_json::json;
 use uuid::Uuid;
 
 pub(crate) type Item = HashMap<String, AttributeValue>;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use integration_tests::{events::REQUEST_ID, world::World};
-use serde_json::{Value, json};
-use shared::{
+use errand::{
     lifecycle::{Priority, Status, log::LogKind},
     queue::{OutMessage, Queue, QueueName},
 };
+use integration_tests::{events::REQUEST_ID, world::World};
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn what_ends_with_a_failed_task_is_said_once_and_its_dead_letter_sent_once() {

@@ -2,20 +2,20 @@
 
 use std::{future::Future, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
-use integration_tests::{
-    faults::{Fault, Faults},
-    in_memory::{process, request},
-    world::{VISIBILITY, World, key},
-};
-use serde_json::{Value, json};
-use shared::{
-    domain::{Channel, Conversation, ConversationStatus, Delivery, Direction, Message, User},
+use errand::{
     ids::{self, Id, Name},
     json::Json,
     lifecycle::{Event, FailureKind, NewTask, State, Status, Task, apply, log::Outcome},
     queue::QueueName,
     store::{self, Commit, Inserted, Part, RelationKind, StoreError},
 };
+use integration_tests::{
+    faults::{Fault, Faults},
+    in_memory::{process, request},
+    world::{VISIBILITY, World, key},
+};
+use serde_json::{Value, json};
+use shared::domain::{Channel, Conversation, ConversationStatus, Delivery, Direction, Message, User};
 use uuid::Uuid;
 
 /// A worker that goes on call by call.

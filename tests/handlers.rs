@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use integration_tests::{settings::Settings, world::World};
-use serde_json::{Value, json};
-use shared::{
+use errand::{
     clock::Timestamp,
-    domain::{
-        Channel, Conversation, ConversationStatus, Delivery, Direction, Introduction, IntroductionStatus, Message,
-        Priority, PriorityStatus, User,
-    },
     ids::{Id, Name},
     lifecycle::{FailureKind, State, Status, Task},
     store::RelationKind,
+};
+use integration_tests::{settings::Settings, world::World};
+use serde_json::{Value, json};
+use shared::domain::{
+    Channel, Conversation, ConversationStatus, Delivery, Direction, Introduction, IntroductionStatus, Message,
+    Priority, PriorityStatus, User,
 };
 
 fn id(text: &str) -> Id {

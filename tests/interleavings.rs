@@ -4,6 +4,16 @@
 use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use errand::{
+    app::App,
+    clock::{Clock, ManualClock, Timestamp},
+    lifecycle::{
+        Priority, State, Status, Task,
+        log::{LogEntry, LogKind},
+    },
+    queue::{OutMessage, Queue, QueueName},
+    services::Services,
+};
 use integration_tests::{
     accounts::{effects_are_exactly_once, everything_is_accounted_for, the_log_is_complete},
     faults::{Fault, Faults},
@@ -16,17 +26,7 @@ use proptest::{
     test_runner::{Config, TestError, TestRunner},
 };
 use serde_json::{Value, json};
-use shared::{
-    app::App,
-    clock::{Clock, ManualClock, Timestamp},
-    domain::User,
-    lifecycle::{
-        Priority, State, Status, Task,
-        log::{LogEntry, LogKind},
-    },
-    queue::{OutMessage, Queue, QueueName},
-    services::Services,
-};
+use shared::domain::User;
 use uuid::Uuid;
 
 /// Schedules tried, unless `ERRAND_PROPTEST_CASES` says otherwise.
@@ -371,7 +371,7 @@ async fn send(world: &World, to: QueueName, body: String) {
 }
 
 fn was_lost(row: &LogEntry) -> bool {
-    row.failure.as_ref().is_some_and(|failure| failure.kind == shared::lifecycle::FailureKind::WorkerLost)
+    row.failure.as_ref().is_some_and(|failure| failure.kind == errand::lifecycle::FailureKind::WorkerLost)
 }
 
 /// What must hold of a task at any time.

@@ -5,7 +5,8 @@ mod seeds;
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
-use errand::{
+use errand_http::{ROUTES, RouteInfo};
+use errand_local::{
     options::{self, Durability},
     runner::Runner,
 };
@@ -16,7 +17,6 @@ use integration_tests::{
     world::World,
 };
 use serde_json::Value;
-use shared::api::{ROUTES, RouteInfo};
 
 use self::seeds::Seeds;
 

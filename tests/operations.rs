@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use shared::{lifecycle::log::Outcome, meter};
+use errand::{lifecycle::log::Outcome, meter};
 
 use crate::template::resources;
 

@@ -2,20 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use integration_tests::{
-    faults::{Fault, Faults},
-    in_memory::process,
-    world::{VISIBILITY, World, key},
-};
-use serde_json::{Value, json};
-use shared::{
-    domain::{Conversation, ConversationStatus, User},
+use errand::{
     ids::{self, Id, Name},
     json::Json,
     lifecycle::{NewTask, Priority, State, Status, Task, log::LogKind},
     queue::QueueName,
     store::{self, RelationKind, Scope},
 };
+use integration_tests::{
+    faults::{Fault, Faults},
+    in_memory::process,
+    world::{VISIBILITY, World, key},
+};
+use serde_json::{Value, json};
+use shared::domain::{Conversation, ConversationStatus, User};
 use uuid::Uuid;
 
 const MEDIUM: QueueName = QueueName::Work(Priority::Medium);

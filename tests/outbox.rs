@@ -10,16 +10,16 @@ use std::{
 };
 
 use axum::{Router, extract::State, http::StatusCode, routing::post};
-use integration_tests::{events::Call, world::World};
-use serde_json::{Value, json};
-use shared::{
+use errand::{
     app::App,
     event::Published,
-    http::Webhook,
     ids::{Id, Name},
     outbox::published,
     store::{self, Commit, Doc, Expect, Record, RecordKey, RecordWrite},
 };
+use errand_models::http::Webhook;
+use integration_tests::{events::Call, world::World};
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 /// What a listener heard and how it answers.
@@ -110,7 +110,7 @@ async fn publish(world: &World, tenant: &str, subjects: impl IntoIterator<Item =
 }
 
 fn event(world: &World, tenant: &str, subject: &str) -> RecordWrite {
-    let id = Id::from(shared::ids::fresh());
+    let id = Id::from(errand::ids::fresh());
     let key = RecordKey { tenant: Name::new(tenant).unwrap(), kind: Name::of("event"), id };
     let doc = json!({"type": "thing.happened", "time": world.now(), "subject": subject, "data": null});
     let record = Record { wake_at: Some(world.now()), ..Record::new(key, doc_of(doc), world.now()) };

@@ -2,19 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
+use errand::{
+    clock::Timestamp,
+    lifecycle::{Priority, State, Status, log::Outcome},
+    processor::{Delivery, Verdict, process},
+    queue::QueueName,
+};
 use integration_tests::{
     accounts::everything_is_accounted_for,
     faults::{Fault, Faults},
     world::{VISIBILITY, World},
 };
 use serde_json::{Value, json};
-use shared::{
-    clock::Timestamp,
-    domain::User,
-    lifecycle::{Priority, State, Status, log::Outcome},
-    processor::{Delivery, Verdict, process},
-    queue::QueueName,
-};
+use shared::domain::User;
 use uuid::Uuid;
 
 const MEDIUM: QueueName = QueueName::Work(Priority::Medium);

@@ -3,14 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use integration_tests::{
-    faults::{Fault, Faults},
-    in_memory::process,
-    settings::Settings,
-    world::{VISIBILITY, World, key},
-};
-use serde_json::{Value, json};
-use shared::{
+use errand::{
     app::App,
     clock::ManualClock,
     ids::{self, Name},
@@ -21,6 +14,13 @@ use shared::{
     services::Services,
     store::{self, MemoryStore, RelationKind},
 };
+use integration_tests::{
+    faults::{Fault, Faults},
+    in_memory::process,
+    settings::Settings,
+    world::{VISIBILITY, World, key},
+};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// A queue that takes nothing of low priority.

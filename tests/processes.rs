@@ -2,6 +2,11 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use errand::{
+    lifecycle::Priority,
+    queue::{QueueName, TRACE_ATTRIBUTE},
+};
+use errand_aws::queue_variable;
 use integration_tests::{
     aws::{Lambda, Stack},
     events::{Call, REQUEST_ID, sqs_json},
@@ -10,11 +15,6 @@ use integration_tests::{
     runtime_api::{Function, TRACE, refusal},
 };
 use serde_json::{Value, json};
-use shared::{
-    aws::queue_variable,
-    lifecycle::Priority,
-    queue::{QueueName, TRACE_ATTRIBUTE},
-};
 
 use crate::drift::variables;
 

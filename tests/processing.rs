@@ -2,12 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use integration_tests::{
-    faults::Faults,
-    world::{VISIBILITY, World, key},
-};
-use serde_json::{Value, json};
-use shared::{
+use errand::{
     app::App,
     clock::{ManualClock, Timestamp},
     lifecycle::{Priority, Status},
@@ -15,6 +10,11 @@ use shared::{
     queue::{OutMessage, QueueName, TaskMessage},
     services::Services,
 };
+use integration_tests::{
+    faults::Faults,
+    world::{VISIBILITY, World, key},
+};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 const MEDIUM: QueueName = QueueName::Work(Priority::Medium);

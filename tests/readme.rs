@@ -7,10 +7,8 @@ use std::{
     process::Command,
 };
 
-use shared::{
-    chat::Profiles,
-    handlers::{Installation, types},
-};
+use errand_models::Profiles;
+use shared::handlers::{Installation, types};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -64,7 +62,9 @@ fn a_task_type_is_added_by_one_file_and_three_lines() {
     fs::copy(root().join("Cargo.lock"), copy.path().join("Cargo.lock")).unwrap();
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let (_, after) = manifest.split_once("[workspace.package]").unwrap();
-    let manifest = format!("[workspace]\nresolver = \"3\"\nmembers = [\"shared\"]\n\n[workspace.package]{after}");
+    let manifest = format!(
+        "[workspace]\nresolver = \"3\"\nmembers = [\"shared\", \"shared/engine\", \"shared/models\", \"shared/http\", \"shared/agents\"]\n\n[workspace.package]{after}"
+    );
     fs::write(copy.path().join("Cargo.toml"), manifest).unwrap();
 
     fs::write(copy.path().join(path), file).unwrap();
@@ -91,15 +91,13 @@ fn a_task_type_is_added_by_one_file_and_three_lines() {
 fn among_its_like(code: &str, line: &str) -> String {
     let (head, tail) = match line.trim_start() {
         module if module.starts_with("mod ") => ("mod ", ";"),
-        arm if arm.contains("=>") => ("TaskInput::", "(handler) => handler,"),
-        _ => ("", "),"), // a variant
+        named if named.starts_with("pub use ") => ("pub use ", ";"),
+        _ => (".add::<", ">(())"),
     };
     let indent = &line[..line.len() - line.trim_start().len()];
     let like = |other: &str| {
         let inner = other.strip_prefix(indent).filter(|inner| !inner.starts_with(' '));
-        let variant =
-            head.is_empty() && inner.is_some_and(|inner| inner.starts_with(char::is_uppercase) && inner.contains("::"));
-        inner.is_some_and(|inner| inner.ends_with(tail) && (variant || !head.is_empty() && inner.starts_with(head)))
+        inner.is_some_and(|inner| inner.starts_with(head) && inner.ends_with(tail))
     };
     let mut lines: Vec<&str> = code.lines().collect();
     let place = lines.iter().position(|other| like(other)).unwrap_or_else(|| panic!("nothing is like {line:?}"));

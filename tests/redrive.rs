@@ -2,20 +2,20 @@
 
 use std::{collections::BTreeSet, pin::pin, sync::Arc, task::Poll, time::Duration};
 
-use errand::sqlite::{Settings, SqliteStore};
-use integration_tests::{
-    events::{Answered, Call},
-    faults::{Fault, Faults},
-    world::{World, key},
-};
-use serde_json::{Value, json};
-use shared::{
+use errand::{
     app::App,
     clock::Timestamp,
     ids::{self, Name, TaskKey},
     json::Json,
     lifecycle::{Failure, FailureKind, NewTask, State, Status, Task, log::LogKind},
 };
+use errand_local::sqlite::{Settings, SqliteStore};
+use integration_tests::{
+    events::{Answered, Call},
+    faults::{Fault, Faults},
+    world::{World, key},
+};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 

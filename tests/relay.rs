@@ -7,14 +7,14 @@ mod fold;
 
 use std::sync::Arc;
 
-use integration_tests::relay::MemoryBus;
-use shared::{
+use errand::{
     app::App,
     clock::Timestamp,
     ids::{Name, TaskKey},
     lifecycle::Status,
-    relay::{Change, Seen, Sequence, Standing},
 };
+use errand_aws::relay::{Change, Seen, Sequence, Standing};
+use integration_tests::relay::MemoryBus;
 use uuid::Uuid;
 
 /// The app with this bus, and with no webhook.

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use integration_tests::{conformance::lives, world::World};
-use serde_json::{Value, json};
-use shared::{
-    domain::{Conversation, ConversationStatus, User},
+use errand::{
     ids::Id,
     lifecycle::{Status, Task},
     store::{MemoryStore, RelationKind},
 };
+use integration_tests::{conformance::lives, world::World};
+use serde_json::{Value, json};
+use shared::domain::{Conversation, ConversationStatus, User};
 
 struct Lives {
     world: World,

@@ -2,13 +2,13 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap, iter::repeat_n};
 
-use serde_json::json;
-use shared::{
+use errand::{
     ids::{self, Name, TaskKey},
     json::Json,
     lifecycle::{NewTask, Priority, Task},
     queue::QueueName,
 };
+use serde_json::json;
 
 use crate::template::written;
 use integration_tests::world::World;

@@ -7,7 +7,7 @@ mod prune;
 mod recover;
 mod rows;
 
-use errand::sqlite::{Settings, SqliteStore};
+use errand_local::sqlite::{Settings, SqliteStore};
 use tempfile::TempDir;
 
 /// A directory and a store in it.

@@ -6,12 +6,13 @@ use aws_sdk_sqs::{
     Client,
     types::{Message, MessageSystemAttributeName},
 };
-use integration_tests::ministack;
-use shared::{
+use errand::{
     ids::Name,
     lifecycle::Priority,
-    queue::{OutMessage, Queue, QueueError, QueueName, sqs::SqsQueue},
+    queue::{OutMessage, Queue, QueueError, QueueName},
 };
+use errand_aws::sqs::SqsQueue;
+use integration_tests::ministack;
 
 const ON: QueueName = QueueName::Work(Priority::High);
 

@@ -1,8 +1,8 @@
 //! Every store keeps every promise of the conformance suite.
 
-use errand::sqlite::{Settings, SqliteStore};
+use errand::store::MemoryStore;
+use errand_local::sqlite::{Settings, SqliteStore};
 use integration_tests::conformance;
-use shared::store::MemoryStore;
 
 use crate::dynamo::relayed::Relayed;
 

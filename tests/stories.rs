@@ -14,9 +14,9 @@ mod stage;
 
 use std::time::Duration;
 
+use errand::clock::{Clock, Timestamp};
 use integration_tests::events::Call;
 use serde_json::{Value, json};
-use shared::clock::{Clock, Timestamp};
 use stage::Stage;
 
 const HOUR: u64 = 3600;

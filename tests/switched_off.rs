@@ -1,5 +1,10 @@
 //! `scripted` does what it is told: an installation that was not told to take it does not.
 
+use errand::{
+    app::App,
+    lifecycle::{FailureKind, Priority, State},
+    queue::QueueName,
+};
 use integration_tests::{
     events::Call,
     in_memory::process,
@@ -7,11 +12,6 @@ use integration_tests::{
     world::{VISIBILITY, World},
 };
 use serde_json::json;
-use shared::{
-    app::App,
-    lifecycle::{FailureKind, Priority, State},
-    queue::QueueName,
-};
 
 /// The same installation as one for users.
 fn off(world: &World) -> App {

@@ -11,16 +11,16 @@ use std::{
     time::Duration,
 };
 
+use errand::{
+    lifecycle::Priority,
+    queue::{MemoryQueue, OutMessage, QueueName},
+    telemetry,
+};
 use integration_tests::{
     in_memory::process,
     world::{VISIBILITY, World},
 };
 use serde_json::{Value, json};
-use shared::{
-    lifecycle::Priority,
-    queue::{MemoryQueue, OutMessage, QueueName},
-    telemetry,
-};
 use tracing::{Dispatch, subscriber::DefaultGuard};
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 use uuid::Uuid;

@@ -10,9 +10,10 @@ use std::{
 
 mod trust;
 
+use errand::queue::QueueName;
+use errand_aws::queue_variable;
 use integration_tests::venv::{program, venv};
 use serde_json::{Value, json};
-use shared::{aws::queue_variable, queue::QueueName};
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/template.yaml")
@@ -319,7 +320,7 @@ fn what_no_function_can_read_goes_to_the_dead_letters() {
         assert_eq!(target(&redrive["deadLetterTargetArn"]), queue_id(dead), "{queue:?}");
         // Retries come back through the queue: the limit must never be what ends them.
         // Each snooze and each retry may be one receive of the same message.
-        let most = u64::from(shared::lifecycle::retry::MAX_SNOOZES + shared::lifecycle::Task::MAX_RETRIES);
+        let most = u64::from(errand::lifecycle::retry::MAX_SNOOZES + errand::lifecycle::Task::MAX_RETRIES);
         assert!(redrive["maxReceiveCount"].as_u64() > Some(most), "{queue:?}");
     }
 }

@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use errand::{
+use errand::lifecycle::Status;
+use errand_http::{ROUTES, Route, RouteInfo};
+use errand_local::{
     options::{Durability, Options, measured},
     runner::Runner,
 };
@@ -12,10 +14,6 @@ use integration_tests::{
     world::World,
 };
 use serde_json::{Value, json};
-use shared::{
-    api::{ROUTES, Route, RouteInfo},
-    lifecycle::Status,
-};
 use uuid::Uuid;
 
 /// What stands in everything that is the first tenant's.
@@ -237,7 +235,7 @@ async fn a_server_with_a_token_demands_it_on_every_route_and_beside_them() {
     let data = tempfile::tempdir().unwrap();
     let options = measured(data.path().to_owned(), Durability::Normal);
     let runner = Runner::start(&Options { token: Some("open sesame".to_owned()), ..options }).await.unwrap();
-    let client = shared::http::client(Duration::from_secs(30)).unwrap();
+    let client = errand_models::http::client(Duration::from_secs(30)).unwrap();
     let routes = ROUTES.iter().map(|info| (info.method, info.path.replace(['{', '}'], "")));
     let beside = [("GET", "/".to_owned()), ("GET", "/v1/nothing".to_owned()), ("DELETE", "/v1/tasks".to_owned())];
     for (method, path) in routes.chain(beside) {

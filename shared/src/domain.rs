@@ -22,7 +22,7 @@ pub use values::{LinkedinUrl, TimeOfDay};
 pub use verification::{LinkedinConnection, Verification, VerificationKind, VerificationStatus};
 pub use workflow::{Insight, Workflow, WorkflowStatus};
 
-use crate::{json::read::FieldError, registry::Registry};
+use errand::{json::read::FieldError, registry::Registry};
 
 /// The kind of what scripted tasks leave behind.
 pub const SCRIPTED: &str = "scripted";

@@ -2,7 +2,6 @@
 
 #[cfg(test)]
 mod catalog_test;
-mod cleanup_session;
 mod community_request_available;
 mod community_response_available;
 mod create_conversation_summary;
@@ -17,8 +16,6 @@ mod quiet;
 mod rating;
 mod re_engagement_check;
 mod research_solution;
-mod run_agent;
-mod run_outside;
 mod schedule_followup;
 mod scoring;
 mod scripted;
@@ -31,7 +28,6 @@ mod verify_user;
 #[cfg(test)]
 mod world;
 
-pub use cleanup_session::CleanupSession;
 pub use community_request_available::CommunityRequestAvailable;
 pub use community_response_available::CommunityResponseAvailable;
 pub use create_conversation_summary::CreateConversationSummary;
@@ -43,8 +39,6 @@ pub use process_community_request::ProcessCommunityRequest;
 pub use process_community_response::ProcessCommunityResponse;
 pub use re_engagement_check::ReEngagementCheck;
 pub use research_solution::ResearchSolution;
-pub use run_agent::RunAgent;
-pub use run_outside::RunOutside;
 pub use schedule_followup::ScheduleFollowup;
 pub use scripted::Scripted;
 pub use send_introduction::SendIntroduction;
@@ -53,13 +47,13 @@ pub use update_user_profile::UpdateUserProfile;
 pub use verify_linkedin_connection::VerifyLinkedinConnection;
 pub use verify_user::VerifyUser;
 
-use crate::{
-    agent::Agents,
-    domain::{self, LinkedinUrl},
+use crate::domain::{self, LinkedinUrl};
+use errand::{
     environment::{ConfigError, Environment},
     ids::Name,
     registry::Registry,
 };
+use errand_agents::Agents;
 
 /// What the task types work with.
 #[derive(Clone, Debug, Default)]
@@ -92,7 +86,6 @@ pub fn types(installation: &Installation) -> Registry {
     let Installation { agents, founder, scripted } = installation;
     let models = &agents.profiles;
     let types = Registry::new()
-        .add::<CleanupSession>(())
         .add::<CommunityRequestAvailable>(())
         .add::<CommunityResponseAvailable>(())
         .add::<CreateConversationSummary>(models.clone())
@@ -104,8 +97,6 @@ pub fn types(installation: &Installation) -> Registry {
         .add::<ProcessCommunityResponse>(models.clone())
         .add::<ReEngagementCheck>(())
         .add::<ResearchSolution>(())
-        .add::<RunAgent>(agents.clone())
-        .add::<RunOutside>(agents.clone())
         .add::<ScheduleFollowup>(())
         .add::<SendIntroduction>(())
         .add::<SolutionWorkflowTimeout>(())
@@ -116,7 +107,7 @@ pub fn types(installation: &Installation) -> Registry {
         true => types.add::<Scripted>(()),
         false => types.add_off::<Scripted>((), SCRIPTED_IS_OFF),
     };
-    types.merge(domain::kinds()).with(agents.clone())
+    types.merge(domain::kinds()).merge(errand_agents::types(agents))
 }
 
 const SCRIPTED_IS_OFF: &str =

@@ -1,37 +1,14 @@
-//! Errand's core: the life of a task, the stores and queues it lives in, and what runs it. Knows no Lambda event.
+//! The task types of this installation, and what they act on.
 
-pub mod agent;
-pub mod api;
-pub mod app;
-#[cfg(feature = "aws")]
-pub mod aws;
-pub mod change;
-pub mod chat;
-pub mod clock;
 pub mod domain;
-pub mod effects;
-pub mod environment;
-pub mod event;
-pub mod handler;
 pub mod handlers;
-pub mod http;
-pub mod ids;
-pub mod json;
-pub mod lifecycle;
-pub mod listener;
-pub mod meter;
-pub mod money;
-pub mod notify;
-pub mod outbox;
-pub mod poller;
-pub mod processor;
-pub mod queue;
-pub mod read_marks;
-pub mod records;
-pub mod redact;
-pub mod registry;
-pub mod relay;
-pub mod release;
-pub mod services;
-pub mod store;
-pub mod telemetry;
+
+use errand::{
+    environment::{ConfigError, Environment},
+    registry::Registry,
+};
+
+/// Everything that this installation's functions know, as their environment says.
+pub fn types(environment: &Environment) -> Result<Registry, ConfigError> {
+    Ok(handlers::types(&handlers::Installation::of_environment(environment)?))
+}

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use integration_tests::{events::Call, world::World};
-use serde_json::{Value, json};
-use shared::{
+use errand::{
     lifecycle::Priority,
     queue::{OutMessage, QueueName},
 };
+use integration_tests::{events::Call, world::World};
+use serde_json::{Value, json};
 
 use super::{claim, done, error, get, id, message, outside, post, refused, register};
 

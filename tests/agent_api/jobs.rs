@@ -1,13 +1,13 @@
 //! What a runner does for a run besides: from who asks for it to how it ended.
 
-use integration_tests::{events::Call, world::World};
-use serde_json::{Value, json};
-use shared::{
-    agent::{Run, Runner},
+use errand::{
     ids::{Id, Name},
     records::Entity,
     store::{self, Commit, Doc, Expect, Patch, RecordKey, RecordWrite},
 };
+use errand_agents::{Run, Runner};
+use integration_tests::{events::Call, world::World};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{claim, done, error, get, id, outside, refused, register};

@@ -1,8 +1,9 @@
 //! What Errand keeps for itself is not shown as it is.
 
+use errand::ids::Name;
 use integration_tests::{events::Call, world::World};
 use serde_json::json;
-use shared::{domain, ids::Name};
+use shared::domain;
 
 use super::{claim, get, message, outside, register};
 

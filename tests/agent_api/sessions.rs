@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use errand::lifecycle::State;
+use errand_agents::AgentRules;
 use integration_tests::{settings::Settings, world::World};
 use serde_json::{Value, json};
-use shared::{agent::AgentRules, lifecycle::State};
 
 use super::{claim, done, get, id, message, outside, refused, register};
 

@@ -1,11 +1,11 @@
 //! Another tenant's run, session, command, agent or runner is one that is not there, on every route.
 
+use errand_http::{ROUTES, Route, RouteInfo};
 use integration_tests::{
     events::{Call, is_of_agents},
     world::World,
 };
 use serde_json::{Value, json};
-use shared::api::{ROUTES, Route, RouteInfo};
 
 use super::{claim, done, get, id, outside, register};
 

@@ -1,8 +1,8 @@
 //! What waits for a runner is what the list shows: to runners that know nothing else.
 
+use errand_agents::{Run, RunStatus};
 use integration_tests::world::World;
 use serde_json::{Value, json};
-use shared::agent::{Run, RunStatus};
 
 use super::{done, get, id, outside, post, register};
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use integration_tests::{settings::Settings, world::World};
-use serde_json::{Value, json};
-use shared::{
-    chat::Profiles,
+use errand::{
     ids::{Id, Name},
     store::{self, Commit, Expect, RecordKey, RecordWrite},
 };
+use errand_models::Profiles;
+use integration_tests::{settings::Settings, world::World};
+use serde_json::{Value, json};
 
 use super::{done, error, get, id, post, refused, register};
 

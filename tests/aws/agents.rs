@@ -1,8 +1,8 @@
 //! Agent runs: one that a runner outside does, and one that a worker does.
 
+use errand::queue::QueueName;
 use integration_tests::{aws::Stack, events::Call};
 use serde_json::{Value, json};
-use shared::queue::QueueName;
 
 async fn get(stack: &Stack, path: &str) -> Value {
     stack.call(&Call::get(path)).await.body(200)

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use errand::queue::QueueName;
 use integration_tests::{
     aws::{Depth, Lambda, Stack},
     events::Call,
 };
 use serde_json::{Value, json};
-use shared::queue::QueueName;
 
 use super::{MEDIUM, enqueued, log, on_every_queue, rows, scripted, task, with};
 

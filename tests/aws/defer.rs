@@ -3,13 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use integration_tests::{
-    aws::{Depth, Lambda, Stack},
-    events::Call,
-    settings::Settings,
-};
-use serde_json::json;
-use shared::{
+use errand::{
     change::{With, change},
     ids::{Name, TaskKey, fresh},
     lifecycle::Event,
@@ -17,6 +11,12 @@ use shared::{
     queue::QueueName,
     store,
 };
+use integration_tests::{
+    aws::{Depth, Lambda, Stack},
+    events::Call,
+    settings::Settings,
+};
+use serde_json::json;
 
 use super::{MEDIUM, enqueued, log, on_every_queue, rows, scripted, task, with};
 use crate::outbox::{Hook, webhook};

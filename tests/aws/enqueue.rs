@@ -1,11 +1,11 @@
 //! The ways in: HTTP, the intake queue, direct invoke.
 
+use errand::queue::QueueName;
 use integration_tests::{
     aws::{Depth, Lambda, Stack},
     events::Call,
 };
 use serde_json::{Value, json};
-use shared::queue::QueueName;
 
 use super::{MEDIUM, on_every_queue, scripted, with};
 

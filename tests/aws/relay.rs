@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use errand::poller::PollReport;
 use integration_tests::{
     aws::{Lambda, Stack},
     events::Call,
     relay::stream_record,
 };
 use serde_json::{Value, json};
-use shared::poller::PollReport;
 
 use super::{MEDIUM, enqueued, scripted};
 

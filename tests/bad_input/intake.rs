@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use aws_sdk_sqs::types::Message;
+use errand::queue::{QueueName, Received, TENANT_ATTRIBUTE};
 use serde_json::json;
-use shared::queue::{QueueName, Received, TENANT_ATTRIBUTE};
 
 use super::{Call, Setup, event, from_tenant, message, scripted, setup, with, without_id};
 

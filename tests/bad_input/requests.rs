@@ -1,9 +1,9 @@
 //! Over HTTP and by direct invoke.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use enqueue::Takes;
 use integration_tests::events::Call;
 use serde_json::{Value, json};
-use shared::aws::Takes;
 
 use super::{enqueue, scripted, setup, with};
 

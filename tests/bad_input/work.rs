@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
+use errand::{
+    lifecycle::Priority,
+    queue::{QueueName, Received},
+};
 use integration_tests::{
     events::Call,
     faults::{Fault, Faults},
 };
 use serde_json::json;
-use shared::{
-    lifecycle::Priority,
-    queue::{QueueName, Received},
-};
 
 use super::{enqueue, event, message, scripted, setup, without_id};
 

@@ -1,6 +1,6 @@
 //! What the store makes of a transaction that DynamoDB cancels, and of writes it throttles.
 
-use shared::store::{self, Part, StoreError};
+use errand::store::{self, Part, StoreError};
 
 use super::{
     Setup, at, claim, complete,
@@ -82,15 +82,15 @@ async fn what_dynamodb_does_not_take_is_said_to_be_what_it_is_and_not_made_again
 async fn more_than_dynamodb_takes_is_refused_before_it_is_sent() {
     let faults = Faults::default();
     let setup = watched(faults.clone()).await;
-    let large = |bytes: usize| shared::json::Json::new(&"x".repeat(bytes).into());
-    let new_task = |bytes| shared::lifecycle::Task { payload: large(bytes), ..task(300) };
+    let large = |bytes: usize| errand::json::Json::new(&"x".repeat(bytes).into());
+    let new_task = |bytes| errand::lifecycle::Task { payload: large(bytes), ..task(300) };
     let error = store::insert(&setup.store, new_task(410 * 1024)).await.unwrap_err();
     assert!(matches!(error, StoreError::TooLarge(_)), "{error:?}");
     let records = (0..20).map(|n| {
         let key = store::RecordKey {
-            tenant: shared::ids::Name::default(),
-            kind: shared::ids::Name::default(),
-            id: shared::ids::Id::new(&n.to_string()).unwrap(),
+            tenant: errand::ids::Name::default(),
+            kind: errand::ids::Name::default(),
+            id: errand::ids::Id::new(&n.to_string()).unwrap(),
         };
         let doc = store::Doc::from_iter([("text".to_owned(), "x".repeat(250 * 1024).into())]);
         let (version, created_at, updated_at) = (uuid::Uuid::new_v4(), at(0), at(0));

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use shared::{
+use errand::{
     json::Json,
     lifecycle::{Event, Failure, FailureKind, Settlement, Task},
     store::{self, Inserted, Store},

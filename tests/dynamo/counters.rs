@@ -1,19 +1,21 @@
 //! The relay on DynamoDB: what it reads of items, how its counters are stored, and what they cost.
 
 use aws_sdk_dynamodb::{config::retry::RetryConfig, types::AttributeValue};
+use errand::{
+    app::App,
+    clock::ManualClock,
+    ids::{Id, Name, fresh},
+    lifecycle::{Failure, FailureKind, Settlement, Status, Task},
+    store::{self, Commit, Counts, Doc, Expect, Record, RecordKey, RecordWrite, Scope, Stats, Store, hour_of},
+};
+use errand_aws::relay::{
+    Batch, BusEvents, Change, Counters, Deltas, Moved, Seen, Sequence, Standing, Tally, fold, relay,
+};
 use integration_tests::{
     relay::{batch, stream_record},
     world::World,
 };
 use serde_json::Value;
-use shared::{
-    app::App,
-    clock::ManualClock,
-    ids::{Id, Name, fresh},
-    lifecycle::{Failure, FailureKind, Settlement, Status, Task},
-    relay::{Batch, BusEvents, Change, Counters, Deltas, Moved, Seen, Sequence, Standing, Tally, fold, relay},
-    store::{self, Commit, Counts, Doc, Expect, Record, RecordKey, RecordWrite, Scope, Stats, Store, hour_of},
-};
 
 use super::{
     Item, Setup, at, claim, complete,
@@ -308,7 +310,7 @@ async fn an_event_is_seen_when_it_is_stored_and_not_when_it_is_noted() {
         let get = setup.client.get_item().table_name(&setup.tables.tasks).set_key(Some(key));
         images.push(get.send().await.unwrap().item.unwrap());
     }
-    let seen = |old: Option<&Item>, new: Option<&Item>| store::dynamo::image::read(old, new).unwrap();
+    let seen = |old: Option<&Item>, new: Option<&Item>| errand_aws::dynamo::image::read(old, new).unwrap();
     assert_eq!(seen(None, Some(&images[0])), Seen::Event(Box::new(event)));
     assert_eq!(seen(Some(&images[0]), Some(&images[0])), Seen::Nothing);
     assert_eq!(seen(Some(&images[0]), None), Seen::Nothing);
@@ -320,7 +322,7 @@ fn change(tenant: usize, kind: usize, old: Option<Status>, new: Status) -> Chang
     let standing = |status| Standing { status, failures: 0 };
     let name = |start: &str, n: usize| Name::new(&format!("{start:x<14}{n}")).unwrap();
     Change {
-        key: shared::ids::TaskKey { tenant: name("tenant", tenant), id: fresh() },
+        key: errand::ids::TaskKey { tenant: name("tenant", tenant), id: fresh() },
         project: Name::default(),
         queue: name("queue", 0),
         lane: Name::default(),

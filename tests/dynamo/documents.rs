@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde_json::{Value, json};
-use shared::{
+use errand::{
     ids::{Id, Name},
     store::{self, Commit, Doc, Expect, Patch, Record, RecordKey, RecordWrite, Store},
 };
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{at, setup};

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
-use integration_tests::conformance::{lives::a_log_is_of_one_life, unreadable::lists_leave_out_what_cannot_be_read};
-use shared::{
+use errand::{
     clock::Timestamp,
     ids::TaskKey,
     lifecycle::{Event, Failure, FailureKind, Settlement, Task},
     store::{self, Due, DueItem, Position, Store, StoreError},
 };
+use integration_tests::conformance::{lives::a_log_is_of_one_life, unreadable::lists_leave_out_what_cannot_be_read};
 
 use super::{Setup, at, change, claim, complete, settle, setup, task};
 
@@ -220,8 +220,8 @@ async fn a_list_drops_what_has_moved_since_the_index_saw_it() {
 async fn check_knows_the_tables_and_says_what_they_lack() {
     let setup = setup().await;
     setup.store.check().await.unwrap();
-    let swapped = store::dynamo::Config::new(&setup.tables.log, &setup.tables.tasks);
-    let error = store::dynamo::DynamoStore::new(setup.client.clone(), swapped).check().await.unwrap_err();
+    let swapped = errand_aws::dynamo::Config::new(&setup.tables.log, &setup.tables.tasks);
+    let error = errand_aws::dynamo::DynamoStore::new(setup.client.clone(), swapped).check().await.unwrap_err();
     assert!(format!("{error:?}").contains(&setup.tables.log), "{error:?}");
 }
 

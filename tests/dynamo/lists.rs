@@ -1,13 +1,13 @@
 //! Lists are spread over shards and read through indexes: they must come to what one ordered list comes to.
 
-use shared::{
-    aws::Shards,
+use errand::{
     clock::Timestamp,
     lifecycle::{NewTask, Priority, Settlement, Status, Task},
-    store::{
-        self, Bucket, Due, Filter, ListQuery, Listing, MemoryStore, Page, Store,
-        dynamo::{Config, DynamoStore},
-    },
+    store::{self, Bucket, Due, Filter, ListQuery, Listing, MemoryStore, Page, Store},
+};
+use errand_aws::{
+    Shards,
+    dynamo::{Config, DynamoStore},
 };
 use uuid::Uuid;
 

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::config::retry::RetryConfig;
-use serde_json::json;
-use shared::{
+use errand::{
     ids::{Id, Name},
     store::{
         self, Commit, Doc, Expect, Inserted, Part, Patch, Record, RecordKey, RecordWrite, Store, StoreError, TaskWrite,
     },
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-use shared::{
+use errand::{
     ids::{Id, Name},
     store::{
         self, Commit, Doc, Expect, MemoryStore, Part, Patch, Record, RecordKey, RecordWrite, Related, Relation,
         RelationKind, Store, StoreError,
     },
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{at, setup};

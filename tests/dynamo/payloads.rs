@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use shared::{
+use errand::{
     clock::Timestamp,
     json::Json,
     lifecycle::{Event, NewTask, Task},

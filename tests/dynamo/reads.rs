@@ -18,11 +18,11 @@ use aws_sdk_dynamodb::{
     operation::batch_get_item::BatchGetItemOutput,
     types::KeysAndAttributes,
 };
-use serde_json::Value;
-use shared::{
+use errand::{
     lifecycle::Task,
     store::{self, Commit, Inserted, RecordWrite, Store, StoreError},
 };
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Setup, at, task, watched};
@@ -129,9 +129,9 @@ async fn inserted(setup: &Setup, count: usize, payload_bytes: usize) -> Vec<Task
 
 async fn a_record(setup: &Setup) -> store::RecordKey {
     let key = store::RecordKey {
-        tenant: shared::ids::Name::default(),
-        kind: shared::ids::Name::default(),
-        id: shared::ids::fresh().into(),
+        tenant: errand::ids::Name::default(),
+        kind: errand::ids::Name::default(),
+        id: errand::ids::fresh().into(),
     };
     let put = RecordWrite::put(key.clone(), store::Doc::default(), store::Expect::Absent, at(0));
     store::commit(&setup.store, Commit { records: vec![put], ..Commit::default() }).await.unwrap();

@@ -3,17 +3,17 @@
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use async_trait::async_trait;
-use integration_tests::relay::{batch, stream_record};
-use shared::{
+use errand::{
     clock::Timestamp,
     ids::{Name, TaskKey},
     lifecycle::{Task, log::LogEntry},
-    relay::{BusEvents, fold},
     store::{
         Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related, Scope,
         Stats, Store, StoreError, TaskWrite,
     },
 };
+use errand_aws::relay::{BusEvents, fold};
+use integration_tests::relay::{batch, stream_record};
 
 use super::{Item, Setup};
 

@@ -2,17 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
+use errand::{
+    lifecycle::{Event, Priority, Status, log::LogEntry},
+    queue::QueueName,
+    store,
+};
 use integration_tests::{
     in_memory::process,
     world::{VISIBILITY, World},
 };
 use serde_json::json;
-use shared::{
-    domain::User,
-    lifecycle::{Event, Priority, Status, log::LogEntry},
-    queue::QueueName,
-    store,
-};
+use shared::domain::User;
 use uuid::Uuid;
 
 use super::{Item, Setup, change, setup};

@@ -2,13 +2,13 @@
 
 use std::{cell::RefCell, collections::BTreeSet};
 
+use errand_http::{ROUTES, RouteInfo};
 use integration_tests::{
     described::{DOCUMENT, answers},
     events::{Call, is_of_agents},
     world::World,
 };
 use serde_json::{Value, json};
-use shared::api::{ROUTES, RouteInfo};
 
 /// A world, and what it has answered so far: routes and statuses.
 struct Walk {

@@ -19,7 +19,7 @@ const RENEW: Duration = Duration::from_secs(20);
 impl Seeds {
     /// Puts them on the server at `url`.
     pub(super) async fn plant(url: String) -> Self {
-        let client = shared::http::client(Duration::from_secs(30)).unwrap();
+        let client = errand_models::http::client(Duration::from_secs(30)).unwrap();
         let mut seeds = Self { url, client, dictionaries: BTreeMap::new(), held: Vec::new() };
         seeds.tell("tenants", "default");
         seeds.tasks().await;

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use errand::poller::PollReport;
 use integration_tests::{faults::Faults, world::World};
 use serde_json::json;
-use shared::poller::PollReport;
 
 use super::{Hook, listed, owed, publish, subjects, with_hook};
 
@@ -132,10 +132,10 @@ async fn while_one_posts_another_run_leaves_it_to_that() {
     // The first post waits for a second one, which nobody makes.
     let first = tokio::spawn({
         let app = app.clone();
-        async move { shared::poller::post(&app, None).await }
+        async move { errand::poller::post(&app, None).await }
     });
     hook.flying.subscribe().wait_for(|flying| *flying == 1).await.unwrap();
-    let other = shared::poller::post(&app, None).await;
+    let other = errand::poller::post(&app, None).await;
     assert_eq!((other, hook.count()), (Default::default(), 1));
     *hook.most.lock().unwrap() = 2;
     hook.flying.send_modify(|_| {});

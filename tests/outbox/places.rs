@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use errand::sqlite::{Settings, SqliteStore};
-use integration_tests::world::World;
-use shared::{
+use errand::{
     ids::{self, Id, Name},
     outbox::published,
     store::{self, Commit, Expect, Patch, RecordKey, RecordWrite, Relation},
 };
+use errand_local::sqlite::{Settings, SqliteStore};
+use integration_tests::world::World;
 
 use super::{event, listed, publish};
 

@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex};
 
 use aws_sdk_eventbridge::{Client, config::retry::RetryConfig};
 use axum::{Router, extract::State, http::StatusCode, routing::post};
-use integration_tests::ministack;
-use serde_json::{Value, json};
-use shared::{
+use errand::{
     event::Published,
     ids::{Id, Name},
     listener::Listener,
-    outbox::event_bridge::EventBridge,
 };
+use errand_aws::event_bridge::EventBridge;
+use integration_tests::ministack;
+use serde_json::{Value, json};
 
 /// What it was asked to take, request by request: the ids.
 type Asked = Arc<Mutex<Vec<Vec<String>>>>;

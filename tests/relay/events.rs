@@ -3,20 +3,20 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use axum::{Router, extract::State, routing::post};
+use errand::{
+    app::App,
+    ids::{Id, Name},
+    lifecycle::Status,
+    store::{DueItem, Record, RecordKey},
+};
+use errand_aws::relay::{Batch, BusEvents, Relayed, Seen, Sequence, relay};
+use errand_models::http::Webhook;
 use integration_tests::{
     faults::{Fault, Faults},
     relay::{MemoryBus, MemoryCounters},
     world::World,
 };
 use serde_json::{Value, json};
-use shared::{
-    app::App,
-    http::Webhook,
-    ids::{Id, Name},
-    lifecycle::Status,
-    relay::{Batch, BusEvents, Relayed, Seen, Sequence, relay},
-    store::{DueItem, Record, RecordKey},
-};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{change, seen, sequence, with_bus};

@@ -7,6 +7,14 @@ use std::{
     sync::Arc,
 };
 
+use errand::{
+    app::App,
+    clock::Timestamp,
+    ids::{Id, Name},
+    lifecycle::Status,
+    store::Scope,
+};
+use errand_aws::relay::{Batch, BusEvents, Relayed, Seen, Sequence, Tally, fold, relay};
 use futures::poll;
 use integration_tests::{
     faults::{Fault, Faults},
@@ -17,14 +25,6 @@ use proptest::{
     prelude::*,
     sample::{Index, select},
     test_runner::Config,
-};
-use shared::{
-    app::App,
-    clock::Timestamp,
-    ids::{Id, Name},
-    lifecycle::Status,
-    relay::{Batch, BusEvents, Relayed, Seen, Sequence, Tally, fold, relay},
-    store::Scope,
 };
 
 use super::{change, seen, sequence, with_bus};

@@ -2,14 +2,14 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
+use errand::{
+    clock::{ManualClock, Timestamp},
+    lifecycle::Status,
+};
+use errand_aws::relay::{Counters, Moved, Tally, fold};
 use futures::poll;
 use integration_tests::relay::MemoryCounters;
 use proptest::{prelude::*, sample::Index, test_runner::Config};
-use shared::{
-    clock::{ManualClock, Timestamp},
-    lifecycle::Status,
-    relay::{Counters, Moved, Tally, fold},
-};
 
 use super::{change, sequence};
 

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use errand::sqlite::{self, SqliteStore};
+use errand::{
+    lifecycle::Status,
+    queue::{MemoryQueue, QueueName},
+};
+use errand_agents::CommandKind;
+use errand_local::sqlite::{self, SqliteStore};
+use errand_models::ChatAnswer;
 use integration_tests::{
     faults::{Fault, Faults},
     in_memory::process,
     world::{VISIBILITY, World},
 };
 use serde_json::{Value, json};
-use shared::{
-    agent::CommandKind,
-    chat::ChatAnswer,
-    lifecycle::Status,
-    queue::{MemoryQueue, QueueName},
-};
 
 use uuid::Uuid;
 
@@ -90,14 +90,14 @@ async fn once(
     }
     let (mut world, told) = on(world, lines(), 0);
     let id = enqueue(&world, json!({})).await;
-    let run = shared::agent::run::id(&world.task(id).await, 0);
+    let run = errand_agents::run::id(&world.task(id).await, 0);
     let faults = Faults::at(nth, fault);
     work(&world, &faults, outlives).await;
     let reached = faults.calls() > nth;
     restart(&mut world).await;
     // It may have ended already; then there is nothing to ask for.
     let alive = !world.task(id).await.status().is_ended();
-    if alive && world.get::<shared::agent::Run>(run.as_str()).await.is_some() {
+    if alive && world.get::<errand_agents::Run>(run.as_str()).await.is_some() {
         give(&world, &run, CommandKind::Turn, "And that.").await;
     }
     let seen = go_on(&world, id, outlives).await;
@@ -156,13 +156,13 @@ async fn what_ends_with_a_cancelled_run_ends_whole_wherever_the_process_ends() {
         let mut nth = 0;
         loop {
             let (world, told) = on(World::new(), lines(), 0);
-            told.fails.lock().unwrap().push(shared::chat::ChatError::Transport("no".into()));
+            told.fails.lock().unwrap().push(errand_models::ChatError::Transport("no".into()));
             let id = enqueue(&world, json!({})).await;
             world.deliver_all().await;
             give(&world, &seen(&world, id).await.id, CommandKind::Steer, "x").await;
             let faults = Faults::at(nth, fault);
             let app = faults.around(&world.app);
-            let ask = async |app: &shared::app::App| {
+            let ask = async |app: &errand::app::App| {
                 let route = "POST /v1/tasks/{id}/cancel";
                 integration_tests::in_memory::request(app, route, Some(id), &Value::Null, Some("k")).await
             };

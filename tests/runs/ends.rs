@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use integration_tests::world::World;
-use serde_json::{Value, json};
-use shared::{
-    agent::{
-        AgentStatus, CommandKind, CommandStatus,
-        journal::{self, Begun, Start},
-    },
-    chat::ChatError,
+use errand::{
     ids::{self, Name, TaskKey},
     json::Json,
     lifecycle::{NewTask, Status},
 };
+use errand_agents::{
+    AgentStatus, CommandKind, CommandStatus,
+    journal::{self, Begun, Start},
+};
+use errand_models::ChatError;
+use integration_tests::world::World;
+use serde_json::{Value, json};
 
 use super::stage::{Seen, enqueue, give, is_whole, says, seen, until_ended, world};
 
@@ -28,10 +28,10 @@ async fn begun(world: &World) -> Begun {
         expires_at: Some(now + 2 * hour),
         ..NewTask::of_type(key, Name::of("run_agent"), payload, "me".into(), now)
     };
-    let agent = shared::ids::Id::of("a");
+    let agent = errand::ids::Id::of("a");
     let start = Start {
         agent_id: Some(agent),
-        session_id: Some(shared::ids::Id::of("s")),
+        session_id: Some(errand::ids::Id::of("s")),
         ..Start::of(Name::of("api"), Name::default(), "Do it.".into())
     };
     journal::begin(&world.app, new, &start).await.unwrap()
@@ -114,9 +114,9 @@ async fn a_run_whose_workers_are_all_lost() {
     let id = enqueue(&world, json!({})).await;
     let mut given = false;
     for _ in 0..200 {
-        let received = world.queue.receive(shared::queue::QueueName::Long, 1, Duration::from_secs(5400));
+        let received = world.queue.receive(errand::queue::QueueName::Long, 1, Duration::from_secs(5400));
         {
-            let from = shared::queue::QueueName::Long;
+            let from = errand::queue::QueueName::Long;
             let mut working =
                 std::pin::pin!(integration_tests::in_memory::process(&world.app, &world.queue, from, received));
             let _ = futures::poll!(working.as_mut());
@@ -141,7 +141,7 @@ async fn a_run_with_as_many_open_commands_as_there_may_be() {
     let (world, _) = world(vec![says("All is done.")], 0);
     let id = begun(&world).await.task.key.id;
     let waiting = seen(&world, id).await;
-    for _ in 0..shared::agent::run::MAX_OPEN_COMMANDS {
+    for _ in 0..errand_agents::run::MAX_OPEN_COMMANDS {
         give(&world, &waiting.id, CommandKind::Steer, "x").await;
     }
     cancel(&world, &waiting).await;

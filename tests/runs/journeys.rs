@@ -4,16 +4,14 @@
 use std::sync::{Arc, Mutex};
 
 use axum::{Router, extract::State, routing::post};
-use errand::{
+use errand::clock::{Clock, ManualClock, SystemClock, Timestamp};
+use errand_agents::ExecutionState;
+use errand_local::{
     options::{Durability, Options, measured},
     runner::Runner,
 };
 use integration_tests::{events::Call, world::World};
 use serde_json::{Value, json};
-use shared::{
-    agent::ExecutionState,
-    clock::{Clock, ManualClock, SystemClock, Timestamp},
-};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::{
@@ -119,7 +117,7 @@ impl Server {
         let options = measured(dir.path().join("data"), Durability::Normal);
         let options = Options { profiles: Some(profiles), poll_interval_ms: 10, ..options };
         let runner = Runner::start_at(&options, clock).await.unwrap();
-        let client = shared::http::client(Duration::from_secs(30)).unwrap();
+        let client = errand_models::http::client(Duration::from_secs(30)).unwrap();
         let world = World::on(runner.app.store.clone());
         Self { model, clock: None, runner, client, world, _dir: dir }
     }

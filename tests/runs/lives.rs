@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use integration_tests::{
-    events::Call,
-    world::{World, key},
-};
-use serde_json::json;
-use shared::{
-    agent::{AgentStatus, Run, RunStatus, Session, run},
+use errand::{
     ids::{self, Id, Name},
     json::Json,
     lifecycle::{NewTask, Status, Task},
     store::{self, MemoryStore},
 };
+use errand_agents::{AgentStatus, Run, RunStatus, Session, run};
+use integration_tests::{
+    events::Call,
+    world::{World, key},
+};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::stage::{Seen, is_whole, on, says, until_ended};

@@ -1,11 +1,11 @@
 //! What a turn costs in reads, and what becomes of it if its budget cannot be read.
 
-use integration_tests::{events::Call, faults::Faults, in_memory::process, world::VISIBILITY};
-use serde_json::{Value, json};
-use shared::{
+use errand::{
     lifecycle::{FailureKind, Status},
     queue::QueueName,
 };
+use integration_tests::{events::Call, faults::Faults, in_memory::process, world::VISIBILITY};
+use serde_json::{Value, json};
 
 use super::stage::{enqueue, faulty, says, seen, world};
 

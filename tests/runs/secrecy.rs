@@ -9,10 +9,10 @@ mod story;
 
 use std::{path::Path, sync::Arc};
 
-use errand::sqlite::{self, SqliteStore};
+use errand::store::MemoryStore;
+use errand_local::sqlite::{self, SqliteStore};
 use integration_tests::world::World;
 use serde_json::Value;
-use shared::store::MemoryStore;
 
 use crate::telemetry::{ALL, Written};
 use story::Story;

@@ -5,22 +5,24 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use integration_tests::{
-    faults::Faults,
-    settings::Settings,
-    world::{self, World},
-};
-use serde_json::{Value, json};
-use shared::{
-    agent::{Agent, Agents, Command, CommandKind, Run, RunEvent, Session, StoredTurn, journal, run},
+use errand::{
     app::App,
-    chat::{ChatAnswer, ChatBackend, ChatError, ChatMessage, ChatRequest, Prices, Profile, Profiles, ToolCall, Usage},
     clock::Clock,
     ids::{Id, Name},
     lifecycle::Task,
     records::Entity,
     store::{RecordKey, RelationKind},
 };
+use errand_agents::{Agent, Agents, Command, CommandKind, Run, RunEvent, Session, StoredTurn, journal, run};
+use errand_models::{
+    ChatAnswer, ChatBackend, ChatError, ChatMessage, ChatRequest, Prices, Profile, Profiles, ToolCall, Usage,
+};
+use integration_tests::{
+    faults::Faults,
+    settings::Settings,
+    world::{self, World},
+};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// What a model is told first.
@@ -210,7 +212,7 @@ pub(super) async fn is_whole(world: &World, seen: &Seen) {
     let totals = (seen.run.tokens_in, seen.run.tokens_out, seen.run.cost_usd.micros());
     assert_eq!(totals, (100 * turns, 10 * turns, 10_000 * turns));
     let terminal = seen.told().iter().filter(|told| *told == "terminal_status").count();
-    let status = seen.run.status.terminal().map(shared::agent::Terminal::as_str);
+    let status = seen.run.status.terminal().map(errand_agents::Terminal::as_str);
     assert_eq!((terminal, status), (1, Some(seen.task.status().as_str())), "{:?}", seen.told());
     assert!(seen.agent.status.is_final(), "{:?}", seen.agent);
     assert!(seen.session.active_run.is_none() && seen.session.active_command.is_none(), "{:?}", seen.session);

@@ -2,17 +2,17 @@
 
 use std::{pin::pin, time::Duration};
 
+use errand::{
+    lifecycle::{State, Status},
+    queue::QueueName,
+};
+use errand_agents::{CommandKind, CommandStatus, StoredTurn};
+use errand_models::ChatError;
 use integration_tests::{
     in_memory::process,
     world::{VISIBILITY, World},
 };
 use serde_json::{Value, json};
-use shared::{
-    agent::{CommandKind, CommandStatus, StoredTurn},
-    chat::ChatError,
-    lifecycle::{State, Status},
-    queue::QueueName,
-};
 
 use super::stage::{Seen, enqueue, first_of, give, is_whole, says, seen, until_ended, uses, world};
 

@@ -1,13 +1,6 @@
 //! How a run goes: in one turn or several, within its time, its budget and its agent's patience.
 
-use integration_tests::{settings::Settings, world::World};
-use serde_json::{Value, json};
-use shared::{
-    agent::{
-        Agent, AgentStatus, Agents, CommandKind, ExecutionState, Run, RunEvent, Session, StoredTurn, event,
-        run::MAX_OPEN_COMMANDS,
-    },
-    chat::{ChatAnswer, ChatError, ChatMessage, RetryAfter, ToolCall, Usage},
+use errand::{
     clock::Timestamp,
     ids::{Id, Name},
     lifecycle::{FailureKind, Priority, State, Status},
@@ -15,6 +8,13 @@ use shared::{
     records::Entity,
     store::RecordKey,
 };
+use errand_agents::{
+    Agent, AgentStatus, Agents, CommandKind, ExecutionState, Run, RunEvent, Session, StoredTurn, event,
+    run::MAX_OPEN_COMMANDS,
+};
+use errand_models::{ChatAnswer, ChatError, ChatMessage, RetryAfter, ToolCall, Usage};
+use integration_tests::{settings::Settings, world::World};
+use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 
 use super::stage::{Seen, USAGE, enqueue, first_of, give, is_whole, on, says, seen, spent, until_ended, uses, world};

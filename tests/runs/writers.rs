@@ -2,6 +2,17 @@
 
 use std::{pin::Pin, sync::Arc};
 
+use errand::{
+    app::App,
+    change::{With, change},
+    ids::{Id, Name},
+    lifecycle::{Event, Status},
+};
+use errand_agents::{
+    CommandKind, RunStatus,
+    event::{AssistantMessage, EventBody},
+    journal::{self, JournalError, NewCommand, Place},
+};
 use fastrand::Rng;
 use futures::future::{FutureExt, LocalBoxFuture};
 use integration_tests::{
@@ -10,17 +21,6 @@ use integration_tests::{
     world::{World, id_of},
 };
 use serde_json::{Value, json};
-use shared::{
-    agent::{
-        CommandKind, RunStatus,
-        event::{AssistantMessage, EventBody},
-        journal::{self, JournalError, NewCommand, Place},
-    },
-    app::App,
-    change::{With, change},
-    ids::{Id, Name},
-    lifecycle::{Event, Status},
-};
 use uuid::Uuid;
 
 use super::stage::{Seen, enqueue, give, is_whole, says, seen, world};
@@ -31,7 +31,7 @@ const ORDERS: u64 = 300;
 /// A run between two executions.
 async fn waiting() -> (World, Uuid) {
     let (world, told) = world(vec![says("All is done.")], 0);
-    told.fails.lock().unwrap().push(shared::chat::ChatError::Transport("no".into()));
+    told.fails.lock().unwrap().push(errand_models::ChatError::Transport("no".into()));
     let id = enqueue(&world, json!({})).await;
     world.deliver_all().await;
     (world, id)

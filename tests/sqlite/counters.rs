@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use errand::sqlite::{Settings, SqliteStore};
-use integration_tests::conformance::fixtures::{
-    accepted, at, change, changed, claimed, complete, failed, insert, name, new, now, task, tenant,
-};
-use shared::{
+use errand::{
     ids::Name,
     lifecycle::{Event, NewTask, Task},
     store::{Counts, KEEP_HOURS, QueueStats, Scope, Stats, Store},
+};
+use errand_local::sqlite::{Settings, SqliteStore};
+use integration_tests::conformance::fixtures::{
+    accepted, at, change, changed, claimed, complete, failed, insert, name, new, now, task, tenant,
 };
 
 use super::Fixture;

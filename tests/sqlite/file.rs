@@ -1,9 +1,9 @@
 //! The file: made, reopened, cut off, refused.
 
-use errand::sqlite::{OpenError, Settings, SqliteStore};
+use errand::store::{Counts, Scope, Store};
+use errand_local::sqlite::{OpenError, Settings, SqliteStore};
 use integration_tests::conformance::fixtures::{at, complete, full, insert, log, read, record, stored, task, tenant};
 use serde_json::json;
-use shared::store::{Counts, Scope, Store};
 
 use super::{Fixture, open};
 

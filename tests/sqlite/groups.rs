@@ -1,15 +1,15 @@
 //! Many commits in one transaction: each stands for itself, except when the file fails.
 
+use errand::{
+    ids::Name,
+    lifecycle::{Report, Task},
+    store::{self, Commit, Expect, Inserted, Scope, Stats, Store, StoreError},
+};
 use futures::future::join_all;
 use integration_tests::conformance::fixtures::{
     at, change, claimed, completed, insert, log, name, put, read, record, task, tenant, writes,
 };
 use serde_json::json;
-use shared::{
-    ids::Name,
-    lifecycle::{Report, Task},
-    store::{self, Commit, Expect, Inserted, Scope, Stats, Store, StoreError},
-};
 use uuid::Uuid;
 
 use super::Fixture;

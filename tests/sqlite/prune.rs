@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
-use errand::sqlite::Pruned;
+use errand::{
+    clock::Timestamp,
+    json::Json,
+    lifecycle::{Event, NewTask, Task},
+    store::{self, Counts, Record, Scope, Store},
+};
+use errand_local::sqlite::Pruned;
 use integration_tests::conformance::{
     fixtures::{
         accepted, at, change, changed, claimed, complete, failed, insert, log, new, now, record, stored, task, tenant,
@@ -10,12 +16,6 @@ use integration_tests::conformance::{
     lives::a_log_is_of_one_life,
 };
 use serde_json::json;
-use shared::{
-    clock::Timestamp,
-    json::Json,
-    lifecycle::{Event, NewTask, Task},
-    store::{self, Counts, Record, Scope, Store},
-};
 
 use super::Fixture;
 

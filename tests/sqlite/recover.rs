@@ -1,11 +1,11 @@
 //! The start of a process whose queue and workers were in the last one's memory.
 
-use integration_tests::conformance::fixtures::{
-    accepted, at, change, changed, claimed, complete, failed, insert, new, now, read, task, tenant,
-};
-use shared::{
+use errand::{
     lifecycle::{Event, NewTask, State, Task, apply},
     store::Store,
+};
+use integration_tests::conformance::fixtures::{
+    accepted, at, change, changed, claimed, complete, failed, insert, new, now, read, task, tenant,
 };
 
 use super::Fixture;

@@ -1,15 +1,15 @@
 //! Rows as other programs see and spoil them, and lists longer than one look.
 
+use errand::{
+    ids::Name,
+    lifecycle::Task,
+    store::{self, Bucket, Commit, Due, DueItem, Expect, Filter, ListQuery, Listing, Scope, Store, StoreError},
+};
 use integration_tests::conformance::{
     fixtures::{at, claimed, id, insert, name, put, record, stored, task, tenant, writes},
     unreadable::lists_leave_out_what_cannot_be_read,
 };
 use serde_json::json;
-use shared::{
-    ids::Name,
-    lifecycle::Task,
-    store::{self, Bucket, Commit, Due, DueItem, Expect, Filter, ListQuery, Listing, Scope, Store, StoreError},
-};
 
 use super::Fixture;
 

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
-use shared::{
-    domain::User,
+use errand::{
     lifecycle::{
         FailureKind, Status, Task,
         log::{LogEntry, LogKind, Outcome},
     },
     store::RelationKind,
 };
+use serde_json::{Value, json};
+use shared::domain::User;
 use uuid::Uuid;
 
 use crate::world::World;

@@ -8,17 +8,20 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use aws_lambda_events::sqs::SqsBatchResponse;
 use aws_sdk_dynamodb::{config::retry::RetryConfig, types::AttributeValue};
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
-use serde_json::Value;
-use shared::{
+use errand::{
     app::App,
-    aws::Shards,
     clock::{Clock, ManualClock, Timestamp},
-    outbox::event_bridge::EventBridge,
     poller::PollReport,
-    queue::{QueueName, sqs::SqsQueue},
+    queue::QueueName,
     services::Services,
-    store::dynamo::{Config, DynamoStore},
 };
+use errand_aws::{
+    Shards,
+    dynamo::{Config, DynamoStore},
+    event_bridge::EventBridge,
+    sqs::SqsQueue,
+};
+use serde_json::Value;
 
 use crate::{
     events::{Answered, Call, sqs_event},
@@ -207,9 +210,9 @@ impl Stack {
     /// What the function answers that serves the route.
     pub async fn call(&self, call: &Call) -> Answered {
         let of = match call.route().function {
-            shared::api::Function::Enqueue => Lambda::Enqueue,
-            shared::api::Function::Status => Lambda::Status,
-            shared::api::Function::Control => Lambda::Control,
+            errand_http::Function::Enqueue => Lambda::Enqueue,
+            errand_http::Function::Status => Lambda::Status,
+            errand_http::Function::Control => Lambda::Control,
         };
         call.answer(self.app(of)).await
     }

@@ -25,8 +25,8 @@ pub mod unreadable;
 
 use std::panic::AssertUnwindSafe;
 
+use errand::store::Store;
 use futures::{FutureExt, future::BoxFuture};
-use shared::store::Store;
 
 /// One promise.
 pub struct Case {

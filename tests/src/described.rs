@@ -5,10 +5,10 @@ use std::{
     sync::{Arc, LazyLock, Mutex},
 };
 
+use errand_http::{Route, RouteInfo};
 use futures::FutureExt;
 use jsonschema::Validator;
 use serde_json::{Value, json};
-use shared::api::{Route, RouteInfo};
 
 use crate::{
     events::{Answered, Call},

@@ -7,12 +7,10 @@ use aws_lambda_events::{
     sqs::SqsEvent,
 };
 use aws_sdk_sqs::types::Message;
+use errand::app::App;
+use errand_http::{Function, ROUTES, RouteInfo};
 use futures::FutureExt;
 use serde_json::{Map, Value, json};
-use shared::{
-    api::{Function, ROUTES, RouteInfo},
-    app::App,
-};
 
 use crate::described::assert_described;
 

@@ -13,20 +13,20 @@ use std::{
 };
 
 use async_trait::async_trait;
-use shared::{
+use errand::{
     app::App,
-    chat::{ChatAnswer, ChatBackend, ChatError, ChatRequest},
     clock::Timestamp,
     ids::{Name, TaskKey},
     lifecycle::{Task, log::LogEntry},
     queue::{OutMessage, Queue, QueueError, QueueName},
-    relay::{Counters, Moved, Sequence, Tally},
     services::Services,
     store::{
         Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related, Scope,
         Stats, Store, StoreError,
     },
 };
+use errand_aws::relay::{Counters, Moved, Sequence, Tally};
+use errand_models::{ChatAnswer, ChatBackend, ChatError, ChatRequest};
 use tokio::sync::Notify;
 
 /// What goes wrong at a call.

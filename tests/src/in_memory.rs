@@ -5,14 +5,14 @@ use aws_lambda_events::{
     encodings::Body,
     sqs::SqsEvent,
 };
-use errand::mapping::sqs_message;
-use futures::FutureExt;
-use serde_json::Value;
-use shared::{
-    api::RouteInfo,
+use errand::{
     app::App,
     queue::{MemoryQueue, QueueName, Received},
 };
+use errand_http::RouteInfo;
+use errand_local::mapping::sqs_message;
+use futures::FutureExt;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{described::assert_described, events::REQUEST_ID};

@@ -12,14 +12,14 @@ use ::relay::StreamEvent;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::{Engine, prelude::BASE64_STANDARD};
-use serde_json::{Map, Value, json};
-use shared::{
+use errand::{
     clock::Timestamp,
     event::Published,
     listener::{Listener, NotTaken},
-    relay::{Counters, Delta, Deltas, Moved, Round, Sequence, Sums, Tally},
     store::{Scope, StoreError},
 };
+use errand_aws::relay::{Counters, Delta, Deltas, Moved, Round, Sequence, Sums, Tally};
+use serde_json::{Map, Value, json};
 
 /// A bus that keeps what it takes, and takes nothing, or nothing of one type, while it is told so.
 #[derive(Debug, Default)]

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use shared::{
+use errand::{
     app::App,
-    chat::Profiles,
-    handlers::{Installation, types},
     listener::Listeners,
-    relay::BusEvents,
     services::{Rules, Services},
 };
+use errand_aws::relay::BusEvents;
+use errand_models::Profiles;
+use shared::handlers::{Installation, types};
 
 /// See the module.
 #[derive(Clone, Debug)]

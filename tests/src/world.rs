@@ -8,8 +8,7 @@ use std::{
     time::Duration,
 };
 
-use serde_json::{Value, json};
-use shared::{
+use errand::{
     app::App,
     clock::{Clock, ManualClock, Timestamp},
     effects::Relations,
@@ -23,6 +22,7 @@ use shared::{
         RelationKind, Store,
     },
 };
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
@@ -201,7 +201,7 @@ impl World {
 
     /// What was published, oldest first.
     pub async fn events(&self) -> Vec<Value> {
-        let page = shared::outbox::published(&self.app, &Name::default(), None, 10_000).await.expect("events");
+        let page = errand::outbox::published(&self.app, &Name::default(), None, 10_000).await.expect("events");
         page.items.iter().map(|event| serde_json::to_value(event).expect("JSON")).collect()
     }
 

@@ -4,7 +4,14 @@
 
 use std::sync::Arc;
 
-use errand::sqlite::{self, SqliteStore};
+use errand::{
+    app::App,
+    clock::{ManualClock, Timestamp},
+    lifecycle::Status,
+    queue::{MemoryQueue, QueueName},
+    store::Store,
+};
+use errand_local::sqlite::{self, SqliteStore};
 use integration_tests::{
     accounts::the_log_is_complete,
     events::{Answered, Call},
@@ -14,13 +21,6 @@ use integration_tests::{
     world::{VISIBILITY, World},
 };
 use serde_json::Value;
-use shared::{
-    app::App,
-    clock::{ManualClock, Timestamp},
-    lifecycle::Status,
-    queue::{MemoryQueue, QueueName},
-    store::Store,
-};
 use tempfile::TempDir;
 
 use super::{

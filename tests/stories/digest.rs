@@ -1,10 +1,8 @@
 //! A digest waits for the end of quiet hours, in the nights in which the clocks change.
 
+use errand::ids::{Id, Name};
 use serde_json::{Value, json};
-use shared::{
-    domain::Priority,
-    ids::{Id, Name},
-};
+use shared::domain::Priority;
 
 use super::{at, contents, ending, enqueue, put, said, stage::Stage, wait_until};
 

@@ -1,15 +1,15 @@
 //! Every story by the functions, over DynamoDB and SQS as MiniStack has them.
 
+use errand::{
+    clock::{ManualClock, Timestamp},
+    queue::QueueName,
+    store::Store,
+};
 use integration_tests::{
     aws::{Lambda, Stack},
     events::{Answered, Call},
 };
 use serde_json::Value;
-use shared::{
-    clock::{ManualClock, Timestamp},
-    queue::QueueName,
-    store::Store,
-};
 
 use super::{
     digest, ends_as, introduction, model, question, search, silence,

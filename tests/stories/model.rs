@@ -1,9 +1,9 @@
 //! A model for the stories: an HTTP server on this machine that finds everything very useful.
 
 use axum::{Router, routing::post};
+use errand_models::Profiles;
 use integration_tests::settings::Settings;
 use serde_json::json;
-use shared::chat::Profiles;
 use tokio::net::TcpListener;
 
 /// What it says of every response.

@@ -4,15 +4,15 @@
 use std::{sync::Arc, time::Duration};
 
 use errand::{
+    clock::{Clock, ManualClock, Timestamp},
+    store::Store,
+};
+use errand_local::{
     options::{Durability, Options, measured},
     runner::Runner,
 };
 use integration_tests::events::{Answered, Call};
 use serde_json::Value;
-use shared::{
-    clock::{Clock, ManualClock, Timestamp},
-    store::Store,
-};
 use tempfile::TempDir;
 
 use super::{
@@ -73,7 +73,7 @@ async fn play(name: &str, story: impl AsyncFn(&mut OneMachine) -> Value) {
     let options = Options { profiles: Some(profiles), poll_interval_ms: 10, ..options };
     let clock = Arc::new(ManualClock::at(Timestamp::default()));
     let runner = Runner::start_at(&options, clock.clone()).await.unwrap();
-    let client = shared::http::client(Duration::from_secs(30)).unwrap();
+    let client = errand_models::http::client(Duration::from_secs(30)).unwrap();
     let mut stage = OneMachine { clock, runner, client };
     ends_as(name, &story(&mut stage).await);
     stage.runner.stop().await;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use integration_tests::events::{Answered, Call};
-use serde_json::Value;
-use shared::{
+use errand::{
     clock::{Clock, ManualClock, Timestamp},
     store::Store,
 };
+use integration_tests::events::{Answered, Call};
+use serde_json::Value;
 
 /// See the module.
 pub(crate) trait Stage {

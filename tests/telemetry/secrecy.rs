@@ -1,13 +1,13 @@
 //! No payload, output, key or secret is in any log line, however much is logged.
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use errand::queue::{MemoryQueue, QueueName};
 use integration_tests::{
     events::Call,
     in_memory::process,
     world::{VISIBILITY, World},
 };
 use serde_json::{Value, json};
-use shared::queue::{MemoryQueue, QueueName};
 
 use super::Written;
 

@@ -1,8 +1,8 @@
 //! An X-Ray header goes from the request to the queue's message to the execution, and on to what follows from it.
 
+use errand::queue::TRACE_ATTRIBUTE;
 use integration_tests::{events::Call, in_memory::process, world::VISIBILITY, world::World};
 use serde_json::json;
-use shared::queue::TRACE_ATTRIBUTE;
 
 use super::{MEDIUM, Written};
 

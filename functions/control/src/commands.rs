@@ -1,13 +1,12 @@
 //! What is wanted of a run that goes on: commands, and jobs for its runner. Each under a key once.
 
-use shared::{
-    agent::{
-        Command, CommandAction, Run,
-        journal::{self, NewCommand, NewJob, Place},
-    },
-    api::{Answer, ApiError, CancelCommandRequest, CommandRequest, EntityView, Given, JobRequest, Request, fits},
-    app::App,
+use errand::app::App;
+use errand_agents::{
+    Command, CommandAction, Run,
+    api::{CancelCommandRequest, CommandRequest, EntityView, Given, JobRequest, fits},
+    journal::{self, NewCommand, NewJob, Place},
 };
+use errand_http::{Answer, ApiError, Request};
 
 /// `POST /v1/runs/{id}/commands {kind, payload?, idempotency_key?}`.
 pub(crate) async fn give(app: &App, request: &Request) -> Result<Answer, ApiError> {

@@ -6,6 +6,8 @@ mod once;
 mod read;
 mod records;
 mod redrive;
+#[cfg(feature = "lambda")]
+mod run;
 mod runner;
 mod runs;
 mod tasks;
@@ -13,11 +15,11 @@ mod tasks;
 use std::time::Duration;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use shared::{
-    api::{Answer, ApiError, PollRequest, Request, Route},
-    app::App,
-    queue::QueueName,
-};
+use errand::{app::App, queue::QueueName};
+use errand_http::{Answer, ApiError, PollRequest, Request, Route, gateway};
+
+#[cfg(feature = "lambda")]
+pub use run::run;
 
 /// The queues this function uses. It sends hints, and what a poll owes.
 pub const QUEUES: &[QueueName] = &QueueName::WORK_AND_DEAD_LETTER;

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-use shared::{
-    api::{ApiError, Request},
+use errand::{
     app::App,
     clock::Timestamp,
     effects::Effect,
@@ -12,6 +10,8 @@ use shared::{
     json::Json,
     store::{Doc, RecordKey},
 };
+use errand_http::{ApiError, Request};
+use serde_json::Value;
 
 /// How long a request under an `Idempotency-Key` is not carried out again.
 pub(crate) const KEEP_KEYS: Duration = Duration::from_secs(7 * 24 * 3600);

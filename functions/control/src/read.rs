@@ -1,13 +1,13 @@
 //! Read marks: what a reader has seen.
 
-use shared::{
-    agent::Session,
-    api::{Answer, ApiError, Marked, ReadRequest, Request, SessionMarked},
+use errand::{
     app::App,
     clock::Timestamp,
     ids::Id,
     read_marks::{Reader, Subject, unread},
 };
+use errand_agents::Session;
+use errand_http::{Answer, ApiError, Marked, ReadRequest, Request, SessionMarked};
 
 /// `POST /v1/tasks/{id}/read {reader_id, revision?}`. A mark never moves back, and never ahead of the task.
 pub(crate) async fn task(app: &App, request: &Request) -> Result<Answer, ApiError> {

@@ -1,7 +1,6 @@
 //! Records, as other services and people write them: whole (`PUT`) or in part (`PATCH`), guarded by `If-Match`.
 
-use shared::{
-    api::{Answer, ApiError, RecordView, Request, found::no_such_kind},
+use errand::{
     app::App,
     effects::Relations,
     json::read::FieldError,
@@ -9,6 +8,7 @@ use shared::{
     registry::Kind,
     store::{self, Commit, Doc, Expect, Record, RecordKey, RecordWrite, StoreError},
 };
+use errand_http::{Answer, ApiError, RecordView, Request, found::no_such_kind};
 use uuid::Uuid;
 
 /// How often a write without `If-Match` that met another one is made anew.

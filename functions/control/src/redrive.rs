@@ -9,9 +9,7 @@ mod cursor;
 use std::time::Duration;
 
 use cursor::Cursor;
-use futures::future::join_all;
-use shared::{
-    api::{Answer, ApiError, DeadLetterView, DeadLetters, RedriveRequest, Redriven, Request},
+use errand::{
     app::App,
     change::{ChangeError, With, change},
     clock::Timestamp,
@@ -20,6 +18,8 @@ use shared::{
     redact::chain,
     store::{self, Commit, Doc, Expect, RecordWrite, StoreError},
 };
+use errand_http::{Answer, ApiError, DeadLetterView, DeadLetters, RedriveRequest, Redriven, Request};
+use futures::future::join_all;
 use tracing::warn;
 
 use crate::once::{KEEP_KEYS, Once};

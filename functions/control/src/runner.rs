@@ -7,17 +7,13 @@ mod claim;
 mod register;
 mod report;
 
-use shared::{
-    agent::{
-        Run,
-        journal::{JournalError, Place},
-    },
-    api::{ApiError, LeaseToken, Request},
-    app::App,
-    ids::TaskKey,
-    records::Stored,
-    store,
+use errand::{app::App, ids::TaskKey, records::Stored, store};
+use errand_agents::{
+    Run,
+    api::LeaseToken,
+    journal::{JournalError, Place},
 };
+use errand_http::{ApiError, Request};
 
 pub(crate) use claim::{claim, heartbeat};
 pub(crate) use register::register;

@@ -1,24 +1,22 @@
 //! Runs, as whoever wants something done asks for them: start one, call one off.
 
-use shared::{
-    agent::{
-        Agent, AgentStatus, Agents, Run, RunStatus,
-        budget::{self, OverBudget, Spending},
-        journal::{self, Begun},
-    },
-    api::{
-        Answer, ApiError, BudgetCheck, BudgetWarning, CancelRequest, EntityView, Request, RunRequest, RunView,
-        StartedRun, in_time,
-    },
+use errand::{
     app::App,
     change::{With, change},
-    chat::Prices,
     ids::{Id, Name, TaskKey},
     lifecycle::{Event, Task},
     money::Usd,
     records::Stored,
     store,
 };
+use errand_agents::{
+    Agent, AgentStatus, Agents, Run, RunStatus,
+    api::{BudgetCheck, BudgetWarning, EntityView, RunRequest, RunView, StartedRun},
+    budget::{self, OverBudget, Spending},
+    journal::{self, Begun},
+};
+use errand_http::{Answer, ApiError, CancelRequest, Request, in_time};
+use errand_models::Prices;
 use uuid::Uuid;
 
 /// `POST /v1/runs`: the task, its run, and its session and agent if they are new, in one commit.

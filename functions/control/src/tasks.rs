@@ -1,13 +1,13 @@
 //! What an operator does to a task. Each is one event, logged with who did it.
 
-use shared::{
-    api::{
-        Answer, ApiError, CancelRequest, ProcessRequest, Request, RescheduleRequest, RetryRequest, TaskView, check_note,
-    },
+use errand::{
     app::App,
     change::{With, change},
     lifecycle::{Event, Status, Task},
     notify::notify,
+};
+use errand_http::{
+    Answer, ApiError, CancelRequest, ProcessRequest, Request, RescheduleRequest, RetryRequest, TaskView, check_note,
 };
 
 use crate::once::Once;

@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 
-use shared::{
-    api::{ApiError, Caller, TaskRequest, TaskView, in_time},
+use errand::{
     app::App,
     ids,
     lifecycle::Task,
     notify::notify,
     store::{self, Inserted},
 };
+use errand_http::{ApiError, Caller, TaskRequest, TaskView, in_time};
 
 /// A request that was taken.
 #[derive(Debug)]

@@ -1,15 +1,12 @@
 //! What a function of this code takes, and which source an event came from.
 
 use aws_lambda_events::{apigw::ApiGatewayV2httpRequest, sqs::SqsEvent};
+use errand::app::App;
+use errand_http::{Answer, ApiError};
 use serde::{Deserialize, de::DeserializeOwned, de::IgnoredAny};
 use serde_json::Value;
-use shared::{
-    api::{Answer, ApiError},
-    app::App,
-    aws::Takes,
-};
 
-use crate::{http, intake, invoke};
+use crate::{http, intake, invoke, takes::Takes};
 
 /// What tells the sources of events apart: an SQS batch has a list of `Records`, an HTTP request has a `requestContext`.
 #[derive(Default, Deserialize)]

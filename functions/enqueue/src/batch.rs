@@ -1,12 +1,11 @@
 //! `POST /v1/tasks/batch`: up to 100 requests, each answered for itself.
 
-use shared::{
-    api::{
-        Answer, ApiError, BATCH_KEY_BYTES, BatchAnswer, BatchItem, BatchRequest, KEY_FIELD, Request, TaskRequest,
-        TaskView,
-    },
+use errand::{
     app::App,
     json::read::{read_outside, read_strict},
+};
+use errand_http::{
+    Answer, ApiError, BATCH_KEY_BYTES, BatchAnswer, BatchItem, BatchRequest, KEY_FIELD, Request, TaskRequest, TaskView,
 };
 
 use crate::accept;

@@ -1,14 +1,13 @@
 //! The intake queue: other services publish the body of `POST /v1/tasks`.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use shared::{
-    api::{ApiError, Caller, TaskRequest},
+use errand::{
     app::App,
     ids::Name,
     json::read::read_strict,
-    notify::{Refused, put_aside},
     queue::{QueueName, TENANT_ATTRIBUTE},
 };
+use errand_http::{ApiError, Caller, Refused, TaskRequest, put_aside};
 
 use crate::accept;
 

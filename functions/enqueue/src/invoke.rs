@@ -1,12 +1,8 @@
 //! Direct invoke: the body of `POST /v1/tasks`, with `tenant` beside it, as a plain Lambda invoke.
 
+use errand::{app::App, ids::Name, json::read::read_strict};
+use errand_http::{Answer, ApiError, Caller, TaskRequest};
 use serde_json::{Value, json};
-use shared::{
-    api::{Answer, ApiError, Caller, TaskRequest},
-    app::App,
-    ids::Name,
-    json::read::read_strict,
-};
 
 use crate::accept_one;
 

@@ -5,19 +5,22 @@ mod any;
 mod batch;
 mod intake;
 mod invoke;
+#[cfg(feature = "lambda")]
+mod run;
+mod takes;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use shared::{
-    api::{Answer, ApiError, Request, Route, TaskRequest},
-    app::App,
-    lifecycle::Priority,
-    queue::QueueName,
-};
+use errand::{app::App, lifecycle::Priority, queue::QueueName};
+use errand_http::{Answer, ApiError, Request, Route, TaskRequest, gateway};
 
 pub use accept::{Accepted, accept, accept_one};
 pub use any::any;
 pub use intake::intake;
 pub use invoke::invoke;
+pub use takes::Takes;
+
+#[cfg(feature = "lambda")]
+pub use run::run;
 
 /// The queues this function uses. It sends hints, and puts refused requests aside.
 pub const QUEUES: &[QueueName] = &[

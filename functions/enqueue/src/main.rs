@@ -1,25 +1,6 @@
-//! The Lambda function `enqueue`.
-
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use serde_json::value::RawValue;
-use shared::{
-    aws::{self, Wired},
-    environment::Environment,
-    handlers::{Installation, types},
-    telemetry,
-};
+//! The Lambda function `enqueue` of this installation.
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    telemetry::init(telemetry::Format::Json);
-    let environment = Environment::of_process();
-    let installation = Installation::of_environment(&environment)?;
-    let Wired { app, deployment, .. } =
-        aws::wire(&environment, enqueue::QUEUES, types(&installation).checked()?).await?;
-    run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
-        let app = app.traced(event.context.xray_trace_id.as_deref());
-        let answered = enqueue::any(&app, deployment.takes, event.payload.get(), &event.context.request_id).await;
-        answered.map_err(Error::from)
-    }))
-    .await
+async fn main() -> Result<(), lambda_runtime::Error> {
+    enqueue::run(shared::types).await
 }

@@ -1,19 +1,29 @@
 //! Every minute (every second on one machine): looks after what is due, and leaves word that it did. On AWS it also
 //! folds what the relay has counted into the counters.
 
+#[cfg(feature = "lambda")]
+mod count;
+#[cfg(feature = "lambda")]
+mod run;
+
 use std::time::Duration;
 
-use shared::{
+use errand::{
     app::App,
     clock::Timestamp,
     meter,
     poller::{PollReport, first_shard, mark, poll, post},
     queue::QueueName,
     redact::chain,
-    relay::{Deltas, fold},
     store::StoreError,
 };
 use tracing::{debug, error, info, warn};
+
+#[cfg(feature = "lambda")]
+pub use count::count;
+
+#[cfg(feature = "lambda")]
+pub use run::run;
 
 /// The queues this function uses. It sends hints and dead letters.
 pub const QUEUES: &[QueueName] = &QueueName::WORK_AND_DEAD_LETTER;
@@ -34,19 +44,11 @@ pub async fn look(app: &App, deadline: Option<Timestamp>) -> PollReport {
     let first = first_shard(app).await;
     let polled = poll(app, first, deadline).await;
     tell(&polled.report);
-    meter::polled(&polled.report);
+    if polled.report.complete || polled.report.acted() > 0 {
+        meter::polled(polled.report.oldest_due_s);
+    }
     mark(app, &polled).await;
     polled.report
-}
-
-/// Folds what the relay has counted, until shortly before `deadline`. An error leaves the rest to the next time.
-pub async fn count(app: &App, deltas: &dyn Deltas, deadline: Option<Timestamp>) -> Result<(), StoreError> {
-    let folded = fold(deltas, &*app.clock, deadline.map(|at| at - MARGIN)).await;
-    let folded = folded.inspect_err(|problem| error!(error = %chain(problem), "the counters stand still"))?;
-    if folded > 0 {
-        debug!(folded, "counted");
-    }
-    Ok(())
 }
 
 fn tell(report: &PollReport) {

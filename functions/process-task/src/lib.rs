@@ -1,17 +1,23 @@
 //! Processes what the work queues deliver, puts aside what cannot be read, and reports which messages must come again.
 
+#[cfg(feature = "lambda")]
+mod run;
+
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use futures::future::join;
-use shared::{
+use errand::{
     app::App,
     clock::Timestamp,
     json::read::{FieldError, read_lenient},
     meter,
-    notify::{Refused, put_aside},
     processor::{Delivery, Verdict, process_each},
     queue::{QueueName, TRACE_ATTRIBUTE},
 };
+use errand_http::{Refused, put_aside};
+use futures::future::join;
 use tracing::error;
+
+#[cfg(feature = "lambda")]
+pub use run::run;
 
 /// The queues this function uses. It hides and sends hints, and sends dead letters.
 pub const QUEUES: &[QueueName] = &QueueName::WORK_AND_DEAD_LETTER;

@@ -1,19 +1,24 @@
 //! Relays the table's change stream: events to the bus, counters to the table.
 
+#[cfg(feature = "lambda")]
+mod run;
+
 use std::collections::HashMap;
 
 use aws_lambda_events::{
     dynamodb::{EventRecord, TimeWindowEventResponse},
     streams::DynamoDbBatchItemFailure,
 };
-use serde::Deserialize;
-use shared::{
-    app::App,
-    queue::QueueName,
+use errand::{app::App, queue::QueueName};
+use errand_aws::{
+    dynamo::{Item, image},
     relay::{Batch, BusEvents, Counters, RelayError, Seen, Sequence, relay},
-    store::dynamo::{Item, image},
 };
+use serde::Deserialize;
 use tracing::error;
+
+#[cfg(feature = "lambda")]
+pub use run::run;
 
 /// The queues this function uses: none.
 pub const QUEUES: &[QueueName] = &[];

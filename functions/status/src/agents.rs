@@ -2,13 +2,9 @@
 
 use std::convert::identity;
 
-use shared::{
-    agent::{Agent, Agents, Runner},
-    api::{Answer, ApiError, EntityView, Listed, Request},
-    app::App,
-    ids::Id,
-    store::RelationKind,
-};
+use errand::{app::App, ids::Id, store::RelationKind};
+use errand_agents::{Agent, Agents, Runner, api::EntityView};
+use errand_http::{Answer, ApiError, Listed, Request};
 
 use crate::runs::listed;
 

@@ -1,15 +1,15 @@
 //! `GET /v1/commander`: what an agent that looks after a queue wants to know, in one answer.
 
-use futures::try_join;
-use serde::Serialize;
-use serde_json::value::RawValue;
-use shared::{
-    api::{Answer, ApiError, Listed, Request, TaskView, fitting},
+use errand::{
     app::App,
     ids::Id,
     read_marks::{Reader, Subject, unread},
     store::{Bucket, Filter, ListQuery, Listing, Position},
 };
+use errand_http::{Answer, ApiError, Listed, Request, TaskView, fitting};
+use futures::try_join;
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::stats::{self, QueueNow};
 

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-use shared::{
-    api::{Answer, ApiError},
+use errand::{
     app::App,
     clock::Timestamp,
     outbox::{self, Owed},
@@ -12,6 +10,8 @@ use shared::{
     redact::chain,
     store::Scope,
 };
+use errand_http::{Answer, ApiError};
+use serde::Serialize;
 
 use crate::stats::Counted;
 

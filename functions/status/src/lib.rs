@@ -7,18 +7,19 @@ mod health;
 mod lists;
 mod openapi;
 mod records;
+#[cfg(feature = "lambda")]
+mod run;
 mod runs;
 mod sessions;
 mod stats;
 mod tasks;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use shared::{
-    api::{Answer, ApiError, Listed, Request, Route},
-    app::App,
-    lifecycle::Priority,
-    queue::QueueName,
-};
+use errand::{app::App, lifecycle::Priority, queue::QueueName};
+use errand_http::{Answer, ApiError, Listed, Request, Route, gateway};
+
+#[cfg(feature = "lambda")]
+pub use run::run;
 
 /// The queues this function uses. It looks whether they answer.
 pub const QUEUES: &[QueueName] = &[

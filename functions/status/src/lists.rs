@@ -3,15 +3,15 @@
 mod chain;
 
 use chain::Chain;
-use shared::{
-    api::{
-        Answer, ApiError, DeadLetterFilter, DeadLetters, Listed, Order, Request, TaskView, cursor_of, fitting, limit,
-        place_of,
-    },
+use errand::{
     app::App,
     lifecycle::Status,
     outbox,
     store::{Bucket, Filter, ListQuery, Listing, Position},
+};
+use errand_http::{
+    Answer, ApiError, DeadLetterFilter, DeadLetters, Listed, Order, Request, TaskView, cursor_of, fitting, limit,
+    place_of,
 };
 
 /// All statuses, as the parameter `status` says it.

@@ -6,12 +6,10 @@ mod parameters;
 mod routes;
 mod schemas;
 
+use errand::registry::Registry;
+use errand_http::{Answer, ROUTES};
 use schemas::Schemas;
 use serde_json::{Map, Value, json};
-use shared::{
-    api::{Answer, ROUTES},
-    registry::Registry,
-};
 
 /// The document of an installation that knows `types`.
 pub(crate) fn answer(types: &Registry) -> Answer {

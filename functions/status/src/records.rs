@@ -1,11 +1,11 @@
 //! Records as they are: one, or those that belong to something. Of the kinds that are shown so.
 
-use shared::{
-    api::{Answer, ApiError, RecordView, Request, cursor, cursor_of, fitting, found::no_such_kind, limit},
+use errand::{
     app::App,
     ids::{Id, Name},
     store::{RecordKey, Related, RelationKind},
 };
+use errand_http::{Answer, ApiError, RecordView, Request, cursor, cursor_of, fitting, found::no_such_kind, limit};
 
 /// `GET /v1/records/{kind}/{id}`.
 pub(crate) async fn record(app: &App, request: &Request) -> Result<Answer, ApiError> {

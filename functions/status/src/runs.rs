@@ -1,18 +1,22 @@
 //! Runs, and what belongs to each: its events, commands and jobs.
 
-use serde_json::value::RawValue;
-use shared::{
-    agent::{Command, Executor, Run, RunStatus, RunnerJob, Session, after_seq, event},
-    api::{
-        AfterSeq, Answer, ApiError, EntityView, Listed, Request, RunEventView, RunView, cursor, cursor_of, fitting,
-        found::{missing, page},
-        limit, limit_of,
-    },
+use errand::{
     app::App,
     ids::Id,
     records::{Entity, Stored},
     store::{RecordKey, RelationKind},
 };
+use errand_agents::{
+    Command, Executor, Run, RunStatus, RunnerJob, Session, after_seq,
+    api::{AfterSeq, EntityView, RunEventView, RunView},
+    event,
+};
+use errand_http::{
+    Answer, ApiError, Listed, Request, cursor, cursor_of, fitting,
+    found::{missing, page},
+    limit, limit_of,
+};
+use serde_json::value::RawValue;
 
 /// The most events in one answer, and how many if none is asked for.
 pub(crate) const EVENTS: (usize, usize) = (500, 100);

@@ -1,14 +1,14 @@
 //! Sessions of agent runs: active ones first, then those with something unread, then by newest activity.
 
-use shared::{
-    agent::{ExecutionState, Phase, Session, SessionFilter},
-    api::{Answer, ApiError, Listed, Order, Request, SessionView, cursor_of, found::page, limit, place_of},
+use errand::{
     app::App,
     ids::{Id, Name},
     read_marks::{Reader, Subject},
     records::Stored,
     store::RelationKind,
 };
+use errand_agents::{ExecutionState, Phase, Session, SessionFilter, api::SessionView};
+use errand_http::{Answer, ApiError, Listed, Order, Request, cursor_of, found::page, limit, place_of};
 
 /// How many sessions are read at a time.
 const READ: usize = 100;

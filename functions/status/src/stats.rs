@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use futures::try_join;
-use serde::Serialize;
-use shared::{
-    api::{Answer, ApiError, Listed, Request, limit},
+use errand::{
     app::App,
     clock::Timestamp,
     ids::Name,
     store::{Counts, QueuePlace, Scope, Stats},
 };
+use errand_http::{Answer, ApiError, Listed, Request, limit};
+use futures::try_join;
+use serde::Serialize;
 
 /// Tasks, not executions; a restart forgets nothing, and what was removed for its age stays counted.
 #[derive(Serialize, schemars::JsonSchema)]

@@ -1,12 +1,12 @@
 //! One task, and its action log.
 
-use serde::Serialize;
-use shared::{
-    api::{Answer, ApiError, Listed, Request, TaskView, limit},
+use errand::{
     app::App,
     json::Json,
     lifecycle::{State, log::LogEntry},
 };
+use errand_http::{Answer, ApiError, Listed, Request, TaskView, limit};
+use serde::Serialize;
 
 /// `GET /v1/tasks/{id}`.
 pub(crate) async fn task(app: &App, request: &Request) -> Result<Answer, ApiError> {

@@ -16,7 +16,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(url: &str, token: Option<String>) -> anyhow::Result<Self> {
-        let http = shared::http::client(TIMEOUT)?;
+        let http = errand_models::http::client(TIMEOUT)?;
         Ok(Self { http, url: url.trim_end_matches('/').to_owned(), token })
     }
 

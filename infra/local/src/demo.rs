@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use errand::clock::{Clock, SystemClock, Timestamp};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 use serde_json::Value;
-use shared::clock::{Clock, SystemClock, Timestamp};
 
 use crate::client::Client;
 

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use errand::{bench, demo, options::Options, runner::Runner, signals};
-use shared::telemetry::{self, Format};
+use errand::telemetry::{self, Format};
+use errand_local::{bench, demo, options::Options, runner::Runner, signals};
 
 /// What else there is to know.
 const MORE: &str = "RUST_LOG says which log lines there are: error, warn, info (the default), debug, trace, or by module, \

@@ -7,7 +7,7 @@ use std::{
 };
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage, SqsMessageAttribute};
-use shared::{
+use errand::{
     app::App,
     processor::Verdict,
     queue::{MemoryQueue, QueueName, Received, TRACE_ATTRIBUTE, Tenants},

@@ -3,14 +3,14 @@
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
-use rustix::process::{Resource, getrlimit};
-use shared::{
-    domain::LinkedinUrl,
+use errand::{
     json::FormError,
     lifecycle::{Task, retry::MAX_LOSSES},
     store::Retention,
     telemetry::Format,
 };
+use rustix::process::{Resource, getrlimit};
+use shared::domain::LinkedinUrl;
 
 use crate::{server::Limits, sqlite::Synchronous};
 

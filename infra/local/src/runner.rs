@@ -9,15 +9,10 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use reqwest::Url;
-use shared::{
-    agent::{AgentRules, Agents},
+use errand::{
     app::App,
-    chat::Profiles,
     clock::{Clock, SystemClock},
     environment::{principals, variable},
-    handlers::{Founder, Installation, types},
-    http::Webhook,
     json::read::FieldError,
     listener::Listeners,
     queue::{MemoryQueue, QueueName, TaskMessage, Tenants},
@@ -25,6 +20,10 @@ use shared::{
     services::{Rules, Services},
     store::{Retention, StoreError},
 };
+use errand_agents::{AgentRules, Agents};
+use errand_models::{Profiles, http::Webhook};
+use reqwest::Url;
+use shared::handlers::{Founder, Installation, types};
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -250,7 +249,7 @@ async fn poll(app: App, interval: Duration, stop: impl Future<Output = ()>) {
 async fn post(app: App, interval: Duration, stop: impl Future<Output = ()>) {
     tokio::pin!(stop);
     loop {
-        let posted = shared::poller::post(&app, None).await;
+        let posted = errand::poller::post(&app, None).await;
         let pause = if posted.taken > 0 { Duration::ZERO } else { interval };
         tokio::select! {
             () = &mut stop => return,
@@ -289,7 +288,7 @@ async fn prune(clock: Arc<dyn Clock>, store: Arc<SqliteStore>, retention: Retent
             Ok(true) => PRUNE_PAUSE,
             Ok(false) => PRUNE_EVERY,
             Err(problem) => {
-                warn!(error = %shared::redact::chain(&problem), "what is past its retention was not removed");
+                warn!(error = %errand::redact::chain(&problem), "what is past its retention was not removed");
                 PRUNE_EVERY
             }
         };

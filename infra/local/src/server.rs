@@ -18,12 +18,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodFilter, on},
 };
-use gateway::only;
-use shared::{
-    api::{Answer, ApiError, Function, ROUTES, RouteInfo},
-    app::App,
-    ids,
-};
+use errand::{app::App, ids};
+use errand_http::{Answer, ApiError, Function, ROUTES, RouteInfo, gateway::only};
 
 use body::{Bodies, Leave};
 pub use connections::serve;
@@ -131,7 +127,7 @@ fn from_this_machine(headers: &HeaderMap, host: Option<&HeaderValue>) -> Result<
 
 /// Compares without telling by the time it takes how much of a guess was right.
 fn same(a: &str, b: &str) -> bool {
-    let hash = |text: &str| shared::json::Json::new(&text.into()).hash();
+    let hash = |text: &str| errand::json::Json::new(&text.into()).hash();
     hash(a) == hash(b)
 }
 

@@ -25,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-use shared::{clock::Timestamp, store::StoreError};
+use errand::{clock::Timestamp, store::StoreError};
 
 use reader::Reader;
 pub use upkeep::Pruned;
@@ -143,7 +143,7 @@ impl SqliteStore {
 
 #[cfg(test)]
 mod tests {
-    use shared::store::Store;
+    use errand::store::Store;
     use tokio::time::timeout;
 
     use super::*;

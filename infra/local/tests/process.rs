@@ -104,7 +104,7 @@ impl Server {
         };
         // Its pipe must not fill, and what it says helps where a test fails.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
-        let http = shared::http::client(PATIENCE).unwrap();
+        let http = errand_models::http::client(PATIENCE).unwrap();
         Self { child, url, data, http }
     }
 

@@ -15,7 +15,7 @@ mod types;
 
 use std::time::{Duration, Instant};
 
-use errand::{
+use errand_local::{
     options::{self, Durability, Options},
     runner::Runner,
 };

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::User;
-use crate::{
+use errand::{
     clock::Timestamp,
     effects::{Effect, Relations},
     ids::Id,

@@ -6,7 +6,7 @@ use email_address::{EmailAddress, Options};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::json::FormError;
+use errand::json::FormError;
 
 /// One bare e-mail address. It goes into a message's header as it is, where a name, a second address or a line break would
 /// be read as more than an address.

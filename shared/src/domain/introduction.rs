@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StoredEmail;
 use super::bare;
-use crate::{
+use errand::{
     clock::Timestamp,
     effects::Relations,
     ids::Id,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
+use errand::{
     effects::Relations,
     ids::{self, Id, Name},
     records::{Entity, parent},

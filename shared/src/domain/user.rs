@@ -5,15 +5,15 @@ use serde_json::{Map, Value};
 
 use super::bare;
 use super::{LinkedinUrl, StoredEmail, TimeOfDay};
-use crate::{
+use errand::{
     clock::Zone,
     effects::Relations,
-    http::WebUrl,
     ids::{Id, Name},
     json::read::FieldError,
     records::{Entity, owner},
     store::Doc,
 };
+use errand_models::http::WebUrl;
 
 /// A person.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

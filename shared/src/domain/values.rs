@@ -6,7 +6,8 @@ use jiff::civil::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{http::WebUrl, json::FormError};
+use errand::json::FormError;
+use errand_models::http::WebUrl;
 
 /// The URL of a person's LinkedIn profile, such as `https://www.linkedin.com/in/ada`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

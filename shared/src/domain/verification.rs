@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bare;
 use super::{LinkedinUrl, StoredEmail};
-use crate::{
+use errand::{
     effects::Relations,
     ids::{self, Id},
     json::read::FieldError,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
+use errand::{
     effects::Relations,
     ids::{Id, Name},
     records::{Entity, owner},

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Installation, types};
-use crate::{
+use errand::{
     ids::Name,
     json::Json,
     registry::{InputError, Registry, TaskType},

@@ -8,8 +8,8 @@ use super::{
     priorities,
     scoring::{RECENT, matching, rank, score},
 };
-use crate::{
-    domain::{CommunityRequest, CommunityResponse, RequestStatus, User},
+use crate::domain::{CommunityRequest, CommunityResponse, RequestStatus, User};
+use errand::{
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
 };

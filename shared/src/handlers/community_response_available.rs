@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::priorities;
-use crate::{
-    domain::{CommunityRequest, CommunityResponse},
+use crate::domain::{CommunityRequest, CommunityResponse};
+use errand::{
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
 };

@@ -5,16 +5,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::talk::is_guidance;
-use crate::{
-    chat::{ChatRequest, Profiles},
+use crate::domain::{Conversation, Message, Summary};
+use errand::{
     clock::Timestamp,
-    domain::{Conversation, Message, Summary},
     handler::{Failure, Handler, Outcome, Settings, TaskContext},
     ids::{Id, Name},
     json::cut,
     records::{Entity, Stored},
     store::Expect,
 };
+use errand_models::{ChatRequest, Profiles};
 
 /// Sums up a conversation since its last summary, in at most 200 words. Guidance to agents is no part of it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::talk::{self, Words};
-use crate::{
-    domain::{Workflow, WorkflowStatus},
+use crate::domain::{Workflow, WorkflowStatus};
+use errand::{
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
 };

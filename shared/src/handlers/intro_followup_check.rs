@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::talk::{self, Words};
-use crate::{
-    domain::{Introduction, IntroductionStatus},
+use crate::domain::{Introduction, IntroductionStatus};
+use errand::{
     effects::Effect,
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::priorities;
-use crate::{
-    domain::{CommunityResponse, Priority, ResponseStatus},
+use crate::domain::{CommunityResponse, Priority, ResponseStatus};
+use errand::{
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
     records::Entity,

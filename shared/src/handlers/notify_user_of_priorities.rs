@@ -9,8 +9,8 @@ use super::{
     quiet::polite_at,
     talk::{self, Words},
 };
-use crate::{
-    domain::{CommunityRequest, CommunityResponse, Priority, PriorityStatus},
+use crate::domain::{CommunityRequest, CommunityResponse, Priority, PriorityStatus};
+use errand::{
     effects::Effect,
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,

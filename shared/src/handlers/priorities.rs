@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 
 use serde_json::json;
 
-use crate::{
-    domain::{Priority, PriorityStatus},
+use crate::domain::{Priority, PriorityStatus};
+use errand::{
     effects::Effect,
     handler::{Failure, Outcome, TaskContext},
     ids::{Id, Name},

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{community_request_available::CommunityRequestAvailable, scoring::matching};
-use crate::{
-    domain::{CommunityRequest, RequestStatus, User},
+use crate::domain::{CommunityRequest, RequestStatus, User};
+use errand::{
     effects::Effect,
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,

@@ -11,15 +11,15 @@ use super::{
     notify_expert_of_impact::NotifyExpertOfImpact,
     rating::{self, Rating},
 };
-use crate::{
-    chat::{Profiles, nothing_said},
-    domain::{CommunityRequest, CommunityResponse, CreditEvent, Insight, ResponseStatus, User, Workflow},
+use crate::domain::{CommunityRequest, CommunityResponse, CreditEvent, Insight, ResponseStatus, User, Workflow};
+use errand::{
     effects::Effect,
     handler::{Failure, Handler, Outcome, Settings, TaskContext},
     ids::{self, Id, Name},
     lifecycle::{NewTask, Priority},
     records::Stored,
 };
+use errand_models::{Profiles, nothing_said};
 
 /// Has a model rate an expert's response; without a model it is neither good nor bad, 5. One of 7 or more earns its expert credit, once, and they hear a day later what
 /// it did; every rated response becomes an insight of the solution search that it is for.

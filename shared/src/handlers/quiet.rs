@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jiff::{civil::Time, tz::TimeZone};
 
-use crate::{clock::Timestamp, domain::User};
+use crate::domain::User;
+use errand::clock::Timestamp;
 
 /// Somebody who has just written is left to finish.
 const PAUSE: Duration = Duration::from_secs(10 * 60);

@@ -3,10 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{
-    chat::ChatRequest,
-    domain::{CommunityRequest, CommunityResponse},
-};
+use crate::domain::{CommunityRequest, CommunityResponse};
+use errand_models::ChatRequest;
 
 /// What a model thinks of a response.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

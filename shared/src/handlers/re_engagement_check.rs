@@ -10,9 +10,9 @@ use super::{
     concierge, priorities,
     talk::{self, Partner},
 };
-use crate::{
+use crate::domain::{Conversation, ConversationStatus, Introduction, IntroductionStatus};
+use errand::{
     clock::Timestamp,
-    domain::{Conversation, ConversationStatus, Introduction, IntroductionStatus},
     effects::Effect,
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::{Id, Name},
@@ -132,7 +132,8 @@ fn pause(conversation: &Stored<Conversation>) -> Effect {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{handlers::world::World, ids, store::Expect};
+    use crate::handlers::world::World;
+    use errand::{ids, store::Expect};
 
     async fn world() -> World {
         let world = World::new();
@@ -167,7 +168,7 @@ mod tests {
         };
         let read = Stored { id: Id::of("c"), version: ids::fresh(), created_at: Timestamp::default(), value };
         let set = [("status".to_owned(), json!("paused"))].into_iter().collect();
-        let patch = crate::store::Patch { set, ..Default::default() };
+        let patch = errand::store::Patch { set, ..Default::default() };
         let expected = Effect::patch(Name::of("conversation"), Id::of("c"), patch, Expect::Version(read.version));
         assert_eq!(pause(&read), expected);
     }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::{
+use errand::{
     effects::Effect,
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,

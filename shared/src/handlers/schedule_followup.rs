@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::talk::{self, Words};
-use crate::{
+use errand::{
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
 };

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{
-    domain::{CreditEvent, SCRIPTED},
+use crate::domain::{CreditEvent, SCRIPTED};
+use errand::{
     effects::{Effect, Relations},
     event,
     handler::{Failure, Handler, Outcome, TaskContext},

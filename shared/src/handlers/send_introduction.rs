@@ -8,8 +8,8 @@ use super::{
     intro_followup_check::{CHECK_AFTER, IntroFollowupCheck},
     talk::{self, Partner, Words},
 };
-use crate::{
-    domain::{Email, Introduction, IntroductionStatus},
+use crate::domain::{Email, Introduction, IntroductionStatus};
+use errand::{
     effects::Effect,
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,

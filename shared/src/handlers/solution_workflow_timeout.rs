@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::{
-    domain::{Workflow, WorkflowStatus},
+use crate::domain::{Workflow, WorkflowStatus};
+use errand::{
     effects::Effect,
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::{Id, Name},

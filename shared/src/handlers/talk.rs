@@ -2,9 +2,11 @@
 
 use serde_json::json;
 
-use crate::{
+use crate::domain::{
+    Channel, Conversation, ConversationStatus, Delivery, Direction, Email, Message, StoredEmail, User,
+};
+use errand::{
     clock::Timestamp,
-    domain::{Channel, Conversation, ConversationStatus, Delivery, Direction, Email, Message, StoredEmail, User},
     effects::Effect,
     handler::{Failure, Outcome, TaskContext},
     ids::{Id, Name},

@@ -4,15 +4,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
-use crate::{
+use crate::domain::{Email, TimeOfDay, User};
+use errand::{
     clock::Zone,
-    domain::{Email, TimeOfDay, User},
     effects::Effect,
     handler::{Failure, Handler, Outcome, TaskContext},
-    http::WebUrl,
     records::{Entity, Stored},
     store::{Expect, Patch},
 };
+use errand_models::http::WebUrl;
 
 /// Sets one field of the profile of the task's user, if the value is of the field's kind. `verified` may be set only by
 /// principals configured for it.

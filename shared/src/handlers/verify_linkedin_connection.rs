@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Founder;
-use crate::{
-    domain::{LinkedinConnection, LinkedinUrl, User, Verification, VerificationKind, VerificationStatus},
+use crate::domain::{LinkedinConnection, LinkedinUrl, User, Verification, VerificationKind, VerificationStatus};
+use errand::{
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
     records::Entity,

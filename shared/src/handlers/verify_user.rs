@@ -12,8 +12,8 @@ use super::{
     talk::{self, Words},
     verify_linkedin_connection::VerifyLinkedinConnection,
 };
-use crate::{
-    domain::{Email, LinkedinUrl, User, Verification, VerificationKind, VerificationStatus},
+use crate::domain::{Email, LinkedinUrl, User, Verification, VerificationKind, VerificationStatus};
+use errand::{
     effects::Effect,
     handler::{Failure, Handler, Outcome, TaskContext},
     records::{Entity, Stored},

@@ -11,13 +11,11 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use crate::{
-    agent::Agents,
+use crate::handlers::{Founder, Installation, types};
+use errand::{
     app::App,
     change::{With, change},
-    chat::{ChatAnswer, ChatBackend, ChatError, ChatMessage, ChatRequest, Profiles, Usage},
     clock::{Clock, ManualClock, Timestamp},
-    handlers::{Founder, Installation, types},
     ids::{self, Id, Name, TaskKey},
     json::Json,
     lifecycle::{Event, NewTask, State, Task, log::LogEntry},
@@ -27,6 +25,8 @@ use crate::{
     services::Services,
     store::{self, Commit, DueItem, Expect, MemoryStore, Patch, Record, RecordKey, RecordWrite},
 };
+use errand_agents::Agents;
+use errand_models::{ChatAnswer, ChatBackend, ChatError, ChatMessage, ChatRequest, Profiles, Usage};
 
 #[derive(Clone)]
 pub(crate) struct World {

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use errand::queue::QueueName;
+use errand_http::ROUTES;
+use errand_models::{ChatAnswer, ChatError, ToolCall};
 use fastrand::Rng;
 use integration_tests::{
     events::Call,
@@ -9,11 +12,6 @@ use integration_tests::{
     world::{VISIBILITY, World},
 };
 use serde_json::{Value, json};
-use shared::{
-    api::ROUTES,
-    chat::{ChatAnswer, ChatError, ToolCall},
-    queue::QueueName,
-};
 
 use crate::runs::stage::{Told, on, says};
 

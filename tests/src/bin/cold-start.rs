@@ -9,11 +9,12 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
+use errand::queue::QueueName;
+use errand_aws::queue_variable;
 use integration_tests::{
     events::{Call, sqs_json},
     runtime_api::Function,
 };
-use shared::{aws::queue_variable, queue::QueueName};
 
 const STARTS: usize = 20;
 const EVENTS: usize = 100;

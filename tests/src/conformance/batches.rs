@@ -1,10 +1,10 @@
 //! Commits made together, commits that add tasks, and how much one may carry.
 
-use serde_json::json;
-use shared::{
+use errand::{
     lifecycle::Task,
     store::{self, COMMIT_ITEMS, Commit, Expect, Part, RECORD_BYTES, Store, StoreError},
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{

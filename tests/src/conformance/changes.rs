@@ -1,10 +1,10 @@
 //! Changing a task: compare and swap, and the log row that goes with it.
 
-use serde_json::json;
-use shared::{
+use errand::{
     lifecycle::{Event, Transition, log::LogEntry},
     store::{self, Commit, Expect, Part, Store, StoreError},
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{
@@ -102,7 +102,7 @@ async fn all_parts(store: &dyn Store) {
     let there = super::fixtures::stored(store, record(&tenant, &json!({}))).await;
     let (free, gone) = (record(&tenant, &json!({})), record(&tenant, &json!({})));
     let (known, unknown) = (insert(store, task(&tenant)).await, task(&tenant));
-    let second = shared::lifecycle::Task { version: Uuid::new_v4(), ..known.clone() };
+    let second = errand::lifecycle::Task { version: Uuid::new_v4(), ..known.clone() };
     let commit = Commit {
         records: vec![
             put(&free, Expect::Absent),

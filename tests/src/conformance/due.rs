@@ -2,13 +2,13 @@
 //!
 //! The cases work in 1970, where nothing else wakes: others' tasks do not come between.
 
-use serde_json::json;
-use shared::{
+use errand::{
     clock::Timestamp,
     ids::Name,
     lifecycle::{Task, Transition},
     store::{self, Due, DueItem, Expect, Patch, Record, RecordWrite, Store},
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{

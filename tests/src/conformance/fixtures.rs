@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use shared::{
+use errand::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey, fresh},
     json::Json,
@@ -13,6 +12,7 @@ use shared::{
     },
     store::{self, Commit, Doc, Expect, Inserted, Record, RecordKey, RecordWrite, Store, TaskWrite},
 };
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// The instant that is "now" in every case.

@@ -1,11 +1,11 @@
 //! Inserting tasks.
 
-use serde_json::json;
-use shared::{
+use errand::{
     json::Json,
     lifecycle::Task,
     store::{self, Inserted, Store},
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{

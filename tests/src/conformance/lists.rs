@@ -1,6 +1,6 @@
 //! Lists of tasks: what stands in them, and in what order.
 
-use shared::{
+use errand::{
     clock::Timestamp,
     ids::Name,
     lifecycle::{Event, NewTask, Priority, Task},

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use shared::{
+use errand::{
     lifecycle::{Event, NewTask, Task},
     store::Store,
 };

@@ -1,6 +1,6 @@
 //! A task's log: one row for each thing that happened, in order, page by page.
 
-use shared::{
+use errand::{
     clock::Timestamp,
     ids::fresh,
     lifecycle::{

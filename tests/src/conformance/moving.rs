@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use shared::{
+use errand::{
     ids::Name,
     lifecycle::{Event, Priority, Task},
     store::{Bucket, ListQuery, Store},

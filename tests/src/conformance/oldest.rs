@@ -1,6 +1,6 @@
 //! How long work waits: the oldest task that is due.
 
-use shared::{
+use errand::{
     ids::Name,
     lifecycle::{Event, NewTask, Priority, Task},
     store::{Scope, Store},

@@ -1,6 +1,6 @@
 //! Pages of tasks: filters, and cursors that neither lose nor double a task.
 
-use shared::{
+use errand::{
     lifecycle::{Event, NewTask, Priority, Status, Task},
     store::{Bucket, Filter, ListQuery, Position, Store},
 };

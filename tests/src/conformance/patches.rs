@@ -1,7 +1,7 @@
 //! Patching records: single fields, sums, the owner, the time to look again.
 
+use errand::store::{self, Expect, Part, Patch, Record, RecordKey, RecordWrite, Relation, Store};
 use serde_json::{Value, json};
-use shared::store::{self, Expect, Part, Patch, Record, RecordKey, RecordWrite, Relation, Store};
 use uuid::Uuid;
 
 use super::{

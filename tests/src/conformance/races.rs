@@ -1,11 +1,11 @@
 //! Many at once: exactly one wins, and nothing is lost.
 
-use futures::future::join_all;
-use serde_json::json;
-use shared::{
+use errand::{
     lifecycle::Task,
     store::{self, Commit, Expect, Inserted, Patch, RecordWrite, Store, StoreError},
 };
+use futures::future::join_all;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{

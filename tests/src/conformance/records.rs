@@ -1,11 +1,11 @@
 //! Putting records: what must hold before, and what is there afterwards.
 
-use serde_json::json;
-use shared::{
+use errand::{
     clock::Timestamp,
     ids::fresh,
     store::{self, Expect, Part, Record, Relation, Store},
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{

@@ -1,10 +1,10 @@
 //! Records by what they belong to.
 
-use serde_json::json;
-use shared::{
+use errand::{
     ids::Name,
     store::{self, Expect, Patch, Record, RecordWrite, Related, Relation, RelationKind, Store},
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{

@@ -1,12 +1,12 @@
 //! What is written is what is read: every field, every state, large bodies.
 
-use serde_json::json;
-use shared::{
+use errand::{
     ids::fresh,
     json::Json,
     lifecycle::{Failure, FailureKind, NewTask, Settlement, State, Status, Task, Transition},
     store::{self, BODY_BYTES, Inserted, Store},
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{

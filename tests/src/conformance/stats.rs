@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::{
+use errand::{
     ids::Name,
     lifecycle::{Event, Settlement, Task},
     store::{self, Commit, Counts, QueueStats, Scope, Stats, Store},

@@ -1,11 +1,11 @@
 //! Steps: records written in the middle of an execution, by the worker that holds the task and no other.
 
-use serde_json::json;
-use shared::{
+use errand::{
     ids::{Name, fresh},
     lifecycle::{Event, Fence, Task},
     store::{self, Commit, Expect, Part, Store, TaskWrite},
 };
+use serde_json::json;
 
 use super::{
     Case,

@@ -1,7 +1,6 @@
 //! No read or write crosses a tenant: the store itself answers "none".
 
-use serde_json::json;
-use shared::{
+use errand::{
     ids::{Name, TaskKey},
     lifecycle::Task,
     store::{
@@ -9,6 +8,7 @@ use shared::{
         Stats, Store, TaskWrite,
     },
 };
+use serde_json::json;
 
 use super::{
     Case,
@@ -122,7 +122,7 @@ async fn records(store: &dyn Store) {
 }
 
 async fn set_aside(store: &dyn Store) {
-    let early = shared::clock::Timestamp::from_millis;
+    let early = errand::clock::Timestamp::from_millis;
     let task = insert(store, Task { wake_at: Some(early(70_000)), ..task(&tenant()) }).await;
     let other = DueItem::Task(seen_by(&tenant(), &task.key));
     store.set_aside(&Due { item: other, wake_at: early(70_000) }, early(75_000)).await.unwrap();

@@ -1,7 +1,7 @@
 //! What cannot be read hides nothing else. How an item is spoilt is the store's own: each of those that can hold such items
 //! asks for this with its way.
 
-use shared::{
+use errand::{
     ids::Name,
     lifecycle::Task,
     store::{Bucket, Filter, ListQuery, Scope, Store},

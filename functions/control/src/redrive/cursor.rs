@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use shared::{api::ApiError, clock::Timestamp, lifecycle::Task, store::Position};
+use errand::{clock::Timestamp, lifecycle::Task, store::Position};
+use errand_http::ApiError;
 
 /// `{place}` or `{place}.{milliseconds since 1970}`. A cursor of `GET /v1/dead-letters` is one, too.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

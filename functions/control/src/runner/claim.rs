@@ -1,21 +1,21 @@
 //! Taking a run, and keeping it.
 
-use serde_json::json;
-use shared::{
-    agent::{
-        Agents, Run, RunStatus, Runner,
-        journal::{self, JournalError},
-    },
-    api::{Answer, ApiError, ClaimRequest, Claimed, LeaseRequest, LeaseToken, Request, RunNews, RunView},
+use errand::{
     app::App,
     change::{ChangeError, With, change},
     clock::Timestamp,
-    handlers::RunOutside,
     ids::{self, Id, Name},
     lifecycle::{Event, Rejected, Report, Settlement, State, Task},
     records::Stored,
     store,
 };
+use errand_agents::{
+    Agents, Run, RunOutside, RunStatus, Runner,
+    api::{ClaimRequest, Claimed, LeaseRequest, LeaseToken, RunNews, RunView},
+    journal::{self, JournalError},
+};
+use errand_http::{Answer, ApiError, Request};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::register::seen;

@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-use shared::{
-    agent::{Runner, create, replace},
-    api::{Answer, ApiError, EntityView, RUNNER_NAME_BYTES, RUNNER_PROFILES, Request, RunnerRequest, fits},
+use errand::{
     app::App,
     ids::{self, Id, Name},
     records::Stored,
     redact,
     store::{self, Commit, RelationKind},
 };
+use errand_agents::{
+    Runner,
+    api::{EntityView, RUNNER_NAME_BYTES, RUNNER_PROFILES, RunnerRequest, fits},
+    create, replace,
+};
+use errand_http::{Answer, ApiError, Request};
+use serde_json::json;
 
 /// The most runners that a project may have.
 const MAX_RUNNERS: usize = 1000;

@@ -1,16 +1,6 @@
 //! What a runner tells of a run: events, what became of commands, how it ended.
 
-use serde_json::Value;
-use shared::{
-    agent::{
-        Command, CommandAction, JobEnd, Run, RunnerJob,
-        event::{self, EventBody},
-        journal,
-    },
-    api::{
-        Answer, ApiError, AppendRequest, Appended, CommandEnd, EntityView, FinishCommandRequest, FinishFailure,
-        FinishRequest, LeaseRequest, LeaseToken, NewEvent, Request, RunEnd, RunView, found::missing,
-    },
+use errand::{
     app::App,
     change::{With, change},
     json::{
@@ -22,6 +12,17 @@ use shared::{
     redact,
     store::BODY_BYTES,
 };
+use errand_agents::{
+    Command, CommandAction, JobEnd, Run, RunnerJob,
+    api::{
+        AppendRequest, Appended, CommandEnd, EntityView, FinishCommandRequest, FinishFailure, FinishRequest,
+        LeaseRequest, LeaseToken, NewEvent, RunEnd, RunView,
+    },
+    event::{self, EventBody},
+    journal,
+};
+use errand_http::{Answer, ApiError, Request, found::missing};
+use serde_json::Value;
 
 use super::{explained, held};
 use crate::runs::task_of;

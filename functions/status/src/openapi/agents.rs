@@ -1,15 +1,16 @@
 //! What the routes of agent runs take and answer; `docs/agents.md` tells what they are for.
 
-use serde_json::json;
-use shared::{
-    agent::{Agent, Command, Executor, RunStatus, Runner, RunnerJob, SessionFilter},
+use errand_agents::{
+    Agent, Command, Executor, RunStatus, Runner, RunnerJob, SessionFilter,
     api::{
-        AfterSeq, AppendRequest, Appended, CancelCommandRequest, CancelRequest, ClaimRequest, Claimed, CommandRequest,
-        EntityView, FinishCommandRequest, FinishRequest, Given, JobRequest, LeaseRequest, Listed, Order, ReadRequest,
-        Route, RunEventView, RunNews, RunRequest, RunView, RunnerRequest, SessionMarked, SessionView, StartedRun,
+        AfterSeq, AppendRequest, Appended, CancelCommandRequest, ClaimRequest, Claimed, CommandRequest, EntityView,
+        FinishCommandRequest, FinishRequest, Given, JobRequest, LeaseRequest, RunEventView, RunNews, RunRequest,
+        RunView, RunnerRequest, SessionView, StartedRun,
     },
-    chat::ProfileView,
 };
+use errand_http::{CancelRequest, Listed, Order, ReadRequest, Route, SessionMarked};
+use errand_models::ProfileView;
+use serde_json::json;
 
 use super::{
     operation::Operation,

@@ -1,7 +1,7 @@
 //! One route's description, and the JSON of it.
 
+use errand_http::{KEY_BYTES, Route, RouteInfo};
 use serde_json::{Map, Value, json};
-use shared::api::{KEY_BYTES, Route, RouteInfo};
 
 use super::{
     parameters::{self, Parameter},

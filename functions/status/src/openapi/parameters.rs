@@ -1,14 +1,14 @@
 //! What stands in paths, after `?` and in headers; and errors.
 
-use schemars::JsonSchema;
-use serde::Serialize;
-use serde_json::{Value, json};
-use shared::{
-    api::{ApiError, Order},
+use errand::{
     clock::Timestamp,
     ids::{Id, Name},
     registry::Registry,
 };
+use errand_http::{ApiError, Order};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::schemas::inline;
 

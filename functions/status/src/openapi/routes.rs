@@ -1,12 +1,6 @@
 //! What each route takes and answers. The compiler asks for a route that is missing.
 
-use serde_json::{Value, json};
-use shared::{
-    api::{
-        BATCH_KEY_BYTES, BatchAnswer, BatchRequest, CancelRequest, Listed, Marked, Order, PollRequest, ProcessRequest,
-        ReadRequest, RecordView, RedriveRequest, Redriven, RescheduleRequest, RetryRequest, Route, TaskRequest,
-        TaskView,
-    },
+use errand::{
     event::Published,
     ids::Name,
     lifecycle::{FailureKind, Status},
@@ -14,6 +8,11 @@ use shared::{
     registry::TaskType,
     store::Doc,
 };
+use errand_http::{
+    BATCH_KEY_BYTES, BatchAnswer, BatchRequest, CancelRequest, Listed, Marked, Order, PollRequest, ProcessRequest,
+    ReadRequest, RecordView, RedriveRequest, Redriven, RescheduleRequest, RetryRequest, Route, TaskRequest, TaskView,
+};
+use serde_json::{Value, json};
 
 use super::{
     agents,

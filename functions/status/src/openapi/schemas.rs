@@ -1,11 +1,11 @@
 //! The schemas of bodies and answers, read off the types that are read and written.
 
+use errand::{ids::Name, registry::Registry};
 use schemars::{
     JsonSchema, Schema, SchemaGenerator,
     generate::{Contract, SchemaSettings},
 };
 use serde_json::{Map, Value, json};
-use shared::{ids::Name, registry::Registry};
 
 /// Schemas asked for so far; each named one stands once, and is referred to.
 pub(super) struct Schemas<'r> {

@@ -3,10 +3,11 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::ensure;
+use errand::{app::App, store::Scope};
+use errand_http::Route;
 use futures::future::try_join_all;
 use indicatif::ProgressBar;
 use rusqlite::{Connection, OpenFlags};
-use shared::{api::Route, app::App, store::Scope};
 
 use super::{Options, bar, call::Call};
 use crate::{options, runner::Runner};

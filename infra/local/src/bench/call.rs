@@ -4,11 +4,9 @@ use std::collections::HashMap;
 
 use anyhow::{Context, bail, ensure};
 use aws_lambda_events::{apigw::ApiGatewayV2httpRequest, encodings::Body};
+use errand::app::App;
+use errand_http::{Function, ROUTES, Route};
 use serde_json::Value;
-use shared::{
-    api::{Function, ROUTES, Route},
-    app::App,
-};
 
 /// A request.
 #[derive(Clone, Debug)]

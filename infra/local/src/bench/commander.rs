@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
+use errand::app::App;
+use errand_http::Route;
 use serde_json::{Value, json};
-use shared::{api::Route, app::App};
 
 use super::{batch::batch_body, call::Call};
 

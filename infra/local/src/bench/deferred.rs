@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use errand::clock::{Clock, SystemClock, Timestamp};
 use serde_json::Value;
-use shared::clock::{Clock, SystemClock, Timestamp};
 
 use super::{Options, bar, batch::task_body, child::Server, report::Report};
 use crate::client::Client;

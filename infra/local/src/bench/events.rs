@@ -7,10 +7,12 @@
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
+use errand::app::App;
+use errand_agents::event::APPEND_EVENTS;
+use errand_http::Route;
 use futures::future::try_join_all;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
-use shared::{agent::event::APPEND_EVENTS, api::Route, app::App};
 
 use super::{Options, bar, batch::Bench, call::Call, report::Report};
 

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use errand::clock::{Clock, SystemClock, Timestamp};
 use futures::future::try_join_all;
 use indicatif::ProgressBar;
 use serde_json::Value;
-use shared::clock::{Clock, SystemClock, Timestamp};
 
 use super::{Options, bar, batch::task_body, child::Server, report::Report};
 use crate::client::Client;

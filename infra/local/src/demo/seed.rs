@@ -1,10 +1,8 @@
 //! What the demo is about: records that the examples of the task types speak of, and a task of each type.
 
+use errand::registry::TaskType;
 use serde_json::{Map, Value, json};
-use shared::{
-    handlers::{Installation, types},
-    registry::TaskType,
-};
+use shared::handlers::{Installation, types};
 
 /// By kind and id. Where there may be one record for some fields (see `priority`), its id follows from them.
 const RECORDS: &str = include_str!("records.json");

@@ -6,7 +6,8 @@ use axum::{
     body::{Body, HttpBody, to_bytes},
     http::StatusCode,
 };
-use shared::{api::ApiError, store::StoreError};
+use errand::store::StoreError;
+use errand_http::ApiError;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,

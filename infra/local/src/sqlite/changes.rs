@@ -3,12 +3,12 @@
 //! The outer error of a result is the file's and rolls the whole group back; the inner one is the answer to one
 //! commit. Nothing is written before every precondition of a commit has been checked, so an inner error leaves no trace.
 
-use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
-use shared::{
+use errand::{
     ids::TaskKey,
     lifecycle::{Status, Task, Transition, log::LogEntry},
     store::{Commit, Inserted, Part, Record, StoreError, TaskWrite},
 };
+use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 use uuid::Uuid;
 
 use super::{columns::word, counts::Counts, log_row, record_row, task_read, task_write};

@@ -1,13 +1,13 @@
 //! Between columns and our types: one reader that goes through a row from left to right, and the few conversions.
 
 use anyhow::Context;
-use rusqlite::{Row, types::FromSql};
-use serde::de::{DeserializeOwned, value::StrDeserializer};
-use shared::{
+use errand::{
     clock::Timestamp,
     ids::{Id, Name},
     lifecycle::log::LogKind,
 };
+use rusqlite::{Row, types::FromSql};
+use serde::de::{DeserializeOwned, value::StrDeserializer};
 use uuid::Uuid;
 
 /// Reads a row's columns in their order, so that no number has to be kept in step with the tables.
@@ -106,7 +106,7 @@ pub(super) fn log_kind(kind: LogKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use shared::lifecycle::log::Outcome;
+    use errand::lifecycle::log::Outcome;
 
     use super::*;
 

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, params};
-use shared::{
+use errand::{
     ids::Name,
     lifecycle::{Status, Task},
     store::Step,
 };
+use rusqlite::{Connection, params};
 
 /// The most queues whose numbers are remembered; beyond that they are looked up again.
 const REMEMBERED_QUEUES: usize = 10_000;

@@ -1,11 +1,11 @@
 //! Lists of tasks, read along the index that has their order.
 
-use rusqlite::{Connection, Row, ToSql};
-use shared::{
+use errand::{
     clock::Timestamp,
     lifecycle::Task,
     store::{Bucket, ListQuery, Listing, Page, Position, StoreError, shown},
 };
+use rusqlite::{Connection, Row, ToSql};
 use uuid::Uuid;
 
 use super::{reader::failed, task_read};
@@ -118,7 +118,7 @@ fn values(query: &ListQuery, after: Option<Position>) -> Vec<(&'static str, Box<
 mod tests {
     use std::path::Path;
 
-    use shared::ids::{Id, Name};
+    use errand::ids::{Id, Name};
 
     use super::*;
     use crate::sqlite::{Settings, schema};

@@ -1,7 +1,7 @@
 //! An action-log entry as a row of `action_log`: how it is written and read.
 
+use errand::{ids::TaskKey, lifecycle::log::LogEntry, store::StoreError};
 use rusqlite::{Row, Statement};
-use shared::{ids::TaskKey, lifecycle::log::LogEntry, store::StoreError};
 use uuid::Uuid;
 
 use super::columns::{Columns, int, log_kind, present, text};

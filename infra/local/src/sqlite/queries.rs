@@ -1,12 +1,12 @@
 //! What is read: tasks, lists of them, what is due, the log, records.
 
-use rusqlite::{Connection, Row, params};
-use shared::{
+use errand::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey},
     lifecycle::{Task, log::LogEntry},
     store::{Due, DueItem, Page, Record, RecordKey, Related, RelationKind, StoreError},
 };
+use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::{columns::int, log_row, reader::failed, record_row, task_read};

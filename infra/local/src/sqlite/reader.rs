@@ -10,8 +10,8 @@ use std::{
 };
 
 use anyhow::anyhow;
+use errand::store::StoreError;
 use rusqlite::{Connection, ErrorCode};
-use shared::store::StoreError;
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,

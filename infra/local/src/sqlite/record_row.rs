@@ -1,10 +1,10 @@
 //! A domain record as a row of `records`: how it is written and read.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-use shared::{
+use errand::{
     ids::Id,
     store::{Record, RecordKey, Relation, StoreError},
 };
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{Columns, present, text};
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-use shared::{
+use errand::{
     clock::Timestamp,
     ids::Name,
     lifecycle::Status,
     store::{Counts, Page, QueuePlace, QueueStats, Scope, Stats, StoreError},
 };
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
     columns::{Columns, int, present},

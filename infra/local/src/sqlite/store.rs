@@ -1,8 +1,7 @@
 //! `Store` for [`SqliteStore`]: each call is handed to the thread that it is for.
 
 use async_trait::async_trait;
-use rusqlite::Connection;
-use shared::{
+use errand::{
     clock::Timestamp,
     ids::{Name, TaskKey},
     lifecycle::{Task, log::LogEntry},
@@ -11,6 +10,7 @@ use shared::{
         Stats, Store, StoreError,
     },
 };
+use rusqlite::Connection;
 
 use super::{SqliteStore, changes, list, queries, reader::failed, record_row, schema, stats, upkeep};
 

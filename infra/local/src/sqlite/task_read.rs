@@ -1,14 +1,14 @@
 //! How a task is read from its row of `tasks`.
 
 use anyhow::Context;
-use rusqlite::{Connection, OptionalExtension, Row, params};
-use shared::{
+use errand::{
     clock::Timestamp,
     ids::TaskKey,
     json::Json,
     lifecycle::{Attempt, Priority, State, Status, Task},
     store::StoreError,
 };
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::columns::{Columns, present};

@@ -1,7 +1,7 @@
 //! How a task is written to its row of `tasks`.
 
+use errand::lifecycle::{State, Task};
 use rusqlite::Statement;
-use shared::lifecycle::{State, Task};
 use uuid::Uuid;
 
 use super::columns::{int, text};

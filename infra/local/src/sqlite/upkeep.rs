@@ -1,11 +1,11 @@
 //! What the one-machine deployment does for its file: ends leases at start, and removes what is past its retention.
 
-use rusqlite::params;
-use shared::{
+use errand::{
     clock::Timestamp,
     lifecycle::{LOOK_AHEAD, Status, Task},
     store::{Bucket, Due, DueItem, KEEP_HOURS},
 };
+use rusqlite::params;
 
 use super::{changes::Tables, columns::int};
 

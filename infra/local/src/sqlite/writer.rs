@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::anyhow;
+use errand::store::StoreError;
 use rusqlite::{Connection, ErrorCode};
-use shared::store::StoreError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Joined, OpenError, changes::Tables};

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::*;
-use crate::{handlers::world::World, records::Entity};
+use crate::handlers::world::World;
+use errand::records::Entity;
 
 const NOON: &str = "2026-01-10T11:00:00Z";
 

@@ -1,11 +1,9 @@
 //! With a model that says what it is told to say.
 
 use super::*;
-use crate::{
-    chat::ChatError,
-    handlers::world::{Told, World},
-    lifecycle::FailureKind,
-};
+use crate::handlers::world::{Told, World};
+use errand::lifecycle::FailureKind;
+use errand_models::ChatError;
 
 async fn world(model: Told) -> World {
     filled(World::with_model(model)).await
@@ -74,7 +72,7 @@ async fn without_a_model_nobody_rates_and_least_of_all_the_response_itself() {
 
 #[tokio::test]
 async fn an_answer_without_text_is_unreadable_and_paid_for() {
-    let usage = Some(crate::chat::Usage { tokens_in: 1000, tokens_out: 200 });
+    let usage = Some(errand_models::Usage { tokens_in: 1000, tokens_out: 200 });
     let empty = ChatError::Empty { model: "told".into(), usage };
     let world = world(Told::fails(empty)).await;
     let done = world.run("process_community_response", payload()).await;
@@ -105,7 +103,7 @@ async fn what_the_model_used_is_in_the_log_and_asked_for_once() {
 
 #[tokio::test]
 async fn each_failure_of_the_model_has_its_kind_and_reaction() {
-    let wait = Some(crate::chat::RetryAfter::In(Duration::from_secs(600)));
+    let wait = Some(errand_models::RetryAfter::In(Duration::from_secs(600)));
     for (error, kind, retried_after_s) in [
         (ChatError::Auth("no".into()), FailureKind::ProviderAuth, None),
         (ChatError::Refused("no".into()), FailureKind::Backend, None),

@@ -1,0 +1,17 @@
+//! Runs, sessions, agents and runners as the API takes and shows them.
+
+mod agent_view;
+mod error;
+mod lease;
+mod run_actions;
+mod run_request;
+mod runner_actions;
+
+pub use agent_view::{AfterSeq, BudgetWarning, EntityView, RunEventView, RunView, SessionView, StartedRun};
+pub use lease::LeaseToken;
+pub use run_actions::{CancelCommandRequest, CommandRequest, Given, JobRequest};
+pub use run_request::{BudgetCheck, RunRequest, fits};
+pub use runner_actions::{
+    AppendRequest, Appended, ClaimRequest, Claimed, CommandEnd, FinishCommandRequest, FinishFailure, FinishRequest,
+    LeaseRequest, NewEvent, RUNNER_NAME_BYTES, RUNNER_PROFILES, RunEnd, RunNews, RunnerRequest,
+};

@@ -1,0 +1,161 @@
+//! Budgets: what an agent may spend in an hour, a day, a month, and what it has spent.
+//!
+//! The counter is one record for each agent, read once before a turn and patched once after it, **in the commit that
+//! stores the turn's step**: that step is put only if absent, so a commit made again, or by a worker that was given up
+//! on, counts nothing; and adding commutes, so runs of one agent at the same time never conflict nor lose a sum. (They
+//! may go over a limit together, each by the turn it was in when the other's was counted.)
+//!
+//! Its fields are sums in millionths of a dollar: `min:<minutes since 1970>`, `day:2026-01-31`, `month:2026-01`. Days and
+//! months are of the configured zone. What is too old to be asked for goes with the next patch, with a margin for clocks
+//! that differ, so that it has at most some seventy fields; and the counter itself once nothing of it is asked for.
+
+mod spending;
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use spending::Spending;
+
+use errand::{clock::Timestamp, lifecycle::FailureKind, money::Usd};
+use errand_models::{ChatRequest, Prices, Usage};
+
+/// From how much of a limit on there is a warning, in percent.
+pub const WARN_PERCENT: u64 = 80;
+
+/// What an agent may spend; an absent limit is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Budgets {
+    /// Within any 60 minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hourly_usd: Option<Usd>,
+    /// On one day of the configured zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub daily_usd: Option<Usd>,
+    /// In one month of the configured zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monthly_usd: Option<Usd>,
+}
+
+/// What a limit is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)] // see Budgets
+pub enum Window {
+    Hourly,
+    Daily,
+    Monthly,
+}
+
+/// How an agent stands to one of its limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Standing {
+    /// Which.
+    pub window: Window,
+    /// What was spent.
+    pub spent_usd: Usd,
+    /// What may be.
+    pub limit_usd: Usd,
+}
+
+/// What budgets say to another turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Go on.
+    Fine,
+    /// Go on; [`WARN_PERCENT`] of a limit are reached.
+    Warn(Standing),
+    /// Not now: a limit is reached.
+    Stop(Standing),
+}
+
+/// Why there is no turn.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OverBudget {
+    /// A limit is reached.
+    #[error("the {} budget is spent: {} of {}", .0.window.as_str(), .0.spent_usd, .0.limit_usd)]
+    Exceeded(Standing),
+    /// It cannot be told whether one is.
+    #[error("the budget cannot be checked: {0}")]
+    Unavailable(String),
+}
+
+impl OverBudget {
+    /// The failure that the run ends with.
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            OverBudget::Exceeded(_) => FailureKind::BudgetExceeded,
+            OverBudget::Unavailable(_) => FailureKind::BudgetUnavailable,
+        }
+    }
+}
+
+/// Whether a turn may begin, and a warning if a limit is near. `goal` is `mission_cost_budget_usd`, whose use
+/// [`super::supervisor::assess`] watches. Fails closed: what has a limit must have a price and a counter that can be
+/// read; what has none needs neither.
+pub fn before_turn(
+    budgets: &Budgets,
+    goal: Option<Usd>,
+    prices: Option<Prices>,
+    spending: &Result<Spending, OverBudget>,
+    at: Timestamp,
+    zone: &TimeZone,
+) -> Result<Option<Standing>, OverBudget> {
+    if !is_limited(budgets, goal) {
+        return Ok(None);
+    }
+    if prices.is_none() {
+        return Err(no_price());
+    }
+    match spending.as_ref().map_err(Clone::clone)?.check(budgets, at, zone) {
+        Verdict::Fine => Ok(None),
+        Verdict::Warn(standing) => Ok(Some(standing)),
+        Verdict::Stop(standing) => Err(OverBudget::Exceeded(standing)),
+    }
+}
+
+/// Whether anything limits what may be spent: if not, nothing need be read to tell.
+pub fn is_limited(budgets: &Budgets, goal: Option<Usd>) -> bool {
+    *budgets != Budgets::default() || goal.is_some()
+}
+
+/// What a turn cost. An error if that cannot be told: its answer is kept, but no other turn follows where there is a limit,
+/// and the counter takes it for [`most_of_turn`].
+pub fn cost_of_turn(prices: Option<Prices>, usage: Option<Usage>) -> Result<Usd, OverBudget> {
+    let unknown_usage = || OverBudget::Unavailable("the backend did not say how many tokens it used".into());
+    prices.ok_or_else(no_price)?.cost_nano_usd(usage).map(Usd::from_nanos).ok_or_else(unknown_usage)
+}
+
+/// What the answer to `request` may have cost, where its backend does not say: a token read for every byte, and as many
+/// written as were allowed. Nothing without prices.
+pub fn most_of_turn(prices: Option<Prices>, request: &ChatRequest) -> Usd {
+    let usage = Usage { tokens_in: request.bytes() as u64, tokens_out: request.max_tokens.into() };
+    cost_of_turn(prices, Some(usage)).unwrap_or_default()
+}
+
+fn no_price() -> OverBudget {
+    OverBudget::Unavailable("the profile has no prices".into())
+}
+
+impl Window {
+    /// How long from `at` until something of it may be spent again: a day and a month begin anew, an hour lets go of
+    /// what was spent minute by minute.
+    pub fn relief(self, at: Timestamp, zone: &TimeZone) -> Duration {
+        spending::relief(self, at, zone)
+    }
+
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Window::Hourly => "hourly",
+            Window::Daily => "daily",
+            Window::Monthly => "monthly",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,39 @@
+//! Taking a run up with the claim of its task.
+
+use crate::{
+    Agent, AgentAction, AgentStatus, Run, RunAction, RunStatus, SessionAction,
+    event::BackendPhase,
+    journal::{JournalError, Place, Start, draft::Entry, start, write},
+};
+use errand::{ids::Id, lifecycle::Task, services::Services};
+
+/// Takes up the run of `task`, which was just claimed, and makes it if there is none yet; as it is then. Said again by
+/// the same worker it changes nothing. `by`: who works, for people.
+///
+/// Refused where another run goes on in the session, or where the agent lives another life: both end.
+pub async fn claim(app: &Services, task: &Task, begun_with: &Start, by: &str) -> Result<Run, JournalError> {
+    let place = Place::held(app, task).await?;
+    start::start(app, &place, task, begun_with).await?;
+    let attempt = task.executions;
+    write(app, &place, &[], |draft| {
+        if (draft.run().attempt, draft.run().status) == (attempt, RunStatus::Running) {
+            return Ok(draft.run().clone());
+        }
+        let begins = draft.run().started_at.is_none();
+        draft.on_run(RunAction::Claim { by: by.to_owned(), attempt })?;
+        draft.on_run(RunAction::Start { attempt })?;
+        draft.on_session(SessionAction::RunStarted { run: draft.run.id.clone() })?;
+        if draft.agent.as_ref().is_some_and(|agent| agent.value.status == AgentStatus::Spawning) {
+            draft.on_agent(AgentAction::Start)?;
+        }
+        draft.happened(BackendPhase::RunClaimed, None, Some(format!("by {by}, attempt {attempt}")));
+        let recovers = |agent: &Entry<Agent>| agent.value.metadata.get("auto_recovery") == Some(&true.into());
+        if begins && draft.agent.as_ref().is_some_and(recovers) {
+            let workspace = begun_with.workspace.as_ref().map_or(task.project.as_str(), Id::as_str);
+            let note = format!("task:{} in workspace {workspace}", task.key.id);
+            draft.happened(BackendPhase::Checkpoint, None, Some(note));
+        }
+        Ok(draft.run().clone())
+    })
+    .await
+}

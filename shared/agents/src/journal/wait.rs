@@ -1,0 +1,42 @@
+//! Waiting for a runner: a run that nobody has is found by whoever asks for such runs.
+
+use crate::{
+    RunAction, RunStatus,
+    event::BackendPhase,
+    journal::{Draft, JournalError, Start},
+};
+use errand::{effects::Effect, lifecycle::Task, redact::chain, services::Services, store::StoreError};
+
+/// What becomes of the run of `task`, which waits for a runner: one that a runner had is released, and a new drive's is
+/// begun. One that cannot be begun now, such as while its agent lives another life, is begun when the poller next looks
+/// at its task, or by its claim. To be asked again if any of it has changed when it is committed.
+pub async fn waits(app: &Services, task: &Task, begun_with: &Start) -> Result<Vec<Effect>, StoreError> {
+    let records = match draft(app, task, begun_with).await {
+        Ok(Some(draft)) => draft.records(),
+        Ok(None) => Ok(Vec::new()),
+        Err(problem) => Err(problem),
+    };
+    match records {
+        Ok(records) => Ok(records.into_iter().map(Effect::write).collect()),
+        Err(JournalError::Store(problem @ StoreError::Corrupt { .. })) => {
+            // The task must come to its end all the same.
+            tracing::error!(error = %chain(&problem), "a run cannot be read; its task waits without it");
+            Ok(Vec::new())
+        }
+        Err(JournalError::Store(problem)) => Err(problem),
+        Err(_) => Ok(Vec::new()),
+    }
+}
+
+async fn draft(app: &Services, task: &Task, begun_with: &Start) -> Result<Option<Draft>, JournalError> {
+    let id = super::find_id(app, task, task.redrives).await?;
+    let Some(mut draft) = Draft::read(app, &task.key.tenant, &id, &[]).await? else {
+        return begun_with.draft(app, task, id).await;
+    };
+    if !matches!(draft.run().status, RunStatus::Claimed | RunStatus::Running) {
+        return Ok(None);
+    }
+    draft.on_run(RunAction::Release)?;
+    draft.happened(BackendPhase::RunReleased, None, None);
+    Ok(Some(draft))
+}

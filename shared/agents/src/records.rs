@@ -1,0 +1,72 @@
+//! What the records of agent runs have in common: sequences in keys, keyed ids, writes outside of handlers.
+
+use errand::{
+    clock::Timestamp,
+    ids::{self, Id, Name},
+    records::{Entity, Stored},
+    store::{Expect, Record, RecordKey, RecordWrite},
+};
+
+/// A sequence number as a sort key.
+pub fn seq_place(seq: u64) -> String {
+    format!("{seq:010}")
+}
+
+/// The cursor behind everything up to `seq`: what [`errand::store::Store::records`] is asked for.
+pub fn after_seq(seq: u64) -> String {
+    // Behind every id: those are of characters up to `~`, and ours begin with a letter or digit.
+    format!("{}#~", seq_place(seq))
+}
+
+/// The id of the `kind` that `run` has under an idempotency key; without one it is fresh.
+pub fn keyed_id(kind: &str, run: &Id, key: Option<&str>) -> Id {
+    Id::from(key.map_or_else(ids::fresh, |key| ids::derived(&[kind, run.as_str(), key])))
+}
+
+/// Writes `value` in place of what was read, if that is still so.
+pub fn replace<E: Entity>(tenant: &Name, stored: &Stored<E>, value: &E, at: Timestamp) -> RecordWrite {
+    let key = key_of::<E>(tenant, &stored.id);
+    let relations = value.relations(&stored.created_at.to_string());
+    let record = Record {
+        parent: relations.parent,
+        owner: relations.owner,
+        created_at: stored.created_at,
+        ..Record::new(key, value.doc(), at)
+    };
+    RecordWrite::Put { record: Box::new(record), expect: Expect::Version(stored.version) }
+}
+
+/// Writes `value` as a new record, in the order of `at`.
+pub fn create<E: Entity>(tenant: &Name, id: &Id, value: &E, at: Timestamp) -> RecordWrite {
+    let key = key_of::<E>(tenant, id);
+    let relations = value.relations(&at.to_string());
+    let record = Record { parent: relations.parent, owner: relations.owner, ..Record::new(key, value.doc(), at) };
+    RecordWrite::Put { record: Box::new(record), expect: Expect::Absent }
+}
+
+/// Where an entity is found.
+pub fn key_of<E: Entity>(tenant: &Name, id: &Id) -> RecordKey {
+    RecordKey { tenant: tenant.clone(), kind: E::kind(), id: id.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_lies_behind_its_sequence_number_and_before_the_next() {
+        let place = |seq, id: &str| format!("{}#{id}", seq_place(seq));
+        for seq in [0, 1, 9, 10, 99, 999_999_999] {
+            assert!(place(seq, "zzz") < after_seq(seq) && after_seq(seq) < place(seq + 1, "!"), "{seq}");
+        }
+    }
+
+    #[test]
+    fn a_key_names_one_thing_of_one_run() {
+        let (a, b) = (Id::of("a"), Id::of("b"));
+        assert_eq!(keyed_id("command", &a, Some("k")), keyed_id("command", &a, Some("k")));
+        assert_ne!(keyed_id("command", &a, Some("k")), keyed_id("command", &b, Some("k")));
+        assert_ne!(keyed_id("command", &a, Some("k")), keyed_id("runner_job", &a, Some("k")));
+        assert_ne!(keyed_id("command", &a, None), keyed_id("command", &a, None));
+    }
+}

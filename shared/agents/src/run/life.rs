@@ -1,0 +1,185 @@
+//! The one function that changes a run.
+
+use crate::{
+    Refused,
+    preview::{MESSAGE_PREVIEW, RESULT_PREVIEW, preview},
+    run::{MAX_CITATIONS, Run, RunStatus, Terminal},
+};
+use errand::{clock::Timestamp, lifecycle::Failure, money::Usd};
+use errand_models::Usage;
+
+/// What can happen to a run. The task's lease decides who may: `attempt` is its `executions`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RunAction {
+    /// A worker takes it with the task's claim, over from another if it must.
+    Claim {
+        /// Which worker or runner.
+        by: String,
+        /// The claim's number.
+        attempt: u32,
+    },
+    /// Its worker sets the agent going.
+    Start {
+        /// The worker's.
+        attempt: u32,
+    },
+    /// The agent has answered.
+    Turn {
+        /// The worker's.
+        attempt: u32,
+        /// What came of it.
+        turn: Box<TurnDone>,
+    },
+    /// Whoever had it has lost it or given it back, and it is anybody's: said with its task, which waits again.
+    Release,
+    /// The agent has answered with nothing, which is paid for all the same.
+    Paid {
+        /// The worker's.
+        attempt: u32,
+        /// What it read and wrote, if that is known.
+        usage: Option<Usage>,
+        /// What it cost.
+        cost: Usd,
+    },
+    /// Its task has ended, whoever ended it: by an operator, by the poller, by another outcome.
+    TaskEnded {
+        /// How it ended.
+        end: End,
+    },
+}
+
+/// What one turn adds to its run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TurnDone {
+    /// The backend's name for the exchange.
+    pub thread_id: Option<String>,
+    /// The backend's name for the turn.
+    pub turn_id: Option<String>,
+    /// What the agent said.
+    pub message: String,
+    /// What it read and wrote, if that is known.
+    pub usage: Option<Usage>,
+    /// What it cost.
+    pub cost: Usd,
+    /// What it refers to.
+    pub citations: Vec<String>,
+    /// How many pieces it looked up.
+    pub retrieved: u64,
+    /// Where.
+    pub sources: Vec<String>,
+}
+
+/// How a run ends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct End {
+    /// In which state.
+    pub status: Terminal,
+    /// Why, if it failed.
+    pub failure: Option<Failure>,
+    /// The result, what is missing, or why it was called off; empty: the newest message's start stays.
+    pub text: String,
+}
+
+impl Run {
+    /// The run after `action` at `now`, or why nothing happens to it. Pure; every rule of a run's life is here.
+    pub fn apply(&self, action: RunAction, now: Timestamp) -> Result<Run, Refused> {
+        use RunStatus as S;
+        match (self.status, action) {
+            // A newer claim of the task takes the run over, whatever the older worker is at.
+            (S::Pending | S::Claimed | S::Running, RunAction::Claim { by, attempt }) => self.claimed(by, attempt),
+
+            (S::Claimed, RunAction::Start { attempt }) => {
+                self.fenced(attempt)?;
+                Ok(Run { status: S::Running, started_at: self.started_at.or(Some(now)), ..self.clone() })
+            }
+            (S::Pending | S::Running, RunAction::Start { attempt }) => {
+                self.fenced(attempt)?;
+                Err(Refused::NotWhile(self.status.as_str()))
+            }
+
+            (S::Running, RunAction::Turn { attempt, turn }) => {
+                self.fenced(attempt)?;
+                Ok(self.after(*turn))
+            }
+            (S::Running, RunAction::Paid { attempt, usage, cost }) => {
+                self.fenced(attempt)?;
+                Ok(self.paid(usage, cost))
+            }
+            (S::Pending | S::Claimed, RunAction::Turn { attempt, .. } | RunAction::Paid { attempt, .. }) => {
+                self.fenced(attempt)?;
+                Err(Refused::NotWhile(self.status.as_str()))
+            }
+
+            // `attempt` stays: who was given up on is an older worker from now on.
+            (S::Claimed | S::Running, RunAction::Release) => Ok(Run { status: S::Pending, ..self.clone() }),
+            (S::Pending, RunAction::Release) => Err(Refused::NotWhile(self.status.as_str())),
+
+            (S::Pending | S::Claimed | S::Running, RunAction::TaskEnded { end }) => Ok(self.ended(end, now)),
+
+            (
+                S::Completed | S::Failed | S::Blocked | S::Cancelled,
+                RunAction::Claim { .. }
+                | RunAction::Start { .. }
+                | RunAction::Turn { .. }
+                | RunAction::Release
+                | RunAction::Paid { .. }
+                | RunAction::TaskEnded { .. },
+            ) => Err(Refused::Ended(self.status.as_str())),
+        }
+    }
+
+    /// A claim number that is not newer is an older worker's, or the same claim again.
+    fn claimed(&self, by: String, attempt: u32) -> Result<Run, Refused> {
+        if attempt <= self.attempt {
+            return Err(Refused::LeaseConflict(self.attempt));
+        }
+        Ok(Run { status: RunStatus::Claimed, claimed_by: Some(by), attempt, ..self.clone() })
+    }
+
+    fn fenced(&self, attempt: u32) -> Result<(), Refused> {
+        if attempt == self.attempt && attempt > 0 { Ok(()) } else { Err(Refused::LeaseConflict(self.attempt)) }
+    }
+
+    fn after(&self, turn: TurnDone) -> Run {
+        let mut run = self.paid(turn.usage, turn.cost);
+        run.thread_id = turn.thread_id.or(run.thread_id);
+        run.turn_id = turn.turn_id;
+        run.turns = run.turns.saturating_add(1);
+        run.message_preview = preview(&turn.message, MESSAGE_PREVIEW);
+        add_new(&mut run.citations, turn.citations);
+        run.retrieval.count = run.retrieval.count.saturating_add(turn.retrieved);
+        add_new(&mut run.retrieval.sources, turn.sources);
+        run
+    }
+
+    fn paid(&self, usage: Option<Usage>, cost: Usd) -> Run {
+        let Usage { tokens_in, tokens_out } = usage.unwrap_or(Usage { tokens_in: 0, tokens_out: 0 });
+        Run {
+            tokens_in: self.tokens_in.saturating_add(tokens_in),
+            tokens_out: self.tokens_out.saturating_add(tokens_out),
+            cost_usd: self.cost_usd.plus(cost),
+            ..self.clone()
+        }
+    }
+
+    fn ended(&self, end: End, now: Timestamp) -> Run {
+        let End { status, failure, text } = end;
+        let told = if text.is_empty() { &self.message_preview } else { &text };
+        Run {
+            status: status.into(),
+            failure,
+            result_preview: preview(told, RESULT_PREVIEW),
+            ended_at: Some(now),
+            ..self.clone()
+        }
+    }
+}
+
+/// Adds what is not there yet, while there is room.
+fn add_new(kept: &mut Vec<String>, more: Vec<String>) {
+    for text in more {
+        if kept.len() < MAX_CITATIONS && !kept.contains(&text) {
+            kept.push(text);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! `run_agent`: has an agent do something, turn by turn, each turn stored before anything depends on it.
+
+mod ask;
+mod follow;
+mod trouble;
+mod turn;
+mod watch;
+mod work;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::time::Duration;
+use uuid::Uuid;
+
+use self::{follow::Step, turn::Asked, work::Work};
+use crate::{
+    Agents, Refused, Session,
+    budget::Budgets,
+    journal::{self, JournalError, Start},
+    of_journal,
+};
+use errand::{
+    effects::Effect,
+    handler::{Failure, Handler, Outcome, Settings, TaskContext},
+    ids::{Id, Name},
+    lifecycle::{LONGEST_HIDING, Task, retry::RetryPolicy},
+    money::Usd,
+    store::StoreError,
+};
+
+/// Has an agent do something: asks the model of a profile, follows up where the answer is not finished, and stops when it
+/// is done, blocked, called off, or out of budget. What it does can be watched and steered as a run.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(example = json!({"prompt": "Ada needs cheaper storage for her cards. Find out what it costs. Tell her."}))]
+pub struct RunAgent {
+    /// What is to be done.
+    pub prompt: String,
+    /// Which model backend answers.
+    #[serde(default)]
+    pub profile: Name,
+    /// Who does it, and on whose budget; absent: an agent of the task's own.
+    #[serde(default)]
+    pub agent_id: Option<Id>,
+    /// The session to go on in; absent: one of the task's own.
+    #[serde(default)]
+    pub session_id: Option<Id>,
+    /// Whose workspace it is done in.
+    #[serde(default)]
+    pub project_id: Option<Id>,
+    /// What the agent may spend.
+    #[serde(default, deserialize_with = "errand::json::read::optional_object")]
+    pub budgets: Option<Budgets>,
+    /// What may be spent on this task, over all its runs, in USD.
+    #[serde(default)]
+    pub mission_cost_budget_usd: Option<Usd>,
+}
+
+/// As long as a task may take: what is left of it is not paid for, and what does not fit goes on in the next execution.
+const TIMEOUT_S: u32 = 840;
+
+/// How long a run first waits for another one in its session, or for its agent's other life. The wait doubles so often:
+/// up to 16 minutes.
+const BUSY_WAIT_S: u64 = 30;
+const BUSY_DOUBLINGS: u32 = 5;
+
+// From there on the message is not hidden: each look has a new one, and none grows old or is received too often.
+const _: () = assert!(BUSY_WAIT_S << BUSY_DOUBLINGS > LONGEST_HIDING.as_secs());
+
+/// So many waits (eleven days of them), and executions that had too little time left.
+const MAX_SNOOZES: u32 = 1000;
+
+impl Handler for RunAgent {
+    const TYPE: &'static str = "run_agent";
+    type State = Agents;
+
+    fn settings() -> Settings {
+        // A model that is overloaded, or away, is back in minutes.
+        let retry = RetryPolicy { base: Duration::from_secs(30), cap: Duration::from_secs(3600), jitter: 0.2 };
+        Settings { timeout_s: TIMEOUT_S, is_slow: true, retry, max_snoozes: MAX_SNOOZES }
+    }
+
+    async fn handle(&self, task: &TaskContext<'_>, agents: &Agents) -> Result<Outcome, Failure> {
+        let by = task.task().fence().map(|fence| fence.worker.to_string()).unwrap_or_default();
+        match journal::claim(task.services(), task.task(), &self.start(agents), &by).await {
+            Ok(_) => {}
+            Err(JournalError::Refused(Refused::Busy(_) | Refused::NotWhile(_))) => {
+                let wait_s = BUSY_WAIT_S << task.task().snoozes.min(BUSY_DOUBLINGS);
+                return Ok(Outcome::Snooze(Duration::from_secs(wait_s)));
+            }
+            Err(error) => return Err(of_journal(error)),
+        }
+        let mut work = Work::load(self, task, agents).await?;
+        loop {
+            match work.step().await? {
+                Step::End(outcome) => return Ok(outcome),
+                Step::Ask(ask) => {
+                    work.may_spend().await?;
+                    if !work.has_time() {
+                        return Ok(Outcome::Snooze(Duration::ZERO));
+                    }
+                    match work.ask(ask).await? {
+                        Asked::Stored | Asked::Interrupted => {}
+                        Asked::Stopped(why) => return Ok(Outcome::Block(why)),
+                        Asked::Lost => return Err(of_journal(JournalError::LeaseLost)),
+                    }
+                }
+            }
+        }
+    }
+
+    fn session_path(&self, id: Uuid) -> Option<String> {
+        Some(Session::path(self.session_id.as_ref().unwrap_or(&id.into())))
+    }
+
+    async fn ended(&self, task: &TaskContext<'_>, ended: &Task, agents: &Agents) -> Result<Vec<Effect>, StoreError> {
+        journal::ends(task.services(), agents.rules.session_ttl(), task.task(), ended).await
+    }
+}
+
+impl RunAgent {
+    /// What a run of a task that nobody has begun one for is begun with.
+    pub fn start(&self, agents: &Agents) -> Start {
+        Start {
+            session_id: self.session_id.clone(),
+            agent_id: self.agent_id.clone(),
+            workspace: self.project_id.clone(),
+            session_ttl: agents.rules.session_ttl(),
+            ..Start::of(Name::of("task"), self.profile.clone(), self.prompt.clone())
+        }
+    }
+}

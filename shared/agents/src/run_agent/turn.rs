@@ -1,0 +1,179 @@
+//! One turn: asked under watch, then stored with all that follows from it in one commit.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+
+use crate::{
+    CommandAction, RunAction, Session, SessionAction, StoredTurn, TurnDone,
+    budget::{self, Spending, Verdict},
+    create,
+    event::{AssistantMessage, BackendPhase, EventBody, ToolCall},
+    journal::{self, Draft, JournalError},
+    key_of, of_journal,
+    run_agent::{Failure, ask::Ask, trouble::Trouble, watch::Stop, work::Work},
+    supervisor::Action,
+};
+use errand::{clock::Timestamp, json::first, money::Usd, records::Stored};
+use errand_models::{ChatAnswer, ChatBackend, ChatRequest, Extractive};
+
+/// How long a turn is kept: longer than any task waits for its next execution or its redrive.
+const KEEP_TURNS: Duration = Duration::from_secs(180 * 24 * 3600);
+
+/// What came of asking.
+pub(super) enum Asked {
+    /// The answer is stored.
+    Stored,
+    /// The call was dropped: somebody wants something else.
+    Interrupted,
+    /// The call was dropped: the task is another's, or over.
+    Lost,
+    /// There is no answer, and there was trouble enough: a person is asked, for this.
+    Stopped(String),
+}
+
+impl Work<'_> {
+    /// Asks the model, and stores its answer before anything depends on it.
+    pub(super) async fn ask(&mut self, ask: Ask) -> Result<Asked, Failure> {
+        let request = self.request(&ask);
+        let most = budget::most_of_turn(self.profile.prices, &request);
+        let answer = tokio::select! {
+            biased;
+            answer = self.agents.profiles.chat(self.task, self.asked.profile.as_str(), &request) => answer,
+            stop = self.watch() => return Ok(match stop {
+                Stop::Interrupted => Asked::Interrupted,
+                Stop::Lost => Asked::Lost,
+            }),
+        };
+        match answer {
+            Ok(answer) => {
+                let stored = self.store(ask, answer, most).await?;
+                self.turns.push(stored);
+                Ok(Asked::Stored)
+            }
+            Err(failure) => match self.trouble(&failure, most).await {
+                Err(JournalError::LeaseLost) => Ok(Asked::Lost),
+                // Nothing follows of which it cannot be told whether there is money for it.
+                Ok(Trouble { over: Some(over), .. }) => Err(Failure::said(over.kind(), over.to_string())),
+                Ok(Trouble { asks: Some(why), .. }) if failure.may_be_tried_again() => Ok(Asked::Stopped(why)),
+                // What went wrong with the model is what counts.
+                _ => Err(failure),
+            },
+        }
+    }
+
+    /// Commits the turn: its answer, its tokens and cost, the agent's spending, the events that tell of it, the commands
+    /// that are done with it, and what the supervisor notes; all once, or not at all.
+    /// Where the backend does not say what it used, `most` is what the agent has spent.
+    async fn store(&self, ask: Ask, answer: ChatAnswer, most: Usd) -> Result<StoredTurn, Failure> {
+        let (app, tenant) = (self.task.services(), &self.place.tenant);
+        let nth = self.run.turns;
+        let id = StoredTurn::id(&self.place.run, nth);
+        let dropped = answer.tool_calls.len().saturating_sub(crate::TURN_CALLS);
+        let cost = budget::cost_of_turn(self.profile.prices, answer.usage).ok();
+        let turn = StoredTurn {
+            run_id: self.place.run.clone(),
+            session_id: self.run.session_id.clone().unwrap_or_else(|| self.place.run.clone()),
+            nth,
+            cause: ask.cause,
+            prompt: StoredTurn::kept_prompt(&ask.prompt),
+            said: StoredTurn::kept_prompt(&ask.said),
+            answer: StoredTurn::kept(answer),
+            cost_usd: cost,
+            at: self.task.now(),
+        };
+        let also = [self.spending_key(), key_of::<StoredTurn>(tenant, &id)];
+        let stored = journal::write(app, &self.place, &also, |draft| {
+            if let Some(there) = draft.also.get_mut(1).and_then(Option::take) {
+                // An earlier try of this execution's.
+                let there = Stored::<StoredTurn>::read(there);
+                return Ok(there.map_or_else(|_| turn.clone(), |there| there.value));
+            }
+            let done = RunAction::Turn { attempt: self.run.attempt, turn: Box::new(done(&turn)) };
+            draft.on_run(done)?;
+            tell(draft, &turn, dropped);
+            for command in &ask.commands {
+                draft.on_command(command, CommandAction::Complete)?;
+            }
+            self.supervise(draft, &turn)?;
+            self.spend(draft, cost.unwrap_or(most), turn.at);
+            draft.put_first(create(tenant, &id, &turn, turn.at).expiring(turn.at + KEEP_TURNS));
+            Ok(turn.clone())
+        });
+        stored.await.map_err(of_journal)
+    }
+
+    /// Notes in the session what the turn was, what is the matter with it, and the short of it if it has become long.
+    fn supervise(&self, draft: &mut Draft, turn: &StoredTurn) -> Result<(), JournalError> {
+        let run = draft.run_id().clone();
+        let thread_id = turn.answer.thread_id.clone();
+        draft.on_session(SessionAction::Turn { run, thread_id, characters: turn.characters() })?;
+        let mut turns = self.turns.clone();
+        turns.push(turn.clone());
+        let Some(session) = draft.session().cloned() else { return Ok(()) };
+        let assessment = self.assessment(&turns, &session, draft.run().cost_usd);
+        if let Some(incident) = &assessment.incident {
+            if session.incidents.iter().all(|there| there.id != incident.id) {
+                draft.happened(BackendPhase::SessionUpdated, None, Some(assessment.note()));
+            }
+            if let Some(session) = draft.session_mut() {
+                session.note(incident.clone());
+            }
+        }
+        if assessment.action == Action::Compact {
+            draft.on_session(SessionAction::Compacted { history: self.in_short(&turns, &session) })?;
+        }
+        Ok(())
+    }
+
+    /// The sentences that say most of what was answered in `session`, whose newest turns are `turns`: no model is asked
+    /// for it, so that it costs nothing and is always the same. So short that with it the session is not long.
+    fn in_short(&self, turns: &[StoredTurn], session: &Session) -> String {
+        let all: Vec<&StoredTurn> = self.earlier.iter().chain(turns).collect();
+        let (_, since) = session.told_apart(&all);
+        let answers = since.iter().map(|turn| turn.answer.text.as_str());
+        let all = [session.in_short()].into_iter().chain(answers).collect::<Vec<_>>().join("\n");
+        let request = ChatRequest::of("", all, 0);
+        let answer = Extractive.chat(&request).now_or_never().and_then(Result::ok);
+        let most = usize::try_from(self.agents.rules.supervisor.session_chars / 4).unwrap_or(usize::MAX);
+        answer.map(|answer| first(&answer.text, most).to_owned()).unwrap_or_default()
+    }
+
+    /// Counts what was paid at `at`, in what was read of the agent's counter, and says so if a limit is near.
+    pub(super) fn spend(&self, draft: &mut Draft, cost: Usd, at: Timestamp) {
+        let zone = self.agents.rules.zone();
+        // A counter that cannot be read is not written over: the next turn's check will stop there.
+        let Ok(spending) = Spending::read(draft.also.first().and_then(Option::as_ref)) else { return };
+        if let Some(write) = spending.spend(self.spending_key(), cost, at, zone) {
+            draft.also_write(write);
+        }
+        let after = spending.with(cost, at, zone);
+        if let Verdict::Warn(near) | Verdict::Stop(near) = after.check(&self.budgets(), at, zone) {
+            let (window, spent, limit) = (near.window.as_str(), near.spent_usd, near.limit_usd);
+            let note = format!("{spent} of the {window} budget of {limit} are spent");
+            draft.happened(BackendPhase::SessionUpdated, None, Some(note));
+        }
+    }
+}
+
+fn done(turn: &StoredTurn) -> TurnDone {
+    let ChatAnswer { text, usage, thread_id, turn_id, citations, sources, .. } = turn.answer.clone();
+    let (cost, retrieved) = (turn.cost_usd.unwrap_or_default(), sources.len() as u64);
+    TurnDone { thread_id, turn_id, message: text, usage, cost, citations, retrieved, sources }
+}
+
+/// The events of a turn: the tools it used, then what it said.
+fn tell(draft: &mut Draft, turn: &StoredTurn, dropped: usize) {
+    for call in &turn.answer.tool_calls {
+        let input = serde_json::from_str(&call.arguments).unwrap_or_else(|_| call.arguments.clone().into());
+        let (tool, call_id, output) = (call.name.clone(), Some(call.id.clone()), call.output.clone());
+        draft.event(EventBody::ToolCall(ToolCall { tool, call_id, input, output }));
+    }
+    if dropped > 0 {
+        draft.happened(BackendPhase::SessionUpdated, None, Some(format!("{dropped} more tool calls are not shown")));
+    }
+    let (text, turn_id) = (turn.answer.text.clone(), turn.answer.turn_id.clone());
+    if !text.trim().is_empty() {
+        draft.event(EventBody::AssistantMessage(AssistantMessage { text, turn_id }));
+    }
+}

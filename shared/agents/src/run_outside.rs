@@ -1,0 +1,74 @@
+//! `run_outside`: a run that a runner takes over HTTP. No worker of ours is ever told of it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    Agents, Executor, Session,
+    journal::{self, Start},
+};
+use errand::{
+    effects::Effect,
+    handler::{Failure, Handler, Outcome, Settings, TaskContext},
+    ids::{Id, Name},
+    lifecycle::Task,
+    store::StoreError,
+};
+
+/// Waits for a runner to take its run over HTTP; made by `POST /v1/runs` alone.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(example = json!({"prompt": "Build the release and say what broke.", "profile": "codex"}))]
+pub struct RunOutside {
+    /// What is to be done.
+    pub prompt: String,
+    /// What sort of runner takes it.
+    #[serde(default)]
+    pub profile: Name,
+    /// The session it goes on in; without one, a session of its own.
+    #[serde(default)]
+    pub session_id: Option<Id>,
+    /// The agent that works; without one, an agent of its own.
+    #[serde(default)]
+    pub agent_id: Option<Id>,
+}
+
+impl RunOutside {
+    /// What its run is begun with.
+    pub fn start(&self, source: Name, agents: &Agents) -> Start {
+        Start {
+            executor: Executor::Runner,
+            session_id: self.session_id.clone(),
+            agent_id: self.agent_id.clone(),
+            session_ttl: agents.rules.session_ttl(),
+            ..Start::of(source, self.profile.clone(), self.prompt.clone())
+        }
+    }
+}
+
+impl Handler for RunOutside {
+    const TYPE: &'static str = "run_outside";
+    type State = Agents;
+
+    fn settings() -> Settings {
+        // Nobody stops a runner; this gives it the longest lease there is.
+        Settings { timeout_s: 85, ..Settings::default() }
+    }
+
+    async fn handle(&self, _: &TaskContext<'_>, _: &Agents) -> Result<Outcome, Failure> {
+        Err(Failure::permanent("only a runner does this")) // not reached: see `Task::is_for_runners`
+    }
+
+    fn session_path(&self, id: Uuid) -> Option<String> {
+        Some(Session::path(self.session_id.as_ref().unwrap_or(&id.into())))
+    }
+
+    async fn ended(&self, task: &TaskContext<'_>, ended: &Task, agents: &Agents) -> Result<Vec<Effect>, StoreError> {
+        journal::ends(task.services(), agents.rules.session_ttl(), task.task(), ended).await
+    }
+
+    async fn waits(&self, task: &TaskContext<'_>, waiting: &Task, agents: &Agents) -> Result<Vec<Effect>, StoreError> {
+        journal::waits(task.services(), waiting, &self.start(Name::of("task"), agents)).await
+    }
+}

@@ -1,0 +1,110 @@
+//! What follows a turn: another, or the end.
+
+use crate::supervisor::{Action, Assessment, blocker, looks_incomplete};
+
+/// How many follow-ups a run has at most.
+pub const MAX_FOLLOW_UPS: usize = 2;
+
+/// What every run is asked besides its prompt. The last line of it is what [`blocker`] reads.
+const REQUIREMENTS: &str = "Requirements:\n\
+    1. Do it; do not only plan or describe it.\n\
+    2. Give evidence of what you did: files, commands, results.\n\
+    3. If something blocks you, say what it is and what you need, in a line of its own that begins with `BLOCKED: `; \
+    otherwise leave that line out.";
+
+const CONTINUE: &str = "Your answer is not finished. Continue where you stopped and finish the task now. \
+    Give evidence: files, commands, results. If something blocks you, end with a line `BLOCKED: ` and what you need.";
+
+/// What is known when a turn is over. One that was called off, or has no answer, is none.
+#[derive(Clone, Copy, Debug)]
+pub struct Round<'a> {
+    /// The answer.
+    pub answer: &'a str,
+    /// How many follow-ups there were.
+    pub follow_ups: usize,
+    /// What [`super::assess`] found.
+    pub assessment: &'a Assessment,
+}
+
+/// What follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The end, until a person helps with this.
+    Block(String),
+    /// Another turn with this prompt, if time and budget allow.
+    FollowUp(&'static str),
+    /// The end: done.
+    Done,
+}
+
+/// What the agent is told first: its prompt, what the operator said who set the task going again, the requirements.
+pub fn first_prompt(prompt: &str, redrive_note: Option<&str>) -> String {
+    let note = redrive_note.map(|note| format!("\n\nAn answer to what came of this before:\n{}", note.trim()));
+    format!("{}{}\n\n{REQUIREMENTS}", prompt.trim(), note.unwrap_or_default())
+}
+
+/// What follows a turn. What the agent says is missing beats what the assessment says.
+pub fn next(round: &Round<'_>) -> Next {
+    if let Some(missing) = blocker(round.answer) {
+        return Next::Block(missing);
+    }
+    let Assessment { action, message, prompt, .. } = round.assessment;
+    let follow_up = match action {
+        Action::Block => return Next::Block(message.clone()),
+        Action::Replan => *prompt,
+        Action::Continue | Action::Compact => looks_incomplete(round.answer).then_some(CONTINUE),
+    };
+    follow_up.filter(|_| round.follow_ups < MAX_FOLLOW_UPS).map_or(Next::Done, Next::FollowUp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supervisor::Severity;
+
+    fn assessment(action: Action) -> Assessment {
+        let prompt = (action == Action::Replan).then_some("another way");
+        Assessment { severity: Severity::Medium, action, message: "trouble".into(), prompt, incident: None }
+    }
+
+    #[test]
+    fn what_follows_a_turn() {
+        use Action::{Block, Compact, Continue, Replan};
+        let (whole, broken, blocked) = ("Done.", "And then...", "BLOCKED: a key");
+        let (again, another) = (Next::FollowUp(CONTINUE), Next::FollowUp("another way"));
+        let (trouble, key) = (Next::Block("trouble".into()), Next::Block("a key".into()));
+        for (answer, follow_ups, action, expected) in [
+            (whole, 0, Continue, &Next::Done),
+            (broken, 0, Continue, &again),
+            (broken, 1, Continue, &again),
+            (broken, 2, Continue, &Next::Done),
+            (broken, 3, Continue, &Next::Done),
+            (whole, 0, Replan, &another),
+            (broken, 1, Replan, &another),
+            (whole, 2, Replan, &Next::Done),
+            (whole, 0, Compact, &Next::Done),
+            (broken, 0, Compact, &again),
+            (whole, 0, Block, &trouble),
+            (broken, 2, Block, &trouble),
+            (blocked, 0, Continue, &key),
+            (blocked, 0, Replan, &key),
+            (blocked, 2, Block, &key),
+        ] {
+            let assessment = assessment(action);
+            let round = Round { answer, follow_ups, assessment: &assessment };
+            assert_eq!(next(&round), *expected, "{round:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_prompt_carries_the_three_requirements_and_the_note() {
+        insta::assert_snapshot!(first_prompt(" Fix the build.\n", Some("The key is in the vault.\n")));
+        assert!(!first_prompt("Fix it.", None).contains("An answer to"));
+    }
+
+    #[test]
+    fn an_agent_that_repeats_the_requirements_is_not_blocked() {
+        assert_eq!(blocker(&first_prompt("Fix it.", None)), None);
+        assert_eq!(blocker(CONTINUE), None);
+    }
+}

@@ -1,0 +1,158 @@
+//! A turn as it is stored: once, before anything depends on it, so that no execution asks the model for it again.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{event::EVENT_NAME_BYTES, run::MAX_CITATIONS, supervisor};
+use errand::{
+    clock::Timestamp,
+    effects::Relations,
+    ids::{self, Id},
+    json::{Json, cut, first},
+    money::Usd,
+    records::{Entity, parent},
+    redact,
+};
+use errand_models::{ChatAnswer, ChatMessage, ToolCall};
+
+/// How much of an answer's text is kept, in bytes.
+const TURN_TEXT_BYTES: usize = 48 * 1024;
+
+/// How much of a prompt is kept, in bytes.
+const TURN_PROMPT_BYTES: usize = 16 * 1024;
+
+/// How many calls of tools are kept of one answer, and how much of each; in bytes. All of a turn fits in a record.
+pub const TURN_CALLS: usize = 30;
+const ARGUMENT_BYTES: usize = 1024;
+const OUTPUT_BYTES: usize = 2 * 1024;
+
+/// How long an address is that an answer refers to, in bytes. A run keeps two hundred at most, with all else it has.
+const ADDRESS_BYTES: usize = 512;
+
+/// How much of what a general tool is called with tells what it is used for, in characters.
+const USE_CHARS: usize = 200;
+
+/// Tools that do everything.
+const GENERAL_TOOLS: [&str; 8] = ["shell", "bash", "sh", "exec", "execute", "run_command", "terminal", "python"];
+
+/// Why there was a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The run began.
+    First,
+    /// The supervisor wanted it.
+    FollowUp,
+    /// Somebody asked for it by a command: what was before no longer counts as going in circles.
+    Command,
+}
+
+/// See the module. Redacted and cut.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredTurn {
+    /// Of which run.
+    pub run_id: Id,
+    /// In which session.
+    pub session_id: Id,
+    /// From 0.
+    pub nth: u32,
+    /// Why.
+    pub cause: Cause,
+    /// What the agent was told.
+    pub prompt: String,
+    /// What of it came of commands.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub said: String,
+    /// What it answered.
+    pub answer: ChatAnswer,
+    /// What that cost, if it can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<Usd>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl StoredTurn {
+    /// The id of the `nth` turn of `run`.
+    pub fn id(run: &Id, nth: u32) -> Id {
+        Id::from(ids::derived(&["turn", run.as_str(), &nth.to_string()]))
+    }
+
+    /// `answer` as it is kept.
+    pub fn kept(answer: ChatAnswer) -> ChatAnswer {
+        let named = |name: Option<String>| name.map(|name| within(&name, EVENT_NAME_BYTES));
+        let calls = answer.tool_calls.into_iter().take(TURN_CALLS).map(|call| ToolCall {
+            id: within(&call.id, EVENT_NAME_BYTES),
+            name: within(&call.name, EVENT_NAME_BYTES),
+            arguments: cut(&without_secrets(&call.arguments), ARGUMENT_BYTES).to_owned(),
+            output: call.output.map(|output| within(&output, OUTPUT_BYTES)),
+        });
+        ChatAnswer {
+            text: within(&answer.text, TURN_TEXT_BYTES),
+            model: within(&answer.model, EVENT_NAME_BYTES),
+            usage: answer.usage,
+            tool_calls: calls.collect(),
+            citations: addresses(answer.citations),
+            sources: addresses(answer.sources),
+            thread_id: named(answer.thread_id),
+            turn_id: named(answer.turn_id),
+        }
+    }
+
+    /// `prompt` as it is kept.
+    pub fn kept_prompt(prompt: &str) -> String {
+        within(prompt, TURN_PROMPT_BYTES)
+    }
+
+    /// How many characters were said, both ways.
+    pub fn characters(&self) -> u64 {
+        (self.prompt.chars().count() + self.answer.text.chars().count()) as u64
+    }
+
+    /// What the model is told again of it.
+    pub fn said(&self, prompt: String) -> [ChatMessage; 2] {
+        let ChatAnswer { text, tool_calls, .. } = self.answer.clone();
+        [ChatMessage::User(prompt), ChatMessage::Assistant { text, tool_calls }]
+    }
+
+    /// What the supervisor looks at.
+    pub fn assessed(&self) -> supervisor::Turn {
+        let tools = self.answer.tool_calls.iter().map(|call| {
+            let general = GENERAL_TOOLS.contains(&call.name.to_lowercase().as_str());
+            let used_for = if general { first(&call.arguments, USE_CHARS) } else { "" };
+            let tool = format!("{} {used_for}", call.name).trim_end().to_owned();
+            let output = Json::new(&call.output.as_deref().unwrap_or_default().into()).hash();
+            supervisor::ToolUse { tool, output }
+        });
+        supervisor::Turn { text: self.answer.text.clone(), tools: tools.collect() }
+    }
+}
+
+/// Those that are no longer than an address may be: the start of one leads nowhere.
+fn addresses(all: Vec<String>) -> Vec<String> {
+    let kept = all.iter().map(|address| redact::text(address)).filter(|address| address.len() <= ADDRESS_BYTES);
+    kept.map(Cow::into_owned).take(MAX_CITATIONS).collect()
+}
+
+/// Redacted first: half a secret looks like none.
+fn within(text: &str, bytes: usize) -> String {
+    cut(&redact::text(text), bytes).to_owned()
+}
+
+/// What is JSON is redacted by its keys, however deep; it stays as it was sent if nothing in it is secret.
+fn without_secrets(arguments: &str) -> Cow<'_, str> {
+    let Ok(sent) = serde_json::from_str::<Value>(arguments) else { return redact::text(arguments) };
+    let mut kept = sent.clone();
+    redact::value(&mut kept);
+    if kept == sent { Cow::Borrowed(arguments) } else { Cow::Owned(kept.to_string()) }
+}
+
+impl Entity for StoredTurn {
+    const KIND: &'static str = "turn";
+
+    fn relations(&self, _: &str) -> Relations {
+        parent(&self.session_id, &format!("{}.{:06}", self.at, self.nth))
+    }
+}

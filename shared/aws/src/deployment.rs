@@ -1,0 +1,188 @@
+//! What a function on AWS is told by its environment.
+
+use std::{collections::BTreeMap, str::FromStr, time::Duration};
+
+use crate::{Shards, relay::BusEvents};
+use errand::{
+    environment::{ConfigError, Environment, principals},
+    lifecycle::Task,
+    listener::Listeners,
+    queue::QueueName,
+    services::Rules,
+    store::Retention,
+};
+use errand_models::http::Webhook;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    /// The stack's name, which its metrics carry.
+    pub stack: String,
+    /// The table of tasks and records.
+    pub tasks_table: String,
+    /// The table of the action log.
+    pub log_table: String,
+    /// How long both keep what has ended.
+    pub retention: Retention,
+    /// Into how many parts the indexes are divided.
+    pub shards: Shards,
+    /// The URLs of the queues it uses.
+    pub queues: BTreeMap<QueueName, String>,
+    /// The name of the event bus, of the functions that put something on it.
+    pub bus: Option<String>,
+    /// Which changes of tasks are told on the bus.
+    pub bus_events: BusEvents,
+    /// What the installation decides.
+    pub rules: Rules,
+    /// Who hears of events, but for the bus.
+    pub listeners: Listeners,
+}
+
+impl Deployment {
+    /// Reads `environment`; `queues` are those the function uses.
+    pub fn read(environment: &Environment, queues: &[QueueName]) -> Result<Self, ConfigError> {
+        let days = |name: &str, default: Duration| -> Result<Duration, ConfigError> {
+            let days = environment.parsed::<u32>(name)?;
+            Ok(days.map_or(default, |n| Duration::from_secs(u64::from(n) * 24 * 3600)))
+        };
+        let retention = Retention::default();
+        let url = |queue: &QueueName| Ok((*queue, environment.required(&queue_variable(*queue))?));
+        Ok(Self {
+            stack: environment.required("ERRAND_STACK")?,
+            tasks_table: environment.required("ERRAND_TASKS_TABLE")?,
+            log_table: environment.required("ERRAND_LOG_TABLE")?,
+            retention: Retention {
+                tasks: days("ERRAND_TASK_RETENTION_DAYS", retention.tasks)?,
+                log: days("ERRAND_LOG_RETENTION_DAYS", retention.log)?,
+            },
+            shards: shards(environment)?,
+            queues: queues.iter().map(url).collect::<Result<_, _>>()?,
+            bus: environment.get("ERRAND_EVENT_BUS"),
+            bus_events: environment.parsed("ERRAND_BUS_EVENTS")?.unwrap_or_default(),
+            rules: rules(environment)?,
+            listeners: listeners(environment)?,
+        })
+    }
+}
+
+fn shards(environment: &Environment) -> Result<Shards, ConfigError> {
+    let default = Shards::default();
+    let number = |name: &str, default: u16| match environment.parsed::<u16>(name)? {
+        None => Ok(default),
+        Some(n) if (1..=Shards::MOST).contains(&n) => Ok(n),
+        Some(n) => Err(ConfigError::malformed(name, n.to_string(), format!("expected 1 to {}", Shards::MOST))),
+    };
+    Ok(Shards {
+        due: number("ERRAND_DUE_SHARDS", default.due)?,
+        queue: number("ERRAND_LIST_SHARDS", default.queue)?,
+        user: number("ERRAND_USER_SHARDS", default.user)?,
+    })
+}
+
+fn rules(environment: &Environment) -> Result<Rules, ConfigError> {
+    let default = Rules::default();
+    let name = "ERRAND_MAX_RETRIES";
+    let max_retries = match environment.parsed::<u32>(name)? {
+        Some(n) if n > Task::MAX_RETRIES => {
+            return Err(ConfigError::malformed(name, n.to_string(), format!("at most {}", Task::MAX_RETRIES)));
+        }
+        n => n.unwrap_or(default.max_retries),
+    };
+    Ok(Rules {
+        max_retries,
+        max_losses: environment.parsed("ERRAND_MAX_LOSSES")?.unwrap_or(default.max_losses),
+        verifiers: environment.get("ERRAND_VERIFIERS").map(|list| principals(&list)).unwrap_or_default(),
+        poll_page: default.poll_page,
+    })
+}
+
+/// The variable that names a queue's URL.
+pub fn queue_variable(queue: QueueName) -> String {
+    format!("ERRAND_QUEUE_{}", queue.as_str().to_uppercase().replace('-', "_"))
+}
+
+fn listeners(environment: &Environment) -> Result<Listeners, ConfigError> {
+    let name = "ERRAND_WEBHOOK_URL";
+    let Some(url) = environment.get(name) else { return Ok(Listeners::default()) };
+    // It may carry a secret, which a log line must not.
+    let parsed =
+        url.parse().map_err(|error: <reqwest::Url as FromStr>::Err| ConfigError::malformed(name, "…", error))?;
+    let webhook = Webhook::new(parsed).map_err(|error| ConfigError::malformed(name, "…", error))?;
+    environment.keep_secret([url]);
+    Ok(Listeners::webhook(webhook))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIVEN: [(&str, &str); 4] = [
+        ("ERRAND_STACK", "errand"),
+        ("ERRAND_TASKS_TABLE", "tasks"),
+        ("ERRAND_LOG_TABLE", "log"),
+        ("ERRAND_QUEUE_DEAD_LETTER", "https://sqs/dead-letter"),
+    ];
+
+    fn environment(more: &[(&str, &str)], without: &str) -> Environment {
+        let given = more.iter().chain(&GIVEN).filter(|(name, _)| *name != without);
+        let given: BTreeMap<String, String> = given.rev().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        Environment::of(move |name| given.get(name).cloned())
+    }
+
+    fn read(more: &[(&str, &str)], without: &str) -> Result<Deployment, ConfigError> {
+        Deployment::read(&environment(more, without), &[QueueName::DeadLetter])
+    }
+
+    #[test]
+    fn a_missing_variable_is_named() {
+        for (name, _) in GIVEN {
+            let error = read(&[], name).unwrap_err();
+            assert_eq!(error.to_string(), format!("the environment variable {name} is not set"));
+        }
+    }
+
+    #[test]
+    fn a_malformed_variable_is_named_with_its_value() {
+        for name in [
+            "ERRAND_MAX_RETRIES",
+            "ERRAND_MAX_LOSSES",
+            "ERRAND_LOG_RETENTION_DAYS",
+            "ERRAND_BUS_EVENTS",
+            "ERRAND_DUE_SHARDS",
+        ] {
+            let error = read(&[(name, "many")], "").unwrap_err().to_string();
+            assert!(error.starts_with(&format!("the environment variable {name} is \"many\": ")), "{error}");
+        }
+        for n in ["0", "1025"] {
+            assert!(read(&[("ERRAND_USER_SHARDS", n)], "").unwrap_err().to_string().ends_with("expected 1 to 1024"));
+        }
+        assert!(read(&[("ERRAND_MAX_RETRIES", "101")], "").unwrap_err().to_string().ends_with("at most 100"));
+        // But for the one that may carry a secret.
+        let error = read(&[("ERRAND_WEBHOOK_URL", "hooks.example/s3cret")], "").unwrap_err();
+        let said = "the environment variable ERRAND_WEBHOOK_URL is \"…\": relative URL without a base";
+        assert_eq!((error.to_string(), format!("{error:?}")), (said.to_owned(), said.to_owned()));
+    }
+
+    #[test]
+    fn what_is_given_is_taken_and_the_rest_has_its_default() {
+        let given = [
+            ("ERRAND_MAX_RETRIES", "0"),
+            ("ERRAND_TASK_RETENTION_DAYS", "7"),
+            ("ERRAND_VERIFIERS", "arn:a, arn:b,"),
+            ("ERRAND_WEBHOOK_URL", "http://127.0.0.1/hook"),
+            ("ERRAND_EVENT_BUS", "errand"),
+            ("ERRAND_BUS_EVENTS", "all"),
+            ("ERRAND_LIST_SHARDS", "40"),
+        ];
+        let environment = environment(&given, "");
+        let read = Deployment::read(&environment, &[QueueName::DeadLetter]).unwrap();
+        assert_eq!((read.tasks_table.as_str(), read.log_table.as_str()), ("tasks", "log"));
+        assert_eq!((read.rules.max_retries, read.rules.max_losses), (0, 5));
+        assert_eq!(read.rules.verifiers, ["arn:a", "arn:b"]);
+        assert_eq!(read.retention, Retention { tasks: Duration::from_secs(7 * 86_400), ..Retention::default() });
+        assert!(read.listeners.webhook.is_some());
+        assert_eq!(read.shards, Shards { queue: 40, ..Shards::default() });
+        assert_eq!((read.bus.as_deref(), read.bus_events), (Some("errand"), BusEvents::All));
+        assert_eq!(environment.secrets(), ["http://127.0.0.1/hook"]);
+    }
+}

@@ -1,0 +1,36 @@
+//! An action-log row as an item of the table `ActionLog`: one attribute for each field, named as on the wire.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::dynamo::{
+    attributes::{Fields, Item, from_doc, to_doc, ttl},
+    keys,
+};
+use errand::{clock::Timestamp, ids::TaskKey, lifecycle::log::LogEntry};
+
+/// The item of `row` of a task that was made at `born`. Tenant and task are in the key.
+pub(super) fn write(row: &LogEntry, born: Timestamp, retention: Duration) -> anyhow::Result<Item> {
+    let Value::Object(mut fields) = serde_json::to_value(row)? else { anyhow::bail!("a row is an object") };
+    for in_key in ["tenant", "task", "seq"] {
+        fields.remove(in_key);
+    }
+    let mut item = from_doc(fields);
+    item.extend(keys::log(&row.key, born, row.seq));
+    item.insert("ttl_s".to_owned(), ttl(row.ended_at + retention));
+    Ok(item)
+}
+
+/// Reads what [`write`] wrote.
+pub(super) fn read(key: &TaskKey, mut item: Item) -> anyhow::Result<LogEntry> {
+    let seq = keys::log_seq(Fields(&item).integer("seq")?);
+    for not_in_row in ["pk", "seq", "ttl_s"] {
+        item.remove(not_in_row);
+    }
+    let mut fields = to_doc(item)?;
+    fields.insert("tenant".to_owned(), key.tenant.as_str().into());
+    fields.insert("task".to_owned(), key.id.to_string().into());
+    fields.insert("seq".to_owned(), seq.into());
+    Ok(serde_json::from_value(fields.into())?)
+}

@@ -1,0 +1,109 @@
+//! Wires a Lambda function to its store and queues.
+
+mod deployment;
+pub mod dynamo;
+pub mod event_bridge;
+pub mod meter;
+pub mod relay;
+mod shards;
+pub mod sqs;
+
+use std::{sync::Arc, time::Duration};
+
+use aws_config::{SdkConfig, stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig};
+
+pub use deployment::{Deployment, queue_variable};
+pub use shards::Shards;
+
+use crate::{dynamo::DynamoStore, event_bridge::EventBridge, sqs::SqsQueue};
+use errand::{
+    app::App,
+    clock::SystemClock,
+    environment::{ConfigError, Environment},
+    queue::QueueName,
+    redact,
+    registry::{Registry, RegistryError},
+    services::Services,
+    telemetry,
+};
+
+/// How long one try of a request to the tables or queues may take. The SDK makes three.
+const TRY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A function on AWS: what it works with, and what it was told.
+pub struct Wired {
+    /// What it works with. What is counted from here on has to be written out after each event ([`meter::write`]).
+    pub app: App,
+    /// The store once more, for its counters.
+    pub store: DynamoStore,
+    /// What the environment says.
+    pub deployment: Deployment,
+}
+
+/// What `main` hands to a function's `run`: the task types and record kinds of an installation, made from the variables
+/// of the process.
+pub type Types = fn(&Environment) -> Result<Registry, ConfigError>;
+
+/// Why a function does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its environment is not as it must be.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Its task types or record kinds are not.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+/// Starts a function that uses `queues` and knows `types`: its log lines, what its environment says, its store and queues.
+/// Where the variable `ERRAND_EVENT_BUS` names a bus, it puts events on that.
+pub async fn start(queues: &[QueueName], types: Types) -> Result<Wired, StartError> {
+    telemetry::init(telemetry::Format::Json);
+    let environment = Environment::of_process();
+    let types = types(&environment)?.checked()?;
+    let deployment = Deployment::read(&environment, queues)?;
+    redact::know_secrets(environment.secrets());
+    meter::start(deployment.stack.clone());
+    Ok(wire(deployment, types).await)
+}
+
+async fn wire(deployment: Deployment, types: Arc<Registry>) -> Wired {
+    let sdk = sdk().await;
+    let tables = dynamo::Config {
+        tasks_table: deployment.tasks_table.clone(),
+        log_table: deployment.log_table.clone(),
+        retention: deployment.retention.tasks,
+        log_retention: deployment.retention.log,
+        shards: deployment.shards,
+    };
+    let store = DynamoStore::new(aws_sdk_dynamodb::Client::new(&sdk), tables);
+    let queue = SqsQueue::new(aws_sdk_sqs::Client::new(&sdk), deployment.queues.clone());
+    let mut services = Services::new(Arc::new(store.clone()), Arc::new(queue), Arc::new(SystemClock));
+    services.rules = Arc::new(deployment.rules.clone());
+    services.listeners = deployment.listeners.clone();
+    if let Some(name) = &deployment.bus {
+        let bus = sdk.into_builder().timeout_config(EventBridge::timeouts()).build();
+        let bus = EventBridge::new(aws_sdk_eventbridge::Client::new(&bus), name);
+        services.listeners.bus = Some(Arc::new(bus));
+    }
+    Wired { app: App::new(services, types), store, deployment }
+}
+
+impl Wired {
+    /// The same, if its environment names the event bus.
+    pub fn with_bus(self) -> Result<Self, ConfigError> {
+        match self.app.listeners.bus {
+            Some(_) => Ok(self),
+            None => Err(ConfigError::Missing("ERRAND_EVENT_BUS".to_owned())),
+        }
+    }
+}
+
+/// With a limit for each try, in place of the SDK's watch over slow streams: no answer here is one, and to watch each
+/// costs a tenth of what a request does.
+async fn sdk() -> SdkConfig {
+    let sdk = aws_config::defaults(aws_config::BehaviorVersion::latest())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(TRY_TIMEOUT).build());
+    sdk.load().await
+}

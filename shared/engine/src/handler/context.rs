@@ -1,0 +1,249 @@
+//! What a handler sees of the world: its task, the clock, records, and its own earlier steps.
+
+use std::{
+    future::Future,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{
+    clock::Timestamp,
+    event::Event,
+    handler::{Failure, Handler},
+    ids::{self, Id, Name, TaskKey},
+    json::Json,
+    lifecycle::{NewTask, Report, Task},
+    records::{Entity, Stored},
+    services::{Rules, Services},
+    store::{self, Commit, Expect, Part, Record, RecordKey, RecordWrite, Related, RelationKind, StoreError, TaskWrite},
+};
+
+/// See the module. Handlers write nothing through it but their steps.
+pub struct TaskContext<'a> {
+    services: &'a Services,
+    task: &'a Task,
+    used: Mutex<Report>,
+}
+
+/// How long a step's result is kept: longer than any task waits for its next execution or its redrive.
+const KEEP_STEPS: Duration = Duration::from_secs(180 * 24 * 3600);
+
+/// How many related records a handler gets to see at most, and in one read: all together, or one after the other.
+const RELATED_LIMIT: usize = 1000;
+const RELATED_PAGE: usize = 100;
+const EACH_PAGE: usize = 4;
+
+impl<'a> TaskContext<'a> {
+    pub(crate) fn new(services: &'a Services, task: &'a Task) -> Self {
+        Self { services, task, used: Mutex::default() }
+    }
+
+    /// What it runs on: for handlers that keep records of their own beside the effects they return.
+    pub fn services(&self) -> &Services {
+        self.services
+    }
+
+    /// The task, as it was claimed.
+    pub fn task(&self) -> &Task {
+        self.task
+    }
+
+    /// The current instant.
+    pub fn now(&self) -> Timestamp {
+        self.services.clock.now()
+    }
+
+    /// Waits.
+    pub async fn sleep(&self, wait: Duration) {
+        self.services.clock.sleep(wait).await;
+    }
+
+    /// What the installation decides.
+    pub fn rules(&self) -> &Rules {
+        &self.services.rules
+    }
+
+    /// Adds what a call of a model has used: it goes into the action log, whatever becomes of the execution.
+    pub fn uses(&self, report: Report) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        *used = std::mem::take(&mut *used).plus(report);
+    }
+
+    /// What was used so far.
+    pub(crate) fn used(&self) -> Report {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The same for every execution of this task: for calls to services that remove repetitions by a key.
+    pub fn idempotency_key(&self) -> String {
+        self.task.life()
+    }
+
+    /// What the operator said who set the task going again.
+    pub fn redrive_note(&self) -> Option<&str> {
+        self.task.redrive_note.as_deref()
+    }
+
+    /// An id that this execution always gives to `what`.
+    pub fn id(&self, what: &str) -> Id {
+        Id::from(ids::derived(&[&self.task.life(), &self.task.executions.to_string(), what]))
+    }
+
+    /// The user the task is about.
+    pub fn user_id(&self) -> Result<&Id, Failure> {
+        self.task.user_id.as_ref().ok_or_else(|| Failure::permanent("the task names no user_id"))
+    }
+
+    /// A record, if it is there.
+    pub async fn get<E: Entity>(&self, id: &Id) -> Result<Option<Stored<E>>, Failure> {
+        let record = self.services.store.record(&self.key(E::kind(), id)).await?;
+        Ok(record.map(Stored::read).transpose()?)
+    }
+
+    /// A record that should be there: if it is not, it may come yet.
+    pub async fn need<E: Entity>(&self, id: &Id) -> Result<Stored<E>, Failure> {
+        let missing = || Failure::transient(format!("{} {id} does not exist (yet)", E::KIND.replace('_', " ")));
+        self.get(id).await?.ok_or_else(missing)
+    }
+
+    /// The newest records, at most `limit` (up to 1,000), whose parent is `of`.
+    pub async fn children<E: Entity>(&self, of: &Id, limit: usize) -> Result<Vec<Stored<E>>, Failure> {
+        let mut found = Vec::new();
+        self.related(RelationKind::Parent, of, (limit, RELATED_PAGE), |child| found.push(child)).await?;
+        Ok(found)
+    }
+
+    /// The newest records, at most `limit` (up to 1,000), whose owner is `of`.
+    pub async fn owned<E: Entity>(&self, of: &Id, limit: usize) -> Result<Vec<Stored<E>>, Failure> {
+        let mut found = Vec::new();
+        self.related(RelationKind::Owner, of, (limit, RELATED_PAGE), |owned| found.push(owned)).await?;
+        Ok(found)
+    }
+
+    /// Shows the same to `see` one after the other: no more than four are in memory at a time. Each may have 384 KiB,
+    /// and many times that as values.
+    pub async fn each_owned<E: Entity>(
+        &self,
+        of: &Id,
+        limit: usize,
+        see: impl FnMut(Stored<E>) + Send,
+    ) -> Result<(), Failure> {
+        self.related(RelationKind::Owner, of, (limit, EACH_PAGE), see).await
+    }
+
+    /// The output of `work` under the name `key`, stored under this execution's fence before it is returned; a
+    /// later execution of the task gets the stored one back and does not work again.
+    pub async fn step<T, F>(&self, key: &Name, work: F) -> Result<T, Failure>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let id = Id::new(&format!("{}.{key}", self.task.life())).map_err(|e| Failure::permanent(e.to_string()))?;
+        let key = self.key(Name::of("step"), &id);
+        if let Some(done) = self.services.store.record(&key).await? {
+            return step_result(&done);
+        }
+        let value = serde_json::to_value(work.await?)?;
+        let fence = self.task.fence().ok_or_else(lease_lost)?;
+        let now = self.now();
+        let doc = [("result".to_owned(), value.clone())].into_iter().collect();
+        let commit = Commit {
+            task: Some(TaskWrite::Step { key: self.task.key.clone(), fence }),
+            records: vec![RecordWrite::put(key.clone(), doc, Expect::Absent, now).expiring(now + KEEP_STEPS)],
+            tasks: Vec::new(),
+        };
+        match store::commit(&*self.services.store, commit).await {
+            Ok(()) => Ok(serde_json::from_value(value)?),
+            Err(StoreError::Conflict { parts }) if parts.contains(&Part::Task) => Err(lease_lost()),
+            // Our own write whose answer was lost, or an earlier execution's that was on its way: it counts.
+            Err(StoreError::Conflict { .. }) => {
+                let done = self.services.store.record(&key).await?;
+                step_result(&done.ok_or_else(|| Failure::transient("a stored step has vanished"))?)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// An event about this task's doings, with an id that this execution always gives it.
+    pub fn event(&self, event_type: &str, subject: &Id, data: Value) -> Event {
+        let parts = [&*self.task.life(), &*self.task.executions.to_string(), event_type, subject.as_str()];
+        let (event_type, subject) = (event_type.to_owned(), subject.to_string());
+        let request_id = self.task.request_id.clone();
+        Event { id: ids::derived(&parts), event_type, time: self.now(), subject, data, request_id }
+    }
+
+    /// A follow-up of this task: of its tenant, project, queue, lane, user, principal and request, due after `wait`,
+    /// with an id that this execution always gives it.
+    pub fn follow_up<H: Handler>(&self, input: &H, wait: Duration) -> Result<NewTask, Failure> {
+        self.follow_up_about(self.task.user_id.as_ref(), input, wait)
+    }
+
+    /// The same, about another user.
+    pub fn follow_up_about<H: Handler>(
+        &self,
+        user: Option<&Id>,
+        input: &H,
+        wait: Duration,
+    ) -> Result<NewTask, Failure> {
+        let task = self.task;
+        let (task_type, payload) = (Name::new(H::TYPE)?, Json::new(&serde_json::to_value(input)?));
+        let (life, nth) = (task.life(), task.executions.to_string());
+        let parts = [&*life, &*nth, task_type.as_str(), payload.as_str(), user.map_or("", Id::as_str)];
+        let key = TaskKey { tenant: task.key.tenant.clone(), id: ids::derived(&parts) };
+        let now = self.now();
+        Ok(NewTask {
+            project: task.project.clone(),
+            queue: task.queue.clone(),
+            lane: task.lane.clone(),
+            agent_type: task.agent_type.clone(),
+            user_id: user.cloned(),
+            context_id: task.context_id.clone(),
+            context_type: task.context_type.clone(),
+            parent_id: Some(task.key.id),
+            max_retries: self.services.rules.max_retries,
+            timeout_s: H::settings().timeout_s,
+            scheduled_for: now + wait,
+            request_id: task.request_id.clone(),
+            session_path: input.session_path(key.id),
+            ..NewTask::of_type(key, task_type, payload, task.created_by.clone(), now)
+        })
+    }
+
+    async fn related<E: Entity>(
+        &self,
+        by: RelationKind,
+        of: &Id,
+        (limit, at_once): (usize, usize),
+        mut see: impl FnMut(Stored<E>) + Send,
+    ) -> Result<(), Failure> {
+        let tenant = self.task.key.tenant.clone();
+        let related = Related { tenant, kind: E::kind(), by, of: of.clone(), newest_first: true };
+        let (mut left, mut after) = (limit.min(RELATED_LIMIT), None::<String>);
+        loop {
+            let page = self.services.store.records(&related, after.as_deref(), left.min(at_once)).await?;
+            left = left.saturating_sub(page.items.len());
+            for record in page.items {
+                see(Stored::read(record)?);
+            }
+            after = page.next.filter(|_| left > 0);
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn key(&self, kind: Name, id: &Id) -> RecordKey {
+        RecordKey { tenant: self.task.key.tenant.clone(), kind, id: id.clone() }
+    }
+}
+
+fn step_result<T: DeserializeOwned>(record: &Record) -> Result<T, Failure> {
+    Ok(serde_json::from_value(record.doc.get("result").cloned().unwrap_or_default())?)
+}
+
+fn lease_lost() -> Failure {
+    Failure::transient("the lease was lost")
+}

@@ -1,0 +1,30 @@
+//! Errand: the life of a task, the stores and queues it lives in, and what runs it.
+//!
+//! It knows no task type of its own, no HTTP, no AWS and no SQLite: those stand on it.
+
+pub mod app;
+pub mod change;
+pub mod clock;
+pub mod effects;
+pub mod environment;
+pub mod event;
+pub mod handler;
+pub mod ids;
+pub mod json;
+pub mod lifecycle;
+pub mod listener;
+pub mod meter;
+pub mod money;
+pub mod notify;
+pub mod outbox;
+pub mod poller;
+pub mod processor;
+pub mod queue;
+pub mod read_marks;
+pub mod records;
+pub mod redact;
+pub mod registry;
+pub mod release;
+pub mod services;
+pub mod store;
+pub mod telemetry;

@@ -1,0 +1,116 @@
+//! An execution: begun, kept, and ended by its worker or for it.
+
+use uuid::Uuid;
+
+use crate::{
+    clock::Timestamp,
+    json::cut,
+    lifecycle::{
+        Failure, FailureKind, Fence, Rejected, Report, Settlement, State,
+        apply::{Applied, Change, redacted},
+        lease,
+        log::{EXCERPT_BYTES, LogEntry, LogKind, Outcome},
+        retry, wake,
+    },
+};
+
+impl Change<'_> {
+    pub(super) fn claim(mut self, run_at: Timestamp, worker: Uuid) -> Applied {
+        if let Some(at) = self.task.expires_at.filter(|at| *at <= self.now) {
+            return Err(Rejected::Expired(at));
+        }
+        if run_at > self.now {
+            return Err(Rejected::NotDue(run_at));
+        }
+        let lease_expires_at = self.now + lease(self.task.timeout_s);
+        self.task.state = State::Running { lease_expires_at, worker, started_at: self.now };
+        self.task.executions += 1;
+        self.task.last_attempted_at = Some(self.now);
+        self.task.wake_at = Some(wake::claimed(self.before, lease_expires_at, self.now));
+        self.done()
+    }
+
+    pub(super) fn renew(mut self, worker: Uuid, started_at: Timestamp, promised: Timestamp, fence: Fence) -> Applied {
+        self.check(fence)?;
+        // A clock set back must not shorten a lease that was promised.
+        let lease_expires_at = promised.max(self.now + lease(self.task.timeout_s));
+        self.task.state = State::Running { lease_expires_at, worker, started_at };
+        self.task.wake_at = Some(lease_expires_at);
+        self.done()
+    }
+
+    pub(super) fn settle(
+        mut self,
+        started_at: Timestamp,
+        fence: Fence,
+        settlement: Settlement,
+        report: Report,
+    ) -> Applied {
+        self.check(fence)?;
+        let row = |outcome| LogEntry::next(self.before, LogKind::Execution, outcome, started_at, self.now);
+        let row = match settlement {
+            Settlement::Complete(output) => {
+                let excerpt = cut(output.as_str(), EXCERPT_BYTES).to_owned();
+                let row = LogEntry { output_excerpt: Some(excerpt), ..row(Outcome::Completed) };
+                self.end(State::Completed { output });
+                row
+            }
+            Settlement::Snooze { run_at, hinted } => {
+                let row = row(Outcome::Snoozed);
+                self.task.snoozes += 1;
+                self.wait(run_at, hinted);
+                row
+            }
+            Settlement::Retry { run_at, failure, hinted } if self.task.may_retry() => {
+                let row = LogEntry { failure: Some(failure.clone()), ..row(Outcome::Retry) };
+                self.task.failures += 1;
+                self.remember(failure);
+                self.wait(run_at, hinted);
+                row
+            }
+            // No retry is left: never more than `max_retries + 1` failing executions per drive.
+            Settlement::Retry { failure, .. } | Settlement::Fail { failure } => {
+                let row = LogEntry { failure: Some(failure.clone()), ..row(Outcome::Failed) };
+                self.task.failures += 1;
+                self.fail(failure);
+                row
+            }
+            Settlement::Cancel { reason } => {
+                let reason = redacted(&reason);
+                let row = LogEntry { reason: Some(reason.clone()), ..row(Outcome::Cancelled) };
+                self.end(State::Cancelled { reason });
+                row
+            }
+            Settlement::Block { reason } => {
+                let reason = redacted(&reason);
+                let row = LogEntry { reason: Some(reason.clone()), ..row(Outcome::Blocked) };
+                self.end(State::Blocked { reason });
+                row
+            }
+        };
+        self.logged(row.with_report(report))
+    }
+
+    pub(super) fn reap(mut self, lease_end: Timestamp, started_at: Timestamp, max_losses: u32, jitter: f64) -> Applied {
+        if lease_end > self.now {
+            return Err(Rejected::Held(lease_end));
+        }
+        let row = |outcome| LogEntry::next(self.before, LogKind::Execution, outcome, started_at, self.now);
+        self.task.losses += 1;
+        let losses = self.task.losses;
+        let message = format!("the worker was lost: its lease ended at {lease_end}");
+        let failure = Failure::new(FailureKind::WorkerLost, &message, self.now, self.task.executions);
+        let row = if losses >= max_losses {
+            let row = row(Outcome::Failed);
+            self.fail(failure.clone());
+            row
+        } else {
+            let row = row(Outcome::Lost);
+            self.remember(failure.clone());
+            let run_at = self.now + retry::after_loss(losses, jitter);
+            self.wait(run_at, wake::has_message(run_at, self.now));
+            row
+        };
+        self.logged(LogEntry { failure: Some(failure), ..row })
+    }
+}

@@ -1,0 +1,103 @@
+//! The states of a task. Each carries its own data, so that an impossible task cannot be written down.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{clock::Timestamp, json::Json, lifecycle::Failure};
+
+/// Where a task is in its life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Waiting. Left by a worker's claim, an operator's cancel, or expiry.
+    Pending {
+        /// Not before this.
+        run_at: Timestamp,
+    },
+    /// Held by a worker. Left when the worker settles, when the poller reaps it, or by an operator's cancel.
+    Running {
+        /// When the poller may give up on the worker.
+        lease_expires_at: Timestamp,
+        /// Drawn at the claim; half of the fence.
+        worker: Uuid,
+        /// When the claim was made.
+        started_at: Timestamp,
+    },
+    /// Done. Final.
+    Completed {
+        /// What the handler answered.
+        output: Json,
+    },
+    /// Given up. Left only by an operator's redrive.
+    Failed {
+        /// The failure that ended it.
+        failure: Failure,
+    },
+    /// Called off. Left only by an operator's redrive.
+    Cancelled {
+        /// Why, as the canceller said it.
+        reason: String,
+    },
+    /// Needs something from a person. Left only by an operator's redrive.
+    Blocked {
+        /// What it needs.
+        reason: String,
+    },
+}
+
+/// A state's name: what the API calls `status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Waiting for its time or a worker.
+    Pending,
+    /// Held by a worker.
+    Running,
+    /// Ended well.
+    Completed,
+    /// Ended badly.
+    Failed,
+    /// Ended by somebody's decision.
+    Cancelled,
+    /// Ended until somebody answers.
+    Blocked,
+}
+
+impl Status {
+    /// Every status, in the order of a task's life.
+    pub const ALL: [Status; 6] =
+        [Status::Pending, Status::Running, Status::Completed, Status::Failed, Status::Cancelled, Status::Blocked];
+
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Pending => "pending",
+            Status::Running => "running",
+            Status::Completed => "completed",
+            Status::Failed => "failed",
+            Status::Cancelled => "cancelled",
+            Status::Blocked => "blocked",
+        }
+    }
+
+    /// Whether only an operator can bring a task out of it.
+    pub fn is_ended(self) -> bool {
+        match self {
+            Status::Pending | Status::Running => false,
+            Status::Completed | Status::Failed | Status::Cancelled | Status::Blocked => true,
+        }
+    }
+}
+
+impl State {
+    /// The state's name.
+    pub fn status(&self) -> Status {
+        match self {
+            State::Pending { .. } => Status::Pending,
+            State::Running { .. } => Status::Running,
+            State::Completed { .. } => Status::Completed,
+            State::Failed { .. } => Status::Failed,
+            State::Cancelled { .. } => Status::Cancelled,
+            State::Blocked { .. } => Status::Blocked,
+        }
+    }
+}

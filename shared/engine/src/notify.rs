@@ -1,0 +1,68 @@
+//! Sends messages about tasks: that they are due, that they have failed; and those that could not be accepted.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tracing::warn;
+
+use crate::{
+    app::App,
+    change::{With, change},
+    lifecycle::{Event, Hint, State, Task, hint},
+    meter,
+    queue::{OutMessage, QueueError, QueueName},
+    redact::chain,
+};
+
+/// Sends the message of every one of `tasks` that is pending and due soon; the rest is the poller's. Answers for
+/// each task whether its message is on its way. Of what runners take nobody is told: they come and ask.
+pub async fn notify(app: &App, tasks: &[Task]) -> Vec<bool> {
+    let now = app.clock.now();
+    let mut by_queue: BTreeMap<QueueName, (Vec<usize>, Vec<OutMessage>)> = BTreeMap::new();
+    for (place, task) in tasks.iter().enumerate().filter(|(_, task)| !task.is_for_runners()) {
+        if let Some(Hint::Message(delay)) = task.run_at().map(|run_at| hint(run_at, now)) {
+            let (places, messages) = by_queue.entry(app.queue_of(task)).or_default();
+            places.push(place);
+            messages.push(OutMessage::hint(task, delay, app.trace.as_deref()));
+        }
+    }
+    let mut on_its_way: Vec<bool> = tasks.iter().map(Task::is_for_runners).collect();
+    for (queue, (places, messages)) in by_queue {
+        for (place, sent) in places.into_iter().zip(app.queue.send(queue, messages).await) {
+            match (sent, on_its_way.get_mut(place)) {
+                (Ok(()), Some(answer)) => *answer = true,
+                (Ok(()), None) => {}
+                // Nothing is lost: the task's `wake_at` brings the poller.
+                (Err(error), _) => warn!(queue = queue.as_str(), error = %chain(&error), "a message was not sent"),
+            }
+        }
+    }
+    on_its_way
+}
+
+/// Sends the message of a task that will be due in `delay`, before that is committed; whether it is on its way.
+pub(crate) async fn send_delayed(app: &App, task: &Task, delay: Duration) -> bool {
+    let queue = app.queue_of(task);
+    let message = OutMessage::hint(task, delay, app.trace.as_deref());
+    let sent: Result<(), QueueError> = app.queue.send(queue, vec![message]).await.into_iter().collect();
+    if let Err(error) = &sent {
+        warn!(queue = queue.as_str(), error = %chain(error), "a message was not sent; the poller will send it");
+    }
+    sent.is_ok()
+}
+
+/// Sends the dead letter that a failed task owes, then notes it. What does not work here is tried again by the
+/// poller, until it is noted: sent at least once.
+pub(crate) async fn dead_letter(app: &App, task: &Task) {
+    let (State::Failed { failure }, None) = (&task.state, task.dead_lettered_at) else { return };
+    let letter = OutMessage::dead_letter(task, &failure.message);
+    let sent: Result<(), QueueError> = app.queue.send(QueueName::DeadLetter, vec![letter]).await.into_iter().collect();
+    if let Err(error) = sent {
+        warn!(task.id = %task.key.id, error = %chain(&error), "a dead letter was not sent; the poller will send it");
+        return;
+    }
+    meter::count(meter::DEAD_LETTERS);
+    let noted = Event::DeadLettered { redrives: task.redrives };
+    if let Err(error) = change(app, task, noted, With::nothing()).await {
+        warn!(task.id = %task.key.id, error = %chain(&error), "a sent dead letter was not noted; it may be sent again");
+    }
+}

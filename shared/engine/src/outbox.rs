@@ -1,0 +1,136 @@
+//! The outbox: events wait as records of the commit that made them until somebody has delivered them.
+//!
+//! Two duties, and neither waits for the other: `list` gives what is due its places in the list of what was
+//! published, in groups; `post` offers what is listed to the webhook. `wake_at` carries an event until it is listed;
+//! from then on, until the webhook has taken it, what its tenant is owed (`owed`) does.
+
+mod lanes;
+mod list;
+mod owed;
+mod post;
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use tracing::warn;
+
+pub(crate) use list::list;
+pub use list::published;
+pub use owed::{Owed, owed};
+pub use post::Posted;
+pub(crate) use post::post;
+
+use crate::{
+    app::App,
+    clock::Timestamp,
+    event::{self, Published},
+    ids::{self, Id},
+    listener::{Listener, NotTaken},
+    redact::chain,
+    store::{self, Commit, Expect, Patch, Record, RecordKey, RecordWrite, StoreError},
+};
+
+/// How long an event that all have taken can still be listed.
+const KEEP_DELIVERED: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// How long the poller leaves a new event to the relay, where that delivers: normally it takes a second.
+const HEAD_START: Duration = Duration::from_secs(120);
+
+/// How soon an event that was not taken is offered again: after as long as it has waited, within these.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(600));
+
+/// Why an event was not delivered; it stays owed.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// The listener has not taken it.
+    #[error("event {id} was not delivered")]
+    NotTaken {
+        /// Which event.
+        id: Id,
+        /// What the listener said.
+        #[source]
+        source: NotTaken,
+    },
+    /// The store did not note it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl DeliveryError {
+    /// Whether the listener works, and does not want this event: others are none the worse for it.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::NotTaken { source: NotTaken::Refused(_), .. })
+    }
+}
+
+/// From when an event that was not taken at `now` is offered again.
+pub(crate) fn again(event: &Record, now: Timestamp) -> Timestamp {
+    now + now.since(event.created_at).clamp(AGAIN.0, AGAIN.1)
+}
+
+/// Puts events on the bus, where there is one; each answer stands for itself, in order.
+pub(crate) async fn put_on_bus(app: &App, events: &[Record]) -> Vec<Result<(), DeliveryError>> {
+    match &app.listeners.bus {
+        Some(bus) => tell(&**bus, events).await,
+        None => events.iter().map(|_| Ok(())).collect(),
+    }
+}
+
+async fn tell(listener: &dyn Listener, events: &[Record]) -> Vec<Result<(), DeliveryError>> {
+    let published: Vec<Published> = events.iter().cloned().map(Published::from).collect();
+    let told = listener.tell(&published).await.into_iter().zip(published);
+    told.map(|(told, event)| told.map_err(|source| DeliveryError::NotTaken { id: event.id, source })).collect()
+}
+
+/// Whether it is the poller's turn to deliver `event`: where the relay delivers, it has a head start, so that not both
+/// do.
+pub(crate) fn is_the_pollers(app: &App, event: &Record) -> bool {
+    !app.listeners.is_relayed() || event.created_at + HEAD_START <= app.clock.now()
+}
+
+/// Puts events that were stored just now on `bus`, and notes those it took, without a place: several shards of the
+/// stream are relayed at once. What is not taken, or not noted, stays owed: the poller delivers it.
+pub async fn hand_over(app: &App, bus: &dyn Listener, events: &[Record]) {
+    let taken = events.iter().zip(tell(bus, events).await);
+    let noted = taken.map(async |(event, taken)| {
+        taken?;
+        Ok::<_, DeliveryError>(note(app, event).await?)
+    });
+    let problems: Vec<DeliveryError> = join_all(noted).await.into_iter().filter_map(Result::err).collect();
+    if let Some(first) = problems.first() {
+        warn!(owed = problems.len(), error = %chain(first), "events were not relayed; the poller delivers them");
+    }
+}
+
+/// Stores an event that the bus did not take, for the poller. Stored by an earlier try, it is left as it is.
+pub async fn keep(app: &App, events: Vec<Published>) -> Vec<Result<(), StoreError>> {
+    let now = app.clock.now();
+    let put = |Published { id, tenant, doc }| {
+        let record = event::due(RecordKey { tenant, kind: event::kind(), id }, doc, now);
+        Commit { records: vec![record], ..Commit::default() }
+    };
+    let kept = app.store.commit(events.into_iter().map(put).collect()).await;
+    let there = |kept| if matches!(kept, Err(StoreError::Conflict { .. })) { Ok(()) } else { kept };
+    kept.into_iter().map(there).collect()
+}
+
+async fn note(app: &App, event: &Record) -> Result<(), StoreError> {
+    let now = app.clock.now();
+    let noted = patch(event, delivered(now), now);
+    match store::commit(&*app.store, Commit { records: vec![noted], ..Commit::default() }).await {
+        // Somebody else has delivered it too.
+        Err(StoreError::Conflict { .. }) => Ok(()),
+        noted => noted,
+    }
+}
+
+/// What becomes of an event that all have taken.
+fn delivered(now: Timestamp) -> Patch {
+    Patch { parent: Some(None), wake_at: Some(None), expires_at: Some(now + KEEP_DELIVERED), ..Patch::default() }
+}
+
+/// Changes `record`, if it is still the one that was read.
+fn patch(record: &Record, patch: Patch, now: Timestamp) -> RecordWrite {
+    let expect = Expect::Version(record.version);
+    RecordWrite::Patch { key: record.key.clone(), patch: Box::new(patch), expect, version: ids::fresh(), at: now }
+}

@@ -1,0 +1,123 @@
+//! Task types of any Rust type, and their payloads.
+
+use std::{any::type_name, marker::PhantomData};
+
+use async_trait::async_trait;
+use schemars::{Schema, SchemaGenerator};
+use uuid::Uuid;
+
+use crate::{
+    effects::Effect,
+    handler::{Failure, Handler, Outcome, Settings, TaskContext},
+    json::{
+        Json,
+        read::{FieldError, read_lenient, read_strict},
+    },
+    lifecycle::Task,
+    registry::catalog::{TaskType, describe},
+    store::StoreError,
+};
+
+/// A payload that was read: what a task of some type is to do. See [`Handler`].
+#[async_trait]
+pub trait Input: Send + Sync {
+    /// What its type decides about its tasks.
+    fn settings(&self) -> Settings;
+
+    /// Runs the task once.
+    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure>;
+
+    /// What else ends with the task.
+    async fn ended(&self, task: &TaskContext<'_>, ended: &Task) -> Result<Vec<Effect>, StoreError>;
+
+    /// What else changes when the task waits.
+    async fn waits(&self, task: &TaskContext<'_>, waiting: &Task) -> Result<Vec<Effect>, StoreError>;
+
+    /// Where it can be followed.
+    fn session_path(&self, id: Uuid) -> Option<String>;
+}
+
+/// A task type.
+pub(super) trait AnyType: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn rust_name(&self) -> &'static str;
+    fn settings(&self) -> Settings;
+    fn describe(&self) -> TaskType;
+    fn payload(&self, schemas: &mut SchemaGenerator) -> Schema;
+    fn strict(&self, payload: &Json) -> Result<Box<dyn Input>, FieldError>;
+    fn lenient(&self, payload: &Json) -> Result<Box<dyn Input>, FieldError>;
+}
+
+/// The type `H` with its state.
+pub(super) struct Of<H: Handler> {
+    state: H::State,
+    of: PhantomData<fn() -> H>,
+}
+
+impl<H: Handler> Of<H> {
+    pub(super) fn new(state: H::State) -> Self {
+        Self { state, of: PhantomData }
+    }
+
+    fn input(&self, read: H) -> Box<dyn Input> {
+        Box::new(Given { input: read, state: self.state.clone() })
+    }
+}
+
+impl<H: Handler> AnyType for Of<H> {
+    fn name(&self) -> &'static str {
+        H::TYPE
+    }
+
+    fn rust_name(&self) -> &'static str {
+        type_name::<H>()
+    }
+
+    fn settings(&self) -> Settings {
+        H::settings()
+    }
+
+    fn describe(&self) -> TaskType {
+        describe::<H>()
+    }
+
+    fn payload(&self, schemas: &mut SchemaGenerator) -> Schema {
+        schemas.subschema_for::<H>()
+    }
+
+    fn strict(&self, payload: &Json) -> Result<Box<dyn Input>, FieldError> {
+        Ok(self.input(read_strict(payload.as_str())?))
+    }
+
+    fn lenient(&self, payload: &Json) -> Result<Box<dyn Input>, FieldError> {
+        Ok(self.input(read_lenient(payload.as_str())?))
+    }
+}
+
+struct Given<H: Handler> {
+    input: H,
+    state: H::State,
+}
+
+#[async_trait]
+impl<H: Handler> Input for Given<H> {
+    fn settings(&self) -> Settings {
+        H::settings()
+    }
+
+    async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
+        self.input.handle(task, &self.state).await
+    }
+
+    async fn ended(&self, task: &TaskContext<'_>, ended: &Task) -> Result<Vec<Effect>, StoreError> {
+        self.input.ended(task, ended, &self.state).await
+    }
+
+    async fn waits(&self, task: &TaskContext<'_>, waiting: &Task) -> Result<Vec<Effect>, StoreError> {
+        self.input.waits(task, waiting, &self.state).await
+    }
+
+    fn session_path(&self, id: Uuid) -> Option<String> {
+        self.input.session_path(id)
+    }
+}

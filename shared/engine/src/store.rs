@@ -1,0 +1,200 @@
+//! Where tasks, their log and domain records live: one trait, and what its calls carry.
+//!
+//! A store makes changes atomic and holds no rules: it is handed finished transitions. One conformance suite
+//! runs on every implementation; [`MemoryStore`] is the reference.
+
+mod commit;
+mod listing;
+mod memory;
+mod patience;
+mod record;
+mod retention;
+mod stats;
+
+use async_trait::async_trait;
+
+pub use commit::{Commit, Expect, Part, Patch, RecordWrite, TaskWrite};
+pub use listing::{Bucket, Filter, ListQuery, Listing, Page, Position};
+pub use memory::MemoryStore;
+pub use patience::patiently;
+pub use record::{Doc, Record, RecordKey, Related, Relation, RelationKind};
+pub use retention::Retention;
+pub use stats::{Counts, KEEP_HOURS, QueuePlace, QueueStats, Scope, Stats, Step, hour_of};
+
+use crate::{
+    clock::Timestamp,
+    ids::{Name, TaskKey},
+    lifecycle::{Task, log::LogEntry},
+    redact::chain,
+};
+
+/// The most bytes an item's payload or output may have.
+pub const BODY_BYTES: usize = 256 * 1024;
+
+/// The most bytes a record's document may have: DynamoDB's 400 KiB for an item, less room for keys.
+pub const RECORD_BYTES: usize = 384 * 1024;
+
+/// What one commit may carry: DynamoDB's limit for a transaction, so that every store refuses the same.
+pub const COMMIT_ITEMS: usize = 100;
+
+/// The most bytes one commit may carry, for the same reason.
+pub const COMMIT_BYTES: usize = 4 * 1024 * 1024;
+
+/// What came of inserting a task.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Inserted {
+    /// It was not there and is now.
+    New,
+    /// A task with this id was there already, and is untouched.
+    Existing(Box<Task>),
+}
+
+/// Why a store did not do what it was asked: one variant for each reaction of the caller.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Something is no longer as the commit expected; nothing of it was written. Read again and decide again.
+    #[error("changed meanwhile: {parts:?}")]
+    Conflict {
+        /// Every part whose precondition failed.
+        parts: Vec<Part>,
+    },
+    /// Too much at once, or in another's way; the same call may succeed a moment later.
+    #[error("the store is busy")]
+    Busy,
+    /// More than a commit or item can hold. Never succeeds.
+    #[error("too large: {0}")]
+    TooLarge(String),
+    /// Not of a form that can be stored. Never succeeds.
+    #[error("cannot be stored: {0}")]
+    Invalid(String),
+    /// What is stored cannot be read by this version.
+    #[error("stored {id} cannot be read")]
+    Corrupt {
+        /// Which item.
+        id: String,
+        /// What is wrong with it.
+        #[source]
+        source: anyhow::Error,
+    },
+    /// The store did not answer, or with an error that says nothing of the request.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] anyhow::Error),
+}
+
+/// Something whose `wake_at` has come.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Due {
+    /// What it is.
+    pub item: DueItem,
+    /// The time the index shows; it may lag behind the item.
+    pub wake_at: Timestamp,
+}
+
+/// What can be due.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum DueItem {
+    /// A task.
+    Task(TaskKey),
+    /// A record, such as an unpublished event.
+    Record(RecordKey),
+}
+
+/// See the module. Every read names the tenant and answers "none" for another's; all reads of single items
+/// are strongly consistent, lists and `due` may lag.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Adds tasks; each answer stands for itself, in order. Recovery may assume: `New` is durable.
+    async fn insert(&self, tasks: Vec<Task>) -> Vec<Result<Inserted, StoreError>>;
+
+    /// The tasks at these keys, in order.
+    async fn tasks(&self, keys: &[TaskKey]) -> Vec<Result<Option<Task>, StoreError>>;
+
+    /// Makes each commit, all or nothing; each answer stands for itself, in order. A commit whose answer was lost
+    /// and that is made again answers `Ok` if the first try had landed and is still the newest.
+    async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), StoreError>>;
+
+    /// How many parts the due index has; `due` is asked for each from 0.
+    fn shards(&self) -> u16;
+
+    /// What in `shard` has `wake_at <= until`, oldest first.
+    async fn due(&self, shard: u16, until: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError>;
+
+    /// Moves an unreadable item's `wake_at` on, if it is still the one seen, so that it never fills a page.
+    async fn set_aside(&self, due: &Due, until: Timestamp) -> Result<(), StoreError>;
+
+    /// A page of tasks. With filters a page may be short, or empty, while its cursor goes on; likewise where some cannot
+    /// be read: see [`shown`].
+    async fn list(
+        &self,
+        query: &ListQuery,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Page<Task, Position>, StoreError>;
+
+    /// The log rows of this [life](Task::life) of a task after `after`, oldest first; where it was removed meanwhile, maybe
+    /// none.
+    async fn log(&self, task: &Task, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError>;
+
+    /// The records at these keys, in order.
+    async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError>;
+
+    /// One record.
+    async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError>;
+
+    /// The records that a relation leads to, in the order of their [`Record::place`], after the place `after`.
+    async fn records(
+        &self,
+        related: &Related,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Record, String>, StoreError>;
+
+    /// What was counted of `scope`, as of `now`. It may lag behind: in DynamoDB by two minutes.
+    async fn stats(&self, scope: &Scope, now: Timestamp) -> Result<Stats, StoreError>;
+
+    /// What was counted of each queue that ever had a task of `tenant`, by project and queue, after the place `after`.
+    /// It may lag likewise.
+    async fn queues(
+        &self,
+        tenant: &Name,
+        after: Option<&QueuePlace>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Page<QueueStats, QueuePlace>, StoreError>;
+
+    /// The earliest `run_at` of the pending tasks of `scope` that are due at `now`, if any is: how long work waits
+    /// for a worker. It may be later where some cannot be read, and where telling exactly would cost too much: SQLite tells it to the second, rounded
+    /// up; DynamoDB looks at the oldest open tasks of each priority.
+    async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Whether the store answers and is of the shape this version needs.
+    async fn check(&self) -> Result<(), StoreError>;
+}
+
+/// What is shown of what was read: an item that cannot be read is told of and left out, or nobody would see what stands
+/// behind it.
+pub fn shown<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Err(problem @ StoreError::Corrupt { .. }) => {
+            tracing::error!(error = %chain(&problem), "a stored item cannot be read; it is left out");
+            Ok(None)
+        }
+        read => read.map(Some),
+    }
+}
+
+/// [`Store::tasks`] for one.
+pub async fn task(store: &dyn Store, key: &TaskKey) -> Result<Option<Task>, StoreError> {
+    // One key in, one answer out; a store that answers with none has broken its contract.
+    store.tasks(std::slice::from_ref(key)).await.pop().unwrap_or(Err(StoreError::Busy))
+}
+
+/// [`Store::commit`] for one.
+pub async fn commit(store: &dyn Store, commit: Commit) -> Result<(), StoreError> {
+    store.commit(vec![commit]).await.pop().unwrap_or(Err(StoreError::Busy))
+}
+
+/// [`Store::insert`] for one.
+pub async fn insert(store: &dyn Store, task: Task) -> Result<Inserted, StoreError> {
+    store.insert(vec![task]).await.pop().unwrap_or(Err(StoreError::Busy))
+}

@@ -1,0 +1,244 @@
+//! What is written together or not at all.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    clock::Timestamp,
+    ids::TaskKey,
+    lifecycle::{Fence, Task, Transition},
+    store::{COMMIT_BYTES, COMMIT_ITEMS, Doc, RECORD_BYTES, Record, RecordKey, Relation, StoreError},
+};
+
+/// One all-or-nothing change: at most one task, and what goes with it.
+#[derive(Clone, Debug, Default)]
+pub struct Commit {
+    /// The task's part; `None` writes records alone.
+    pub task: Option<TaskWrite>,
+    /// Records written with it; no record twice.
+    pub records: Vec<RecordWrite>,
+    /// Tasks inserted with it, each put only if absent.
+    pub tasks: Vec<Task>,
+}
+
+/// What a commit does to its task.
+#[derive(Clone, Debug)]
+pub enum TaskWrite {
+    /// Puts the task (and adds the log row) if its stored version is `expected`. `transition.task.version` must
+    /// be fresh: if the stored version is already that one, an earlier try of this very write has landed.
+    Change {
+        /// The version the transition was made from.
+        expected: Uuid,
+        /// What to store.
+        transition: Box<Transition>,
+    },
+    /// Writes nothing to the task, but demands that it still runs under this fence.
+    Step {
+        /// Which task.
+        key: TaskKey,
+        /// The worker's fence.
+        fence: Fence,
+    },
+}
+
+/// A write of one record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RecordWrite {
+    /// Puts the whole record; its `version` is fresh.
+    Put {
+        /// What to store.
+        record: Box<Record>,
+        /// What must hold before.
+        expect: Expect,
+    },
+    /// Changes fields of a record that exists.
+    Patch {
+        /// Which record.
+        key: RecordKey,
+        /// What changes.
+        patch: Box<Patch>,
+        /// What must hold before, besides that it exists.
+        expect: Expect,
+        /// The fresh version.
+        version: Uuid,
+        /// Becomes `updated_at`.
+        at: Timestamp,
+    },
+}
+
+/// What must hold of a record for a write to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// It is not there.
+    Absent,
+    /// It has this version.
+    Version(Uuid),
+    /// Anything (for a patch: that it is there).
+    Any,
+}
+
+/// Changes to a record's fields; top-level fields only.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Patch {
+    /// Fields to set; `null` removes one.
+    pub set: Doc,
+    /// Numbers to add to; an absent field counts as 0. Never a field that `set` names too.
+    pub add: BTreeMap<String, i64>,
+    /// The new parent relation, or its end.
+    pub parent: Option<Option<Relation>>,
+    /// The new owner relation, or its end.
+    pub owner: Option<Option<Relation>>,
+    /// The new `wake_at`, or its end.
+    pub wake_at: Option<Option<Timestamp>>,
+    /// From when it may be removed.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A part of a commit, for saying which one failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The task's version or fence.
+    Task,
+    /// The task is as it was expected, but a row of this number is in its log already: the task was restored from a
+    /// backup, and its log is ahead.
+    Log,
+    /// The record at this place in [`Commit::records`].
+    Record(usize),
+    /// The task at this place in [`Commit::tasks`], which is there already.
+    NewTask(usize),
+}
+
+impl Commit {
+    /// The commit of `transition` alone, drawn from a task of version `expected`.
+    pub fn change(expected: Uuid, transition: Transition) -> Self {
+        Self { task: Some(TaskWrite::Change { expected, transition: Box::new(transition) }), ..Self::default() }
+    }
+
+    /// Whether it is within [`COMMIT_ITEMS`], [`RECORD_BYTES`] and [`COMMIT_BYTES`]: asked by every store first, so
+    /// that all refuse the same.
+    pub fn fits(&self) -> Result<(), StoreError> {
+        let items = self.items();
+        if items > COMMIT_ITEMS {
+            return Err(StoreError::TooLarge(format!("{items} items in one commit; at most {COMMIT_ITEMS} fit")));
+        }
+        let mut all: usize = self.tasks.iter().map(|task| task.payload.as_str().len()).sum();
+        for write in &self.records {
+            let bytes = write.bytes();
+            if bytes > RECORD_BYTES {
+                let id = &write.key().id;
+                return Err(StoreError::TooLarge(format!("record {id} has {bytes} bytes; at most {RECORD_BYTES} fit")));
+            }
+            all += bytes;
+        }
+        if all > COMMIT_BYTES {
+            return Err(StoreError::TooLarge(format!("{all} bytes in one commit; at most {COMMIT_BYTES} fit")));
+        }
+        Ok(())
+    }
+
+    /// How many items it touches, the log row included.
+    fn items(&self) -> usize {
+        let task = match &self.task {
+            Some(TaskWrite::Change { transition, .. }) => 1 + usize::from(transition.log.is_some()),
+            Some(TaskWrite::Step { .. }) => 1,
+            None => 0,
+        };
+        // A new task may have its payload in an item of its own.
+        task + self.records.len() + 2 * self.tasks.len()
+    }
+}
+
+impl RecordWrite {
+    /// Puts a record without relations.
+    pub fn put(key: RecordKey, doc: Doc, expect: Expect, now: Timestamp) -> Self {
+        RecordWrite::Put { record: Box::new(Record::new(key, doc, now)), expect }
+    }
+
+    /// The same; a record put by it may be removed at `at`.
+    pub fn expiring(mut self, at: Timestamp) -> Self {
+        match &mut self {
+            RecordWrite::Put { record, .. } => record.expires_at = Some(at),
+            RecordWrite::Patch { patch, .. } => patch.expires_at = Some(at),
+        }
+        self
+    }
+
+    /// About how many bytes it writes.
+    fn bytes(&self) -> usize {
+        let doc = match self {
+            RecordWrite::Put { record, .. } => &record.doc,
+            RecordWrite::Patch { patch, .. } => &patch.set,
+        };
+        // A document's text and its attributes differ by some quotes and lengths.
+        serde_json::to_string(doc).map_or(0, |text| text.len())
+    }
+
+    /// Which record it writes.
+    pub fn key(&self) -> &RecordKey {
+        match self {
+            RecordWrite::Put { record, .. } => &record.key,
+            RecordWrite::Patch { key, .. } => key,
+        }
+    }
+
+    /// The version it leaves behind.
+    pub fn version(&self) -> Uuid {
+        match self {
+            RecordWrite::Put { record, .. } => record.version,
+            RecordWrite::Patch { version, .. } => *version,
+        }
+    }
+
+    /// Whether `stored` is as this write expects it.
+    pub fn expects(&self, stored: Option<&Record>) -> bool {
+        let (expect, must_exist) = match self {
+            RecordWrite::Put { expect, .. } => (expect, false),
+            RecordWrite::Patch { expect, .. } => (expect, true),
+        };
+        match (expect, stored) {
+            (Expect::Absent, stored) => stored.is_none(),
+            (Expect::Version(v), Some(stored)) => stored.version == *v,
+            (Expect::Version(_), None) => false,
+            (Expect::Any, stored) => stored.is_some() || !must_exist,
+        }
+    }
+
+    /// The record after this write: the rule for stores that keep whole documents. `stored` is as expected.
+    pub fn result(self, stored: Option<Record>) -> Option<Record> {
+        match self {
+            RecordWrite::Put { record, .. } => Some(*record),
+            RecordWrite::Patch { patch, version, at, .. } => {
+                stored.map(|record| Record { version, updated_at: at, ..patch.applied(record) })
+            }
+        }
+    }
+}
+
+impl Patch {
+    fn applied(self, mut record: Record) -> Record {
+        for (field, value) in self.set {
+            if value.is_null() {
+                record.doc.remove(&field);
+            } else {
+                record.doc.insert(field, value);
+            }
+        }
+        for (field, by) in self.add {
+            let old = record.doc.get(&field).and_then(Value::as_i64).unwrap_or(0);
+            record.doc.insert(field, old.saturating_add(by).into());
+        }
+        if let Some(parent) = self.parent {
+            record.parent = parent;
+        }
+        if let Some(owner) = self.owner {
+            record.owner = owner;
+        }
+        if let Some(wake_at) = self.wake_at {
+            record.wake_at = wake_at;
+        }
+        record.expires_at = self.expires_at.or(record.expires_at);
+        record
+    }
+}

@@ -1,0 +1,277 @@
+//! The store in memory: the reference the others are measured against. Nothing survives the process.
+
+mod counted;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+
+use crate::{
+    clock::Timestamp,
+    ids::{Name, TaskKey},
+    lifecycle::{Task, Transition, log::LogEntry},
+    store::{
+        Commit, Due, DueItem, Inserted, ListQuery, Page, Part, Position, QueuePlace, QueueStats, Record, RecordKey,
+        Related, Scope, Stats, Store, StoreError, TaskWrite,
+    },
+};
+use counted::Counted;
+
+/// See the module.
+#[derive(Debug)]
+pub struct MemoryStore {
+    tables: Mutex<Tables>,
+    shards: u16,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::sharded(1)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    tasks: BTreeMap<TaskKey, Task>,
+    /// By task, the instant at which this life of it began, and number.
+    log: BTreeMap<(TaskKey, Timestamp, u64), LogEntry>,
+    records: BTreeMap<RecordKey, Record>,
+    counted: Counted,
+}
+
+impl MemoryStore {
+    /// Empty; what is due is in so many shards.
+    pub fn sharded(shards: u16) -> Self {
+        Self { tables: Mutex::default(), shards }
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        // A panic while the lock was held cannot leave a table half-written: every write is one map operation
+        // after all checks, and the counts follow it.
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Removes a task, as retention does elsewhere. What it left behind stays.
+    pub fn remove(&self, key: &TaskKey) {
+        self.tables().tasks.remove(key);
+    }
+}
+
+impl Tables {
+    fn insert(&mut self, task: Task) -> Inserted {
+        match self.tasks.get(&task.key) {
+            Some(there) if there.version == task.version => Inserted::New, // our own first try
+            Some(there) => Inserted::Existing(Box::new(there.clone())),
+            None => {
+                self.put(task);
+                Inserted::New
+            }
+        }
+    }
+
+    fn put(&mut self, task: Task) {
+        self.counted.count(self.task(&task.key).map(Task::status), &task);
+        self.tasks.insert(task.key.clone(), task);
+    }
+
+    /// The parts of `commit` that are not as it expects.
+    fn conflicts(&self, commit: &Commit) -> Vec<Part> {
+        let task = match &commit.task {
+            Some(TaskWrite::Change { expected, transition }) => {
+                let stored = self.task(&transition.task.key).is_some_and(|task| task.version == *expected);
+                if stored { self.taken(transition) } else { Some(Part::Task) }
+            }
+            Some(TaskWrite::Step { key, fence }) => {
+                (self.task(key).and_then(Task::fence) != Some(*fence)).then_some(Part::Task)
+            }
+            None => None,
+        };
+        let records = commit.records.iter().enumerate();
+        let records = records.filter(|(_, w)| !w.expects(self.records.get(w.key()))).map(|(n, _)| Part::Record(n));
+        let tasks = commit.tasks.iter().enumerate();
+        let tasks = tasks.filter(|(_, t)| self.tasks.contains_key(&t.key)).map(|(n, _)| Part::NewTask(n));
+        task.into_iter().chain(records).chain(tasks).collect()
+    }
+
+    /// The conflict of a row that is to have the number of one that is there.
+    fn taken(&self, transition: &Transition) -> Option<Part> {
+        let row = transition.log.as_ref()?;
+        let place = (row.key.clone(), transition.task.created_at, row.seq);
+        self.log.contains_key(&place).then_some(Part::Log)
+    }
+
+    /// Whether an earlier try of this very commit is what the store holds.
+    fn landed(&self, commit: &Commit) -> bool {
+        match (&commit.task, commit.records.first()) {
+            (Some(TaskWrite::Change { transition, .. }), _) => {
+                self.task(&transition.task.key).is_some_and(|task| task.version == transition.task.version)
+            }
+            (_, Some(write)) => self.records.get(write.key()).is_some_and(|r| r.version == write.version()),
+            (_, None) => false,
+        }
+    }
+
+    fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
+        commit.fits()?;
+        let parts = self.conflicts(&commit);
+        if !parts.is_empty() {
+            return if self.landed(&commit) { Ok(()) } else { Err(StoreError::Conflict { parts }) };
+        }
+        if let Some(TaskWrite::Change { transition, .. }) = commit.task {
+            let born = transition.task.created_at;
+            self.log.extend(transition.log.map(|row| ((row.key.clone(), born, row.seq), row)));
+            self.put(transition.task);
+        }
+        for write in commit.records {
+            let key = write.key().clone();
+            let stored = self.records.remove(&key);
+            self.records.extend(write.result(stored).map(|record| (key, record)));
+        }
+        commit.tasks.into_iter().for_each(|task| self.put(task));
+        Ok(())
+    }
+
+    fn task(&self, key: &TaskKey) -> Option<&Task> {
+        self.tasks.get(key)
+    }
+
+    fn due(&self) -> impl Iterator<Item = Due> {
+        let tasks = self.tasks.values().map(|t| (DueItem::Task(t.key.clone()), t.wake_at));
+        let records = self.records.values().map(|r| (DueItem::Record(r.key.clone()), r.wake_at));
+        tasks.chain(records).filter_map(|(item, at)| at.map(|wake_at| Due { item, wake_at }))
+    }
+}
+
+/// Which shard something is in, before the remainder by how many there are.
+fn shard_of(item: &DueItem) -> u16 {
+    let id = match item {
+        DueItem::Task(key) => key.id.as_bytes().as_slice(),
+        DueItem::Record(key) => key.id.as_str().as_bytes(),
+    };
+    id.iter().copied().map(u16::from).sum()
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn insert(&self, tasks: Vec<Task>) -> Vec<Result<Inserted, StoreError>> {
+        let mut tables = self.tables();
+        tasks.into_iter().map(|task| Ok(tables.insert(task))).collect()
+    }
+
+    async fn tasks(&self, keys: &[TaskKey]) -> Vec<Result<Option<Task>, StoreError>> {
+        let tables = self.tables();
+        keys.iter().map(|key| Ok(tables.task(key).cloned())).collect()
+    }
+
+    async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), StoreError>> {
+        let mut tables = self.tables();
+        commits.into_iter().map(|commit| tables.commit(commit)).collect()
+    }
+
+    fn shards(&self) -> u16 {
+        self.shards
+    }
+
+    async fn due(&self, shard: u16, until: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
+        let here = |due: &Due| due.wake_at <= until && shard_of(&due.item) % self.shards == shard;
+        let mut due: Vec<Due> = self.tables().due().filter(here).collect();
+        due.sort_by_key(|due| due.wake_at);
+        due.truncate(limit);
+        Ok(due)
+    }
+
+    async fn set_aside(&self, due: &Due, until: Timestamp) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        let wake_at = match &due.item {
+            DueItem::Task(key) => tables.tasks.get_mut(key).map(|task| &mut task.wake_at),
+            DueItem::Record(key) => tables.records.get_mut(key).map(|record| &mut record.wake_at),
+        };
+        if let Some(wake_at) = wake_at.filter(|at| **at == Some(due.wake_at)) {
+            *wake_at = Some(until);
+        }
+        Ok(())
+    }
+
+    async fn list(
+        &self,
+        query: &ListQuery,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Page<Task, Position>, StoreError> {
+        let tables = self.tables();
+        let of_tenant = tables.tasks.values().filter(|task| task.key.tenant == query.tenant);
+        let mut found: Vec<(Position, &Task)> =
+            of_tenant.filter_map(|task| Some((query.listing.position(task)?, task))).collect();
+        found.sort_by_key(|(position, _)| *position);
+        if query.listing.newest_first() {
+            found.reverse();
+        }
+        let beyond =
+            |at: Position| after.is_none_or(|after| if query.listing.newest_first() { at < after } else { at > after });
+        let shown = found.into_iter().filter(|(at, task)| beyond(*at) && query.filter.shows(task));
+        Ok(Page::first(shown.map(|(at, task)| (at, task.clone())), limit))
+    }
+
+    async fn log(&self, task: &Task, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
+        let (tables, life) = (self.tables(), |seq| (task.key.clone(), task.created_at, seq));
+        let rows = tables.log.range(life(after.saturating_add(1))..=life(u64::MAX));
+        Ok(Page::first(rows.map(|((.., seq), row)| (*seq, row.clone())), limit))
+    }
+
+    async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
+        let tables = self.tables();
+        Ok(keys.iter().map(|key| tables.records.get(key).cloned()).collect())
+    }
+
+    async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
+        Ok(self.tables().records.get(key).cloned())
+    }
+
+    async fn records(
+        &self,
+        related: &Related,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Record, String>, StoreError> {
+        let tables = self.tables();
+        let of_kind = tables.records.values().filter(|r| r.key.tenant == related.tenant && r.key.kind == related.kind);
+        let mut found: Vec<(String, &Record)> = of_kind
+            .filter(|r| r.relation(related.by).is_some_and(|relation| relation.of == related.of))
+            .filter_map(|r| Some((r.place(related.by)?, r)))
+            .collect();
+        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        if related.newest_first {
+            found.reverse();
+        }
+        let beyond = |at: &str| after.is_none_or(|after| if related.newest_first { at < after } else { at > after });
+        let rest = found.into_iter().filter(|(at, _)| beyond(at));
+        Ok(Page::first(rest.map(|(at, r)| (at, r.clone())), limit))
+    }
+
+    async fn stats(&self, scope: &Scope, now: Timestamp) -> Result<Stats, StoreError> {
+        Ok(self.tables().counted.stats(scope, now))
+    }
+
+    async fn queues(
+        &self,
+        tenant: &Name,
+        after: Option<&QueuePlace>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Page<QueueStats, QueuePlace>, StoreError> {
+        Ok(self.tables().counted.queues(tenant, after, limit, now))
+    }
+
+    async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let tables = self.tables();
+        let in_scope = tables.tasks.values().filter(|task| scope.has(task));
+        Ok(in_scope.filter_map(Task::run_at).filter(|at| *at <= now).min())
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,29 @@
+//! The HTTP API: requests, answers and errors, apart from how they travel.
+
+mod actions;
+mod aside;
+mod batch;
+mod dead_letters;
+mod error;
+pub mod found;
+pub mod gateway;
+mod page;
+mod request;
+mod routes;
+mod size;
+mod task_request;
+mod task_view;
+
+pub use actions::{
+    CancelRequest, Marked, PollRequest, ProcessRequest, ReadRequest, RedriveRequest, RescheduleRequest, RetryRequest,
+    SessionMarked, check_note,
+};
+pub use aside::{Refused, put_aside};
+pub use batch::{BATCH_KEY_BYTES, BatchAnswer, BatchItem, BatchRequest};
+pub use dead_letters::{DeadLetterFilter, DeadLetterView, DeadLetters, Redriven};
+pub use error::ApiError;
+pub use page::{Listed, Order, cursor, cursor_of, fitting, limit, limit_of, place_of};
+pub use request::{Answer, Caller, Request};
+pub use routes::{Function, ROUTES, Route, RouteInfo};
+pub use task_request::{KEY_BYTES, KEY_FIELD, TaskRequest, check_key, in_time};
+pub use task_view::{RecordView, TaskView};

@@ -1,0 +1,179 @@
+//! The body of `POST /v1/tasks`, and what must hold of it.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+use uuid::Uuid;
+
+use crate::{ApiError, Caller, size::least_bytes};
+use errand::{
+    app::App,
+    clock::Timestamp,
+    ids::{self, Id, Name, TaskKey},
+    json::{Json, read::read_lenient},
+    lifecycle::{NewTask, Priority, Task},
+    store::BODY_BYTES,
+};
+
+/// A request for a task. Names and ids are as their schemas say, times RFC 3339.
+#[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
+pub struct TaskRequest {
+    /// Which handler runs it: one of `GET /v1/task-types`.
+    pub task_type: Name,
+    /// What the handler is given, as its type's schema says; at most 256 KiB.
+    #[schemars(with = "serde_json::Value")]
+    pub payload: Box<RawValue>,
+    /// The project of the tenant that it belongs to; `default` if absent.
+    #[serde(default)]
+    pub project: Name,
+    /// The named list that it stands in, for people; `default` if absent.
+    #[serde(default)]
+    pub queue: Name,
+    /// A part of that list, for people; `default` if absent.
+    #[serde(default)]
+    pub lane: Name,
+    /// What sort of agent asks for it; none if absent.
+    #[serde(default)]
+    pub agent_type: Option<Name>,
+    /// Which user it is about; none if absent.
+    #[serde(default)]
+    pub user_id: Option<Id>,
+    /// What else it is about; nothing if absent.
+    #[serde(default)]
+    pub context_id: Option<Id>,
+    /// What sort of thing `context_id` names; unsaid if absent.
+    #[serde(default)]
+    pub context_type: Option<Name>,
+    /// The task that it follows from; none if absent.
+    #[serde(default)]
+    pub parent_id: Option<Uuid>,
+    /// How soon it is run among others that are due, and its place in lists; `medium` if absent. Of tasks with a
+    /// `timeout_s` over 60, and of those of `create_conversation_summary`, `process_community_response` and `run_agent`, it
+    /// orders lists alone: they ride one queue.
+    #[serde(default)]
+    pub priority: Priority,
+    /// The caller's name for this request, 1 to 256 bytes, as the header `Idempotency-Key`. Within tenant and project, as
+    /// long as the task is kept, the same key with the same type and payload is the same task, with another a 409. If
+    /// absent, each request is a new task.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 256))]
+    pub idempotency_key: Option<String>,
+    /// How many failures are followed by another try, 0 to 100; what the installation says if absent, 3 unless it does.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 100))]
+    pub max_retries: Option<u32>,
+    /// How long one execution may take, 1 to 840 seconds. If absent, as long as its type says: 840 for `run_agent`, 85
+    /// for `run_outside`, 60 for `cleanup_session`, `create_conversation_summary` and `process_community_response`, 30
+    /// for the others.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 840))]
+    pub timeout_s: Option<u32>,
+    /// When it may start; not beside `delay_s`. Now if both are absent.
+    #[serde(default)]
+    pub scheduled_for: Option<Timestamp>,
+    /// In how many seconds it may start; not beside `scheduled_for`.
+    #[serde(default)]
+    pub delay_s: Option<u64>,
+    /// Not started after this, which must be later than its start; never if absent.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// The longest timeout: a Lambda function has 900 s, some of them to settle in.
+const MAX_TIMEOUT_S: u32 = 840;
+
+/// The longest idempotency key, in bytes.
+pub const KEY_BYTES: usize = 256;
+
+/// What errors call the idempotency key, whether it stands in the body or in the header.
+pub const KEY_FIELD: &str = "idempotency_key";
+
+/// Refuses an idempotency key that is empty or longer than [`KEY_BYTES`].
+pub fn check_key(key: &str) -> Result<(), ApiError> {
+    if (1..=KEY_BYTES).contains(&key.len()) {
+        return Ok(());
+    }
+    Err(ApiError::invalid(KEY_FIELD, format!("expected 1 to {KEY_BYTES} bytes")))
+}
+
+impl TaskRequest {
+    /// Checks the request against its type and the limits, and makes it a task of the caller's. Whether it is still in
+    /// time ([`in_time`]) is to be asked besides: one that is said again under its key is answered however late it is.
+    pub fn accept(self, caller: &Caller, app: &App, now: Timestamp) -> Result<NewTask, ApiError> {
+        let payload = payload(&self.payload)?;
+        let input = app.types.accept(&self.task_type, &payload)?;
+        let scheduled_for = self.start(now)?;
+        self.idempotency_key.as_deref().map_or(Ok(()), check_key)?;
+        let id = match &self.idempotency_key {
+            Some(key) => ids::keyed(&caller.tenant, &self.project, key),
+            None => ids::fresh(),
+        };
+        Ok(NewTask {
+            key: TaskKey { tenant: caller.tenant.clone(), id },
+            max_retries: within(
+                "max_retries",
+                self.max_retries.unwrap_or(app.rules.max_retries),
+                0,
+                Task::MAX_RETRIES,
+            )?,
+            timeout_s: within("timeout_s", self.timeout_s.unwrap_or(input.settings().timeout_s), 1, MAX_TIMEOUT_S)?,
+            scheduled_for,
+            project: self.project,
+            queue: self.queue,
+            lane: self.lane,
+            task_type: self.task_type,
+            agent_type: self.agent_type,
+            user_id: self.user_id,
+            context_id: self.context_id,
+            context_type: self.context_type,
+            parent_id: self.parent_id,
+            priority: self.priority,
+            payload,
+            idempotency_key: self.idempotency_key,
+            expires_at: self.expires_at,
+            created_by: caller.principal.clone(),
+            request_id: Some(caller.request_id.clone()).filter(|id| !id.is_empty()),
+            session_path: input.session_path(id),
+        })
+    }
+
+    fn start(&self, now: Timestamp) -> Result<Timestamp, ApiError> {
+        match (self.scheduled_for, self.delay_s) {
+            (Some(_), Some(_)) => Err(ApiError::invalid("delay_s", "name delay_s or scheduled_for, not both")),
+            (Some(at), None) => Ok(at),
+            (None, delay) => Ok(now + Duration::from_secs(delay.unwrap_or(0))),
+        }
+    }
+}
+
+/// The payload, made compact. One that is too large is not looked into.
+fn payload(sent: &RawValue) -> Result<Json, ApiError> {
+    let fits = |bytes: usize| {
+        let message = || format!("the payload has {bytes} bytes; at most {BODY_BYTES} are taken");
+        if bytes > BODY_BYTES { Err(ApiError::too_large("payload", message())) } else { Ok(()) }
+    };
+    fits(least_bytes(sent.get()))?;
+    let value = read_lenient::<Value>(sent.get()).map_err(|error| error.within("payload"))?;
+    let payload = Json::new(&value);
+    fits(payload.as_str().len())?;
+    Ok(payload)
+}
+
+/// Whether `new` can start before it expires.
+pub fn in_time(new: &NewTask, now: Timestamp) -> Result<(), ApiError> {
+    match new.expires_at {
+        Some(at) if at <= new.scheduled_for.max(now) => {
+            Err(ApiError::invalid("expires_at", "it would expire before it could start"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn within(field: &str, value: u32, least: u32, most: u32) -> Result<u32, ApiError> {
+    if (least..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(ApiError::invalid(field, format!("expected a number from {least} to {most}, found {value}")))
+    }
+}

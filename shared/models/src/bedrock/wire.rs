@@ -1,0 +1,99 @@
+//! Converse's messages, both ways.
+
+use aws_sdk_bedrockruntime::{
+    error::BuildError,
+    operation::converse::ConverseOutput as Output,
+    types::{
+        ContentBlock, ConversationRole, ConverseOutput, Message, SystemContentBlock, ToolResultBlock,
+        ToolResultContentBlock,
+    },
+};
+use aws_smithy_types::{Document, Number};
+use serde_json::Value;
+
+use crate::{ChatAnswer, ChatMessage, ChatRequest, ToolCall, Usage};
+
+/// The instruction, if there is one: Converse takes no empty text.
+pub(super) fn system(request: &ChatRequest) -> Option<Vec<SystemContentBlock>> {
+    let instruction = request.instruction.trim();
+    (!instruction.is_empty()).then(|| vec![SystemContentBlock::Text(instruction.to_owned())])
+}
+
+/// The conversation as Converse takes it: roles in turn, and no empty text. What was called is told in words, since
+/// Converse takes blocks of tools only with their definitions, and the tools were not ours.
+pub(super) fn messages(request: &ChatRequest) -> Result<Vec<Message>, BuildError> {
+    let mut turns: Vec<(ConversationRole, Vec<ContentBlock>)> = Vec::new();
+    for message in &request.messages {
+        let (role, calls, text) = match message {
+            ChatMessage::User(text) => (ConversationRole::User, [].as_slice(), text),
+            ChatMessage::Assistant { text, tool_calls } => (ConversationRole::Assistant, tool_calls.as_slice(), text),
+        };
+        let said = calls.iter().map(told).chain([text.clone()]).filter(|text| !text.trim().is_empty());
+        let blocks = said.map(ContentBlock::Text);
+        match turns.last_mut() {
+            Some((last, content)) if *last == role => content.extend(blocks),
+            _ => turns.push((role, blocks.collect())),
+        }
+    }
+    let message = |(role, content)| Message::builder().role(role).set_content(Some(content)).build();
+    turns.into_iter().map(message).collect()
+}
+
+fn told(call: &ToolCall) -> String {
+    let output = call.output.as_deref().unwrap_or("not reported");
+    format!("[tool {} was called with {}; its output: {output}]", call.name, call.arguments)
+}
+
+/// Reads the message; a call and its result stand in it as two blocks, if Bedrock ran the tool.
+pub(super) fn answer(output: Output, model: String, turn_id: Option<String>) -> ChatAnswer {
+    let count = |tokens: i32| u64::try_from(tokens).unwrap_or(0);
+    let usage = output
+        .usage
+        .map(|usage| Usage { tokens_in: count(usage.input_tokens), tokens_out: count(usage.output_tokens) });
+    let mut answer = ChatAnswer { model, usage, turn_id, ..ChatAnswer::default() };
+    let content = match output.output {
+        Some(ConverseOutput::Message(message)) => message.content,
+        _ => Vec::new(),
+    };
+    for block in content {
+        match block {
+            ContentBlock::Text(text) => answer.text.push_str(&text),
+            ContentBlock::ToolUse(call) => {
+                let arguments = value(&call.input).to_string();
+                let recorded = ToolCall { id: call.tool_use_id, name: call.name, arguments, output: None };
+                answer.tool_calls.push(recorded);
+            }
+            ContentBlock::ToolResult(result) => {
+                if let Some(call) = answer.tool_calls.iter_mut().find(|call| call.id == result.tool_use_id) {
+                    call.output = Some(output_of(&result));
+                }
+            }
+            // Reasoning, images and the like: nothing that is recorded.
+            _ => {}
+        }
+    }
+    answer
+}
+
+/// What of a result is text.
+fn output_of(result: &ToolResultBlock) -> String {
+    let text = |block: &ToolResultContentBlock| match block {
+        ToolResultContentBlock::Text(text) => Some(text.clone()),
+        ToolResultContentBlock::Json(json) => Some(value(json).to_string()),
+        _ => None,
+    };
+    result.content.iter().filter_map(text).collect::<Vec<_>>().join("\n")
+}
+
+fn value(document: &Document) -> Value {
+    match document {
+        Document::Object(fields) => fields.iter().map(|(name, field)| (name.clone(), value(field))).collect(),
+        Document::Array(items) => items.iter().map(value).collect(),
+        Document::Number(Number::PosInt(n)) => (*n).into(),
+        Document::Number(Number::NegInt(n)) => (*n).into(),
+        Document::Number(Number::Float(n)) => (*n).into(),
+        Document::String(text) => text.as_str().into(),
+        Document::Bool(is) => (*is).into(),
+        Document::Null => Value::Null,
+    }
+}

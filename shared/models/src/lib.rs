@@ -1,0 +1,43 @@
+//! Asking a model: one trait, and what its calls carry. Which backend answers is decided by a named profile.
+//!
+//! Errand offers a model no tools. A backend that runs tools of its own says in its answer which, and they are recorded;
+//! nothing here ever runs one.
+
+mod ask;
+#[cfg(feature = "bedrock")]
+mod bedrock;
+mod conversation;
+mod error;
+mod extractive;
+pub mod http;
+mod openai;
+mod price;
+mod profiles;
+mod scripted;
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+pub use ask::nothing_said;
+#[cfg(feature = "bedrock")]
+pub use bedrock::Bedrock;
+pub use conversation::{ChatAnswer, ChatMessage, ChatRequest, ToolCall, Usage};
+pub use error::{ChatError, RetryAfter};
+pub use extractive::Extractive;
+pub use openai::OpenAi;
+pub use price::Prices;
+pub use profiles::{Profile, ProfileView, Profiles, ProfilesError, UnknownProfile};
+pub use scripted::Scripted;
+
+/// Something that answers.
+#[async_trait]
+pub trait ChatBackend: fmt::Debug + Send + Sync {
+    /// Asks once; whoever called decides about trying again. Remembers nothing: a request is the whole conversation.
+    async fn chat(&self, request: &ChatRequest) -> Result<ChatAnswer, ChatError>;
+
+    /// Whether it can be asked to judge a text. What only repeats it would have the text's writer judge.
+    fn judges(&self) -> bool {
+        true
+    }
+}
