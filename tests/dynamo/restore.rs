@@ -27,7 +27,7 @@ async fn snapshot(setup: &Setup) -> Vec<Item> {
 }
 
 /// As [`World::deliver_all`], but not under its clock, which moves on while DynamoDB is waited for.
-async fn deliver_all(world: &World) {
+pub(super) async fn deliver_all(world: &World) {
     let from = QueueName::Work(Priority::Medium);
     loop {
         let received = world.queue.receive(from, 10, VISIBILITY);
