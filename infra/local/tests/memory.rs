@@ -34,7 +34,8 @@ async fn a_large_body_is_refused_before_it_is_built_however_many_come_at_once() 
         futures::future::join_all(sent).await;
         eprintln!("after {element}: {} KiB at most", server.peak_kib());
     }
-    assert!(server.peak_kib() < FUNCTION_KIB, "{} KiB", server.peak_kib());
+    // Half of it is less than what one of these makes that is built, or only cut into its elements.
+    assert!(server.peak_kib() < FUNCTION_KIB / 2, "{} KiB", server.peak_kib());
 }
 
 /// An expert's record of 380,000 bytes, and more that are the same but for their credits.
