@@ -13,9 +13,6 @@ use shared::{
 /// How many lists one page looks into. Where they are empty the page is short, and its cursor goes on.
 const LISTS: usize = 25;
 
-/// How many queues are asked for at a time.
-const QUEUES: usize = 100;
-
 /// See the module.
 pub(super) struct Chain {
     /// The queues' project.
@@ -88,16 +85,11 @@ impl Chain {
     /// The project's queues from the one of `from` on, as they were counted; as many as a page looks into, or more.
     async fn queues(&self, app: &App, tenant: &Name, from: Option<&Place>) -> Result<Vec<Name>, ApiError> {
         let mut found: Vec<Name> = from.map(|from| from.queue.clone()).into_iter().collect();
-        let mut after = from.map(|from| (self.project.clone(), from.queue.clone()));
-        while found.len() <= LISTS {
-            let page = app.store.queues(tenant, after.as_ref(), QUEUES, app.clock.now()).await?;
-            let here = page.items.into_iter().filter(|counted| counted.project == self.project);
-            found.extend(here.map(|counted| counted.queue));
-            after = page.next.filter(|(project, _)| *project <= self.project);
-            if after.is_none() {
-                break;
-            }
-        }
+        let after = (self.project.clone(), from.map(|from| from.queue.clone()));
+        let page = app.store.queues(tenant, Some(&after), LISTS + 1, app.clock.now()).await?;
+        // Behind them stand those of the projects that come later by name.
+        let here = page.items.into_iter().take_while(|counted| counted.project == self.project);
+        found.extend(here.map(|counted| counted.queue));
         Ok(found)
     }
 }
