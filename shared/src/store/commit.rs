@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{COMMIT_BYTES, COMMIT_ITEMS, Doc, RECORD_BYTES, Record, RecordKey, Relation, StoreError};
+use super::{COMMIT_BYTES, COMMIT_ITEMS, Doc, RECORD_BYTES, Record, RecordKey, Relation, StoreError, doc_bytes};
 use crate::{
     clock::Timestamp,
     ids::TaskKey,
@@ -171,8 +171,7 @@ impl RecordWrite {
             RecordWrite::Put { record, .. } => &record.doc,
             RecordWrite::Patch { patch, .. } => &patch.set,
         };
-        // A document's text and its attributes differ by some quotes and lengths.
-        serde_json::to_string(doc).map_or(0, |text| text.len())
+        doc_bytes(doc)
     }
 
     /// Which record it writes.

@@ -7,7 +7,7 @@ use shared::{
     app::App,
     ids::Name,
     lifecycle::Task,
-    store::{Bucket, Filter, ListQuery, Listing, Position},
+    store::{Bucket, Filter, ListQuery, Listing, Position, TASK_PAGE_BYTES},
 };
 
 /// How many lists one page looks into. Where they are empty the page is short, and its cursor goes on.
@@ -39,9 +39,9 @@ impl Chain {
         let from = request.query.get("cursor").map(|text| Place::read(text)).transpose()?;
         let (limit, tenant) = (limit(request)?, &request.caller.tenant);
         let mut found: Vec<(Task, Place)> = Vec::new();
-        let mut next = None;
+        let (mut next, mut bytes) = (None, 0);
         for (nth, mut place) in self.places(app, tenant, from).await?.into_iter().enumerate() {
-            if found.len() == limit || nth == LISTS {
+            if found.len() == limit || bytes >= TASK_PAGE_BYTES || nth == LISTS {
                 next = Some(place);
                 break;
             }
@@ -50,6 +50,7 @@ impl Chain {
             let query = ListQuery { tenant: tenant.clone(), listing, filter: self.filter.clone() };
             let page = app.store.list(&query, place.after, limit - found.len()).await?;
             for task in page.items {
+                bytes += task.body_bytes();
                 place.after = query.listing.position(&task).or(place.after);
                 found.push((task, place.clone()));
             }
