@@ -102,6 +102,11 @@ impl DeliveryError {
             Self::Unanswered { .. } | Self::Store(_) => false,
         }
     }
+
+    /// Whether nobody was asked to take the event.
+    pub(crate) fn is_untried(&self) -> bool {
+        matches!(self, Self::Bus { source: BusError::NotAsked, .. })
+    }
 }
 
 /// An event as listeners see it.

@@ -109,6 +109,21 @@ async fn what_the_bus_does_not_take_is_kept_and_the_poller_puts_it_there_later()
 }
 
 #[tokio::test]
+async fn what_was_not_offered_while_the_bus_was_gone_waits_for_nothing_but_the_next_poll() {
+    let setup = setup();
+    setup.bus.set_broken(true);
+    setup.relay(&setup.app, setup.ends(250)).await;
+    setup.world.clock.advance(HEAD_START);
+    let page = setup.app.settings.poll_page;
+    let outage = poller::handle(&setup.app, None).await;
+    assert_eq!((outage.published, outage.failed, outage.complete), (0, 250, true));
+    setup.bus.set_broken(false);
+    assert_eq!(setup.poll().await, 250 - page, "one page was offered, and waits");
+    setup.world.clock.advance(HEAD_START);
+    assert_eq!(setup.poll().await, page);
+}
+
+#[tokio::test]
 async fn an_event_neither_told_nor_kept_comes_again_and_what_stands_before_it_is_counted() {
     let setup = setup();
     setup.bus.set_broken(true);

@@ -13,6 +13,9 @@ pub enum BusError {
     /// The bus works, and does not want this one.
     #[error("the bus refuses it: {0}")]
     Refused(String),
+    /// The bus was not asked for this one: it did not work for one before it.
+    #[error("the bus was given up before it was asked to take it")]
+    NotAsked,
 }
 
 /// Takes events. (The trait because the one-machine deployment must not compile the AWS SDK.)
