@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use integration_tests::{events::Call, world::World};
+use integration_tests::{events::Call, faults::Faults, world::World};
 use serde_json::{Value, json};
 
 async fn page(world: &World, query: &str) -> Value {
@@ -84,6 +84,25 @@ async fn a_page_looks_into_so_many_queues_and_goes_on() {
     assert_eq!((&first["count"], &first["cursor"]), (&json!(0), &json!("q25/failed/")));
     let seen = marks(&world, "queue=*", 7).await;
     assert_eq!((seen.len(), seen.is_sorted()), (60, true));
+}
+
+#[tokio::test]
+async fn the_queues_of_other_projects_are_not_read_for_those_of_one() {
+    let mut reads = Vec::new();
+    for elsewhere in [0, 250] {
+        let world = World::new();
+        for (project, queue) in (0..elsewhere).map(|nth| ("a", nth)).chain([("p", 0), ("p", 1)]) {
+            let queue = format!("q{queue:03}");
+            let payload = json!({"mark": queue});
+            let task = json!({"task_type": "scripted", "project": project, "queue": queue, "payload": payload, "delay_s": 600});
+            world.enqueue(&task).await;
+        }
+        let faults = Faults::none();
+        let asked = Call::get("/v1/tasks?queue=*&project=p").answer(&faults.around(&world.app)).await.body(200);
+        assert_eq!(asked["count"], 2);
+        reads.push(faults.calls());
+    }
+    assert_eq!(reads[0], reads[1], "calls of the store beside no other queue, and beside 250");
 }
 
 #[tokio::test]

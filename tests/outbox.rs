@@ -2,6 +2,7 @@
 
 mod crashes;
 mod duties;
+mod overlaps;
 mod places;
 
 use std::{

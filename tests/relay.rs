@@ -4,6 +4,7 @@ mod bus;
 mod events;
 mod exact;
 mod fold;
+mod refusals;
 
 use std::sync::Arc;
 

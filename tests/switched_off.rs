@@ -1,5 +1,7 @@
 //! `scripted` does what it is told: an installation that was not told to take it does not.
 
+use std::{collections::BTreeSet, path::Path, sync::Arc};
+
 use errand::{
     app::App,
     lifecycle::{FailureKind, Priority, State},
@@ -58,4 +60,40 @@ async fn even_where_it_is_on_it_speaks_for_nobody_else() {
         assert_eq!((status, field.as_str()), (400, "payload.publish"), "{family}: {message}");
     }
     world.scripted(&json!({"publish": "tasks.mine"})).await;
+}
+
+/// The types of events that the code names: words with dots between, which nothing else there is but names of files and hosts.
+fn named_in(folder: &Path) -> BTreeSet<String> {
+    let mut named = BTreeSet::new();
+    for entry in folder.read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            named.extend(named_in(&path));
+        } else if path.extension().is_some_and(|is| is == "rs") && !path.ends_with("tests.rs") {
+            let code = std::fs::read_to_string(&path).unwrap();
+            let code = code.split("#[cfg(test)]").next().unwrap();
+            named.extend(code.split('"').filter(|text| is_type(text)).map(str::to_owned));
+        }
+    }
+    named
+}
+
+fn is_type(text: &str) -> bool {
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    text.contains('.') && text.split('.').all(is_word) && !text.ends_with(".com")
+}
+
+#[tokio::test]
+async fn no_scripted_task_may_publish_what_the_code_publishes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let named: BTreeSet<String> = ["shared/src", "functions"].iter().flat_map(|at| named_in(&root.join(at))).collect();
+    for known in ["agent.spawned", "intro.sent", "message.pending", "solution.timed_out", "task.failed"] {
+        assert!(named.contains(known), "{known} was not found among {named:?}");
+    }
+    let world = World::new();
+    for event_type in named {
+        let call = Call::post("/v1/tasks", &json!({"task_type": "scripted", "payload": {"publish": event_type}}));
+        let answered = call.answer(&world.app).await;
+        assert_eq!(answered.status, 400, "{event_type} is ours, and not in the list of families that are");
+    }
 }

@@ -1,6 +1,17 @@
 //! What the store makes of a transaction that DynamoDB cancels, and of writes it throttles.
 
-use errand::store::{self, Part, StoreError};
+use std::{sync::Arc, time::Duration};
+
+use errand::{
+    lifecycle::Status,
+    store::{self, Part, StoreError},
+};
+use integration_tests::{
+    in_memory::request,
+    world::{World, id_of},
+};
+use serde_json::json;
+use tokio::time::timeout;
 
 use super::{
     Setup, at, claim, complete,
@@ -76,6 +87,24 @@ async fn what_dynamodb_does_not_take_is_said_to_be_what_it_is_and_not_made_again
             assert_eq!(faults.writes(), 1);
         }
     }
+}
+
+#[tokio::test]
+async fn a_task_whose_end_dynamodb_does_not_take_fails_for_good() {
+    let faults = Faults::default();
+    let setup = watched(faults.clone()).await;
+    let world = World::on(Arc::new(setup.store.clone()));
+    let body = json!({"task_type": "scripted", "payload": {}});
+    let (_, answer) = request(&world.app, "POST /v1/tasks", None, &body, None).await;
+    let claimed_then_refused = [Fault::None, Fault::Refuse(cancelled(&["ValidationError", "None"]))];
+    faults.then(claimed_then_refused);
+    // Asked again and again, it would never be done.
+    let delivered = timeout(Duration::from_secs(60), super::restore::deliver_all(&world)).await;
+    assert!(delivered.is_ok(), "its execution does not end");
+    let task = world.task(id_of(&answer)).await;
+    assert_eq!((task.status(), task.executions), (Status::Failed, 1), "{task:#?}");
+    let message = &task.last_errors[0].message;
+    assert!(message.contains("cannot be stored") && !message.contains("too large"), "{message}");
 }
 
 #[tokio::test]

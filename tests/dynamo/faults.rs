@@ -18,6 +18,8 @@ use aws_sdk_dynamodb::{
 pub(super) enum Fault {
     /// It is made, but its answer is lost; the SDK sees a server's error, as a gateway would give it.
     LoseAnswer,
+    /// It is made and answered.
+    None,
     /// It is not made, and this is the answer (a 400 with this body).
     Refuse(String),
 }
@@ -85,7 +87,7 @@ impl Intercept for Faults {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let (status, body) = match self.0.lock().unwrap().now.take() {
-            None => return Ok(()),
+            None | Some(Fault::None) => return Ok(()),
             Some(Fault::LoseAnswer) => (500, String::new()),
             Some(Fault::Refuse(body)) => (400, body),
         };

@@ -72,6 +72,16 @@ async fn whatever_is_made_again_by_the_caller_is_recognised() {
 }
 
 #[tokio::test]
+async fn a_commit_with_a_large_new_task_has_landed_if_that_is_there() {
+    let faults = Faults::default();
+    let setup = unrepeated(&faults).await;
+    let commit = Commit { tasks: vec![task(10 * 1024)], ..Commit::default() };
+    faults.lose_answer(1); // not that of its payload
+    assert!(store::commit(&setup.store, commit.clone()).await.is_err());
+    store::commit(&setup.store, commit).await.unwrap();
+}
+
+#[tokio::test]
 async fn somebody_elses_write_is_not_taken_for_ones_own() {
     let setup = super::setup().await;
     let task = task(300);

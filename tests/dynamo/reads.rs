@@ -25,7 +25,7 @@ use errand::{
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Setup, at, task, watched};
+use super::{Setup, at, meter::Meter, task, watched};
 
 /// Answers a `BatchGetItem` without the half of its items, whose keys it names as left out, so many times.
 #[derive(Clone, Debug, Default)]
@@ -172,24 +172,46 @@ async fn what_is_left_out_again_and_again_is_busy_and_not_absent() {
 
 /// A message may be received before a read that is not consistent knows its task, which would be taken for removed.
 #[tokio::test]
-async fn what_was_just_written_is_read() {
+async fn a_task_is_there_for_the_read_that_follows_its_insert() {
+    let setup = watched(Late::default()).await;
+    for payload_bytes in [300, 10 * 1024] {
+        let task = inserted(&setup, 1, payload_bytes).await.remove(0);
+        assert_eq!(store::task(&setup.store, &task.key).await.unwrap(), Some(task));
+    }
+}
+
+#[tokio::test]
+async fn tasks_are_there_for_the_read_that_follows_their_insert() {
     let setup = watched(Late::default()).await;
     for payload_bytes in [300, 10 * 1024] {
         let tasks = inserted(&setup, 2, payload_bytes).await;
         let keys: Vec<_> = tasks.iter().map(|task| task.key.clone()).collect();
-        for keys in [&keys[..1], &keys] {
-            let read = setup.store.tasks(keys).await;
-            assert!(read.iter().all(|read| matches!(read, Ok(Some(_)))), "{read:?}");
-        }
-        let again = Task { version: Uuid::new_v4(), ..tasks[0].clone() };
-        let met = store::insert(&setup.store, again).await.unwrap();
-        assert_eq!(met, Inserted::Existing(Box::new(tasks[0].clone())));
-        let (commit, running) = super::claim(&tasks[0], at(1));
-        store::commit(&setup.store, commit).await.unwrap();
-        store::commit(&setup.store, super::complete(&running, at(2)).0).await.unwrap();
-        assert_eq!(setup.store.log(&tasks[0], 0, 10).await.unwrap().items.len(), 1);
+        let read: Vec<_> = setup.store.tasks(&keys).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(read, tasks.into_iter().map(Some).collect::<Vec<_>>());
     }
     let keys = [a_record(&setup).await, a_record(&setup).await];
-    assert!(setup.store.record(&keys[0]).await.unwrap().is_some());
     assert!(setup.store.records_at(&keys).await.unwrap().iter().all(Option::is_some));
+}
+
+#[tokio::test]
+async fn a_record_is_there_for_the_read_that_follows_its_put_and_a_duplicate_for_the_look_that_costs_nothing() {
+    let (late, meter) = (Late::default(), Meter::default());
+    let (faults, watch) = (late.clone(), meter.clone());
+    let setup = super::setup_with(|config| config.interceptor(faults).interceptor(watch)).await;
+    assert!(setup.store.record(&a_record(&setup).await).await.unwrap().is_some());
+    let task = inserted(&setup, 1, 10 * 1024).await.remove(0);
+    meter.take();
+    let again = Task { version: Uuid::new_v4(), ..task.clone() };
+    assert_eq!(store::insert(&setup.store, again).await.unwrap(), Inserted::Existing(Box::new(task)));
+    assert_eq!(meter.take().requests, 1);
+}
+
+#[tokio::test]
+async fn a_row_is_there_for_the_read_that_follows_its_commit() {
+    let setup = watched(Late::default()).await;
+    let task = inserted(&setup, 1, 300).await.remove(0);
+    let (commit, running) = super::claim(&task, at(1));
+    store::commit(&setup.store, commit).await.unwrap();
+    store::commit(&setup.store, super::complete(&running, at(2)).0).await.unwrap();
+    assert_eq!(setup.store.log(&task, 0, 10).await.unwrap().items.len(), 1);
 }

@@ -8,14 +8,17 @@ use errand::{
     store,
 };
 use integration_tests::{
+    events::Call,
     in_memory::process,
     world::{VISIBILITY, World},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::domain::User;
 use uuid::Uuid;
 
 use super::{Item, Setup, change, setup};
+
+const GUIDE: &str = include_str!("../../docs/operations.md");
 
 /// What the guide copies: everything but the counters and how far they stand.
 async fn snapshot(setup: &Setup) -> Vec<Item> {
@@ -26,7 +29,7 @@ async fn snapshot(setup: &Setup) -> Vec<Item> {
 }
 
 /// As [`World::deliver_all`], but not under its clock, which moves on while DynamoDB is waited for.
-async fn deliver_all(world: &World) {
+pub(super) async fn deliver_all(world: &World) {
     let from = QueueName::Work(Priority::Medium);
     loop {
         let received = world.queue.receive(from, 10, VISIBILITY);
@@ -90,4 +93,53 @@ async fn after_a_restore_everything_ends_and_the_log_keeps_what_was_and_what_is(
         assert_eq!(seqs, (1..=after.len() as u64).collect::<Vec<_>>(), "without gaps");
         assert_eq!(world.task(*id).await.log_seq, after.len() as u64);
     }
+}
+
+/// Asks a function over HTTP.
+async fn post(world: &World, path: &str, body: Value) -> (u16, Value) {
+    let answered = Call::post(path, &body).answer(&world.app).await;
+    (answered.status, answered.body)
+}
+
+/// Whether the guide's `keys` tells of it.
+fn is_deleted(item: &Item) -> bool {
+    let line = GUIDE.lines().find(|line| line.contains("#run_event#")).unwrap();
+    let mut kinds = line.split('"').filter(|word| word.starts_with('#') && word.ends_with('#'));
+    kinds.any(|kind| item["pk"].as_s().unwrap().contains(kind))
+}
+
+#[tokio::test]
+async fn after_a_restore_an_agent_run_goes_on_once_what_it_wrote_since_is_deleted() {
+    let setup = setup().await;
+    let world = World::on(Arc::new(setup.store.clone()));
+    post(&world, "/v1/runners", json!({"runner_id": "r", "name": "r"})).await;
+    let run = post(&world, "/v1/runs", json!({"prompt": "look", "executor": "runner"})).await.1;
+    let path = format!("/v1/runs/{}", run["id"].as_str().unwrap());
+    let claimed = post(&world, &format!("{path}/claim"), json!({"runner_id": "r"})).await.1;
+    let (lease, events) = (&claimed["lease_token"], format!("{path}/events"));
+    let says = |text: &str| {
+        let event = json!({"type": "assistant_message", "payload": {"text": text}});
+        json!({"lease_token": lease, "events": [event]})
+    };
+    let end = json!({"lease_token": lease, "status": "completed", "output": {"result": "done"}});
+    assert_eq!(post(&world, &events, says("before")).await.0, 200);
+    let at_the_instant = snapshot(&setup).await;
+    assert_eq!(post(&world, &events, says("lost")).await.0, 200);
+    assert_eq!(post(&world, &format!("{path}/finish"), end.clone()).await.1["status"], "completed");
+
+    for item in at_the_instant.clone() {
+        setup.put(item).await;
+    }
+    assert_ne!(post(&world, &events, says("again")).await.0, 200, "what was written since stands in its way");
+    let since = snapshot(&setup).await.into_iter();
+    let since: Vec<Item> = since.filter(|item| is_deleted(item) && !at_the_instant.contains(item)).collect();
+    setup.delete(&since).await;
+    assert_eq!(post(&world, &events, says("again")).await.0, 200);
+    let (status, ended) = post(&world, &format!("{path}/finish"), end).await;
+    assert_eq!((status, &ended["status"]), (200, &json!("completed")), "{ended:#}");
+    let told = Call::get(&events).answer(&world.app).await.body(200);
+    let told = told["items"].as_array().unwrap();
+    let texts: Vec<_> = told.iter().filter_map(|event| event["payload"]["text"].as_str()).collect();
+    assert_eq!(texts[..2], ["before", "again"], "{told:#?}");
+    assert!(told.iter().zip(1..).all(|(event, seq)| event["seq"] == seq), "{told:#?}");
 }

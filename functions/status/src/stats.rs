@@ -111,12 +111,12 @@ pub(crate) async fn queues(app: &App, request: &Request) -> Result<Answer, ApiEr
     let after = request.query.get("cursor").map(|cursor| place(cursor)).transpose()?;
     let now = app.clock.now();
     let page = app.store.queues(&request.caller.tenant, after.as_ref(), limit, now).await?;
-    let cursor = page.next.map(|(project, queue)| format!("{project}/{queue}"));
+    let cursor = page.next.and_then(|(project, queue)| Some(format!("{project}/{}", queue?)));
     let items = page.items.into_iter().map(|q| QueueView::of(q.project, q.queue, q.stats, now)).collect();
     Ok(Answer::json(200, &Listed::new(items, cursor)))
 }
 
 fn place(cursor: &str) -> Result<QueuePlace, ApiError> {
-    let names = cursor.split_once('/').and_then(|(p, q)| Some((Name::new(p).ok()?, Name::new(q).ok()?)));
+    let names = cursor.split_once('/').and_then(|(p, q)| Some((Name::new(p).ok()?, Some(Name::new(q).ok()?))));
     names.ok_or_else(|| ApiError::bad_cursor("cursor"))
 }

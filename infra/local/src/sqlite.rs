@@ -25,7 +25,11 @@ use std::{
     time::Duration,
 };
 
-use errand::{clock::Timestamp, store::StoreError};
+use errand::{
+    clock::Timestamp,
+    ids::{self, Name, TaskKey},
+    store::StoreError,
+};
 
 use reader::Reader;
 pub use upkeep::Pruned;
@@ -149,15 +153,18 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_poller_waits_for_no_list() {
+    async fn neither_the_poller_nor_who_asks_for_single_items_waits_for_a_list() {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&dir.path().join("errand.db"), Settings::default()).unwrap();
         let (go, wait) = std::sync::mpsc::channel::<()>();
         let mut list = Box::pin(store.pages.read(move |_| Ok(wait.recv().is_ok())));
         assert!(futures::poll!(&mut list).is_pending());
         let due = timeout(READ_WITHIN * 6, store.due(0, Timestamp::default(), 1)).await;
+        let task = TaskKey { tenant: Name::default(), id: ids::fresh() };
+        let tasks = timeout(READ_WITHIN * 6, store.tasks(&[task])).await;
         go.send(()).unwrap();
         assert_eq!(due.unwrap().unwrap(), []);
+        assert!(matches!(tasks.unwrap()[..], [Ok(None)]));
         assert!(list.await.unwrap());
     }
 }

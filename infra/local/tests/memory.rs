@@ -34,7 +34,8 @@ async fn a_large_body_is_refused_before_it_is_built_however_many_come_at_once() 
         futures::future::join_all(sent).await;
         eprintln!("after {element}: {} KiB at most", server.peak_kib());
     }
-    assert!(server.peak_kib() < FUNCTION_KIB, "{} KiB", server.peak_kib());
+    // Half of it is less than what one of these makes that is built, or only cut into its elements.
+    assert!(server.peak_kib() < FUNCTION_KIB / 2, "{} KiB", server.peak_kib());
 }
 
 /// An expert's record of 380,000 bytes, and more that are the same but for their credits.
@@ -52,11 +53,11 @@ async fn large_experts(server: &Server, count: i32) {
 #[tokio::test]
 async fn many_large_experts_are_looked_at_a_few_at_a_time() {
     let server = Server::start(&[]);
-    large_experts(&server, 60).await;
+    large_experts(&server, 200).await;
     server.put("/v1/records/community_request/r", json!({"question": "Who?", "requester_id": "asker"})).await;
     let request = json!({"task_type": "process_community_request", "payload": {"request_id": "r"}, "timeout_s": 840});
     let done = server.run(request).await;
-    assert_eq!((&done["output"]["offered_to"][0], &done["status"]), (&json!("e59"), &json!("completed")), "{done}");
+    assert_eq!((&done["output"]["offered_to"][0], &done["status"]), (&json!("e199"), &json!("completed")), "{done}");
     eprintln!("{} KiB at most", server.peak_kib());
     assert!(server.peak_kib() < FUNCTION_KIB, "{} KiB", server.peak_kib());
 }

@@ -10,6 +10,7 @@ mod counters;
 mod delta;
 mod errors;
 mod expression;
+mod filling;
 mod fold;
 pub mod image;
 mod keys;

@@ -68,8 +68,7 @@ impl EventBridge {
     /// Makes one request of `entries`, and further ones of those that it refused. Once a request has failed as a whole,
     /// the bus counts as `gone`, and nothing is asked of it again.
     async fn put_some(&self, entries: Vec<PutEventsRequestEntry>, gone: &AtomicBool) -> Vec<Result<(), NotTaken>> {
-        let mut results: Vec<Result<(), NotTaken>> =
-            vec![Err(NotTaken::Unavailable("it did not answer".to_owned())); entries.len()];
+        let mut results: Vec<Result<(), NotTaken>> = vec![Err(NotTaken::NotAsked); entries.len()];
         let mut left: Vec<(usize, PutEventsRequestEntry)> = entries.into_iter().enumerate().collect();
         for attempt in 0..TRIES {
             if left.is_empty() || gone.load(Ordering::Relaxed) {

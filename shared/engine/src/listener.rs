@@ -27,6 +27,9 @@ pub enum NotTaken {
     /// It works, and does not want this one.
     #[error("the listener refuses it: {0}")]
     Refused(String),
+    /// It was not asked for this one: it did not work for one before it.
+    #[error("the listener was given up before it was asked to take it")]
+    NotAsked,
 }
 
 /// Who is told.

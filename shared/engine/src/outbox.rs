@@ -61,6 +61,11 @@ impl DeliveryError {
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::NotTaken { source: NotTaken::Refused(_), .. })
     }
+
+    /// Whether nobody was asked to take the event.
+    pub(crate) fn is_untried(&self) -> bool {
+        matches!(self, Self::NotTaken { source: NotTaken::NotAsked, .. })
+    }
 }
 
 /// From when an event that was not taken at `now` is offered again.

@@ -14,10 +14,10 @@ mod stats;
 use async_trait::async_trait;
 
 pub use commit::{Commit, Expect, Part, Patch, RecordWrite, TaskWrite};
-pub use listing::{Bucket, Filter, ListQuery, Listing, Page, Position};
+pub use listing::{Bucket, Filter, ListQuery, Listing, Page, Position, RECORD_PAGE_BYTES, TASK_PAGE_BYTES};
 pub use memory::MemoryStore;
 pub use patience::patiently;
-pub use record::{Doc, Record, RecordKey, Related, Relation, RelationKind};
+pub use record::{Doc, Record, RecordKey, Related, Relation, RelationKind, doc_bytes};
 pub use retention::Retention;
 pub use stats::{Counts, KEEP_HOURS, QueuePlace, QueueStats, Scope, Stats, Step, hour_of};
 
@@ -123,7 +123,7 @@ pub trait Store: Send + Sync {
     async fn set_aside(&self, due: &Due, until: Timestamp) -> Result<(), StoreError>;
 
     /// A page of tasks. With filters a page may be short, or empty, while its cursor goes on; likewise where some cannot
-    /// be read: see [`shown`].
+    /// be read: see [`shown`]; and where they are large: see [`TASK_PAGE_BYTES`].
     async fn list(
         &self,
         query: &ListQuery,
@@ -141,7 +141,8 @@ pub trait Store: Send + Sync {
     /// One record.
     async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError>;
 
-    /// The records that a relation leads to, in the order of their [`Record::place`], after the place `after`.
+    /// The records that a relation leads to, in the order of their [`Record::place`], after the place `after`. A page of
+    /// large ones is short: see [`RECORD_PAGE_BYTES`].
     async fn records(
         &self,
         related: &Related,

@@ -41,6 +41,8 @@ pub async fn a_log_is_of_one_life(store: &dyn Store, remove: impl AsyncFn(&Task)
         let page = store.log(&second, after, 1).await.unwrap();
         assert_eq!((page.items, page.next), (rows, None), "after {after}");
     }
+    // Where the first life's rows are kept, they are all that it has.
+    assert!(log(store, &first).await.iter().all(|row| row.ended_at < second.created_at));
 
     // Others are none the wiser.
     let other = complete(store, task(&first.key.tenant), at(5)).await;

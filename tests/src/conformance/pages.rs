@@ -1,9 +1,11 @@
 //! Pages of tasks: filters, and cursors that neither lose nor double a task.
 
 use errand::{
+    json::Json,
     lifecycle::{Event, NewTask, Priority, Status, Task},
-    store::{Bucket, Filter, ListQuery, Position, Store},
+    store::{BODY_BYTES, Bucket, Filter, ListQuery, Position, Store, TASK_PAGE_BYTES},
 };
+use serde_json::json;
 
 use super::{
     Case,
@@ -17,6 +19,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "a_page_goes_on_while_tasks_are_inserted", check: |s| Box::pin(insertions(s)) },
     Case { name: "a_page_of_ended_tasks_goes_on_while_others_end", check: |s| Box::pin(endings(s)) },
     Case { name: "a_page_goes_on_when_its_last_task_has_left", check: |s| Box::pin(left(s)) },
+    Case { name: "a_page_of_large_tasks_is_cut_and_goes_on", check: |s| Box::pin(large(s)) },
     Case { name: "a_cursor_survives_as_text", check: |s| Box::pin(text(s)) },
 ];
 
@@ -109,6 +112,26 @@ async fn endings(store: &dyn Store) {
     assert_eq!(page.items, first[..2]);
     complete(store, task(&tenant), at(50)).await;
     assert_eq!(from(store, &list, page.next, 1).await, first[2..]);
+}
+
+async fn large(store: &dyn Store) {
+    let tenant = tenant();
+    let payload = Json::new(&json!("x".repeat(BODY_BYTES - 2)));
+    let mut expected = Vec::new();
+    for s in 0..30 {
+        let task = Task {
+            payload: payload.clone(),
+            payload_hash: payload.hash(),
+            ..created(&tenant, Priority::Medium, at(s))
+        };
+        expected.push(insert(store, task).await.key);
+    }
+    let (list, fit) = (queue(&tenant, Bucket::Open), TASK_PAGE_BYTES / BODY_BYTES);
+    let page = store.list(&list, None, 100).await.unwrap();
+    // A store may read some more before it knows how large they are.
+    assert!((fit..=fit + 10).contains(&page.items.len()), "{} tasks", page.items.len());
+    let found: Vec<_> = all(store, &list, 100).await.into_iter().map(|task| task.key).collect();
+    assert_eq!(found, expected);
 }
 
 async fn left(store: &dyn Store) {

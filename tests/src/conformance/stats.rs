@@ -154,6 +154,13 @@ async fn pages(store: &dyn Store) {
         }
     }
     assert_eq!(found, [vec!["a/z", "a-/a"], vec!["b/a", "b/b"], vec!["c/c"]]);
+    for (project, first) in
+        [("a", Some("a/z")), ("a-", Some("a-/a")), ("aa", Some("b/a")), ("b", Some("b/a")), ("d", None)]
+    {
+        let page = store.queues(&tenant, Some(&(name(project), None)), 1, now()).await.unwrap();
+        let named = page.items.first().map(|queue| format!("{}/{}", queue.project, queue.queue));
+        assert_eq!(named.as_deref(), first, "the first of {project} or behind it");
+    }
 }
 
 async fn hours(store: &dyn Store) {

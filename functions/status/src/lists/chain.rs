@@ -6,15 +6,12 @@ use errand::{
     app::App,
     ids::Name,
     lifecycle::Task,
-    store::{Bucket, Filter, ListQuery, Listing, Position},
+    store::{Bucket, Filter, ListQuery, Listing, Position, TASK_PAGE_BYTES},
 };
 use errand_http::{Answer, ApiError, Request, TaskView, fitting, limit};
 
 /// How many lists one page looks into. Where they are empty the page is short, and its cursor goes on.
 const LISTS: usize = 25;
-
-/// How many queues are asked for at a time.
-const QUEUES: usize = 100;
 
 /// See the module.
 pub(super) struct Chain {
@@ -42,9 +39,9 @@ impl Chain {
         let from = request.query.get("cursor").map(|text| Place::read(text)).transpose()?;
         let (limit, tenant) = (limit(request)?, &request.caller.tenant);
         let mut found: Vec<(Task, Place)> = Vec::new();
-        let mut next = None;
+        let (mut next, mut bytes) = (None, 0);
         for (nth, mut place) in self.places(app, tenant, from).await?.into_iter().enumerate() {
-            if found.len() == limit || nth == LISTS {
+            if found.len() == limit || bytes >= TASK_PAGE_BYTES || nth == LISTS {
                 next = Some(place);
                 break;
             }
@@ -53,6 +50,7 @@ impl Chain {
             let query = ListQuery { tenant: tenant.clone(), listing, filter: self.filter.clone() };
             let page = app.store.list(&query, place.after, limit - found.len()).await?;
             for task in page.items {
+                bytes += task.body_bytes();
                 place.after = query.listing.position(&task).or(place.after);
                 found.push((task, place.clone()));
             }
@@ -88,16 +86,11 @@ impl Chain {
     /// The project's queues from the one of `from` on, as they were counted; as many as a page looks into, or more.
     async fn queues(&self, app: &App, tenant: &Name, from: Option<&Place>) -> Result<Vec<Name>, ApiError> {
         let mut found: Vec<Name> = from.map(|from| from.queue.clone()).into_iter().collect();
-        let mut after = from.map(|from| (self.project.clone(), from.queue.clone()));
-        while found.len() <= LISTS {
-            let page = app.store.queues(tenant, after.as_ref(), QUEUES, app.clock.now()).await?;
-            let here = page.items.into_iter().filter(|counted| counted.project == self.project);
-            found.extend(here.map(|counted| counted.queue));
-            after = page.next.filter(|(project, _)| *project <= self.project);
-            if after.is_none() {
-                break;
-            }
-        }
+        let after = (self.project.clone(), from.map(|from| from.queue.clone()));
+        let page = app.store.queues(tenant, Some(&after), LISTS + 1, app.clock.now()).await?;
+        // Behind them stand those of the projects that come later by name.
+        let here = page.items.into_iter().take_while(|counted| counted.project == self.project);
+        found.extend(here.map(|counted| counted.queue));
         Ok(found)
     }
 }

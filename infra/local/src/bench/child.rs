@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 
 use super::Options;
+use crate::options::Durability;
 
 /// A running server; killed when dropped.
 pub(super) struct Server {
@@ -23,12 +24,8 @@ const TICK_US: f64 = 10_000.0;
 impl Server {
     pub(super) fn start(options: &Options, name: &str) -> anyhow::Result<Self> {
         let data = options.data.join(name);
-        let synchronous = match options.synchronous {
-            crate::options::Durability::Full => "full",
-            crate::options::Durability::Normal => "normal",
-        };
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["serve", "--port", "0", "--synchronous", synchronous, "--data"])
+            .args(flags(options.synchronous))
             .arg(&data)
             .env("RUST_LOG", "warn")
             .stderr(Stdio::piped())
@@ -70,10 +67,41 @@ impl Server {
     }
 }
 
+/// How the server is told what to be; the directory of its data follows.
+fn flags(synchronous: Durability) -> [&'static str; 7] {
+    let synchronous = match synchronous {
+        Durability::Full => "full",
+        Durability::Normal => "normal",
+    };
+    ["serve", "--port", "0", "--scripted", "--synchronous", synchronous, "--data"]
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         // It is ours alone and its data is thrown away.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Serve {
+        #[command(flatten)]
+        options: crate::options::Options,
+    }
+
+    #[test]
+    fn the_server_takes_the_tasks_that_are_measured() {
+        for synchronous in [Durability::Full, Durability::Normal] {
+            let told = Serve::try_parse_from(flags(synchronous).into_iter().chain(["data"])).unwrap().options;
+            assert!(told.scripted, "what is measured are `scripted` tasks");
+            assert_eq!((told.synchronous, told.port), (synchronous, 0));
+        }
     }
 }

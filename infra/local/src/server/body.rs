@@ -70,8 +70,15 @@ fn unread() -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        convert::Infallible,
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
     use axum::body::Bytes;
     use futures::{StreamExt, stream};
+    use hyper::body::{Frame, SizeHint};
 
     use super::*;
 
@@ -101,6 +108,29 @@ mod tests {
     async fn one_that_does_not_come_to_its_end_is_not_waited_for() {
         let begun = stream::iter([Ok::<_, std::io::Error>(Bytes::from("{"))]).chain(stream::pending());
         assert_eq!(status(&Bodies::new(SHORT), Body::from_stream(begun)).await, Err(408));
+    }
+
+    /// A body of which nothing comes but its size.
+    struct Told(u64);
+
+    impl HttpBody for Told {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::with_exact(self.0)
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_says_it_is_too_large_is_refused_before_it_comes() {
+        for (bytes, refused) in [(READ_BYTES, 408), (READ_BYTES + 1, 413)] {
+            assert_eq!(status(&Bodies::new(SHORT), Body::new(Told(bytes))).await, Err(refused));
+        }
     }
 
     #[tokio::test]

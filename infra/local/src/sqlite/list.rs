@@ -3,7 +3,7 @@
 use errand::{
     clock::Timestamp,
     lifecycle::Task,
-    store::{Bucket, ListQuery, Listing, Page, Position, StoreError, shown},
+    store::{Bucket, ListQuery, Listing, Page, Position, StoreError, TASK_PAGE_BYTES, shown},
 };
 use rusqlite::{Connection, Row, ToSql};
 use uuid::Uuid;
@@ -38,10 +38,10 @@ pub(super) fn list(
     let rows = statement.query_map(values.as_slice(), read).map_err(failed)?;
 
     let mut page = Page { items: Vec::new(), next: None };
-    let mut last = None;
+    let (mut last, mut bytes) = (None, 0);
     for (examined, row) in rows.enumerate() {
         let (task, place) = row.map_err(failed)?;
-        if page.items.len() == limit || examined == EXAMINED_TASKS {
+        if page.items.len() == limit || examined == EXAMINED_TASKS || bytes >= TASK_PAGE_BYTES {
             page.next = last; // this one is the next page's
             break;
         }
@@ -51,6 +51,7 @@ pub(super) fn list(
         };
         last = query.listing.position(&task);
         if query.filter.shows(&task) {
+            bytes += task.body_bytes();
             page.items.push(task);
         }
     }

@@ -4,16 +4,12 @@ use errand::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey},
     lifecycle::{Task, log::LogEntry},
-    store::{Due, DueItem, Page, Record, RecordKey, Related, RelationKind, StoreError},
+    store::{Due, DueItem, Page, RECORD_PAGE_BYTES, Record, RecordKey, Related, RelationKind, StoreError},
 };
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::{columns::int, log_row, reader::failed, record_row, task_read};
-
-/// With so many bytes of documents a page of records is full, however few they are: as values they take many times as
-/// much memory. DynamoDB answers with no more at once either.
-const PAGE_BYTES: usize = 1024 * 1024;
 
 /// One task.
 pub(super) fn task(db: &Connection, key: &TaskKey) -> Result<Option<Task>, StoreError> {
@@ -91,7 +87,7 @@ pub(super) fn records(
     let mut rows = query.query(range).map_err(failed)?;
     let (mut items, mut bytes) = (Vec::<Record>::new(), 0);
     while let Some(row) = rows.next().map_err(failed)? {
-        if items.len() == limit || bytes >= PAGE_BYTES {
+        if items.len() == limit || bytes >= RECORD_PAGE_BYTES {
             let next = items.last().and_then(|last| last.place(related.by));
             return Ok(Page { items, next });
         }

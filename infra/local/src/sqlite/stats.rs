@@ -39,12 +39,17 @@ pub(super) fn queues(
 ) -> Result<Page<QueueStats, QueuePlace>, StoreError> {
     let sql = "SELECT n, project, queue FROM queues WHERE tenant = ?1 AND (project, queue) > (?2, ?3)
         ORDER BY project, queue LIMIT ?4";
-    let (project, queue) = after.map_or(("", ""), |(project, queue)| (project.as_str(), queue.as_str()));
+    let (project, queue) = match after {
+        None => ("", ""),
+        Some((project, queue)) => (project.as_str(), queue.as_ref().map_or("", Name::as_str)),
+    };
     let range = params![tenant.as_str(), project, queue, int(limit as u64) + 1];
-    let place = |c: &mut Columns<'_>| Ok((c.get::<i64>()?, (present(c.name())?, present(c.name())?)));
-    let found = rows(db, sql, range, place)?.into_iter().map(|(n, place)| (place.clone(), (n, place)));
+    let place = |c: &mut Columns<'_>| Ok((c.get::<i64>()?, present(c.name())?, present(c.name())?));
+    let found = rows(db, sql, range, place)?
+        .into_iter()
+        .map(|(n, project, queue)| ((project.clone(), Some(queue.clone())), (n, project, queue)));
     let Page { items, next } = Page::first(found, limit);
-    let stats = items.into_iter().map(|(n, (project, queue))| {
+    let stats = items.into_iter().map(|(n, project, queue)| {
         let stats = of_queue(db, n, now)?;
         Ok(QueueStats { project, queue, stats })
     });
@@ -195,7 +200,7 @@ mod tests {
     #[test]
     fn what_is_read_of_a_page_is_the_same_however_many_queues_there_are() {
         let tenant = Name::of("t");
-        let place = |n: i64| (Name::of("p"), Name::new(&format!("q{n:06}")).unwrap());
+        let place = |n: i64| (Name::of("p"), Name::new(&format!("q{n:06}")).ok());
         let (mut few, mut many) = (used(1_000), used(100_000));
         for (after, limit) in [(None, 100), (None, 1), (Some(place(500)), 100)] {
             let page = |db: &Connection| queues(db, &tenant, after.as_ref(), limit, now()).unwrap();

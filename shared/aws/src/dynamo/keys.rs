@@ -66,7 +66,12 @@ pub(super) fn counters(tenant: Option<&Name>) -> String {
 
 /// `sk` of a queue's counter. `#` sorts before all that names are made of: the items are in the order of the queues.
 pub(super) fn queue_counter(project: &Name, queue: &Name) -> String {
-    format!("q#{project}#{queue}")
+    format!("{}{queue}", queue_counters(project))
+}
+
+/// What each `sk` of the counters of a project's queues begins with.
+pub(super) fn queue_counters(project: &Name) -> String {
+    format!("q#{project}#")
 }
 
 /// The key of a counter as it was before each queue had one: a tenant's or everybody's, of an hour or of all.

@@ -9,14 +9,23 @@ use crate::dynamo::{
     commit::corrupt,
     concurrently,
     errors::read_failed,
+    filling::Filling,
     keys, log_item, record_item,
 };
 use errand::{
     clock::Timestamp,
     ids::TaskKey,
     lifecycle::{Task, log::LogEntry},
-    store::{Due, ListQuery, Listing, Page, Position, Record, Related, StoreError},
+    store::{
+        Due, ListQuery, Listing, Page, Position, RECORD_PAGE_BYTES, Record, Related, StoreError, TASK_PAGE_BYTES,
+        doc_bytes,
+    },
 };
+
+/// How many tasks, or records, of a page are read before it is known how large they are: of the largest records four
+/// take some 100 MB, as attributes and then as values.
+const TASKS_AT_FIRST: usize = 25;
+const RECORDS_AT_FIRST: usize = 4;
 
 impl DynamoStore {
     pub(super) async fn due_in(&self, shard: u16, until: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
@@ -51,16 +60,23 @@ impl DynamoStore {
         if newest_first {
             places.reverse();
         }
-        let more = places.len() > limit;
+        let mut more = places.len() > limit;
         places.truncate(limit);
 
-        let keys: Vec<TaskKey> = places.iter().map(|(_, key)| key.clone()).collect();
-        let mut shown: Vec<(Position, Task)> = Vec::new();
-        for task in self.read_tasks(&keys).await? {
-            if let Some(position) = query.listing.position(&task).filter(|_| query.filter.shows(&task)) {
-                shown.push((position, task));
+        let (mut shown, mut page): (Vec<(Position, Task)>, _) =
+            (Vec::new(), Filling::new(TASKS_AT_FIRST, TASK_PAGE_BYTES));
+        while let Some(next) = page.next(places.len()) {
+            let some = places.get(next).unwrap_or_default();
+            let keys: Vec<TaskKey> = some.iter().map(|(_, key)| key.clone()).collect();
+            for task in self.read_tasks(&keys).await? {
+                page.add(task.body_bytes());
+                if let Some(position) = query.listing.position(&task).filter(|_| query.filter.shows(&task)) {
+                    shown.push((position, task));
+                }
             }
         }
+        more |= page.looked() < places.len();
+        places.truncate(page.looked());
         // Where it stands now must be where the index said, or it would be on two pages, or on the wrong one.
         shown.retain(|(position, task)| places.iter().any(|(at, key)| at == position && *key == task.key));
         shown.sort_unstable_by_key(|(position, _)| *position);
@@ -141,27 +157,33 @@ impl DynamoStore {
                 places.push((at.to_owned(), pk.to_owned()));
             }
         }
-        let more = places.len() > limit;
+        let mut more = places.len() > limit;
         places.truncate(limit);
 
-        let keys = places.iter().filter_map(|(_, pk)| keys::parse_record(pk)).map(|key| keys::record(&key)).collect();
-        let mut shown: Vec<(usize, Record)> = Vec::new();
-        for item in self.batch_get(keys).await? {
-            let is_here = |(at, pk): &(String, String)| {
-                let fields = Fields(&item);
-                let same = |name: &str, value: &str| fields.text(name).is_ok_and(|stored| stored == value);
-                same("pk", pk) && same(sort, at)
-            };
-            if let Some(place) = places.iter().position(is_here) {
-                let record = record_item::read(&item);
-                let id = places.get(place).map(|(_, pk)| pk.clone()).unwrap_or_default();
-                let record = record.map_err(|source| corrupt(id, source))?;
-                // The entry may lag behind a move to another owner under the same sort key.
-                if record.relation(related.by).is_some_and(|to| to.of == related.of) {
-                    shown.push((place, record));
+        let (mut shown, mut page): (Vec<(usize, Record)>, _) =
+            (Vec::new(), Filling::new(RECORDS_AT_FIRST, RECORD_PAGE_BYTES));
+        while let Some(next) = page.next(places.len()) {
+            let keys = places.get(next).unwrap_or_default().iter().filter_map(|(_, pk)| keys::parse_record(pk));
+            for item in self.batch_get(keys.map(|key| keys::record(&key)).collect()).await? {
+                let is_here = |(at, pk): &(String, String)| {
+                    let fields = Fields(&item);
+                    let same = |name: &str, value: &str| fields.text(name).is_ok_and(|stored| stored == value);
+                    same("pk", pk) && same(sort, at)
+                };
+                if let Some(place) = places.iter().position(is_here) {
+                    let record = record_item::read(&item);
+                    let id = places.get(place).map(|(_, pk)| pk.clone()).unwrap_or_default();
+                    let record = record.map_err(|source| corrupt(id, source))?;
+                    page.add(doc_bytes(&record.doc));
+                    // The entry may lag behind a move to another owner under the same sort key.
+                    if record.relation(related.by).is_some_and(|to| to.of == related.of) {
+                        shown.push((place, record));
+                    }
                 }
             }
         }
+        more |= page.looked() < places.len();
+        places.truncate(page.looked());
         shown.sort_unstable_by_key(|(place, _)| *place);
         let next = places.last().map(|(at, _)| at.clone()).filter(|_| more);
         Ok(Page { items: shown.into_iter().map(|(_, record)| record).collect(), next })

@@ -50,13 +50,15 @@ impl DynamoStore {
         now: Timestamp,
     ) -> Result<Page<QueueStats, QueuePlace>, StoreError> {
         let (before, _) = self.counted_before(Some(tenant), now, Vec::new()).await?;
-        let mut queues: BTreeMap<QueuePlace, Sums> = BTreeMap::new();
+        let mut queues: BTreeMap<(Name, Name), Sums> = BTreeMap::new();
         for (counter, sums) in before.iter() {
             if let Scope::Queue { project, queue, .. } = counter {
                 queues.insert((project.clone(), queue.clone()), sums.clone());
             }
         }
-        queues.retain(|place, _| after.is_none_or(|after| place > after));
+        queues.retain(|(project, queue), _| {
+            after.is_none_or(|(of, after)| (project, Some(queue)) > (of, after.as_ref()))
+        });
         // One more than asked for: whether there are more. Of those with an item none that is among the first is missed.
         for item in self.queue_counters(tenant, after, limit.saturating_add(1)).await? {
             let Some(place) = place_of(&item) else { continue };
@@ -76,8 +78,12 @@ impl DynamoStore {
         after: Option<&QueuePlace>,
         limit: usize,
     ) -> Result<Vec<Item>, StoreError> {
-        // `!` sorts before all that a longer name goes on with.
-        let from = after.map_or("q#".to_owned(), |(project, queue)| keys::queue_counter(project, queue) + "!");
+        let from = match after {
+            None => "q#".to_owned(),
+            Some((project, None)) => keys::queue_counters(project),
+            // `!` sorts before all that a longer name goes on with.
+            Some((project, Some(queue))) => keys::queue_counter(project, queue) + "!",
+        };
         let query = self.client.query().table_name(&self.config.tasks_table).consistent_read(true);
         let query = query
             .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
@@ -119,7 +125,7 @@ impl DynamoStore {
     }
 }
 
-fn place_of(item: &Item) -> Option<QueuePlace> {
+fn place_of(item: &Item) -> Option<(Name, Name)> {
     let (project, queue) = item.get("sk")?.as_s().ok()?.strip_prefix("q#")?.split_once('#')?;
     Some((Name::new(project).ok()?, Name::new(queue).ok()?))
 }

@@ -162,6 +162,12 @@ impl Task {
     /// How long such a task waits for a runner if nobody says otherwise; set going again, as long again.
     pub const WAIT_FOR_RUNNER: Duration = Duration::from_secs(7 * 24 * 3600);
 
+    /// How many bytes its payload and output have.
+    pub fn body_bytes(&self) -> usize {
+        let output = if let State::Completed { output } = &self.state { output.as_str().len() } else { 0 };
+        self.payload.as_str().len() + output
+    }
+
     /// Whether a runner outside takes it over HTTP, and no worker of ours: nobody is sent a message about it.
     pub fn is_for_runners(&self) -> bool {
         self.task_type.as_str() == Self::FOR_RUNNERS

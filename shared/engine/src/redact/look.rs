@@ -73,7 +73,6 @@ pub(super) fn is_random(value: &str) -> bool {
         && bare.bytes().any(|byte| byte.is_ascii_lowercase());
     let has = |all: &str| bare.chars().any(|c| all.contains(c));
     has("0123456789") && bare.chars().any(char::is_alphabetic)
-        || bare.len() > 3 && bare.bytes().all(|byte| byte.is_ascii_digit())
         || bare.len() >= 6 && has("!@#$%^*~") && !is_mail
         || bare.len() >= 8 && mixed
 }

@@ -32,7 +32,7 @@ fn cases(file: &'static str) -> Vec<String> {
 }
 
 #[test]
-fn of_a_hundred_secrets_two_may_be_left_and_of_a_hundred_other_texts_one_may_be_touched() {
+fn of_a_hundred_secrets_none_is_left_and_of_a_hundred_other_texts_none_is_touched() {
     let (secrets, innocent) = (cases(include_str!("secrets.txt")), cases(include_str!("innocent.txt")));
     assert!(secrets.len() >= 100 && innocent.len() >= 100, "{} and {}", secrets.len(), innocent.len());
     let is_left = |case: &&String| {
@@ -40,18 +40,15 @@ fn of_a_hundred_secrets_two_may_be_left_and_of_a_hundred_other_texts_one_may_be_
         assert!(seeded.contains(secret), "{case}");
         text(seeded).contains(secret)
     };
+    // Most patterns have one case here that nothing else masks: to leave a few would be to do without their patterns.
     let left: Vec<_> = secrets.iter().filter(is_left).collect();
     let touched: Vec<_> = innocent.iter().filter(|case| text(case) != **case).map(|case| text(case)).collect();
-    eprintln!(
-        "{} of {} secrets are left, {} of {} others touched",
-        left.len(),
+    assert!(
+        left.is_empty() && touched.is_empty(),
+        "{left:#?} of {}, {touched:#?} of {}",
         secrets.len(),
-        touched.len(),
         innocent.len()
     );
-    eprintln!("{left:#?}\n{touched:#?}");
-    assert!(left.len() * 100 <= secrets.len() * 2, "{left:#?}");
-    assert!(touched.len() * 100 <= innocent.len(), "{touched:#?}");
     for case in secrets.iter().chain(&innocent) {
         let once = text(case);
         assert_eq!(text(&once), once, "again");
@@ -174,6 +171,8 @@ proptest! {
         before in "[a-zäß \n\"',;{}\\[\\]=:]{0,20}",
         after in "[a-zäß \n\"',;{}\\[\\]=:]{0,20}",
     ) {
+        // What reads as words is one that nobody can tell from words.
+        prop_assume!(look::is_random(&secret));
         let seeded = format!("{before} {} {after}", place.replace("{}", &secret));
         let stored = text(&seeded);
         prop_assert!(!stored.contains(&secret), "{stored}");

@@ -9,7 +9,7 @@ use crate::{
     clock::Timestamp,
     ids::TaskKey,
     lifecycle::{Fence, Task, Transition},
-    store::{COMMIT_BYTES, COMMIT_ITEMS, Doc, RECORD_BYTES, Record, RecordKey, Relation, StoreError},
+    store::{COMMIT_BYTES, COMMIT_ITEMS, Doc, RECORD_BYTES, Record, RecordKey, Relation, StoreError, doc_bytes},
 };
 
 /// One all-or-nothing change: at most one task, and what goes with it.
@@ -171,8 +171,7 @@ impl RecordWrite {
             RecordWrite::Put { record, .. } => &record.doc,
             RecordWrite::Patch { patch, .. } => &patch.set,
         };
-        // A document's text and its attributes differ by some quotes and lengths.
-        serde_json::to_string(doc).map_or(0, |text| text.len())
+        doc_bytes(doc)
     }
 
     /// Which record it writes.

@@ -14,8 +14,8 @@ use crate::{
     ids::{Name, TaskKey},
     lifecycle::{Task, Transition, log::LogEntry},
     store::{
-        Commit, Due, DueItem, Inserted, ListQuery, Page, Part, Position, QueuePlace, QueueStats, Record, RecordKey,
-        Related, Scope, Stats, Store, StoreError, TaskWrite,
+        Commit, Due, DueItem, Inserted, ListQuery, Page, Part, Position, QueuePlace, QueueStats, RECORD_PAGE_BYTES,
+        Record, RecordKey, Related, Scope, Stats, Store, StoreError, TASK_PAGE_BYTES, TaskWrite, doc_bytes,
     },
 };
 use counted::Counted;
@@ -212,7 +212,8 @@ impl Store for MemoryStore {
         let beyond =
             |at: Position| after.is_none_or(|after| if query.listing.newest_first() { at < after } else { at > after });
         let shown = found.into_iter().filter(|(at, task)| beyond(*at) && query.filter.shows(task));
-        Ok(Page::first(shown.map(|(at, task)| (at, task.clone())), limit))
+        let shown = shown.map(|(at, task)| (at, task.clone()));
+        Ok(Page::within(shown, limit, TASK_PAGE_BYTES, Task::body_bytes))
     }
 
     async fn log(&self, task: &Task, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
@@ -248,7 +249,8 @@ impl Store for MemoryStore {
         }
         let beyond = |at: &str| after.is_none_or(|after| if related.newest_first { at < after } else { at > after });
         let rest = found.into_iter().filter(|(at, _)| beyond(at));
-        Ok(Page::first(rest.map(|(at, r)| (at, r.clone())), limit))
+        let rest = rest.map(|(at, r)| (at, r.clone()));
+        Ok(Page::within(rest, limit, RECORD_PAGE_BYTES, |record| doc_bytes(&record.doc)))
     }
 
     async fn stats(&self, scope: &Scope, now: Timestamp) -> Result<Stats, StoreError> {

@@ -12,6 +12,11 @@ use crate::{
 /// A record's fields.
 pub type Doc = Map<String, Value>;
 
+/// About how many bytes a document has in a store: its text and its attributes differ by some quotes and lengths.
+pub fn doc_bytes(doc: &Doc) -> usize {
+    serde_json::to_string(doc).map_or(0, |text| text.len())
+}
+
 /// Where a record is found.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RecordKey {

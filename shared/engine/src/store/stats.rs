@@ -67,8 +67,8 @@ pub struct Stats {
     pub last_processed_at: Option<Timestamp>,
 }
 
-/// A queue's place in the list of a tenant's: its project and its name.
-pub type QueuePlace = (Name, Name);
+/// A queue's place in the list of a tenant's: its project and its name. Without a name: before the project's first.
+pub type QueuePlace = (Name, Option<Name>);
 
 /// A queue and what was counted of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ pub struct QueueStats {
 impl QueueStats {
     /// Its place in the list of its tenant's queues.
     pub fn place(&self) -> QueuePlace {
-        (self.project.clone(), self.queue.clone())
+        (self.project.clone(), Some(self.queue.clone()))
     }
 }
 

@@ -63,13 +63,11 @@ impl Counted {
         now: Timestamp,
     ) -> Page<QueueStats, QueuePlace> {
         let of_tenant = self.0.iter().filter(|((of, ..), _)| of == tenant);
-        let placed = of_tenant.map(|((_, project, queue), counted)| ((project.clone(), queue.clone()), counted));
-        let rest = placed.filter(|(place, _)| after.is_none_or(|after| place > after));
-        let stats = rest.map(|((project, queue), counted)| {
-            let stats = QueueStats { project, queue, stats: counted.stats(now) };
+        let placed = of_tenant.map(|((_, project, queue), counted)| {
+            let stats = QueueStats { project: project.clone(), queue: queue.clone(), stats: counted.stats(now) };
             (stats.place(), stats)
         });
-        Page::first(stats, limit)
+        Page::first(placed.filter(|(place, _)| after.is_none_or(|after| place > after)), limit)
     }
 }
 
