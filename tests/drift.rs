@@ -100,6 +100,9 @@ fn a_function_starts_with_what_the_template_gives_it_and_reads_all_of_it() {
             values.get(name).cloned()
         });
         Deployment::read(&environment, of.queues()).unwrap_or_else(|error| panic!("{id}: {error}"));
+        if of == Lambda::Enqueue {
+            environment.parsed::<enqueue::Takes>("ERRAND_TAKES").unwrap_or_else(|error| panic!("{id}: {error}"));
+        }
         // The relay runs no task.
         if of != Lambda::Relay {
             Installation::of_environment(&environment).unwrap_or_else(|error| panic!("{id}: {error}"));

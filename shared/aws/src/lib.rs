@@ -8,7 +8,7 @@ pub mod relay;
 mod shards;
 pub mod sqs;
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use aws_config::{SdkConfig, stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig};
 
@@ -45,7 +45,7 @@ pub struct Wired {
 pub type Types = fn(&Environment) -> Result<Registry, ConfigError>;
 
 /// Why a function does not start.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum StartError {
     /// Its environment is not as it must be.
     #[error(transparent)]
@@ -53,6 +53,13 @@ pub enum StartError {
     /// Its task types or record kinds are not.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+}
+
+/// As it is displayed: it is what a process prints whose `main` returns it.
+impl fmt::Debug for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// Starts a function that uses `queues` and knows `types`: its log lines, what its environment says, its store and queues.
