@@ -1,7 +1,6 @@
 //! What is said twice, in code and in the template or the README, is said alike.
 
 use std::{
-    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };

@@ -1,6 +1,6 @@
 //! `scripted` does what it is told: an installation that was not told to take it does not.
 
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path};
 
 use errand::{
     app::App,

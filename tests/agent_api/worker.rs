@@ -1,7 +1,5 @@
 //! Runs that a worker of ours does, and what their budgets say to a request.
 
-use std::sync::Arc;
-
 use errand::{
     ids::{Id, Name},
     store::{self, Commit, Expect, RecordKey, RecordWrite},

@@ -17,11 +17,7 @@ use errand_agents::{Agent, Agents, Command, CommandKind, Run, RunEvent, Session,
 use errand_models::{
     ChatAnswer, ChatBackend, ChatError, ChatMessage, ChatRequest, Prices, Profile, Profiles, ToolCall, Usage,
 };
-use integration_tests::{
-    faults::Faults,
-    settings::Settings,
-    world::{self, World},
-};
+use integration_tests::{faults::Faults, settings::Settings, world::World};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -4,7 +4,6 @@ use errand::{
     app::App,
     effects::Relations,
     json::read::FieldError,
-    records::Entity,
     registry::Kind,
     store::{self, Commit, Doc, Expect, Record, RecordKey, RecordWrite, StoreError},
 };

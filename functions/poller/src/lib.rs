@@ -14,10 +14,8 @@ use errand::{
     meter,
     poller::{PollReport, first_shard, mark, poll, post},
     queue::QueueName,
-    redact::chain,
-    store::StoreError,
 };
-use tracing::{debug, error, info, warn};
+use tracing::{info, warn};
 
 #[cfg(feature = "lambda")]
 pub use count::count;

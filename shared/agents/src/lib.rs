@@ -20,6 +20,10 @@
 //!
 //! **What depends on the reader** cannot be in a key: a list of sessions "active, then unread, then newest activity" is
 //! [`Phase`] after phase over the one order, each showing what belongs to it; its cursor is phase and place.
+//!
+//! Each module knows only those before it: `refused`, `preview`, `bundle`, `run`, `agent_record`, `records`,
+//! `command`, `supervisor`, `session`, `budget`, `event`, `runner`, `journal`, `rules`, `desk`, `api`, `turn`,
+//! `failure`, `cleanup_session`, `run_agent`, `run_outside`, `types`.
 
 mod agent_record;
 pub mod api;
@@ -60,6 +64,7 @@ pub use run::{End, Executor, Recovery, Retrieval, Run, RunAction, RunStatus, Ter
 pub use run_agent::RunAgent;
 pub use run_outside::RunOutside;
 pub use runner::{JobEnd, Runner, RunnerJob};
-pub use session::{Attention, ExecutionState, Incident, NotAdmitted, Phase, Session, SessionAction, SessionFilter};
+pub use session::{Attention, ExecutionState, NotAdmitted, Phase, Session, SessionAction, SessionFilter};
+pub use supervisor::Incident;
 pub use turn::{Cause, StoredTurn, TURN_CALLS};
 pub use types::types;

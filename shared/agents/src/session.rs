@@ -12,7 +12,7 @@ pub use list::{Attention, Phase, SessionFilter};
 use crate::{
     Terminal,
     preview::{PROMPT_TITLE, TITLE, preview},
-    supervisor::Reason,
+    supervisor::Incident,
 };
 use errand::{
     clock::Timestamp,
@@ -34,17 +34,6 @@ pub enum ExecutionState {
     Running,
     /// Nothing: its last run did not end well, or its time is over. Before that, another run may begin.
     Terminal,
-}
-
-/// Trouble that an assessment found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Incident {
-    /// A hash of what it is about: the same trouble found again is the same incident.
-    pub id: String,
-    /// What sort of trouble.
-    pub reason: Reason,
-    /// When it was first found.
-    pub at: Timestamp,
 }
 
 /// A session.
@@ -227,6 +216,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::supervisor::Reason;
 
     pub(super) fn session(title: Value, prompt: &str) -> Session {
         let metadata = [("title".to_owned(), title)].into_iter().collect();

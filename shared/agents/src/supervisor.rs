@@ -4,10 +4,12 @@
 
 mod assess;
 mod blocker;
+mod incident;
 mod incomplete;
 mod next;
 
 pub use assess::{Action, Assessment, Goal, History, Limits, Reason, Severity, ToolUse, Turn, assess};
 pub use blocker::blocker;
+pub use incident::Incident;
 pub use incomplete::looks_incomplete;
 pub use next::{MAX_FOLLOW_UPS, Next, Round, first_prompt, next};

@@ -1,4 +1,6 @@
 //! Wires a Lambda function to its store and queues.
+//!
+//! Each module knows only those before it: `shards`, `relay`, `deployment`, `dynamo`, `event_bridge`, `meter`, `sqs`.
 
 mod deployment;
 pub mod dynamo;

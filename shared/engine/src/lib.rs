@@ -1,10 +1,15 @@
 //! Errand: the life of a task, the stores and queues it lives in, and what runs it.
 //!
 //! It knows no task type of its own, no HTTP, no AWS and no SQLite: those stand on it.
+//!
+//! Each module knows only those before it: `redact`, `json`, `clock`, `ids`, `money`, `lifecycle`, `store`, `queue`,
+//! `event`, `listener`, `release`, `services`, `effects`, `records`, `handler`, `registry`, `app`, `environment`,
+//! `meter`, `telemetry`, `notify`, `change`, `dead_letter`, `outbox`, `poller`, `processor`, `read_marks`.
 
 pub mod app;
 pub mod change;
 pub mod clock;
+pub mod dead_letter;
 pub mod effects;
 pub mod environment;
 pub mod event;

@@ -1,4 +1,4 @@
-//! Sends messages about tasks: that they are due, that they have failed; and those that could not be accepted.
+//! Sends messages about tasks: that they are due.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,9 +6,7 @@ use tracing::warn;
 
 use crate::{
     app::App,
-    change::{With, change},
-    lifecycle::{Event, Hint, State, Task, hint},
-    meter,
+    lifecycle::{Hint, Task, hint},
     queue::{OutMessage, QueueError, QueueName},
     redact::chain,
 };
@@ -48,21 +46,4 @@ pub(crate) async fn send_delayed(app: &App, task: &Task, delay: Duration) -> boo
         warn!(queue = queue.as_str(), error = %chain(error), "a message was not sent; the poller will send it");
     }
     sent.is_ok()
-}
-
-/// Sends the dead letter that a failed task owes, then notes it. What does not work here is tried again by the
-/// poller, until it is noted: sent at least once.
-pub(crate) async fn dead_letter(app: &App, task: &Task) {
-    let (State::Failed { failure }, None) = (&task.state, task.dead_lettered_at) else { return };
-    let letter = OutMessage::dead_letter(task, &failure.message);
-    let sent: Result<(), QueueError> = app.queue.send(QueueName::DeadLetter, vec![letter]).await.into_iter().collect();
-    if let Err(error) = sent {
-        warn!(task.id = %task.key.id, error = %chain(&error), "a dead letter was not sent; the poller will send it");
-        return;
-    }
-    meter::count(meter::DEAD_LETTERS);
-    let noted = Event::DeadLettered { redrives: task.redrives };
-    if let Err(error) = change(app, task, noted, With::nothing()).await {
-        warn!(task.id = %task.key.id, error = %chain(&error), "a sent dead letter was not noted; it may be sent again");
-    }
 }

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use crate::KEY_FIELD;
 use errand::{
     change::ChangeError, ids::NameError, json::read::FieldError, lifecycle::Rejected, redact::chain,
     registry::InputError, store::StoreError,
@@ -26,6 +25,9 @@ pub struct ApiError {
     #[serde(skip)]
     pub retry_after_s: Option<u64>,
 }
+
+/// What errors call the idempotency key, whether it stands in the body or in the header.
+pub const KEY_FIELD: &str = "idempotency_key";
 
 /// When to come back to a store that has too much to do.
 const BUSY_S: u64 = 1;
@@ -72,6 +74,11 @@ impl ApiError {
     /// 404: there is no such thing, or it is another tenant's.
     pub fn not_found(what: impl Into<String>) -> Self {
         Self::new(404, "not_found", what)
+    }
+
+    /// 404: there is no such task, or it is another tenant's.
+    pub fn no_such_task() -> Self {
+        Self::not_found("no such task")
     }
 
     /// 409: it is not as the request expects.
@@ -139,7 +146,7 @@ impl From<ChangeError> for ApiError {
             ChangeError::Rejected(Rejected::NotDue(at)) => Self::new(409, "not_due", format!("not due before {at}")),
             ChangeError::Rejected(Rejected::LeaseLost) => Self::lease_conflict("the lease was lost"),
             ChangeError::Rejected(rejected) => Self::conflict(format!("the task is {rejected}")),
-            ChangeError::Gone => Self::not_found("no such task"),
+            ChangeError::Gone => Self::no_such_task(),
             ChangeError::Effect(effect) => Self::conflict(format!("what `{effect}` builds on has changed")),
             ChangeError::Store(error) => error.into(),
         }

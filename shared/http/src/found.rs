@@ -13,7 +13,7 @@ use errand::{
 impl Request {
     /// The task that the path's `{id}` names. Another tenant's is none.
     pub async fn task(&self, app: &App) -> Result<Task, ApiError> {
-        store::task(&*app.store, &self.task_key()?).await?.ok_or_else(no_such_task)
+        store::task(&*app.store, &self.task_key()?).await?.ok_or_else(ApiError::no_such_task)
     }
 
     /// The record of kind `E` that the path's `{id}` names. Another tenant's is none.
@@ -37,11 +37,6 @@ impl Request {
     pub fn related<E: Entity>(&self, by: RelationKind, of: &Id, newest_first: bool) -> Related {
         Related { tenant: self.caller.tenant.clone(), kind: E::kind(), by, of: of.clone(), newest_first }
     }
-}
-
-/// The answer to who asks for a task that is not there.
-pub(super) fn no_such_task() -> ApiError {
-    ApiError::not_found("no such task")
 }
 
 /// The answer to who asks for an `E` that is not there.

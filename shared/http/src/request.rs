@@ -6,12 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{
-    ApiError, Route,
-    found::no_such_task,
-    size::least_bytes,
-    task_request::{KEY_FIELD, check_key},
-};
+use crate::{ApiError, KEY_FIELD, Route, check_key, size::least_bytes};
 use errand::{
     app::App,
     ids::{Id, Name, NameError, TaskKey},
@@ -104,7 +99,7 @@ impl Request {
     /// The task that the path names.
     pub fn task_key(&self) -> Result<TaskKey, ApiError> {
         // An id that is none names no task.
-        let id = self.path.get("id").and_then(|id| Uuid::try_parse(id).ok()).ok_or_else(no_such_task)?;
+        let id = self.path.get("id").and_then(|id| Uuid::try_parse(id).ok()).ok_or_else(ApiError::no_such_task)?;
         Ok(TaskKey { tenant: self.caller.tenant.clone(), id })
     }
 

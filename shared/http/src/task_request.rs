@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
 
-use crate::{ApiError, Caller, size::least_bytes};
+use crate::{ApiError, Caller, check_key, size::least_bytes};
 use errand::{
     app::App,
     clock::Timestamp,
@@ -82,20 +82,6 @@ pub struct TaskRequest {
 
 /// The longest timeout: a Lambda function has 900 s, some of them to settle in.
 const MAX_TIMEOUT_S: u32 = 840;
-
-/// The longest idempotency key, in bytes.
-pub const KEY_BYTES: usize = 256;
-
-/// What errors call the idempotency key, whether it stands in the body or in the header.
-pub const KEY_FIELD: &str = "idempotency_key";
-
-/// Refuses an idempotency key that is empty or longer than [`KEY_BYTES`].
-pub fn check_key(key: &str) -> Result<(), ApiError> {
-    if (1..=KEY_BYTES).contains(&key.len()) {
-        return Ok(());
-    }
-    Err(ApiError::invalid(KEY_FIELD, format!("expected 1 to {KEY_BYTES} bytes")))
-}
 
 impl TaskRequest {
     /// Checks the request against its type and the limits, and makes it a task of the caller's. Whether it is still in

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ChatError;
+use crate::{ChatError, Usage};
 
 /// A conversation, to be gone on with by the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,15 +68,6 @@ pub struct ToolCall {
     /// What came of it, if the backend says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
-}
-
-/// How much a model read and wrote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Usage {
-    /// Tokens read.
-    pub tokens_in: u64,
-    /// Tokens written.
-    pub tokens_out: u64,
 }
 
 impl ChatRequest {

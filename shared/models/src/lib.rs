@@ -2,6 +2,9 @@
 //!
 //! Errand offers a model no tools. A backend that runs tools of its own says in its answer which, and they are recorded;
 //! nothing here ever runs one.
+//!
+//! Each module knows only those before it: `usage`, `error`, `conversation`, `price`, `extractive`, `scripted`,
+//! `http`, `openai`, `profiles`, `ask`, `bedrock`.
 
 mod ask;
 #[cfg(feature = "bedrock")]
@@ -14,6 +17,7 @@ mod openai;
 mod price;
 mod profiles;
 mod scripted;
+mod usage;
 
 use std::fmt;
 
@@ -22,13 +26,14 @@ use async_trait::async_trait;
 pub use ask::nothing_said;
 #[cfg(feature = "bedrock")]
 pub use bedrock::Bedrock;
-pub use conversation::{ChatAnswer, ChatMessage, ChatRequest, ToolCall, Usage};
+pub use conversation::{ChatAnswer, ChatMessage, ChatRequest, ToolCall};
 pub use error::{ChatError, RetryAfter};
 pub use extractive::Extractive;
 pub use openai::OpenAi;
 pub use price::Prices;
 pub use profiles::{Profile, ProfileView, Profiles, ProfilesError, UnknownProfile};
 pub use scripted::Scripted;
+pub use usage::Usage;
 
 /// Something that answers.
 #[async_trait]

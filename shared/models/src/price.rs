@@ -3,7 +3,6 @@
 use serde::Deserialize;
 
 use crate::Usage;
-use errand::money::usd;
 
 /// What a profile's tokens cost; by default nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,6 +60,7 @@ impl Prices {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use errand::money::usd;
 
     fn prices(tokens_in: f64, tokens_out: f64) -> Prices {
         Prices::per_million(tokens_in, tokens_out).unwrap()

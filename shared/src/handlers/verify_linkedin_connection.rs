@@ -82,7 +82,6 @@ impl VerifyLinkedinConnection {
 mod tests {
     use serde_json::Value;
 
-    use super::Founder;
     use super::*;
     use crate::handlers::world::World;
 

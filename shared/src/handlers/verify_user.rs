@@ -107,7 +107,6 @@ impl VerifyUser {
 mod tests {
     use serde_json::Value;
 
-    use super::Founder;
     use super::*;
     use crate::handlers::world::World;
 

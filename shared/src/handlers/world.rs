@@ -20,7 +20,7 @@ use errand::{
     json::Json,
     lifecycle::{Event, NewTask, State, Task, log::LogEntry},
     processor::{Delivery, process},
-    queue::{MemoryQueue, QueueName, TaskMessage},
+    queue::{MemoryQueue, TaskMessage},
     registry::Registry,
     services::Services,
     store::{self, Commit, DueItem, Expect, MemoryStore, Patch, Record, RecordKey, RecordWrite},

@@ -24,7 +24,7 @@ impl Work<'_> {
     /// has answered all the same: where the backend does not say what it used, `most` is what the agent has spent.
     pub(super) async fn trouble(&self, failure: &Failure, most: Usd) -> Result<Trouble, JournalError> {
         let (message, kind) = (failure.message(), Some(failure.kind()));
-        let paid = nothing_said(&failure).map(|usage| (usage, budget::cost_of_turn(self.profile.prices, usage)));
+        let paid = nothing_said(failure).map(|usage| (usage, budget::cost_of_turn(self.profile.prices, usage)));
         let asks = journal::write(self.task.services(), &self.place, &[self.spending_key()], |draft| {
             if let Some(ended) = draft.run().status.terminal() {
                 return Err(Refused::Ended(ended.as_str()).into());

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use severity::Severity;
 
-use crate::Incident;
+use super::Incident;
 use errand::{
     clock::Timestamp,
     ids::{self, Id},

@@ -8,13 +8,14 @@ use crate::{
     app::App,
     change::{ChangeError, With, change},
     clock::Timestamp,
+    dead_letter::dead_letter,
     handler::{Failure, Outcome, Retry, Settings},
     json::Json,
     lifecycle::{
         self, Event, FailureKind, Report, Settlement, State, Task,
         retry::{Next, after_failure},
     },
-    notify::{dead_letter, notify},
+    notify::notify,
     processor::{
         Delivery, MARGIN, Verdict,
         again::Again,
