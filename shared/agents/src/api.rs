@@ -13,5 +13,5 @@ pub use run_actions::{CancelCommandRequest, CommandRequest, Given, JobRequest};
 pub use run_request::{BudgetCheck, RunRequest, fits};
 pub use runner_actions::{
     AppendRequest, Appended, ClaimRequest, Claimed, CommandEnd, FinishCommandRequest, FinishFailure, FinishRequest,
-    LeaseRequest, NewEvent, RUNNER_NAME_BYTES, RUNNER_PROFILES, RunEnd, RunNews, RunnerRequest,
+    LeaseRequest, NewEvent, RUNNER_NAME_BYTES, RUNNER_PROFILES, RunNews, RunnerRequest,
 };

@@ -18,7 +18,10 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// A client whose whole calls may take `timeout`. A redirect is an answer like any other: to follow it would tell
 /// whoever it names what was sent, and by the header `Referer` the URL, with the key that may stand in it.
 pub fn client(timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
-    // ring: the other provider takes a minute more to compile. A provider that is installed already stays.
+    // One that is installed already stays.
+    #[cfg(feature = "aws-lc-rs")]
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().redirect(Policy::none()).connect_timeout(CONNECT).timeout(timeout).build()
 }

@@ -18,7 +18,7 @@ pub struct Email(String);
 /// An e-mail address in a record. Callers write bare ones ([`Entity::check`]); older versions took more, and who reads
 /// their records for something else must still be able to. [`StoredEmail::bare`] before it is written to.
 ///
-/// [`Entity::check`]: super::Entity::emails
+/// [`Entity::check`]: errand::records::Entity::check
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StoredEmail(String);

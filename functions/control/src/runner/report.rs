@@ -13,10 +13,10 @@ use errand::{
     store::BODY_BYTES,
 };
 use errand_agents::{
-    Command, CommandAction, JobEnd, Run, RunnerJob,
+    Command, CommandAction, JobEnd, Run, RunnerJob, Terminal,
     api::{
         AppendRequest, Appended, CommandEnd, EntityView, FinishCommandRequest, FinishFailure, FinishRequest,
-        LeaseRequest, LeaseToken, NewEvent, RunEnd, RunView,
+        LeaseRequest, LeaseToken, NewEvent, RunView,
     },
     event::{self, EventBody},
     journal,
@@ -126,14 +126,14 @@ fn settlement(body: FinishRequest, app: &App, task: &Task) -> Result<Settlement,
     let reason = body.reason.filter(|reason| !reason.is_empty());
     let needed = |what: &str| ApiError::invalid(what, format!("say it, for a run that ends so: `{what}`"));
     Ok(match body.status {
-        RunEnd::Completed => Settlement::Complete(fitting(body.output)?),
-        RunEnd::Failed => {
+        Terminal::Completed => Settlement::Complete(fitting(body.output)?),
+        Terminal::Failed => {
             let FinishFailure { kind, message } = body.failure.ok_or_else(|| needed("failure"))?;
             let kind = kind.unwrap_or(FailureKind::Handler);
             Settlement::Fail { failure: Failure::new(kind, &message, app.clock.now(), task.executions) }
         }
-        RunEnd::Blocked => Settlement::Block { reason: reason.ok_or_else(|| needed("reason"))? },
-        RunEnd::Cancelled => {
+        Terminal::Blocked => Settlement::Block { reason: reason.ok_or_else(|| needed("reason"))? },
+        Terminal::Cancelled => {
             Settlement::Cancel { reason: reason.unwrap_or_else(|| "called off by its runner".to_owned()) }
         }
     })

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
 use crate::{
-    ResourceBundle, RunStatus,
+    ResourceBundle, RunStatus, Terminal,
     api::{LeaseToken, RunView},
     event::{APPEND_EVENTS, EventBody},
 };
@@ -159,7 +159,7 @@ pub struct FinishRequest {
     /// The claim's.
     pub lease_token: LeaseToken,
     /// How.
-    pub status: RunEnd,
+    pub status: Terminal,
     /// Of a completed one, at most 256 KiB; `result` in it is what lists show.
     #[serde(default)]
     pub output: Value,
@@ -171,17 +171,6 @@ pub struct FinishRequest {
     pub reason: Option<String>,
 }
 
-/// How a runner may end a run.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)] // as in RunStatus
-pub enum RunEnd {
-    Completed,
-    Failed,
-    Blocked,
-    Cancelled,
-}
-
 /// Why a run failed.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct FinishFailure {
@@ -190,17 +179,6 @@ pub struct FinishFailure {
     pub kind: Option<FailureKind>,
     /// In a sentence.
     pub message: String,
-}
-
-impl From<RunEnd> for RunStatus {
-    fn from(end: RunEnd) -> Self {
-        match end {
-            RunEnd::Completed => RunStatus::Completed,
-            RunEnd::Failed => RunStatus::Failed,
-            RunEnd::Blocked => RunStatus::Blocked,
-            RunEnd::Cancelled => RunStatus::Cancelled,
-        }
-    }
 }
 
 /// Events as a runner may send them: a run ends by `POST /v1/runs/{id}/finish` alone.

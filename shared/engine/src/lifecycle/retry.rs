@@ -39,23 +39,20 @@ impl RetryPolicy {
     }
 }
 
-/// What follows a failed execution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Another try at this time.
-    RetryAt(Timestamp),
-    /// None.
-    GiveUp,
-}
-
-/// What follows when `task`'s execution fails: pure, so that the worker can see to the next message before anything
-/// is written. `after` is what the failure itself asked for.
-pub fn after_failure(task: &Task, policy: &RetryPolicy, after: Option<Duration>, jitter: f64, now: Timestamp) -> Next {
+/// When `task` is tried again after an execution that fails now; `None`: never. Pure, so that the worker can see to the
+/// next message before anything is written. `after` is what the failure itself asked for.
+pub fn after_failure(
+    task: &Task,
+    policy: &RetryPolicy,
+    after: Option<Duration>,
+    jitter: f64,
+    now: Timestamp,
+) -> Option<Timestamp> {
     if !task.may_retry() {
-        return Next::GiveUp;
+        return None;
     }
     let wait = after.map_or_else(|| policy.backoff(task.failures + 1, jitter), |d| d.min(MAX_WAIT));
-    Next::RetryAt(now + wait)
+    Some(now + wait)
 }
 
 /// The wait after the `losses`th lost worker (from 1). The first is not the task's fault: at once. Later ones
@@ -106,10 +103,8 @@ mod tests {
     /// The wait in seconds after a failure, if there is another try.
     fn wait(task: &Task, policy: &RetryPolicy, after_s: Option<u64>) -> Option<u64> {
         let now = Timestamp::from_millis(5_000);
-        match after_failure(task, policy, after_s.map(Duration::from_secs), 0.0, now) {
-            Next::RetryAt(at) => Some(at.since(now).as_secs()),
-            Next::GiveUp => None,
-        }
+        let at = after_failure(task, policy, after_s.map(Duration::from_secs), 0.0, now);
+        at.map(|at| at.since(now).as_secs())
     }
 
     #[test]

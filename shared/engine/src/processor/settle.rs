@@ -11,10 +11,7 @@ use crate::{
     dead_letter::dead_letter,
     handler::{Failure, Outcome, Retry, Settings},
     json::Json,
-    lifecycle::{
-        self, Event, FailureKind, Report, Settlement, State, Task,
-        retry::{Next, after_failure},
-    },
+    lifecycle::{self, Event, FailureKind, Report, Settlement, State, Task, retry::after_failure},
     notify::notify,
     processor::{
         Delivery, MARGIN, Verdict,
@@ -185,8 +182,8 @@ fn failed(task: &Task, failure: &Failure, settings: &Settings, jitter: f64, now:
         Retry::After(wait) => Some(wait),
     };
     match after_failure(task, &settings.retry, after, jitter, now) {
-        Next::RetryAt(run_at) => Settlement::Retry { run_at, failure: record, hinted: false },
-        Next::GiveUp => Settlement::Fail { failure: record },
+        Some(run_at) => Settlement::Retry { run_at, failure: record, hinted: false },
+        None => Settlement::Fail { failure: record },
     }
 }
 
