@@ -25,11 +25,7 @@ use std::{
     time::Duration,
 };
 
-use errand::{
-    clock::Timestamp,
-    ids::{self, Name, TaskKey},
-    store::StoreError,
-};
+use errand::{clock::Timestamp, store::StoreError};
 
 use reader::Reader;
 pub use upkeep::Pruned;
@@ -147,7 +143,10 @@ impl SqliteStore {
 
 #[cfg(test)]
 mod tests {
-    use errand::store::Store;
+    use errand::{
+        ids::{self, Name, TaskKey},
+        store::Store,
+    };
     use tokio::time::timeout;
 
     use super::*;
