@@ -4,3 +4,4 @@
 
 mod functions;
 mod one_machine;
+mod readme;
