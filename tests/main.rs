@@ -15,6 +15,7 @@ mod endings;
 mod fencing;
 mod handlers;
 mod interleavings;
+mod layers;
 mod listing;
 mod openapi;
 mod operations;

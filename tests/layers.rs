@@ -1,0 +1,88 @@
+//! Each package stands on those below it: nothing that another repository uses reaches the task types of this installation.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::Command,
+};
+
+/// What the libraries of the functions may use.
+const BELOW_FUNCTIONS: [&str; 5] = ["errand", "errand-agents", "errand-aws", "errand-http", "errand-models"];
+
+/// The functions' libraries that the one-machine server calls.
+const CALLED: [&str; 5] = ["control", "enqueue", "poller", "process-task", "status"];
+
+/// Every package that may be built upon, the features of its library, and which packages of ours this may use.
+fn libraries() -> Vec<(&'static str, &'static [&'static str], BTreeSet<&'static str>)> {
+    let functions = ["enqueue", "poller", "process-task", "relay", "status"];
+    let mut libraries = vec![
+        ("errand", &[][..], [].into()),
+        ("errand-models", &["bedrock"], ["errand"].into()),
+        ("errand-http", &[], ["errand"].into()),
+        ("errand-aws", &[], ["errand", "errand-models"].into()),
+        ("errand-agents", &[], ["errand", "errand-http", "errand-models"].into()),
+        // What it does for `POST /v1/poll` is the poller's.
+        ("control", &["lambda"], BELOW_FUNCTIONS.into_iter().chain(["poller"]).collect()),
+        ("errand-local", &[], ["errand", "errand-http", "errand-models"].into_iter().chain(CALLED).collect()),
+        ("outside", &["lambda"], ["errand", "errand-local", "relay"].into_iter().chain(CALLED).collect()),
+    ];
+    libraries.extend(functions.map(|name| (name, &["lambda"][..], BELOW_FUNCTIONS.into())));
+    libraries
+}
+
+/// The packages of this workspace that `arguments` have cargo find in a tree of dependencies.
+fn tree(arguments: &[&str]) -> BTreeSet<String> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["tree", "--offline", "--prefix", "none"]).args(arguments);
+    let output = cargo.output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{arguments:?}: {err}");
+    // `name v0.1.0 (/its/folder)`: only what lies here has a folder.
+    let ours = out.lines().filter(|line| line.contains(" (/"));
+    ours.filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+/// Of `package` with these features alone, the packages of ours that it uses, itself or through others.
+fn used_by(package: &str, features: &[&str], more: &[&str]) -> BTreeSet<String> {
+    let features = features.join(",");
+    let arguments = ["--package", package, "--no-default-features", "--features", &features, "--edges", "normal,build"];
+    let mut used = tree(&[&arguments, more].concat());
+    used.remove(package);
+    used
+}
+
+#[test]
+fn no_library_reaches_the_task_types_of_this_installation() {
+    for (package, features, _) in libraries() {
+        let used = used_by(package, features, &[]);
+        assert!(!used.contains("shared"), "{package} uses {used:?}");
+    }
+    let of_tests = tree(&["--package", "outside", "--edges", "all"]);
+    assert!(!of_tests.contains("shared"), "what stands for another repository uses {of_tests:?}");
+}
+
+#[test]
+fn each_package_uses_those_below_it_and_no_other() {
+    let below: BTreeMap<_, _> = libraries().into_iter().map(|(package, _, below)| (package, below)).collect();
+    for (package, features, _) in libraries() {
+        let used = used_by(package, features, &["--depth", "1"]);
+        assert!(used.iter().all(|name| below[package].contains(&**name)), "{package} uses {used:?}");
+    }
+    // The task types, and what runs them here: a program is its library with these types.
+    let types = used_by("shared", &[], &["--depth", "1"]);
+    assert!(types.iter().all(|name| name.starts_with("errand")), "shared uses {types:?}");
+    assert!(!types.contains("errand-local") && !types.contains("errand-aws"), "shared uses {types:?}");
+    for (package, more) in
+        CALLED.into_iter().chain(["relay"]).map(|name| (name, "")).chain([("errand-local", "errand-agents")])
+    {
+        let used = used_by(package, &["bin"], &["--depth", "1"]);
+        let may = |name: &str| name == "shared" || name == more || below[package].contains(name);
+        assert!(used.iter().all(|name| may(name)), "the program of {package} uses {used:?}");
+    }
+}
+
+#[test]
+fn every_package_has_its_layer() {
+    let all = tree(&["--workspace", "--depth", "0"]);
+    let known = libraries().into_iter().map(|(package, ..)| package).chain(["shared", "integration-tests"]);
+    assert_eq!(all, known.map(str::to_owned).collect());
+}
