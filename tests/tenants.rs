@@ -1,6 +1,6 @@
 //! No request reaches another tenant's things, on any route; and no route of a server with a token is open.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use errand::lifecycle::Status;
 use errand_http::{ROUTES, Route, RouteInfo};
