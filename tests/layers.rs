@@ -1,141 +1,88 @@
-//! Every module knows only those before it: no import circle, and no arrow up. Each package's `lib.rs` states the order.
+//! Each package stands on those below it: nothing that another repository uses reaches the task types of this installation.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
-    path::{Path, PathBuf},
+    process::Command,
 };
 
-/// The packages that others build on.
-const PACKAGES: [&str; 5] = ["shared/engine", "shared/models", "shared/http", "shared/agents", "shared/aws"];
+/// What the libraries of the functions may use.
+const BELOW_FUNCTIONS: [&str; 5] = ["errand", "errand-agents", "errand-aws", "errand-http", "errand-models"];
 
-/// What introduces the order in a package's documentation.
-const ORDER: &str = "//! Each module knows only those before it: ";
+/// The functions' libraries that the one-machine server calls.
+const CALLED: [&str; 5] = ["control", "enqueue", "poller", "process-task", "status"];
 
-#[test]
-fn every_module_knows_only_those_before_it() {
-    let mut up = Vec::new();
-    for package in PACKAGES {
-        let order = order(package);
-        let place = |module: &str| order.iter().position(|known| known == module);
-        let named = named_at_the_root(package);
-        for (module, file) in files(package) {
-            let at = place(&module).unwrap_or_else(|| panic!("{package} does not say where `{module}` stands"));
-            for path in paths(package, &file) {
-                // Either a module, or what one of them is known by at the root.
-                let Some(known) = place(&path).or_else(|| place(named.get(&path)?)) else { continue };
-                if known > at {
-                    up.push(format!("{}: `{module}` knows `{path}`", file.display()));
-                }
-            }
-        }
-        let there: BTreeSet<String> = files(package).into_iter().map(|(module, _)| module).collect();
-        assert_eq!(order.into_iter().collect::<BTreeSet<_>>(), there, "{package}");
-    }
-    assert!(up.is_empty(), "{up:#?}");
+/// Every package that may be built upon, the features of its library, and which packages of ours this may use.
+fn libraries() -> Vec<(&'static str, &'static [&'static str], BTreeSet<&'static str>)> {
+    let functions = ["enqueue", "poller", "process-task", "relay", "status"];
+    let mut libraries = vec![
+        ("errand", &[][..], [].into()),
+        ("errand-models", &["bedrock"], ["errand"].into()),
+        ("errand-http", &[], ["errand"].into()),
+        ("errand-aws", &[], ["errand", "errand-models"].into()),
+        ("errand-agents", &[], ["errand", "errand-http", "errand-models"].into()),
+        // What it does for `POST /v1/poll` is the poller's.
+        ("control", &["lambda"], BELOW_FUNCTIONS.into_iter().chain(["poller"]).collect()),
+        ("errand-local", &[], ["errand", "errand-http", "errand-models"].into_iter().chain(CALLED).collect()),
+        ("outside", &["lambda"], ["errand", "errand-local", "relay"].into_iter().chain(CALLED).collect()),
+    ];
+    libraries.extend(functions.map(|name| (name, &["lambda"][..], BELOW_FUNCTIONS.into())));
+    libraries
+}
+
+/// The packages of this workspace that `arguments` have cargo find in a tree of dependencies.
+fn tree(arguments: &[&str]) -> BTreeSet<String> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["tree", "--offline", "--prefix", "none"]).args(arguments);
+    let output = cargo.output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{arguments:?}: {err}");
+    // `name v0.1.0 (/its/folder)`: only what lies here has a folder.
+    let ours = out.lines().filter(|line| line.contains(" (/"));
+    ours.filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+/// Of `package` with these features alone, the packages of ours that it uses, itself or through others.
+fn used_by(package: &str, features: &[&str], more: &[&str]) -> BTreeSet<String> {
+    let features = features.join(",");
+    let arguments = ["--package", package, "--no-default-features", "--features", &features, "--edges", "normal,build"];
+    let mut used = tree(&[&arguments, more].concat());
+    used.remove(package);
+    used
 }
 
 #[test]
-fn an_arrow_is_found_however_it_is_written() {
-    let source = "use crate::{app::App, store::{self, Task}};\nuse crate::ids;\nfn f() { crate::queue::of() }\n\
-        // use crate::no::One;\n#[cfg(test)]\nmod tests {\n    use crate::later::Thing;\n}\n";
-    assert_eq!(in_source(source), ["app", "ids", "queue", "store"].map(str::to_owned).into());
-}
-
-fn source(package: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(package).join("src")
-}
-
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// The order of a package's modules, as its `lib.rs` states it.
-fn order(package: &str) -> Vec<String> {
-    let lib = read(&source(package).join("lib.rs"));
-    let start = lib.find(ORDER).unwrap_or_else(|| panic!("{package} states no order"));
-    let stated = lib[start + ORDER.len()..].split("\n//!\n").next().unwrap().split("\n\n").next().unwrap();
-    stated.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-}
-
-/// Every source file but for tests, with the module that it is, or is in.
-fn files(package: &str) -> Vec<(String, PathBuf)> {
-    let (mut found, root) = (Vec::new(), source(package));
-    let mut open = vec![root.clone()];
-    while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            if path.is_dir() {
-                open.push(path);
-            } else if path.extension().is_some_and(|of| of == "rs") && !is_a_test(&stem) && stem != "lib" {
-                let inside = path.strip_prefix(&root).unwrap().with_extension("");
-                let module = inside.components().next().unwrap().as_os_str().to_str().unwrap().to_owned();
-                found.push((module, path));
-            }
-        }
+fn no_library_reaches_the_task_types_of_this_installation() {
+    for (package, features, _) in libraries() {
+        let used = used_by(package, features, &[]);
+        assert!(!used.contains("shared"), "{package} uses {used:?}");
     }
-    found
+    let of_tests = tree(&["--package", "outside", "--edges", "all"]);
+    assert!(!of_tests.contains("shared"), "what stands for another repository uses {of_tests:?}");
 }
 
-fn is_a_test(stem: &str) -> bool {
-    ["tests", "table", "test_server"].contains(&stem) || stem.ends_with("_test")
-}
-
-/// What a file of `package` names of that, by the first word after `crate::`, or after as many `super::`.
-fn paths(package: &str, file: &Path) -> BTreeSet<String> {
-    let depth = file.strip_prefix(source(package)).unwrap().components().count();
-    in_source(&read(file).replace(&"super::".repeat(depth), "crate::"))
-}
-
-fn in_source(source: &str) -> BTreeSet<String> {
-    let code = source.split("#[cfg(test)]\nmod tests").next().unwrap();
-    let code: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
-    let mut named = BTreeSet::new();
-    for after in code.split("crate::").skip(1) {
-        match after.strip_prefix('{') {
-            None => named.extend(word(after)),
-            Some(list) => named.extend(of_list(list)),
-        }
+#[test]
+fn each_package_uses_those_below_it_and_no_other() {
+    let below: BTreeMap<_, _> = libraries().into_iter().map(|(package, _, below)| (package, below)).collect();
+    for (package, features, _) in libraries() {
+        let used = used_by(package, features, &["--depth", "1"]);
+        assert!(used.iter().all(|name| below[package].contains(&**name)), "{package} uses {used:?}");
     }
-    named
-}
-
-/// The first words of the items of a list of imports, up to its end.
-fn of_list(list: &str) -> Vec<String> {
-    let (mut depth, mut starts, mut words) = (0, true, Vec::new());
-    for (at, c) in list.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' if depth == 0 => break,
-            '}' => depth -= 1,
-            ',' if depth == 0 => starts = true,
-            c if starts && !c.is_whitespace() => {
-                words.extend(word(&list[at..]));
-                starts = false;
-            }
-            _ => {}
-        }
+    // The task types, and what runs them here: a program is its library with these types.
+    let types = used_by("shared", &[], &["--depth", "1"]);
+    assert!(types.iter().all(|name| name.starts_with("errand")), "shared uses {types:?}");
+    assert!(!types.contains("errand-local") && !types.contains("errand-aws"), "shared uses {types:?}");
+    for (package, more) in
+        CALLED.into_iter().chain(["relay"]).map(|name| (name, "")).chain([("errand-local", "errand-agents")])
+    {
+        let used = used_by(package, &["bin"], &["--depth", "1"]);
+        let may = |name: &str| name == "shared" || name == more || below[package].contains(name);
+        assert!(used.iter().all(|name| may(name)), "the program of {package} uses {used:?}");
     }
-    words
 }
 
-fn word(text: &str) -> Option<String> {
-    let word: String = text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-    Some(word).filter(|word| !word.is_empty())
-}
-
-/// What a package names at its root, and the module that it is of.
-fn named_at_the_root(package: &str) -> BTreeMap<String, String> {
-    let lib = read(&source(package).join("lib.rs"));
-    let mut named = BTreeMap::new();
-    for line in lib.split(';').filter_map(|item| item.rsplit_once("use ").map(|(_, tree)| tree)) {
-        let Some((module, items)) = line.split_once("::") else { continue };
-        for item in
-            items.trim_matches(['{', '}']).split(',').filter_map(|item| word(item.trim().trim_start_matches('{')))
-        {
-            named.insert(item, module.to_owned());
-        }
-    }
-    named
+#[test]
+fn every_package_has_its_layer() {
+    let all = tree(&["--workspace", "--depth", "0"]);
+    let known = libraries().into_iter().map(|(package, ..)| package).chain(["shared", "integration-tests"]);
+    assert_eq!(all, known.map(str::to_owned).collect());
 }

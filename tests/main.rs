@@ -17,6 +17,7 @@ mod handlers;
 mod interleavings;
 mod layers;
 mod listing;
+mod modules;
 mod openapi;
 mod operations;
 mod original_faults;

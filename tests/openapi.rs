@@ -7,12 +7,13 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use errand_http::{ROUTES, RouteInfo};
 use errand_local::{
-    options::{self, Durability},
+    options::{Durability, Options},
     runner::Runner,
 };
 use integration_tests::{
     described::DOCUMENT,
     events::{Call, route},
+    settings::Settings,
     venv::{program, venv},
     world::World,
 };
@@ -153,7 +154,8 @@ fn reached(report: &Path) -> BTreeSet<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_does_as_the_document_says() {
     let data = tempfile::tempdir().unwrap();
-    let runner = Runner::start(&options::measured(data.path().to_owned(), Durability::Normal)).await.unwrap();
+    let options = Options::on_a_free_port(data.path().to_owned(), Durability::Normal);
+    let runner = Runner::start(&options, Settings::default().types()).await.unwrap();
     let seeds = Seeds::plant(format!("http://{}", runner.address)).await;
     let [config, report] = ["schemathesis.toml", "report.har"].map(|name| data.path().join(name));
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use errand::lifecycle::Status;
 use errand_http::{ROUTES, Route, RouteInfo};
 use errand_local::{
-    options::{Durability, Options, measured},
+    options::{Durability, Options},
     runner::Runner,
 };
 use integration_tests::{
@@ -233,8 +233,9 @@ async fn a_header_that_is_no_tenant_is_refused_on_every_route() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_with_a_token_demands_it_on_every_route_and_beside_them() {
     let data = tempfile::tempdir().unwrap();
-    let options = measured(data.path().to_owned(), Durability::Normal);
-    let runner = Runner::start(&Options { token: Some("open sesame".to_owned()), ..options }).await.unwrap();
+    let options = Options::on_a_free_port(data.path().to_owned(), Durability::Normal);
+    let options = Options { token: Some("open sesame".to_owned()), ..options };
+    let runner = Runner::start(&options, Settings::default().types()).await.unwrap();
     let client = errand_models::http::client(Duration::from_secs(30)).unwrap();
     let routes = ROUTES.iter().map(|info| (info.method, info.path.replace(['{', '}'], "")));
     let beside = [("GET", "/".to_owned()), ("GET", "/v1/nothing".to_owned()), ("DELETE", "/v1/tasks".to_owned())];

@@ -7,10 +7,11 @@ use axum::{Router, extract::State, routing::post};
 use errand::clock::{Clock, ManualClock, SystemClock, Timestamp};
 use errand_agents::ExecutionState;
 use errand_local::{
-    options::{Durability, Options, measured},
+    options::{Durability, Options},
     runner::Runner,
 };
-use integration_tests::{events::Call, world::World};
+use errand_models::Profiles;
+use integration_tests::{events::Call, settings::Settings, world::World};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -108,15 +109,15 @@ impl Server {
         let routes = Router::new().route("/v1/chat/completions", post(answer)).with_state(model.clone());
         tokio::spawn(axum::serve(listener, routes).into_future());
         let dir = tempfile::tempdir().unwrap();
-        let profiles = dir.path().join("profiles.json");
         let unpriced = json!({"kind": "openai", "model": "told", "endpoint": endpoint});
         let mut priced = unpriced.clone();
         priced["usd_per_million_in"] = json!(50);
         priced["usd_per_million_out"] = json!(500);
-        std::fs::write(&profiles, json!({"default": priced, "unpriced": unpriced}).to_string()).unwrap();
-        let options = measured(dir.path().join("data"), Durability::Normal);
-        let options = Options { profiles: Some(profiles), poll_interval_ms: 10, ..options };
-        let runner = Runner::start_at(&options, clock).await.unwrap();
+        let profiles = json!({"default": priced, "unpriced": unpriced}).to_string();
+        let (profiles, _) = Profiles::read(&profiles, |_| None).unwrap();
+        let options = Options::on_a_free_port(dir.path().to_owned(), Durability::Normal);
+        let options = Options { poll_interval_ms: 10, ..options };
+        let runner = Runner::start_at(&options, Settings::asking(profiles).types(), clock).await.unwrap();
         let client = errand_models::http::client(Duration::from_secs(30)).unwrap();
         let world = World::on(runner.app.store.clone());
         Self { model, clock: None, runner, client, world, _dir: dir }

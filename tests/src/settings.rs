@@ -5,6 +5,7 @@ use std::sync::Arc;
 use errand::{
     app::App,
     listener::Listeners,
+    registry::Registry,
     services::{Rules, Services},
 };
 use errand_aws::relay::BusEvents;
@@ -55,12 +56,17 @@ impl Settings {
         settings
     }
 
+    /// The task types of an installation with these settings.
+    pub fn types(&self) -> Registry {
+        types(&self.installation)
+    }
+
     /// A process over the store, queue and clock of `services`, of an installation with these settings.
     pub fn app(&self, services: &Services) -> App {
         let mut services = services.clone();
         services.rules = Arc::new(self.rules.clone());
         services.listeners = self.listeners.clone();
-        let types = types(&self.installation).checked().unwrap_or_else(|error| panic!("{error}"));
+        let types = self.types().checked().unwrap_or_else(|error| panic!("{error}"));
         App::new(services, types)
     }
 }

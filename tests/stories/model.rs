@@ -16,7 +16,7 @@ pub(super) async fn settings() -> Settings {
 }
 
 /// Its profiles, as they are written.
-pub(super) async fn profiles() -> String {
+async fn profiles() -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let endpoint = format!("http://{}/v1", listener.local_addr().unwrap());
     let rating = json!({"usefulness": 9.0, "impact": IMPACT}).to_string();

@@ -8,7 +8,7 @@ use errand::{
     store::Store,
 };
 use errand_local::{
-    options::{Durability, Options, measured},
+    options::{Durability, Options},
     runner::Runner,
 };
 use integration_tests::events::{Answered, Call};
@@ -67,12 +67,11 @@ impl Stage for OneMachine {
 /// Plays `story` on a new server.
 async fn play(name: &str, story: impl AsyncFn(&mut OneMachine) -> Value) {
     let dir: TempDir = tempfile::tempdir().unwrap();
-    let profiles = dir.path().join("profiles.json");
-    std::fs::write(&profiles, model::profiles().await).unwrap();
-    let options = measured(dir.path().join("data"), Durability::Normal);
-    let options = Options { profiles: Some(profiles), poll_interval_ms: 10, ..options };
+    let options = Options::on_a_free_port(dir.path().to_owned(), Durability::Normal);
+    let options = Options { poll_interval_ms: 10, ..options };
     let clock = Arc::new(ManualClock::at(Timestamp::default()));
-    let runner = Runner::start_at(&options, clock.clone()).await.unwrap();
+    let types = model::settings().await.types();
+    let runner = Runner::start_at(&options, types, clock.clone()).await.unwrap();
     let client = errand_models::http::client(Duration::from_secs(30)).unwrap();
     let mut stage = OneMachine { clock, runner, client };
     ends_as(name, &story(&mut stage).await);

@@ -1,13 +1,21 @@
 //! Errand on one machine: the store in an SQLite file, the queues in memory, and the functions in one process. Has no
-//! rules of its own.
+//! rules and no task types of its own.
+//!
+//! A program of one's own types is one line:
+//!
+//! ```no_run
+//! fn main() -> std::process::ExitCode {
+//!     errand_local::main(errand::registry::Registry::new())
+//! }
+//! ```
 
-pub mod bench;
-pub(crate) mod client;
-pub mod demo;
+mod command;
 pub mod mapping;
 pub mod options;
 pub(crate) mod private;
 pub mod runner;
 pub mod server;
-pub mod signals;
+mod signals;
 pub mod sqlite;
+
+pub use command::{LOG_LINES, main, run, serve};

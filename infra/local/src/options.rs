@@ -4,13 +4,12 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
 use errand::{
-    json::FormError,
     lifecycle::{Task, retry::MAX_LOSSES},
     store::Retention,
     telemetry::Format,
 };
+use reqwest::Url;
 use rustix::process::{Resource, getrlimit};
-use shared::domain::LinkedinUrl;
 
 use crate::{server::Limits, sqlite::Synchronous};
 
@@ -79,32 +78,16 @@ pub struct Options {
     /// URL that every published event is posted to
     // Some have a password in them.
     #[arg(long, env = "ERRAND_WEBHOOK_URL", hide_env_values = true, value_name = "URL")]
-    pub webhook_url: Option<reqwest::Url>,
+    pub webhook_url: Option<Url>,
 
-    /// Principals that may set a user's `verified` and write linkedin_connection, comma-separated; here every caller is
-    /// `local`, and nobody else is one
+    /// Principals that may write what kinds of records guard, and see what these keep secret, comma-separated; here every
+    /// caller is `local`, and nobody else is one
     #[arg(long = "verifier", env = "ERRAND_VERIFIERS", value_name = "PRINCIPAL")]
     pub verifiers: Vec<String>,
-
-    /// JSON file of the model backends, by name; see the README. Without one no model is asked
-    #[arg(long, env = "ERRAND_PROFILES", value_name = "FILE")]
-    pub profiles: Option<PathBuf>,
-
-    /// JSON file of what goes for agents: budget_zone, session_days, supervisor; see the README
-    #[arg(long, env = "ERRAND_AGENTS", value_name = "FILE")]
-    pub agents: Option<PathBuf>,
-
-    /// LinkedIn profile whose connections are known to be who they say
-    #[arg(long, env = "ERRAND_FOUNDER_LINKEDIN_URL", value_name = "URL", value_parser = linkedin_url)]
-    pub founder_linkedin_url: Option<LinkedinUrl>,
 
     /// When a write counts as done: on the disk (full), or with the operating system (normal)
     #[arg(long, env = "ERRAND_SYNCHRONOUS", value_enum, default_value_t = Durability::Full)]
     pub synchronous: Durability,
-
-    /// Take tasks of the type `scripted`, which do what they are told: for tests and measurements
-    #[arg(long, env = "ERRAND_SCRIPTED")]
-    pub scripted: bool,
 
     /// Token that every request must bear (`Authorization: Bearer …`)
     #[arg(long, env = "ERRAND_TOKEN", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
@@ -165,10 +148,6 @@ impl From<Durability> for Synchronous {
     }
 }
 
-fn linkedin_url(text: &str) -> Result<LinkedinUrl, FormError> {
-    LinkedinUrl::try_from(text.to_owned())
-}
-
 impl Options {
     /// How much of the server its clients may have. No more connections than half of what the process may open.
     pub fn limits(&self) -> Limits {
@@ -182,32 +161,33 @@ impl Options {
     pub fn retention(&self) -> Retention {
         Retention::of_days(self.task_retention_days, self.log_retention_days)
     }
-}
 
-/// The defaults, on a directory and port of their own: what measurements run on.
-pub fn measured(data: PathBuf, synchronous: Durability) -> Options {
-    Options {
-        host: IpAddr::from([127, 0, 0, 1]),
-        port: 0,
-        data,
-        workers: WORKERS,
-        poll_interval_ms: POLL_INTERVAL_MS,
-        tasks_per_poll: TASKS_PER_POLL,
-        max_retries: Task::RETRIES,
-        max_losses: MAX_LOSSES,
-        task_retention_days: Retention::TASK_DAYS,
-        log_retention_days: Retention::LOG_DAYS,
-        webhook_url: None,
-        verifiers: Vec::new(),
-        profiles: None,
-        agents: None,
-        founder_linkedin_url: None,
-        synchronous,
-        scripted: true,
-        token: None,
-        connections: CONNECTIONS,
-        idle_s: IDLE_S,
-        log_format: LogFormat::Text,
-        grace_s: GRACE_S,
+    /// What of them is secret: the token, and the webhook's URL, which may have a password in it.
+    pub fn secrets(&self) -> Vec<String> {
+        self.token.iter().cloned().chain(self.webhook_url.iter().map(Url::to_string)).collect()
+    }
+
+    /// The defaults, with the data in `data` and on a free port: for tests and measurements.
+    pub fn on_a_free_port(data: PathBuf, synchronous: Durability) -> Self {
+        Self {
+            host: IpAddr::from([127, 0, 0, 1]),
+            port: 0,
+            data,
+            workers: WORKERS,
+            poll_interval_ms: POLL_INTERVAL_MS,
+            tasks_per_poll: TASKS_PER_POLL,
+            max_retries: Task::RETRIES,
+            max_losses: MAX_LOSSES,
+            task_retention_days: Retention::TASK_DAYS,
+            log_retention_days: Retention::LOG_DAYS,
+            webhook_url: None,
+            verifiers: Vec::new(),
+            synchronous,
+            token: None,
+            connections: CONNECTIONS,
+            idle_s: IDLE_S,
+            log_format: LogFormat::Text,
+            grace_s: GRACE_S,
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The one-machine deployment: store, queues, functions and server in one process.
 
+mod upkeep;
+
 use std::{
     fs::{File, TryLockError},
     net::{IpAddr, SocketAddr},
@@ -12,18 +14,14 @@ use anyhow::{Context, bail};
 use errand::{
     app::App,
     clock::{Clock, SystemClock},
-    environment::{principals, variable},
-    json::read::FieldError,
+    environment::principals,
     listener::Listeners,
-    queue::{MemoryQueue, QueueName, TaskMessage, Tenants},
+    queue::{MemoryQueue, QueueName},
     redact,
+    registry::Registry,
     services::{Rules, Services},
-    store::{Retention, StoreError},
 };
-use errand_agents::{AgentRules, Agents};
-use errand_models::{Profiles, http::Webhook};
-use reqwest::Url;
-use shared::handlers::{Founder, Installation, types};
+use errand_models::http::Webhook;
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -35,19 +33,11 @@ use crate::{
     mapping::Mapping,
     options::Options,
     private, server,
-    sqlite::{self, Pruned, SqliteStore},
+    sqlite::{self, SqliteStore},
 };
-
-/// How many ended tasks are removed in one transaction, and how long others may write in between.
-const PRUNE_BATCH: usize = 500;
-const PRUNE_PAUSE: Duration = Duration::from_millis(50);
-const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
 /// How long what runs gets to be released, after the grace period.
 const RELEASE_WITHIN: Duration = Duration::from_secs(5);
-
-/// Dead letters taken at a time.
-const LETTERS: usize = 100;
 
 /// A running server.
 pub struct Runner {
@@ -66,13 +56,17 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Opens the data directory, recovers what the last process left, and serves.
-    pub async fn start(options: &Options) -> anyhow::Result<Self> {
-        Self::start_at(options, Arc::new(SystemClock)).await
+    /// Opens the data directory, recovers what the last process left, and serves tasks of these `types`. Once it has
+    /// returned, the secrets of `options` are masked wherever they appear.
+    pub async fn start(options: &Options, types: Registry) -> anyhow::Result<Self> {
+        Self::start_at(options, types, Arc::new(SystemClock)).await
     }
 
     /// The same by another clock, which tests move.
-    pub async fn start_at(options: &Options, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+    pub async fn start_at(options: &Options, types: Registry, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let types = types.checked()?;
+        // The first call counts: a program with more secrets has named all of them before.
+        redact::know_secrets(options.secrets());
         if !options.host.is_loopback() && options.token.is_none() {
             bail!("listening on {} lets others in: set a token (--token or ERRAND_TOKEN)", options.host);
         }
@@ -87,7 +81,7 @@ impl Runner {
         let mut services = Services::new(store.clone(), queue.clone(), clock);
         services.rules = Arc::new(rules(options)?);
         services.listeners = listeners(options)?;
-        let app = App::new(services, types(&installation(options)?).checked()?);
+        let app = App::new(services, types);
         let listener = bind(options.host, options.port).await?;
         let address = listener.local_addr()?;
         info!(%address, data = %options.data.display(), recovered, "errand serves");
@@ -100,11 +94,11 @@ impl Runner {
             mappings.spawn(mapping.run(told(stopped.clone())));
         }
         let mut upkeep = JoinSet::new();
-        upkeep.spawn(letters(queue, told(stopped.clone())));
+        upkeep.spawn(upkeep::letters(queue, told(stopped.clone())));
         let interval = Duration::from_millis(options.poll_interval_ms);
-        upkeep.spawn(poll(app.clone(), interval, told(stopped.clone())));
-        upkeep.spawn(post(app.clone(), interval, told(stopped.clone())));
-        upkeep.spawn(prune(app.clock.clone(), store, options.retention(), told(stopped.clone())));
+        upkeep.spawn(upkeep::poll(app.clone(), interval, told(stopped.clone())));
+        upkeep.spawn(upkeep::post(app.clone(), interval, told(stopped.clone())));
+        upkeep.spawn(upkeep::prune(app.clock.clone(), store, options.retention(), told(stopped.clone())));
         let limits = options.limits();
         let router = server::router(app.clone(), options.token.clone(), &limits);
         let server = tokio::spawn(server::serve(listener, router, limits, told(stopped)));
@@ -180,34 +174,6 @@ fn listeners(options: &Options) -> anyhow::Result<Listeners> {
     Ok(Listeners { turn: Some(Arc::default()), ..webhook.map(Listeners::webhook).unwrap_or_default() })
 }
 
-/// What the task types work with. From here on the secrets of `options` are known.
-fn installation(options: &Options) -> anyhow::Result<Installation> {
-    let (profiles, keys) = options.profiles.as_deref().map(profiles).transpose()?.unwrap_or_default();
-    let webhook_url = options.webhook_url.iter().map(Url::to_string);
-    redact::know_secrets(keys.into_iter().chain(options.token.clone()).chain(webhook_url));
-    let rules = Arc::new(options.agents.as_deref().map(agents).transpose()?.unwrap_or_default());
-    Ok(Installation {
-        agents: Agents { profiles, shown: None, rules },
-        founder: Founder(options.founder_linkedin_url.clone()),
-        scripted: options.scripted,
-    })
-}
-
-/// The model backends of a file, and their keys.
-fn profiles(path: &Path) -> anyhow::Result<(Profiles, Vec<String>)> {
-    let text = std::fs::read_to_string(path);
-    let text = text.with_context(|| format!("the profiles {} could not be read", path.display()))?;
-    Profiles::read(&text, variable).with_context(|| format!("the profiles {} cannot be used", path.display()))
-}
-
-/// What goes for agents, from a file.
-fn agents(path: &Path) -> anyhow::Result<AgentRules> {
-    let text = std::fs::read_to_string(path);
-    let text = text.with_context(|| format!("the rules {} could not be read", path.display()))?;
-    let wrong = |error: FieldError| anyhow::anyhow!("{}: {}", error.field, error.message);
-    AgentRules::read(&text).map_err(wrong).with_context(|| format!("the rules {} cannot be used", path.display()))
-}
-
 /// Two processes on one file would each believe the queue to be theirs.
 fn lock(data: &Path) -> anyhow::Result<File> {
     let path = data.join("errand.lock");
@@ -231,70 +197,4 @@ async fn bind(host: IpAddr, port: u16) -> anyhow::Result<TcpListener> {
 async fn told(mut stopped: watch::Receiver<bool>) {
     // A sender that is gone means the same.
     let _ = stopped.wait_for(|stop| *stop).await;
-}
-
-async fn poll(app: App, interval: Duration, stop: impl Future<Output = ()>) {
-    tokio::pin!(stop);
-    loop {
-        poller::look(&app, None).await;
-        tokio::select! {
-            () = &mut stop => return,
-            () = tokio::time::sleep(interval) => {}
-        }
-    }
-}
-
-/// Beside the poller: a webhook that is slow, or does not answer, keeps it from nothing. As long as one takes events, the
-/// next run follows at once.
-async fn post(app: App, interval: Duration, stop: impl Future<Output = ()>) {
-    tokio::pin!(stop);
-    loop {
-        let posted = errand::poller::post(&app, None).await;
-        let pause = if posted.taken > 0 { Duration::ZERO } else { interval };
-        tokio::select! {
-            () = &mut stop => return,
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
-}
-
-/// On AWS dead letters wait in their queue for an operator. Here they are told, and found by `?status=failed`: in
-/// memory they would only pile up.
-async fn letters(queue: Arc<MemoryQueue>, stop: impl Future<Output = ()>) {
-    tokio::pin!(stop);
-    loop {
-        tokio::select! {
-            () = &mut stop => return,
-            () = queue.ready(Tenants::All, &[QueueName::DeadLetter]) => {}
-        }
-        for letter in queue.receive(QueueName::DeadLetter, LETTERS, Duration::from_secs(60)) {
-            let message = serde_json::from_str::<TaskMessage>(&letter.body).ok();
-            warn!(task.id = message.map(|message| message.key.id.to_string()), "dead letter");
-            queue.delete(QueueName::DeadLetter, &letter.receipt);
-        }
-    }
-}
-
-async fn prune(clock: Arc<dyn Clock>, store: Arc<SqliteStore>, retention: Retention, stop: impl Future<Output = ()>) {
-    tokio::pin!(stop);
-    loop {
-        let now = clock.now();
-        let pruned = async {
-            let expired = store.prune_expired(now, PRUNE_BATCH).await?;
-            let pruned = store.prune(now - retention.tasks, now - retention.log, PRUNE_BATCH).await?;
-            Ok::<_, StoreError>(expired > 0 || pruned != Pruned::default())
-        };
-        let pause = match pruned.await {
-            Ok(true) => PRUNE_PAUSE,
-            Ok(false) => PRUNE_EVERY,
-            Err(problem) => {
-                warn!(error = %errand::redact::chain(&problem), "what is past its retention was not removed");
-                PRUNE_EVERY
-            }
-        };
-        tokio::select! {
-            () = &mut stop => return,
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
 }

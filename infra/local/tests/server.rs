@@ -15,8 +15,9 @@ mod types;
 
 use std::time::{Duration, Instant};
 
+use errand::registry::Registry;
 use errand_local::{
-    options::{self, Durability, Options},
+    options::{Durability, Options},
     runner::Runner,
 };
 use process::{Hook, Server, scripted};
@@ -301,8 +302,9 @@ async fn documented_settings_were_ignored() {
     assert_eq!((&lost["losses"], &lost["failure"]["kind"]), (&json!(1), &json!("worker_lost")), "{lost}");
 
     let data = tempfile::tempdir().unwrap();
-    let options = Options { tasks_per_poll: 7, ..options::measured(data.path().to_owned(), Durability::Normal) };
-    let runner = Runner::start(&options).await.unwrap();
+    let options = Options::on_a_free_port(data.path().to_owned(), Durability::Normal);
+    let options = Options { tasks_per_poll: 7, ..options };
+    let runner = Runner::start(&options, Registry::new()).await.unwrap();
     assert_eq!(runner.app.rules.poll_page, 7);
     runner.stop().await;
 }

@@ -16,7 +16,7 @@ use crate::client::Client;
 
 /// Which server to show it on.
 #[derive(Args, Clone, Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// The server
     #[arg(long, env = "ERRAND_URL", default_value = "http://127.0.0.1:8787")]
     url: String,
@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Seeds, enqueues, waits, and prints what became of each task.
 #[allow(clippy::print_stdout)] // the result is what standard output is for
-pub async fn run(options: &Options) -> anyhow::Result<()> {
+pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let client = Client::new(&options.url, options.token.clone())?;
     client.get("/v1/health").await?;
     for (path, doc) in seed::records()? {

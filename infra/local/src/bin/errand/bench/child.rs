@@ -8,9 +8,9 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use errand_local::options::Durability;
 
 use super::Options;
-use crate::options::Durability;
 
 /// A running server; killed when dropped.
 pub(super) struct Server {
@@ -89,19 +89,15 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-
-    #[derive(Parser)]
-    struct Serve {
-        #[command(flatten)]
-        options: crate::options::Options,
-    }
+    use crate::command::{Cli, Command};
 
     #[test]
     fn the_server_takes_the_tasks_that_are_measured() {
         for synchronous in [Durability::Full, Durability::Normal] {
-            let told = Serve::try_parse_from(flags(synchronous).into_iter().chain(["data"])).unwrap().options;
-            assert!(told.scripted, "what is measured are `scripted` tasks");
-            assert_eq!((told.synchronous, told.port), (synchronous, 0));
+            let told = Cli::try_parse_from(["errand"].into_iter().chain(flags(synchronous)).chain(["data"])).unwrap();
+            let Some(Command::Serve(told)) = told.command else { panic!("no server") };
+            assert!(told.installation.scripted, "what is measured are `scripted` tasks");
+            assert_eq!((told.server.synchronous, told.server.port), (synchronous, 0));
         }
     }
 }

@@ -5,12 +5,13 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::ensure;
 use errand::{app::App, store::Scope};
 use errand_http::Route;
+use errand_local::{options, runner::Runner};
 use futures::future::try_join_all;
 use indicatif::ProgressBar;
 use rusqlite::{Connection, OpenFlags};
+use shared::handlers::{Installation, types};
 
 use super::{Options, bar, call::Call};
-use crate::{options, runner::Runner};
 
 /// Requests in one `POST /v1/tasks/batch`.
 const BATCH: u64 = 100;
@@ -33,7 +34,9 @@ impl Bench {
     pub(super) async fn start(bench: &Options, name: &str) -> anyhow::Result<Self> {
         let data = bench.data.join(name);
         let file = data.join("errand.db");
-        Ok(Self { runner: Runner::start(&options::measured(data, bench.synchronous)).await?, file })
+        let types = types(&Installation { scripted: true, ..Installation::default() });
+        let options = options::Options::on_a_free_port(data, bench.synchronous);
+        Ok(Self { runner: Runner::start(&options, types).await?, file })
     }
 
     /// Enqueues `tasks` and waits until the last has ended.

@@ -14,14 +14,14 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
+use errand_local::options::Durability;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::options::Durability;
 use report::Report;
 
 /// What to measure.
 #[derive(Args, Clone, Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// Print one line of JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -53,7 +53,7 @@ pub struct Options {
 
 /// Measures, and prints what was measured.
 #[allow(clippy::print_stdout)] // the result is what standard output is for
-pub async fn run(options: &Options) -> anyhow::Result<()> {
+pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     if options.data.exists() {
         let data = options.data.display();
         anyhow::bail!(

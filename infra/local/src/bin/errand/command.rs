@@ -1,0 +1,35 @@
+//! What the command can be told.
+
+use clap::{Args, Parser, Subcommand};
+use errand_local::{LOG_LINES, options::Options};
+
+use crate::{bench, demo, installation::Installed};
+
+/// A durable task processor: serves HTTP, runs tasks, keeps everything in one database file.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = LOG_LINES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) serve: Serve,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Serve (the default)
+    Serve(Box<Serve>),
+    /// Measure this machine
+    Bench(bench::Options),
+    /// Show the task types at work on a running server, but for cleanup_session and run_outside
+    Demo(demo::Options),
+}
+
+/// How to serve.
+#[derive(Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) server: Options,
+    #[command(flatten)]
+    pub(crate) installation: Installed,
+}

@@ -1,0 +1,25 @@
+//! The command `errand`: Errand on one machine, with the task types of this installation.
+
+mod bench;
+mod client;
+mod command;
+mod demo;
+mod installation;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use command::{Cli, Command};
+use errand::telemetry::Format;
+
+fn main() -> ExitCode {
+    let Cli { command, serve } = Cli::parse();
+    match command.unwrap_or(Command::Serve(Box::new(serve))) {
+        Command::Serve(told) => {
+            let types = |environment: &_| told.installation.types(environment);
+            errand_local::run(told.server.log_format.into(), errand_local::serve(&told.server, types))
+        }
+        Command::Bench(options) => errand_local::run(Format::Text, bench::run(&options)),
+        Command::Demo(options) => errand_local::run(Format::Text, demo::run(&options)),
+    }
+}

@@ -1,0 +1,64 @@
+//! The server as a program: what it is told, what it says, and how it ends.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use errand::{
+    environment::Environment,
+    redact,
+    registry::Registry,
+    telemetry::{self, Format},
+};
+
+use crate::{options::Options, runner::Runner, signals};
+
+/// How a program's help tells of the variable that its log lines obey.
+pub const LOG_LINES: &str = "RUST_LOG says which log lines there are: error, warn, info (the default), debug, trace, or by module, \
+    such as info,errand=debug.";
+
+/// A durable task processor: serves HTTP, runs tasks, keeps everything in one database file.
+#[derive(Parser)]
+#[command(version, after_help = LOG_LINES)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+}
+
+/// The whole `main` of a program: reads its arguments and serves tasks of these `types` until it is told to stop.
+pub fn main(types: Registry) -> ExitCode {
+    let Cli { options } = Cli::parse();
+    run(options.log_format.into(), serve(&options, |_| Ok(types)))
+}
+
+/// Does `work` in a program that logs in this `format`; an error of it is told on standard error, and by the exit code.
+pub fn run(format: Format, work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
+    telemetry::init(format);
+    let runtime = tokio::runtime::Runtime::new().context("the threads that everything runs on could not be started");
+    match runtime.and_then(|runtime| runtime.block_on(work)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves until the process is told to stop: what [`main`] does once it has read its arguments, for a program with more
+/// arguments than [`Options`]. `types` may read variables; what it keeps secret of them is masked wherever it appears.
+pub async fn serve(
+    options: &Options,
+    types: impl FnOnce(&Environment) -> anyhow::Result<Registry>,
+) -> anyhow::Result<()> {
+    let environment = Environment::of_process();
+    let types = types(&environment)?;
+    redact::know_secrets(environment.secrets().into_iter().chain(options.secrets()));
+    let mut runner = Runner::start(options, types).await?;
+    eprintln!("errand listens on http://{}", runner.address);
+    tokio::select! {
+        () = signals::stop() => {}
+        broken = runner.broken() => return Err(broken),
+    }
+    runner.stop().await;
+    Ok(())
+}

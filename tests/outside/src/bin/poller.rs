@@ -1,0 +1,6 @@
+//! The Lambda function `poller` with the types of this package.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    poller::run(|_| Ok(outside::types(outside::Mailer::default()))).await
+}
