@@ -2,8 +2,10 @@
 //!
 //! It knows no task type of its own, no HTTP, no AWS and no SQLite: those stand on it.
 
+pub mod accept;
 pub mod app;
 pub mod change;
+pub mod client;
 pub mod clock;
 pub mod effects;
 pub mod environment;

@@ -103,6 +103,7 @@ impl Registry {
 
     /// The same with the type `H`, whose handlers are given `state`.
     #[must_use]
+    #[allow(clippy::should_implement_trait)] // nobody takes a registry for a sum
     pub fn add<H: Handler>(self, state: H::State) -> Self {
         self.of_type(Of::<H>::new(state), None)
     }

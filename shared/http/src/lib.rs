@@ -25,5 +25,5 @@ pub use error::ApiError;
 pub use page::{Listed, Order, cursor, cursor_of, fitting, limit, limit_of, place_of};
 pub use request::{Answer, Caller, Request};
 pub use routes::{Function, ROUTES, Route, RouteInfo};
-pub use task_request::{KEY_BYTES, KEY_FIELD, TaskRequest, check_key, in_time};
+pub use task_request::TaskRequest;
 pub use task_view::{RecordView, TaskView};

@@ -6,13 +6,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{
-    ApiError, Route,
-    found::no_such_task,
-    size::least_bytes,
-    task_request::{KEY_FIELD, check_key},
-};
+use crate::{ApiError, Route, found::no_such_task, size::least_bytes};
 use errand::{
+    accept::{KEY_FIELD, check_key},
     app::App,
     ids::{Id, Name, NameError, TaskKey},
     json::read::read_strict,

@@ -14,11 +14,10 @@ use crate::{
     app::App,
     change::{ChangeError, With, change},
     clock::Timestamp,
-    handler::{Failure, Handler, Outcome, Retry, TaskContext},
+    handler::{Failure, Outcome, Retry, TaskContext},
     lifecycle::{Event, FailureKind, Report, State, Task, is_renewed},
     redact::chain,
-    registry::{Input, InputError, Registry},
-    services::Services,
+    registry::{Input, InputError},
 };
 
 /// How often a long handler's lease is renewed.
@@ -127,11 +126,13 @@ mod tests {
     use super::*;
     use crate::{
         clock::{Clock, ManualClock},
+        handler::Handler,
         ids::{self, Name, TaskKey},
         json::Json,
         lifecycle::NewTask,
         queue::MemoryQueue,
-        release::Release,
+        registry::Registry,
+        services::Services,
         store::{self, MemoryStore},
     };
 
