@@ -1,6 +1,7 @@
 //! Runs, as whoever wants something done asks for them: start one, call one off.
 
 use errand::{
+    accept::check_is_in_time,
     app::App,
     change::{With, change},
     ids::{Id, Name, TaskKey},
@@ -15,7 +16,7 @@ use errand_agents::{
     budget::{self, OverBudget, Spending},
     journal::{self, Begun},
 };
-use errand_http::{Answer, ApiError, CancelRequest, Request, in_time};
+use errand_http::{Answer, ApiError, CancelRequest, Request};
 use errand_models::Prices;
 use uuid::Uuid;
 
@@ -27,9 +28,9 @@ pub(crate) async fn start(app: &App, request: &Request) -> Result<Answer, ApiErr
     let (start, budgets) = (body.start(agents), Budgeted::of(&body));
     let now = app.clock.now();
     let new = body.accept(&request.caller, app, agents, now)?;
-    let may = match in_time(&new, now) {
+    let may = match check_is_in_time(&new, now) {
         Ok(()) => budgets.check(app, agents, request).await,
-        Err(late) => Err(late),
+        Err(late) => Err(late.into()),
     };
     let (begun, warning) = match may {
         Ok(warning) => (journal::begin(app, new, &start).await?, warning),

@@ -1,14 +1,15 @@
 //! `POST /v1/tasks/batch`: up to 100 requests, each answered for itself.
 
 use errand::{
+    accept::KEY_FIELD,
     app::App,
     json::read::{read_outside, read_strict},
 };
 use errand_http::{
-    Answer, ApiError, BATCH_KEY_BYTES, BatchAnswer, BatchItem, BatchRequest, KEY_FIELD, Request, TaskRequest, TaskView,
+    Answer, ApiError, BATCH_KEY_BYTES, BatchAnswer, BatchItem, BatchRequest, Request, TaskRequest, TaskView,
 };
 
-use crate::accept;
+use crate::accept::{accept, status, view};
 
 pub(crate) async fn answer(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let batch: BatchRequest = read_outside(request.text()?)?;
@@ -27,8 +28,8 @@ pub(crate) async fn answer(app: &App, request: &Request) -> Result<Answer, ApiEr
         .map(|answer| match answer {
             Ok(accepted) => {
                 // Without the payloads, which the caller has: a hundred of them would be more than Lambda answers.
-                let task = TaskView { payload: None, ..accepted.view() };
-                BatchItem { status: accepted.status(), task: Some(task), error: None }
+                let task = TaskView { payload: None, ..view(accepted) };
+                BatchItem { status: status(accepted), task: Some(task), error: None }
             }
             Err(error) => BatchItem { status: error.status, task: None, error: Some(error) },
         })

@@ -4,7 +4,7 @@ use errand::{app::App, ids::Name, json::read::read_strict};
 use errand_http::{Answer, ApiError, Caller, TaskRequest};
 use serde_json::{Value, json};
 
-use crate::accept_one;
+use crate::accept::{accept_one, status, view};
 
 /// Takes one request. `invocation_id` is the key if the request names none, since asynchronous invokes are retried.
 /// What is wrong with the request is an answer; only what another try may mend is an error.
@@ -25,5 +25,5 @@ async fn take(app: &App, mut event: Value, invocation_id: &str) -> Result<Answer
     let (principal, request_id) = ("invoke".to_owned(), invocation_id.to_owned());
     let caller = Caller { tenant, principal, trusted: true, request_id };
     let accepted = accept_one(app, caller, task).await?;
-    Ok(Answer::json(accepted.status(), &accepted.view()))
+    Ok(Answer::json(status(&accepted), &view(&accepted)))
 }

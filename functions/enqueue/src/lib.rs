@@ -13,7 +13,8 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use errand::{app::App, lifecycle::Priority, queue::QueueName};
 use errand_http::{Answer, ApiError, Request, Route, TaskRequest, gateway};
 
-pub use accept::{Accepted, accept, accept_one};
+pub use accept::{accept, accept_one};
+use accept::{status, view};
 pub use any::any;
 pub use intake::intake;
 pub use invoke::invoke;
@@ -50,5 +51,5 @@ async fn one(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let mut task: TaskRequest = request.json()?;
     task.idempotency_key = request.key_beside(task.idempotency_key)?;
     let accepted = accept_one(app, request.caller.clone(), task).await?;
-    Ok(Answer::json(accepted.status(), &accepted.view()))
+    Ok(Answer::json(status(&accepted), &view(&accepted)))
 }

@@ -4,10 +4,12 @@
 //!
 //! Each module knows only those before it: `redact`, `json`, `clock`, `ids`, `money`, `lifecycle`, `store`, `queue`,
 //! `event`, `listener`, `release`, `services`, `effects`, `records`, `handler`, `registry`, `app`, `environment`,
-//! `meter`, `telemetry`, `notify`, `change`, `dead_letter`, `outbox`, `poller`, `processor`, `read_marks`.
+//! `meter`, `telemetry`, `notify`, `change`, `accept`, `client`, `dead_letter`, `outbox`, `poller`, `processor`, `read_marks`.
 
+pub mod accept;
 pub mod app;
 pub mod change;
+pub mod client;
 pub mod clock;
 pub mod dead_letter;
 pub mod effects;

@@ -9,7 +9,8 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::{ApiError, KEY_BYTES, TaskRequest, TaskView};
+use crate::{ApiError, TaskRequest, TaskView};
+use errand::accept::KEY_BYTES;
 
 /// The longest `Idempotency-Key` of a batch, in bytes: a request without a key of its own has this one, a dot and its
 /// place among them from 0.

@@ -3,8 +3,14 @@
 use serde::Serialize;
 
 use errand::{
-    change::ChangeError, ids::NameError, json::read::FieldError, lifecycle::Rejected, redact::chain,
-    registry::InputError, store::StoreError,
+    accept::{EnqueueError, KEY_FIELD},
+    change::ChangeError,
+    ids::NameError,
+    json::read::FieldError,
+    lifecycle::Rejected,
+    redact::chain,
+    registry::InputError,
+    store::StoreError,
 };
 
 /// An error as the API answers it: a status, a code for programs, a sentence for people, the field if one is to blame.
@@ -25,9 +31,6 @@ pub struct ApiError {
     #[serde(skip)]
     pub retry_after_s: Option<u64>,
 }
-
-/// What errors call the idempotency key, whether it stands in the body or in the header.
-pub const KEY_FIELD: &str = "idempotency_key";
 
 /// When to come back to a store that has too much to do.
 const BUSY_S: u64 = 1;
@@ -118,6 +121,18 @@ impl From<InputError> for ApiError {
         match error {
             InputError::UnknownType { .. } | InputError::Off { .. } => Self::invalid("task_type", error.to_string()),
             InputError::Payload(error) => error.into(),
+        }
+    }
+}
+
+impl From<EnqueueError> for ApiError {
+    fn from(error: EnqueueError) -> Self {
+        match error {
+            EnqueueError::Input(error) => error.into(),
+            EnqueueError::Invalid(error) => error.into(),
+            EnqueueError::TooLarge { .. } => Self::too_large("payload", error.to_string()),
+            EnqueueError::KeyUsed { .. } => Self::key_used(error.to_string()),
+            EnqueueError::Store(error) => error.into(),
         }
     }
 }

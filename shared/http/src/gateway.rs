@@ -3,13 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Answer, ApiError, Caller, KEY_FIELD, Request, RouteInfo, check_key};
+use crate::{Answer, ApiError, Caller, Request, RouteInfo};
 use aws_lambda_events::{
     apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse},
     encodings::Body,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use errand::ids::Name;
+use errand::{
+    accept::{KEY_FIELD, check_key},
+    ids::Name,
+};
 use http::{HeaderMap, HeaderValue, header};
 use tracing::{Instrument, info_span};
 

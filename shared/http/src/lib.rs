@@ -1,6 +1,6 @@
 //! The HTTP API: requests, answers and errors, apart from how they travel.
 //!
-//! Each module knows only those before it: `error`, `key`, `size`, `routes`, `request`, `dead_letters`, `actions`,
+//! Each module knows only those before it: `error`, `size`, `routes`, `request`, `dead_letters`, `actions`,
 //! `aside`, `task_request`, `task_view`, `batch`, `found`, `page`, `gateway`.
 
 mod actions;
@@ -10,7 +10,6 @@ mod dead_letters;
 mod error;
 pub mod found;
 pub mod gateway;
-mod key;
 mod page;
 mod request;
 mod routes;
@@ -25,10 +24,9 @@ pub use actions::{
 pub use aside::{Refused, put_aside};
 pub use batch::{BATCH_KEY_BYTES, BatchAnswer, BatchItem, BatchRequest};
 pub use dead_letters::{DeadLetterFilter, DeadLetterView, DeadLetters, Redriven};
-pub use error::{ApiError, KEY_FIELD};
-pub use key::{KEY_BYTES, check_key};
+pub use error::ApiError;
 pub use page::{Listed, Order, cursor, cursor_of, fitting, limit, limit_of, place_of};
 pub use request::{Answer, Caller, Request};
 pub use routes::{Function, ROUTES, Route, RouteInfo};
-pub use task_request::{TaskRequest, in_time};
+pub use task_request::TaskRequest;
 pub use task_view::{RecordView, TaskView};

@@ -6,8 +6,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{ApiError, KEY_FIELD, Route, check_key, size::least_bytes};
+use crate::{ApiError, Route, size::least_bytes};
 use errand::{
+    accept::{KEY_FIELD, check_key},
     app::App,
     ids::{Id, Name, NameError, TaskKey},
     json::read::read_strict,

@@ -6,14 +6,14 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
 
-use crate::{ApiError, Caller, check_key, size::least_bytes};
+use crate::{ApiError, Caller, size::least_bytes};
 use errand::{
+    accept::{self, Limits},
     app::App,
     clock::Timestamp,
-    ids::{self, Id, Name, TaskKey},
+    ids::{Id, Name},
     json::{Json, read::read_lenient},
-    lifecycle::{NewTask, Priority, Task},
-    store::BODY_BYTES,
+    lifecycle::{NewTask, Priority},
 };
 
 /// A request for a task. Names and ids are as their schemas say, times RFC 3339.
@@ -80,48 +80,29 @@ pub struct TaskRequest {
     pub expires_at: Option<Timestamp>,
 }
 
-/// The longest timeout: a Lambda function has 900 s, some of them to settle in.
-const MAX_TIMEOUT_S: u32 = 840;
-
 impl TaskRequest {
-    /// Checks the request against its type and the limits, and makes it a task of the caller's. Whether it is still in
-    /// time ([`in_time`]) is to be asked besides: one that is said again under its key is answered however late it is.
+    /// Checks the request against its type and the limits ([`accept::check`]), and makes it a task of the caller's.
     pub fn accept(self, caller: &Caller, app: &App, now: Timestamp) -> Result<NewTask, ApiError> {
-        let payload = payload(&self.payload)?;
-        let input = app.types.accept(&self.task_type, &payload)?;
-        let scheduled_for = self.start(now)?;
-        self.idempotency_key.as_deref().map_or(Ok(()), check_key)?;
-        let id = match &self.idempotency_key {
-            Some(key) => ids::keyed(&caller.tenant, &self.project, key),
-            None => ids::fresh(),
-        };
-        Ok(NewTask {
-            key: TaskKey { tenant: caller.tenant.clone(), id },
-            max_retries: within(
-                "max_retries",
-                self.max_retries.unwrap_or(app.rules.max_retries),
-                0,
-                Task::MAX_RETRIES,
-            )?,
-            timeout_s: within("timeout_s", self.timeout_s.unwrap_or(input.settings().timeout_s), 1, MAX_TIMEOUT_S)?,
-            scheduled_for,
+        let (payload, scheduled_for) = (payload(&self.payload)?, self.start(now)?);
+        let limits = Limits { max_retries: self.max_retries, timeout_s: self.timeout_s };
+        let key = accept::key(&caller.tenant, &self.project, self.idempotency_key.as_deref());
+        let new = NewTask {
             project: self.project,
             queue: self.queue,
             lane: self.lane,
-            task_type: self.task_type,
             agent_type: self.agent_type,
             user_id: self.user_id,
             context_id: self.context_id,
             context_type: self.context_type,
             parent_id: self.parent_id,
             priority: self.priority,
-            payload,
             idempotency_key: self.idempotency_key,
+            scheduled_for,
             expires_at: self.expires_at,
-            created_by: caller.principal.clone(),
             request_id: Some(caller.request_id.clone()).filter(|id| !id.is_empty()),
-            session_path: input.session_path(id),
-        })
+            ..NewTask::of_type(key, self.task_type, payload, caller.principal.clone(), now)
+        };
+        Ok(accept::check(app, new, limits)?)
     }
 
     fn start(&self, now: Timestamp) -> Result<Timestamp, ApiError> {
@@ -135,31 +116,7 @@ impl TaskRequest {
 
 /// The payload, made compact. One that is too large is not looked into.
 fn payload(sent: &RawValue) -> Result<Json, ApiError> {
-    let fits = |bytes: usize| {
-        let message = || format!("the payload has {bytes} bytes; at most {BODY_BYTES} are taken");
-        if bytes > BODY_BYTES { Err(ApiError::too_large("payload", message())) } else { Ok(()) }
-    };
-    fits(least_bytes(sent.get()))?;
+    accept::check_size(least_bytes(sent.get()))?;
     let value = read_lenient::<Value>(sent.get()).map_err(|error| error.within("payload"))?;
-    let payload = Json::new(&value);
-    fits(payload.as_str().len())?;
-    Ok(payload)
-}
-
-/// Whether `new` can start before it expires.
-pub fn in_time(new: &NewTask, now: Timestamp) -> Result<(), ApiError> {
-    match new.expires_at {
-        Some(at) if at <= new.scheduled_for.max(now) => {
-            Err(ApiError::invalid("expires_at", "it would expire before it could start"))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn within(field: &str, value: u32, least: u32, most: u32) -> Result<u32, ApiError> {
-    if (least..=most).contains(&value) {
-        Ok(value)
-    } else {
-        Err(ApiError::invalid(field, format!("expected a number from {least} to {most}, found {value}")))
-    }
+    Ok(Json::new(&value))
 }

@@ -1,6 +1,7 @@
 //! One route's description, and the JSON of it.
 
-use errand_http::{KEY_BYTES, Route, RouteInfo};
+use errand::accept::KEY_BYTES;
+use errand_http::{Route, RouteInfo};
 use serde_json::{Map, Value, json};
 
 use super::{

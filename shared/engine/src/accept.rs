@@ -1,0 +1,191 @@
+//! How a task is taken, whoever asks for it: [`check`] what is asked for, then [`accept`] it.
+
+use std::collections::VecDeque;
+
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    clock::Timestamp,
+    ids::{self, Name, TaskKey},
+    json::read::FieldError,
+    lifecycle::{NewTask, Task},
+    notify::notify,
+    registry::InputError,
+    store::{self, BODY_BYTES, Inserted, StoreError},
+};
+
+/// The longest idempotency key, in bytes.
+pub const KEY_BYTES: usize = 256;
+
+/// The longest timeout: a Lambda function has 900 s, some of them to settle in.
+pub const MAX_TIMEOUT_S: u32 = 840;
+
+/// What errors call the idempotency key, wherever it was given.
+pub const KEY_FIELD: &str = "idempotency_key";
+
+/// Why a task was not taken: one variant for each reaction of the caller.
+#[derive(Debug, thiserror::Error)]
+pub enum EnqueueError {
+    /// The registry does not know its type, its type is off, or its payload does not fit its type.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// Something else of the request is wrong.
+    #[error("{}: {}", .0.field, .0.message)]
+    Invalid(#[from] FieldError),
+    /// Its payload has more bytes than a task may have.
+    #[error("the payload has {bytes} bytes; at most {BODY_BYTES} are taken")]
+    TooLarge {
+        /// How many, as compact JSON.
+        bytes: usize,
+    },
+    /// Its idempotency key was used for another type or payload.
+    #[error("task {id} has this key already, with another payload")]
+    KeyUsed {
+        /// The task that has the key.
+        id: Uuid,
+    },
+    /// The store did not say that it has it. Asked for again under the same key, it is taken once.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A task that was taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Accepted {
+    /// The task, as it is stored.
+    pub task: Task,
+    /// Whether it was there already: the same request came before, under the same key.
+    pub deduplicated: bool,
+}
+
+/// What a request may leave to the task's type and the installation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// How many failures are followed by another try, up to [`Task::MAX_RETRIES`]; if `None`, as many as
+    /// [`Rules::max_retries`] says.
+    ///
+    /// [`Rules::max_retries`]: crate::services::Rules::max_retries
+    pub max_retries: Option<u32>,
+    /// How many seconds one execution may take, from 1 to [`MAX_TIMEOUT_S`]; if `None`, as many as its type says.
+    pub timeout_s: Option<u32>,
+}
+
+/// The key of a task that is asked for under this idempotency key, or under none.
+pub fn key(tenant: &Name, project: &Name, idempotency_key: Option<&str>) -> TaskKey {
+    let id = idempotency_key.map_or_else(ids::fresh, |key| ids::keyed(tenant, project, key));
+    TaskKey { tenant: tenant.clone(), id }
+}
+
+/// Refuses an idempotency key that is empty or longer than [`KEY_BYTES`].
+pub fn check_key(key: &str) -> Result<(), FieldError> {
+    if (1..=KEY_BYTES).contains(&key.len()) {
+        return Ok(());
+    }
+    Err(FieldError::at(KEY_FIELD, format!("expected 1 to {KEY_BYTES} bytes")))
+}
+
+/// Refuses a payload of so many bytes if they are more than [`BODY_BYTES`].
+pub fn check_size(bytes: usize) -> Result<(), EnqueueError> {
+    if bytes > BODY_BYTES { Err(EnqueueError::TooLarge { bytes }) } else { Ok(()) }
+}
+
+/// Refuses a task of the type that runners take: without a run, which [`accept`] does not begin, no runner finds it.
+pub fn check_is_for_workers(task_type: &Name) -> Result<(), FieldError> {
+    match task_type.as_str() {
+        Task::FOR_RUNNERS => Err(FieldError::at("task_type", "its run is what runners find; see POST /v1/runs")),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a task that would expire before it could start.
+pub fn check_is_in_time(new: &NewTask, now: Timestamp) -> Result<(), FieldError> {
+    match new.expires_at {
+        Some(at) if at <= new.scheduled_for.max(now) => {
+            Err(FieldError::at("expires_at", "it would expire before it could start"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks `new` against its type and the limits, and completes it. Whether it is in time is for [`accept`] to ask: what
+/// is said again under its key is answered however late it is.
+pub fn check(app: &App, new: NewTask, limits: Limits) -> Result<NewTask, EnqueueError> {
+    check_size(new.payload.as_str().len())?;
+    let input = app.types.accept(&new.task_type, &new.payload)?;
+    new.idempotency_key.as_deref().map_or(Ok(()), check_key)?;
+    let retries = limits.max_retries.unwrap_or(app.rules.max_retries);
+    let timeout_s = limits.timeout_s.unwrap_or(input.settings().timeout_s);
+    Ok(NewTask {
+        max_retries: within("max_retries", retries, 0, Task::MAX_RETRIES)?,
+        timeout_s: within("timeout_s", timeout_s, 1, MAX_TIMEOUT_S)?,
+        session_path: input.session_path(new.key.id),
+        ..new
+    })
+}
+
+fn within(field: &str, value: u32, least: u32, most: u32) -> Result<u32, FieldError> {
+    if (least..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(FieldError::at(field, format!("expected a number from {least} to {most}, found {value}")))
+    }
+}
+
+/// A task that was checked.
+struct Checked {
+    task: Task,
+    /// Why it is refused all the same, unless it was taken before.
+    late: Option<FieldError>,
+}
+
+/// Takes each checked task for itself, in order; what was refused before keeps its place. Inserted first, notified
+/// after: a crash in between costs the poller's two minutes. One that comes too late is looked up under its key: it may
+/// have been taken when it was in time.
+pub async fn accept<E: From<EnqueueError>>(
+    app: &App,
+    asked: Vec<Result<NewTask, E>>,
+    now: Timestamp,
+) -> Vec<Result<Accepted, E>> {
+    let checked = asked.into_iter().map(|asked| {
+        let new = asked?;
+        match check_is_in_time(&new, now).err() {
+            Some(late) if new.idempotency_key.is_none() => Err(EnqueueError::from(late).into()),
+            late => Ok(Checked { task: Task::accept(new, ids::fresh(), now), late }),
+        }
+    });
+    let checked: Vec<Result<Checked, E>> = checked.collect();
+    let in_order = || checked.iter().flatten();
+    let fit: Vec<Task> = in_order().filter(|c| c.late.is_none()).map(|c| c.task.clone()).collect();
+    let mut inserted = app.store.insert(fit).await.into_iter();
+    // One after the other: there are few, and the function may read no batches.
+    let mut before = VecDeque::new();
+    for Checked { task, .. } in in_order().filter(|c| c.late.is_some()) {
+        before.push_back(store::task(&*app.store, &task.key).await);
+    }
+    let mut fresh = Vec::new();
+    let mut answer = |Checked { task, late }: Checked| match late {
+        Some(late) => match before.pop_front().unwrap_or(Ok(None))? {
+            Some(there) => existing(there, &task),
+            None => Err(late.into()),
+        },
+        // One task in, one answer out; a store that answers with none has broken its contract.
+        None => match inserted.next().unwrap_or(Err(StoreError::Busy))? {
+            Inserted::New => {
+                fresh.push(task.clone());
+                Ok(Accepted { task, deduplicated: false })
+            }
+            Inserted::Existing(there) => existing(*there, &task),
+        },
+    };
+    let answers = checked.into_iter().map(|checked| answer(checked?).map_err(E::from)).collect();
+    notify(app, &fresh).await;
+    answers
+}
+
+fn existing(there: Task, asked: &Task) -> Result<Accepted, EnqueueError> {
+    if there.is_same_request(asked) {
+        return Ok(Accepted { task: there, deduplicated: true });
+    }
+    Err(EnqueueError::KeyUsed { id: there.key.id })
+}
