@@ -30,3 +30,4 @@ pub mod release;
 pub mod services;
 pub mod store;
 pub mod telemetry;
+pub mod testing;
