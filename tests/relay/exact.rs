@@ -17,7 +17,7 @@ use errand::{
 use errand_aws::relay::{Batch, BusEvents, Relayed, Seen, Sequence, Tally, fold, relay};
 use futures::poll;
 use integration_tests::{
-    faults::{Fault, Faults},
+    faults::{Fault, Faults, FaultyCounters},
     relay::{MemoryBus, MemoryCounters},
     world::World,
 };
@@ -185,7 +185,7 @@ impl Play {
 
     async fn batch(&mut self, shard: usize, most: usize, is_last: bool, fault: Option<(usize, Fault)>) {
         let faults = fault.map_or_else(Arc::default, |(nth, fault)| Faults::at(nth, fault));
-        let counters = faults.around_counters(self.counters.clone());
+        let counters = FaultyCounters::new(self.counters.clone(), faults.clone());
         let batch = self.event(shard, most, is_last);
         let len = batch.records.len();
         let relayed = tokio::select! {

@@ -17,7 +17,11 @@ use errand_agents::{Agent, Agents, Command, CommandKind, Run, RunEvent, Session,
 use errand_models::{
     ChatAnswer, ChatBackend, ChatError, ChatMessage, ChatRequest, Prices, Profile, Profiles, ToolCall, Usage,
 };
-use integration_tests::{faults::Faults, settings::Settings, world::World};
+use integration_tests::{
+    faults::{Faults, FaultyModel},
+    settings::Settings,
+    world::World,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -110,7 +114,8 @@ fn settings(priced: &Profile) -> Settings {
 pub(super) fn faulty(world: &World, faults: &Arc<Faults>) -> App {
     let agents = world.app.types.state::<Agents>().unwrap();
     let profile = agents.profiles.get("default").unwrap().clone();
-    let profile = Profile { backend: faults.around_model(profile.backend.clone()), ..profile };
+    let backend = FaultyModel::new(profile.backend.clone(), faults.clone());
+    let profile = Profile { backend: Arc::new(backend), ..profile };
     settings(&profile).app(&faults.around(&world.app))
 }
 

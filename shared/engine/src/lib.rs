@@ -4,7 +4,8 @@
 //!
 //! Each module knows only those before it: `redact`, `json`, `clock`, `ids`, `money`, `lifecycle`, `store`, `queue`,
 //! `event`, `listener`, `release`, `services`, `effects`, `records`, `handler`, `registry`, `app`, `environment`,
-//! `meter`, `telemetry`, `notify`, `change`, `accept`, `client`, `dead_letter`, `outbox`, `poller`, `processor`, `read_marks`.
+//! `meter`, `telemetry`, `notify`, `change`, `accept`, `client`, `dead_letter`, `outbox`, `poller`, `processor`,
+//! `read_marks`, `testing`.
 
 pub mod accept;
 pub mod app;
@@ -35,3 +36,4 @@ pub mod release;
 pub mod services;
 pub mod store;
 pub mod telemetry;
+pub mod testing;

@@ -15,6 +15,7 @@ use async_trait::async_trait;
 
 pub use commit::{Commit, Expect, Part, Patch, RecordWrite, TaskWrite};
 pub use listing::{Bucket, Filter, ListQuery, Listing, Page, Position, RECORD_PAGE_BYTES, TASK_PAGE_BYTES};
+pub(crate) use memory::Everything;
 pub use memory::MemoryStore;
 pub use patience::patiently;
 pub use record::{Doc, Record, RecordKey, Related, Relation, RelationKind, doc_bytes};

@@ -1,6 +1,7 @@
 //! The store in memory: the reference the others are measured against. Nothing survives the process.
 
 mod counted;
+mod everything;
 
 use std::{
     collections::BTreeMap,
@@ -19,6 +20,7 @@ use crate::{
     },
 };
 use counted::Counted;
+pub(crate) use everything::Everything;
 
 /// See the module.
 #[derive(Debug)]
