@@ -25,6 +25,31 @@ pub const MAX_TIMEOUT_S: u32 = 840;
 pub const KEY_FIELD: &str = "idempotency_key";
 
 /// Why a task was not taken: one variant for each reaction of the caller.
+///
+/// ```
+/// # use errand::{Failure, Handler, Outcome, Registry, TaskContext};
+/// # /// Waits for nothing.
+/// # #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+/// # struct Nothing { of: u8 }
+/// # impl Handler for Nothing {
+/// #     const TYPE: &'static str = "nothing";
+/// #     type State = ();
+/// #     async fn handle(&self, _: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
+/// #         Ok(Outcome::done(self.of.into()))
+/// #     }
+/// # }
+/// use errand::{EnqueueError, testing::Sandbox};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let client = Sandbox::new(Registry::new().add::<Nothing>(())).client();
+/// client.enqueue(&Nothing { of: 1 }).key("k").await.unwrap();
+/// let refused = client.enqueue(&Nothing { of: 2 }).key("k").await.unwrap_err();
+/// assert!(matches!(refused, EnqueueError::KeyUsed { .. }));
+/// let refused = client.enqueue(&Nothing { of: 1 }).max_retries(101).await.unwrap_err();
+/// assert_eq!(refused.to_string(), "max_retries: expected a number from 0 to 100, found 101");
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum EnqueueError {
     /// The registry does not know its type, its type is off, or its payload does not fit its type.

@@ -8,6 +8,18 @@ use std::{
 use crate::{lifecycle::Task, queue::QueueName, registry::Registry, services::Services};
 
 /// Made once at start, shared by everything that runs. Its services are its own fields, by `Deref`.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use errand::{App, Registry, Services, clock::SystemClock, queue::MemoryQueue, store::MemoryStore};
+///
+/// let clock = Arc::new(SystemClock);
+/// let (store, queue) = (Arc::new(MemoryStore::default()), Arc::new(MemoryQueue::new(clock.clone())));
+/// let app = App::new(Services::new(store, queue, clock), Registry::new().checked()?);
+/// assert_eq!(app.types.names().count(), 0);
+/// # Ok::<(), errand::RegistryError>(())
+/// ```
 #[derive(Clone)]
 pub struct App {
     /// What it works with.

@@ -25,11 +25,8 @@ use crate::{
 /// ```
 /// use std::{sync::Arc, time::Duration};
 ///
-/// use errand::{
-///     app::App, client::Client, clock::SystemClock, queue::MemoryQueue, registry::Registry, services::Services,
-///     store::MemoryStore,
-/// };
-/// # use errand::handler::{Failure, Handler, Outcome, TaskContext};
+/// use errand::{App, Client, Registry, Services, clock::SystemClock, queue::MemoryQueue, store::MemoryStore};
+/// # use errand::{Failure, Handler, Outcome, TaskContext};
 /// #
 /// # /// Sends an invoice.
 /// # #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]

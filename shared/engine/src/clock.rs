@@ -16,6 +16,17 @@ use tokio::sync::watch;
 pub use zone::Zone;
 
 /// An instant in UTC, to the millisecond; RFC 3339 on the wire, years 0 to 9999.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use errand::Timestamp;
+///
+/// let epoch = Timestamp::from_millis(0);
+/// let later = epoch + Duration::from_secs(90);
+/// assert_eq!(later.to_string(), "1970-01-01T00:01:30.000Z");
+/// assert_eq!(later.since(epoch), Duration::from_secs(90));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 

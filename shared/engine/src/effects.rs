@@ -13,6 +13,23 @@ use crate::{
 };
 
 /// One thing a handler wants done; its parts are done together or dropped together.
+///
+/// ```
+/// use errand::{Effect, Expect, Id, Name, Patch};
+/// use serde_json::json;
+///
+/// let set = json!({"name": "Ada"}).as_object().cloned().unwrap_or_default();
+/// let rename = Effect::patch(Name::of("user"), Id::of("u-1"), Patch { set, ..Patch::default() }, Expect::Any);
+/// let counted = Patch { add: [("renamed".to_owned(), 1)].into(), ..Patch::default() };
+/// let both = rename.with(Effect::patch(Name::of("count"), Id::of("users"), counted, Expect::Any));
+/// assert_eq!(both.describe(), "patch user u-1: name + patch count users: renamed");
+/// ```
+///
+/// [`Entity::put`](crate::records::Entity::put) and [`Stored::set`](crate::records::Stored::set) make one of a typed
+/// record, [`TaskContext::event`] and [`TaskContext::follow_up`] what [`Effect::publish`] and [`Effect::enqueue`] take.
+///
+/// [`TaskContext::event`]: crate::handler::TaskContext::event
+/// [`TaskContext::follow_up`]: crate::handler::TaskContext::follow_up
 #[derive(Clone, Debug, PartialEq)]
 pub struct Effect {
     pub(crate) actions: Vec<Action>,

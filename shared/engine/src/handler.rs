@@ -24,6 +24,14 @@ use crate::{
 };
 
 /// What a type decides about its tasks.
+///
+/// ```
+/// use errand::{RetryPolicy, Settings};
+///
+/// let retry = RetryPolicy { jitter: 0.0, ..RetryPolicy::default() };
+/// let settings = Settings { timeout_s: 300, retry, ..Settings::default() };
+/// assert_eq!(settings.max_snoozes, 100);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
     /// Seconds one execution may take, if the request names none.
@@ -53,6 +61,15 @@ impl Settings {
 }
 
 /// What a handler decides.
+///
+/// ```
+/// use errand::Outcome;
+/// use serde_json::json;
+///
+/// let done = Outcome::done(json!({"sent": 3}));
+/// assert_eq!(done, Outcome::Complete { output: json!({"sent": 3}), effects: vec![] });
+/// assert_eq!(Outcome::skipped("nobody is there"), Outcome::done(json!({"skipped": true, "reason": "nobody is there"})));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// Done: the output, and what is to be committed with it.
@@ -85,6 +102,59 @@ impl Outcome {
 
 /// One task type: the struct is the payload. Its documentation, fields and example (`#[schemars(example = …)]`) are
 /// what `GET /v1/task-types` tells of it.
+///
+/// ```
+/// use errand::{Failure, Handler, Outcome, Registry, Settings, TaskContext, testing::Sandbox};
+/// use schemars::JsonSchema;
+/// use serde::{Deserialize, Serialize};
+/// use serde_json::json;
+///
+/// /// Sends mail, or stands in for what does. Cheap to clone.
+/// #[derive(Clone)]
+/// struct Mailer;
+///
+/// impl Mailer {
+///     /// The number that the mail got. Sent again with the same key, it is the same mail.
+///     async fn send(&self, to: &str, key: &str) -> Result<u32, std::io::Error> {
+///         # let _ = key;
+///         Ok(to.len() as u32)
+///     }
+/// }
+///
+/// /// Greets somebody who is new.
+/// #[derive(Serialize, Deserialize, JsonSchema)]
+/// #[schemars(example = Greet { address: "ada@example.org".into() })]
+/// struct Greet {
+///     /// Where to.
+///     address: String,
+/// }
+///
+/// impl Handler for Greet {
+///     const TYPE: &'static str = "greet";
+///     type State = Mailer;
+///
+///     fn settings() -> Settings {
+///         Settings { timeout_s: 10, ..Settings::default() }
+///     }
+///
+///     async fn handle(&self, task: &TaskContext<'_>, mailer: &Mailer) -> Result<Outcome, Failure> {
+///         if !self.address.contains('@') {
+///             return Err(Failure::permanent("that is no address"));
+///         }
+///         // `?` is a failure that is tried again.
+///         let number = mailer.send(&self.address, &task.idempotency_key()).await?;
+///         Ok(Outcome::done(json!({"mail": number})))
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let sandbox = Sandbox::new(Registry::new().add::<Greet>(Mailer));
+/// assert_eq!(sandbox.run(&Greet { address: "ada@example.org".into() }).await.output(), json!({"mail": 15}));
+/// let ended = sandbox.run(&Greet { address: "ada".into() }).await;
+/// assert_eq!(ended.failure().unwrap().message, "that is no address");
+/// # }
+/// ```
 pub trait Handler: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// Its name, which stands in every stored task: never renamed.
     const TYPE: &'static str;

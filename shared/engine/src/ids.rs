@@ -9,12 +9,28 @@ use uuid::Uuid;
 /// A tenant, project, queue, lane, task type or record kind: 1 to 64 of `A-Z a-z 0-9 _ . -`.
 ///
 /// Narrow on purpose: these are joined with `#` into DynamoDB keys and stand in URLs and metrics.
+///
+/// ```
+/// use errand::Name;
+///
+/// assert_eq!(Name::new("billing.eu")?, Name::of("billing.eu"));
+/// assert!(Name::new("billing/eu").is_err());
+/// # Ok::<(), errand::ids::NameError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Name(Arc<str>);
 
 /// An outside system's identifier (user, context, record): 1 to 128 printable ASCII characters
 /// without space, `/`, `#`, `?`, `%`, `"` and `\`.
+///
+/// ```
+/// use errand::Id;
+///
+/// assert_eq!(Id::new("ada@example.org")?.as_str(), "ada@example.org");
+/// assert!(Id::new("ada lovelace").is_err());
+/// # Ok::<(), errand::ids::NameError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Id(Arc<str>);

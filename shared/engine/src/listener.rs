@@ -11,6 +11,25 @@ use crate::event::Published;
 pub const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Takes events.
+///
+/// ```
+/// use errand::{Listener, Published, listener::NotTaken};
+///
+/// /// Takes everything but what is about nobody.
+/// #[derive(Debug)]
+/// struct Careful;
+///
+/// #[async_trait::async_trait]
+/// impl Listener for Careful {
+///     async fn tell(&self, events: &[Published]) -> Vec<Result<(), NotTaken>> {
+///         let take = |event: &Published| match event.doc.get("subject") {
+///             Some(_) => Ok(()),
+///             None => Err(NotTaken::Refused("it is about nobody".into())),
+///         };
+///         events.iter().map(take).collect()
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait Listener: std::fmt::Debug + Send + Sync {
     /// Tells it of events; each answer stands for itself, in order. Told again, it hears of an event twice, with the

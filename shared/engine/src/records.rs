@@ -13,6 +13,31 @@ use crate::{
 };
 
 /// A kind of record: its fields, and what must hold of them.
+///
+/// ```
+/// use errand::{Entity, Expect, Id, Relations, Timestamp, records::parent};
+/// use serde::{Deserialize, Serialize};
+///
+/// /// What somebody said in a conversation.
+/// #[derive(Serialize, Deserialize)]
+/// struct Message {
+///     conversation: Id,
+///     text: String,
+/// }
+///
+/// impl Entity for Message {
+///     const KIND: &'static str = "message";
+///
+///     /// It is listed with its conversation, at its place in the order.
+///     fn relations(&self, place: &str) -> Relations {
+///         parent(&self.conversation, place)
+///     }
+/// }
+///
+/// let message = Message { conversation: Id::of("c-1"), text: "hello".into() };
+/// let effect = message.put(&Id::of("m-1"), Timestamp::from_millis(0), Expect::Absent);
+/// assert_eq!(effect.describe(), "put message m-1");
+/// ```
 pub trait Entity: Serialize + DeserializeOwned + Send + Sync {
     /// Its name in keys and URLs.
     const KIND: &'static str;

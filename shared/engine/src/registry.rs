@@ -2,6 +2,7 @@
 
 mod catalog;
 mod erased;
+mod error;
 mod kinds;
 
 use std::{
@@ -12,13 +13,14 @@ use std::{
 
 pub use catalog::TaskType;
 pub use erased::Input;
+pub use error::{InputError, RegistryError};
 pub use kinds::Kind;
 
 use schemars::{Schema, SchemaGenerator};
 
 use crate::{
     handler::Handler,
-    ids::{Name, NameError},
+    ids::Name,
     json::{
         Json,
         read::{FieldError, not_a_list},
@@ -28,6 +30,28 @@ use crate::{
 use erased::{AnyType, Of};
 
 /// Task types and record kinds. Built once, at start; what is wrong with it is told by [`Registry::checked`].
+///
+/// ```
+/// # use errand::{Failure, Handler, Outcome, TaskContext};
+/// # /// Waits for nothing.
+/// # #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+/// # struct Nothing { of: u8 }
+/// # impl Handler for Nothing {
+/// #     const TYPE: &'static str = "nothing";
+/// #     type State = ();
+/// #     async fn handle(&self, _: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
+/// #         Ok(Outcome::done(self.of.into()))
+/// #     }
+/// # }
+/// use errand::Registry;
+///
+/// let types = Registry::new().add::<Nothing>(()).shown("receipt").checked()?;
+/// assert_eq!(types.names().map(|name| name.as_str()).collect::<Vec<_>>(), ["nothing"]);
+///
+/// // Two types of one name are an error at start.
+/// assert!(Registry::new().add::<Nothing>(()).add::<Nothing>(()).checked().is_err());
+/// # Ok::<(), errand::RegistryError>(())
+/// ```
 #[derive(Clone, Default)]
 pub struct Registry {
     types: BTreeMap<Name, Registered>,
@@ -42,57 +66,6 @@ struct Registered {
     of: Arc<dyn AnyType>,
     /// Why its tasks are neither taken nor run, if they are not.
     off: Option<&'static str>,
-}
-
-/// Why a registry cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RegistryError {
-    /// Two have the same name.
-    #[error("two {what} are named `{name}`: {first} and {second}")]
-    Doubled {
-        /// `task types` or `kinds of records`.
-        what: &'static str,
-        /// The name.
-        name: Name,
-        /// The Rust type that was there first.
-        first: &'static str,
-        /// The other.
-        second: &'static str,
-    },
-    /// It cannot be named so.
-    #[error("{of} is named `{name}`: {source}")]
-    Name {
-        /// The Rust type.
-        of: &'static str,
-        /// Its name.
-        name: &'static str,
-        /// What is wrong with that.
-        source: NameError,
-    },
-}
-
-/// Why a task type and payload are no [`Input`].
-#[derive(Debug, thiserror::Error)]
-pub enum InputError {
-    /// No handler has this name.
-    #[error("unknown task type `{name}`; known are {known}")]
-    UnknownType {
-        /// The name.
-        name: Name,
-        /// Those that there are.
-        known: String,
-    },
-    /// This installation does not take tasks of this type.
-    #[error("tasks of the type `{name}` {why}")]
-    Off {
-        /// The type.
-        name: Name,
-        /// Why, and what switches it on.
-        why: &'static str,
-    },
-    /// The payload does not fit the type.
-    #[error("{}: {}", .0.field, .0.message)]
-    Payload(FieldError),
 }
 
 impl Registry {

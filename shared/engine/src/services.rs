@@ -31,6 +31,14 @@ pub struct Services {
 }
 
 /// What an installation decides.
+///
+/// ```
+/// use errand::{Registry, Rules, testing::Sandbox};
+///
+/// let rules = Rules { max_retries: 5, ..Rules::default() };
+/// let sandbox = Sandbox::new(Registry::new()).ruled(rules);
+/// assert_eq!(sandbox.app().rules.max_retries, 5);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// Retries of a task whose request names none.

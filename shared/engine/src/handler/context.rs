@@ -1,12 +1,12 @@
 //! What a handler sees of the world: its task, the clock, records, and its own earlier steps.
 
+mod step;
+
 use std::{
-    future::Future,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     lifecycle::{NewTask, Report, Task},
     records::{Entity, Stored},
     services::{Rules, Services},
-    store::{self, Commit, Expect, Part, Record, RecordKey, RecordWrite, Related, RelationKind, StoreError, TaskWrite},
+    store::{RecordKey, Related, RelationKind},
 };
 
 /// See the module. Handlers write nothing through it but their steps.
@@ -27,9 +27,6 @@ pub struct TaskContext<'a> {
     task: &'a Task,
     used: Mutex<Report>,
 }
-
-/// How long a step's result is kept: longer than any task waits for its next execution or its redrive.
-const KEEP_STEPS: Duration = Duration::from_secs(180 * 24 * 3600);
 
 /// How many related records a handler gets to see at most, and in one read: all together, or one after the other.
 const RELATED_LIMIT: usize = 1000;
@@ -134,39 +131,6 @@ impl<'a> TaskContext<'a> {
         self.related(RelationKind::Owner, of, (limit, EACH_PAGE), see).await
     }
 
-    /// The output of `work` under the name `key`, stored under this execution's fence before it is returned; a
-    /// later execution of the task gets the stored one back and does not work again.
-    pub async fn step<T, F>(&self, key: &Name, work: F) -> Result<T, Failure>
-    where
-        T: Serialize + DeserializeOwned,
-        F: Future<Output = Result<T, Failure>>,
-    {
-        let id = Id::new(&format!("{}.{key}", self.task.life())).map_err(|e| Failure::permanent(e.to_string()))?;
-        let key = self.key(Name::of("step"), &id);
-        if let Some(done) = self.services.store.record(&key).await? {
-            return step_result(&done);
-        }
-        let value = serde_json::to_value(work.await?)?;
-        let fence = self.task.fence().ok_or_else(lease_lost)?;
-        let now = self.now();
-        let doc = [("result".to_owned(), value.clone())].into_iter().collect();
-        let commit = Commit {
-            task: Some(TaskWrite::Step { key: self.task.key.clone(), fence }),
-            records: vec![RecordWrite::put(key.clone(), doc, Expect::Absent, now).expiring(now + KEEP_STEPS)],
-            tasks: Vec::new(),
-        };
-        match store::commit(&*self.services.store, commit).await {
-            Ok(()) => Ok(serde_json::from_value(value)?),
-            Err(StoreError::Conflict { parts }) if parts.contains(&Part::Task) => Err(lease_lost()),
-            // Our own write whose answer was lost, or an earlier execution's that was on its way: it counts.
-            Err(StoreError::Conflict { .. }) => {
-                let done = self.services.store.record(&key).await?;
-                step_result(&done.ok_or_else(|| Failure::transient("a stored step has vanished"))?)
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// An event about this task's doings, with an id that this execution always gives it.
     pub fn event(&self, event_type: &str, subject: &Id, data: Value) -> Event {
         let parts = [&*self.task.life(), &*self.task.executions.to_string(), event_type, subject.as_str()];
@@ -238,12 +202,4 @@ impl<'a> TaskContext<'a> {
     fn key(&self, kind: Name, id: &Id) -> RecordKey {
         RecordKey { tenant: self.task.key.tenant.clone(), kind, id: id.clone() }
     }
-}
-
-fn step_result<T: DeserializeOwned>(record: &Record) -> Result<T, Failure> {
-    Ok(serde_json::from_value(record.doc.get("result").cloned().unwrap_or_default())?)
-}
-
-fn lease_lost() -> Failure {
-    Failure::transient("the lease was lost")
 }

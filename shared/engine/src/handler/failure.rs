@@ -6,6 +6,20 @@ use crate::lifecycle::FailureKind;
 
 /// An execution that did not succeed. `?` on any error makes a *transient* one: tried again while retries are
 /// left. Saying otherwise is done aloud, by [`Failure::permanent`] and [`Failure::retry_after`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use errand::Failure;
+///
+/// fn port(text: &str) -> Result<u16, Failure> {
+///     Ok(text.parse()?)
+/// }
+///
+/// assert!(port("none").unwrap_err().may_be_tried_again());
+/// assert!(Failure::retry_after("the service asks to wait", Duration::from_secs(90)).may_be_tried_again());
+/// assert!(!Failure::permanent("there is no such user").may_be_tried_again());
+/// ```
 #[derive(Debug)]
 pub struct Failure {
     pub(crate) kind: FailureKind,

@@ -14,6 +14,16 @@ pub const MAX_SNOOZES: u32 = 100;
 pub const MAX_WAIT: Duration = Duration::from_secs(6 * 3600);
 
 /// How a type waits between its tries.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use errand::RetryPolicy;
+///
+/// let policy = RetryPolicy { base: Duration::from_secs(10), cap: Duration::from_secs(60), jitter: 0.0 };
+/// let waits: Vec<u64> = (1..=4).map(|failures| policy.backoff(failures, 0.0).as_secs()).collect();
+/// assert_eq!(waits, [10, 20, 40, 60]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetryPolicy {
     /// The wait after the first failure; doubles with each further one.

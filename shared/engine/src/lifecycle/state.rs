@@ -45,6 +45,13 @@ pub enum State {
 }
 
 /// A state's name: what the API calls `status`.
+///
+/// ```
+/// use errand::Status;
+///
+/// let ended: Vec<&str> = Status::ALL.iter().filter(|status| status.is_ended()).map(|status| status.as_str()).collect();
+/// assert_eq!(ended, ["completed", "failed", "cancelled", "blocked"]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {

@@ -4,8 +4,9 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     registry::Registry,
+    store::Everything,
     testing::{
-        account::gaps,
+        account::{Account, gaps},
         drive::{Process, Stop},
         faults::{Fault, Faults},
         sandbox::Sandbox,
@@ -36,8 +37,7 @@ pub struct Caught {
 ///
 /// ```
 /// use errand::{
-///     effects::{Effect, Relations}, handler::{Failure, Handler, Outcome, TaskContext}, ids::{Id, Name},
-///     records::Entity, registry::Registry, store::{Commit, Expect, Patch, RecordKey, RecordWrite},
+///     Effect, Entity, Expect, Failure, Handler, Id, Outcome, Patch, Registry, Relations, TaskContext,
 ///     testing::crash_everywhere,
 /// };
 /// # use schemars::JsonSchema;
@@ -81,10 +81,9 @@ pub struct Caught {
 /// One that writes by itself does not: whoever crashes behind that write pays twice.
 ///
 /// ```
-/// # use std::time::Duration;
 /// # use errand::{
-/// #     effects::Relations, handler::{Failure, Handler, Outcome, TaskContext}, ids::Id, records::Entity,
-/// #     registry::Registry, store::{self, Commit, Expect, Patch, RecordKey, RecordWrite}, testing::crash_everywhere,
+/// #     Entity, Expect, Failure, Handler, Id, Outcome, Registry, Relations, TaskContext,
+/// #     store::{self, Commit, RecordKey, RecordWrite}, testing::crash_everywhere,
 /// # };
 /// # use schemars::JsonSchema;
 /// # use serde::{Deserialize, Serialize};
@@ -141,7 +140,7 @@ pub async fn crash_everywhere(types: impl Fn() -> Registry, given: impl AsyncFn(
 /// use std::{collections::BTreeMap, sync::{Arc, Mutex}};
 ///
 /// use errand::{
-///     handler::{Failure, Handler, Outcome, TaskContext}, registry::Registry, testing::crash_everywhere_seeing,
+///     Failure, Handler, Outcome, Registry, TaskContext, testing::{Sandbox, crash_everywhere_seeing},
 /// };
 /// # use schemars::JsonSchema;
 /// # use serde::{Deserialize, Serialize};
@@ -170,7 +169,7 @@ pub async fn crash_everywhere(types: impl Fn() -> Registry, given: impl AsyncFn(
 ///     let post = Post::default();
 ///     Registry::new().add::<Send>(post.clone()).with(post)
 /// };
-/// let given = async |sandbox: &errand::testing::Sandbox| drop(sandbox.enqueue(&Send { text: "hello".into() }).await);
+/// let given = async |sandbox: &Sandbox| drop(sandbox.enqueue(&Send { text: "hello".into() }).await);
 /// let crashes = crash_everywhere_seeing(types, given, async |sandbox| {
 ///     let sent: Vec<String> = sandbox.state::<Post>().0.lock().unwrap().values().cloned().collect();
 ///     (sandbox.account(), sent)
@@ -190,11 +189,8 @@ pub async fn crash_everywhere_seeing<S: PartialEq + fmt::Debug>(
         if stop == Stop::Crashed {
             stop = Process::new(&sandbox, Faults::none()).drain().await;
         }
-        if stop == Stop::Endless {
-            return Err(format!("something always comes next: {:#?}", sandbox.account()));
-        }
-        let gaps = gaps(&sandbox.store().everything());
-        if gaps.is_empty() { Ok((seen(&sandbox).await, sandbox)) } else { Err(gaps.join("; ")) }
+        came_to_an_end(stop, &sandbox.store().everything())?;
+        Ok((seen(&sandbox).await, sandbox))
     };
     let unhurt = |what| Caught { when: "without a crash".to_owned(), what };
     let counted = Faults::none();
@@ -222,6 +218,15 @@ pub async fn crash_everywhere_seeing<S: PartialEq + fmt::Debug>(
         }
     }
     Ok(crashes)
+}
+
+/// Whether a run ended as every run must, whatever became of its tasks; if not, how.
+pub(super) fn came_to_an_end(stop: Stop, everything: &Everything) -> Result<(), String> {
+    if stop == Stop::Endless {
+        return Err(format!("something always comes next: {:#?}", Account::of(everything)));
+    }
+    let gaps = gaps(everything);
+    if gaps.is_empty() { Ok(()) } else { Err(gaps.join("; ")) }
 }
 
 impl fmt::Debug for Caught {

@@ -22,10 +22,7 @@ use crate::{
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use errand::{
-/// #     effects::Effect, handler::{Failure, Handler, Outcome, TaskContext}, ids::Id, lifecycle::log,
-/// #     registry::Registry, testing::Sandbox,
-/// # };
+/// # use errand::{Effect, Failure, Handler, Id, Outcome, Registry, TaskContext, lifecycle::log, testing::Sandbox};
 /// # use schemars::JsonSchema;
 /// # use serde::{Deserialize, Serialize};
 /// # use serde_json::json;

@@ -47,7 +47,7 @@ impl Fault {
 /// waits, and drops it then.
 ///
 /// ```
-/// # use errand::{registry::Registry, testing::{Fault, Faults, Sandbox}};
+/// # use errand::{Registry, testing::{Fault, Faults, Sandbox}};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
 /// let sandbox = Sandbox::new(Registry::new());

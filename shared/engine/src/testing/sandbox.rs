@@ -35,8 +35,7 @@ const START_MS: i64 = 1_767_225_600_000;
 ///
 /// ```
 /// use errand::{
-///     effects::{Effect, Relations}, handler::{Failure, Handler, Outcome, TaskContext}, ids::Id, lifecycle::Status,
-///     records::Entity, registry::Registry, store::Expect, testing::Sandbox,
+///     Entity, Failure, Handler, Id, Outcome, Registry, Relations, Status, TaskContext, testing::Sandbox,
 /// };
 /// use schemars::JsonSchema;
 /// use serde::{Deserialize, Serialize};

@@ -1,5 +1,11 @@
 use super::*;
-use crate::{store::Everything, testing::account::gaps};
+use crate::{
+    store::Everything,
+    testing::{
+        crash::came_to_an_end,
+        drive::{Process, Stop},
+    },
+};
 
 /// What comes of `what` wherever a process crashes.
 async fn crashed(what: Do) -> Result<usize, Caught> {
@@ -29,7 +35,7 @@ async fn every_call_is_met_by_a_crash_before_and_a_crash_after_it() {
     let sandbox = Sandbox::new(types());
     sandbox.enqueue(&Do::Sleep(0)).await;
     let faults = Faults::none();
-    crate::testing::drive::Process::new(&sandbox, faults.clone()).drain().await;
+    Process::new(&sandbox, faults.clone()).drain().await;
     assert_eq!(crashed(Do::Sleep(0)).await, Ok(2 * faults.calls()));
 }
 
@@ -73,15 +79,14 @@ async fn a_log_with_a_gap_is_told() {
     let first = sandbox.run(&Do::FailOnce).await;
     sandbox.execute(first.key()).await;
     let whole = sandbox.store().everything();
-    assert_eq!(gaps(&whole), [""; 0]);
-    let without = |place: usize| {
-        let mut less: Everything = whole.clone();
-        less.log.remove(place);
-        gaps(&less)
+    assert_eq!(came_to_an_end(Stop::Quiet, &whole), Ok(()));
+    let told = |change: fn(&mut Everything)| {
+        let mut other = whole.clone();
+        change(&mut other);
+        came_to_an_end(Stop::Quiet, &other).unwrap_err()
     };
-    assert_eq!(without(0), ["do, which ran 2 times, has the rows [2]"]);
-    assert_eq!(without(1), ["do, which ran 2 times, has the rows [1]"]);
-    let mut doubled = whole.clone();
-    doubled.log[1].execution = 1;
-    assert_eq!(gaps(&doubled).len(), 1, "an execution has two rows, and another none");
+    assert_eq!(told(|all| drop(all.log.remove(0))), "do, which ran 2 times, has the rows [2]");
+    assert_eq!(told(|all| all.log[1].seq = 3), "do, which ran 2 times, has the rows [1, 3]");
+    // One execution has two rows, and another none.
+    assert_eq!(told(|all| all.log[1].execution = 1), "do, which ran 2 times, has the rows [1, 2]");
 }

@@ -1,0 +1,57 @@
+//! What may be wrong with a registry, and with what it is given to read.
+
+use crate::{
+    ids::{Name, NameError},
+    json::read::FieldError,
+};
+
+/// Why a registry cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RegistryError {
+    /// Two have the same name.
+    #[error("two {what} are named `{name}`: {first} and {second}")]
+    Doubled {
+        /// `task types` or `kinds of records`.
+        what: &'static str,
+        /// The name.
+        name: Name,
+        /// The Rust type that was there first.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+    /// It cannot be named so.
+    #[error("{of} is named `{name}`: {source}")]
+    Name {
+        /// The Rust type.
+        of: &'static str,
+        /// Its name.
+        name: &'static str,
+        /// What is wrong with that.
+        source: NameError,
+    },
+}
+
+/// Why a task type and payload are no [`Input`](crate::registry::Input).
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+    /// No handler has this name.
+    #[error("unknown task type `{name}`; known are {known}")]
+    UnknownType {
+        /// The name.
+        name: Name,
+        /// Those that there are.
+        known: String,
+    },
+    /// This installation does not take tasks of this type.
+    #[error("tasks of the type `{name}` {why}")]
+    Off {
+        /// The type.
+        name: Name,
+        /// Why, and what switches it on.
+        why: &'static str,
+    },
+    /// The payload does not fit the type.
+    #[error("{}: {}", .0.field, .0.message)]
+    Payload(FieldError),
+}
