@@ -6,7 +6,7 @@ use errand::{
 };
 use errand_http::{ApiError, Caller, TaskRequest, TaskView};
 
-/// Takes one request, as [`accept`] does.
+/// Takes one request, as [`accept()`] does.
 pub async fn accept_one(app: &App, caller: Caller, request: TaskRequest) -> Result<Accepted, ApiError> {
     let accepted = accept(app, vec![Ok((caller, request))]).await.pop();
     accepted.unwrap_or_else(|| Err(ApiError::conflict("nothing was asked for")))
