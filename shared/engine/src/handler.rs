@@ -10,6 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+pub(crate) use context::STEP;
 pub use context::TaskContext;
 pub use failure::Failure;
 pub(crate) use failure::Retry;
@@ -159,7 +160,7 @@ pub trait Handler: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'st
     /// Its name, which stands in every stored task: never renamed.
     const TYPE: &'static str;
 
-    /// Its clients and settings, handed in where the type is registered; cheap to clone.
+    /// Its clients and settings, handed in where the type is registered.
     type State: Clone + Send + Sync + 'static;
 
     /// What the type decides about its tasks.

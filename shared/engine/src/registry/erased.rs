@@ -1,6 +1,6 @@
 //! Task types of any Rust type, and their payloads.
 
-use std::{any::type_name, marker::PhantomData};
+use std::{any::type_name, marker::PhantomData, sync::Arc};
 
 use async_trait::async_trait;
 use schemars::{Schema, SchemaGenerator};
@@ -50,13 +50,14 @@ pub(super) trait AnyType: Send + Sync {
 
 /// The type `H` with its state.
 pub(super) struct Of<H: Handler> {
-    state: H::State,
+    /// Shared by all payloads that are read: to copy it for each would be work for every task.
+    state: Arc<H::State>,
     of: PhantomData<fn() -> H>,
 }
 
 impl<H: Handler> Of<H> {
     pub(super) fn new(state: H::State) -> Self {
-        Self { state, of: PhantomData }
+        Self { state: Arc::new(state), of: PhantomData }
     }
 
     fn input(&self, read: H) -> Box<dyn Input> {
@@ -96,7 +97,7 @@ impl<H: Handler> AnyType for Of<H> {
 
 struct Given<H: Handler> {
     input: H,
-    state: H::State,
+    state: Arc<H::State>,
 }
 
 #[async_trait]
