@@ -81,7 +81,8 @@ impl Installation {
 #[derive(Clone, Debug, Default)]
 pub struct Founder(pub Option<LinkedinUrl>);
 
-/// Every task type, and the kinds of records that they act on. To add a type: its file, its `mod` line, a line here.
+/// Every task type, and the kinds of records that they act on. To add a type: its file, and among their like
+/// its `mod` line, its `pub use` line, and a line here.
 pub fn types(installation: &Installation) -> Registry {
     let Installation { agents, founder, scripted } = installation;
     let models = &agents.profiles;

@@ -61,7 +61,7 @@ impl Handler for RunOutside {
     }
 
     fn session_path(&self, id: Uuid) -> Option<String> {
-        Some(Session::path(self.session_id.as_ref().unwrap_or(&id.into())))
+        Some(Session::path_of_task(self.session_id.as_ref(), id))
     }
 
     async fn ended(&self, task: &TaskContext<'_>, ended: &Task, agents: &Agents) -> Result<Vec<Effect>, StoreError> {

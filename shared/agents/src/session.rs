@@ -5,6 +5,7 @@ mod list;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 pub use life::SessionAction;
 pub use list::{Attention, Phase, SessionFilter};
@@ -132,6 +133,11 @@ impl Session {
     /// Where the session `id` is found in the HTTP API.
     pub fn path(id: &Id) -> String {
         format!("/v1/sessions/{id}")
+    }
+
+    /// Where the session is found that the task `task` goes on in: the one it names, or its own.
+    pub fn path_of_task(named: Option<&Id>, task: Uuid) -> String {
+        named.map_or_else(|| Self::path(&task.into()), Self::path)
     }
 
     /// A session that nothing has happened in. Its title is `metadata.title`, else the start of the prompt.

@@ -21,10 +21,7 @@ use schemars::{Schema, SchemaGenerator};
 use crate::{
     handler::Handler,
     ids::Name,
-    json::{
-        Json,
-        read::{FieldError, not_a_list},
-    },
+    json::{Json, read::FieldError},
     records::Entity,
 };
 use erased::{AnyType, Of};
@@ -133,9 +130,7 @@ impl Registry {
 
     /// Reads a new request's payload: unknown fields are refused.
     pub fn accept(&self, task_type: &Name, payload: &Json) -> Result<Box<dyn Input>, InputError> {
-        let registered = self.find(task_type)?;
-        let read = not_a_list(payload.as_str()).and_then(|()| registered.of.strict(payload));
-        read.map_err(in_payload)
+        self.find(task_type)?.of.strict(payload).map_err(in_payload)
     }
 
     /// Reads a stored payload, maybe of another version: unknown fields are passed over.

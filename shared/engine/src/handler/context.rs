@@ -9,6 +9,8 @@ use std::{
 
 use serde_json::Value;
 
+pub(crate) use step::STEP;
+
 use crate::{
     clock::Timestamp,
     event::Event,

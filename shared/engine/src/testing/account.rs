@@ -5,6 +5,7 @@ use std::{fmt, sync::LazyLock};
 use regex::Regex;
 
 use crate::{
+    handler::STEP,
     ids::Name,
     lifecycle::{
         State, Task,
@@ -27,9 +28,6 @@ static ID: LazyLock<Option<Regex>> =
 
 /// A time as it stands in JSON.
 static TIME: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)").ok());
-
-/// The kind of record by which a step is remembered.
-const STEP: &str = "step";
 
 impl Account {
     pub(super) fn of(everything: &Everything) -> Self {

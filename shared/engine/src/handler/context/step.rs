@@ -13,6 +13,9 @@ use crate::{
 /// How long a step's result is kept: longer than any task waits for its next execution or its redrive.
 const KEEP_STEPS: Duration = Duration::from_secs(180 * 24 * 3600);
 
+/// The kind of record by which a step is remembered.
+pub(crate) const STEP: &str = "step";
+
 impl TaskContext<'_> {
     /// The output of `work` under the name `key`, stored under this execution's fence before it is returned; a
     /// later execution of the task gets the stored one back and does not work again.
@@ -55,7 +58,7 @@ impl TaskContext<'_> {
         F: Future<Output = Result<T, Failure>>,
     {
         let id = Id::new(&format!("{}.{key}", self.task.life())).map_err(|e| Failure::permanent(e.to_string()))?;
-        let key = self.key(Name::of("step"), &id);
+        let key = self.key(Name::of(STEP), &id);
         if let Some(done) = self.services.store.record(&key).await? {
             return step_result(&done);
         }
