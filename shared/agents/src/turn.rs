@@ -15,10 +15,13 @@ use errand::{
     records::{Entity, parent},
     redact,
 };
-use errand_models::{ChatAnswer, ChatMessage, ToolCall};
+use errand_models::{ChatAnswer, ChatMessage, Finish, ToolCall};
 
 /// How much of an answer's text is kept, in bytes.
 const TURN_TEXT_BYTES: usize = 48 * 1024;
+
+/// How much of the words of a refusal is kept, in bytes.
+const REFUSAL_BYTES: usize = 1024;
 
 /// How much of a prompt is kept, in bytes.
 const TURN_PROMPT_BYTES: usize = 16 * 1024;
@@ -91,6 +94,10 @@ impl StoredTurn {
         });
         ChatAnswer {
             text: within(&answer.text, TURN_TEXT_BYTES),
+            finish: match answer.finish {
+                Finish::Refused(words) => Finish::Refused(within(&words, REFUSAL_BYTES)),
+                finish => finish,
+            },
             model: within(&answer.model, EVENT_NAME_BYTES),
             usage: answer.usage,
             tool_calls: calls.collect(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChatError, Usage};
+use crate::{ChatError, Finish, Usage};
 
 /// A conversation, to be gone on with by the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +32,11 @@ pub enum ChatMessage {
 /// What is answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChatAnswer {
-    /// The answer; empty only if there are tool calls.
+    /// The answer; empty only if there are tool calls, or if it is refused.
     pub text: String,
+    /// How it came to its end.
+    #[serde(default, skip_serializing_if = "Finish::is_whole")]
+    pub finish: Finish,
     /// What wrote it.
     pub model: String,
     /// Tokens read and written, if the backend counts them.
@@ -104,13 +107,20 @@ impl ChatRequest {
 }
 
 impl ChatAnswer {
-    /// The answer, unless it says nothing and calls nothing.
+    /// The answer, unless it says nothing and calls nothing. A refusal says something.
     pub(super) fn not_empty(self) -> Result<Self, ChatError> {
-        if self.tool_calls.is_empty() { self.with_text() } else { Ok(self) }
+        if self.tool_calls.is_empty() && !matches!(self.finish, Finish::Refused(_)) {
+            self.with_text()
+        } else {
+            Ok(self)
+        }
     }
 
-    /// The answer, unless it has no text: for who asked for nothing else.
+    /// The answer, unless it has no text, or what there is of it is a refusal: for who asked for nothing else.
     pub fn with_text(self) -> Result<Self, ChatError> {
+        if let Finish::Refused(words) = self.finish {
+            return Err(ChatError::Refused(words));
+        }
         if self.text.trim().is_empty() {
             return Err(ChatError::Empty { model: self.model, usage: self.usage });
         }

@@ -3,7 +3,7 @@
 //! Errand offers a model no tools. A backend that runs tools of its own says in its answer which, and they are recorded;
 //! nothing here ever runs one.
 //!
-//! Each module knows only those before it: `usage`, `error`, `conversation`, `price`, `extractive`, `scripted`, `http`,
+//! Each module knows only those before it: `usage`, `error`, `finish`, `conversation`, `price`, `extractive`, `scripted`, `http`,
 //! `openai`, `bedrock`, `profiles`, `ask`.
 
 mod ask;
@@ -12,6 +12,7 @@ mod bedrock;
 mod conversation;
 mod error;
 mod extractive;
+mod finish;
 pub mod http;
 mod openai;
 mod price;
@@ -29,6 +30,7 @@ pub use bedrock::Bedrock;
 pub use conversation::{ChatAnswer, ChatMessage, ChatRequest, ToolCall};
 pub use error::{ChatError, RetryAfter};
 pub use extractive::Extractive;
+pub use finish::Finish;
 pub use openai::OpenAi;
 pub use price::Prices;
 pub use profiles::{Profile, ProfileView, Profiles, ProfilesError, UnknownProfile};

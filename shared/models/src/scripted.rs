@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::{ChatAnswer, ChatBackend, ChatError, ChatRequest, ToolCall, Usage};
+use crate::{ChatAnswer, ChatBackend, ChatError, ChatRequest, Finish, ToolCall, Usage};
 
 /// A backend that says what it is told. Which answer is decided by how many the conversation already has, so that the
 /// same request is always answered the same; the last one is repeated.
@@ -24,6 +24,9 @@ pub(super) struct Line {
     text: String,
     #[serde(default)]
     tool_calls: Vec<Call>,
+    /// As `finish_reason` names it.
+    #[serde(default)]
+    finish: Option<String>,
     #[serde(default)]
     tokens_in: u64,
     #[serde(default)]
@@ -85,6 +88,7 @@ impl Line {
             ToolCall { id: ToolCall::nth_id(n), name, arguments, output }
         };
         ChatAnswer {
+            finish: Finish::of_name(self.finish.as_deref(), &self.text),
             text: self.text,
             model: MODEL.to_owned(),
             usage: Some(Usage { tokens_in: self.tokens_in, tokens_out: self.tokens_out }),

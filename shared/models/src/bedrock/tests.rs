@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    ChatMessage, ToolCall, Usage,
+    ChatMessage, Finish, ToolCall, Usage,
     http::test_server::{Reply, body_of, http, serve},
 };
 
@@ -30,9 +30,14 @@ async fn asked(reply: Reply) -> (Result<ChatAnswer, ChatError>, String) {
 
 /// An answer with these blocks.
 fn converse(content: Value) -> Reply {
+    stopped("end_turn", content)
+}
+
+/// One that ended so.
+fn stopped(reason: &str, content: Value) -> Reply {
     let body = json!({
         "output": {"message": {"role": "assistant", "content": content}},
-        "stopReason": "end_turn",
+        "stopReason": reason,
         "usage": {"inputTokens": 11, "outputTokens": 3, "totalTokens": 14},
         "metrics": {"latencyMs": 551},
     });
@@ -163,5 +168,22 @@ async fn no_answer_a_broken_one_and_one_that_says_nothing_are_told_apart() {
     for reply in [converse(json!([])), converse(json!([{"text": " "}]))] {
         let error = asked(reply).await.0;
         assert!(matches!(error, Err(ChatError::Empty { usage: Some(_), .. })), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_says_how_it_came_to_its_end() {
+    let call = json!([{"toolUse": {"toolUseId": "t1", "name": "search", "input": {}}}]);
+    let refused = |words: &str| Finish::Refused(words.to_owned());
+    for (reason, content, finish) in [
+        ("end_turn", json!([{"text": "So."}]), Finish::Whole),
+        ("max_tokens", json!([{"text": "So"}]), Finish::Length),
+        ("tool_use", call.clone(), Finish::ToolCalls),
+        ("end_turn", call, Finish::ToolCalls),
+        ("guardrail_intervened", json!([{"text": "Sorry, no."}]), refused("Sorry, no.")),
+        ("content_filtered", json!([]), refused("content_filtered")),
+    ] {
+        let answer = asked(stopped(reason, content)).await.0.unwrap();
+        assert_eq!(answer.finish, finish, "{reason}");
     }
 }

@@ -11,7 +11,7 @@ use aws_sdk_bedrockruntime::{
 use aws_smithy_types::{Document, Number};
 use serde_json::Value;
 
-use crate::{ChatAnswer, ChatMessage, ChatRequest, ToolCall, Usage};
+use crate::{ChatAnswer, ChatMessage, ChatRequest, Finish, ToolCall, Usage};
 
 /// The instruction, if there is one: Converse takes no empty text.
 pub(super) fn system(request: &ChatRequest) -> Option<Vec<SystemContentBlock>> {
@@ -50,6 +50,7 @@ pub(super) fn answer(output: Output, model: String, turn_id: Option<String>) -> 
     let usage = output
         .usage
         .map(|usage| Usage { tokens_in: count(usage.input_tokens), tokens_out: count(usage.output_tokens) });
+    let stopped = output.stop_reason;
     let mut answer = ChatAnswer { model, usage, turn_id, ..ChatAnswer::default() };
     let content = match output.output {
         Some(ConverseOutput::Message(message)) => message.content,
@@ -72,6 +73,10 @@ pub(super) fn answer(output: Output, model: String, turn_id: Option<String>) -> 
             _ => {}
         }
     }
+    let finish = Finish::of_name(Some(stopped.as_str()), &answer.text);
+    // Bedrock's own tools are run before it answers; what has no result, nobody has run.
+    let waits = finish.is_whole() && answer.tool_calls.iter().any(|call| call.output.is_none());
+    answer.finish = if waits { Finish::ToolCalls } else { finish };
     answer
 }
 

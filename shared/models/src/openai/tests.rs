@@ -5,7 +5,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::{
-    ChatMessage, ToolCall, Usage,
+    ChatMessage, Finish, ToolCall, Usage,
     http::test_server::{Reply, body_of, http, serve},
 };
 
@@ -188,5 +188,24 @@ async fn a_rate_limit_says_when_to_come_back() {
             ChatError::RateLimit { retry_after, .. } => assert_eq!(retry_after, expected, "{header}"),
             other => panic!("{other:?}"),
         }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_says_how_it_came_to_its_end() {
+    let call = json!([{"id": "t1", "type": "function", "function": {"name": "search", "arguments": "{}"}}]);
+    let refused = |words: &str| Finish::Refused(words.to_owned());
+    for (reason, message, finish) in [
+        (json!("stop"), json!({"content": "So."}), Finish::Whole),
+        (json!(null), json!({"content": "So."}), Finish::Whole),
+        (json!("length"), json!({"content": "So"}), Finish::Length),
+        (json!("tool_calls"), json!({"content": null, "tool_calls": call}), Finish::ToolCalls),
+        (json!("stop"), json!({"content": "So.", "tool_calls": call}), Finish::ToolCalls),
+        (json!("content_filter"), json!({"content": null}), refused("content_filter")),
+        (json!("stop"), json!({"content": null, "refusal": "I may not."}), refused("I may not.")),
+    ] {
+        let body = json!({"choices": [{"finish_reason": reason, "message": message}]}).to_string();
+        let answer = asked_with(&ChatRequest::of("", "q".into(), 1), http("200 OK", "", &body)).await.0.unwrap();
+        assert_eq!(answer.finish, finish, "{body}");
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{ChatAnswer, ChatError, ChatMessage, ChatRequest, ToolCall, Usage};
+use crate::{ChatAnswer, ChatError, ChatMessage, ChatRequest, Finish, ToolCall, Usage};
 
 /// The result of a call whose result is not known: each call must be followed by one.
 const NO_RESULT: &str = "not reported";
@@ -61,14 +61,17 @@ struct Answer {
     search_results: Value,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Choice {
     message: Message,
+    finish_reason: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
 struct Message {
     content: Option<String>,
+    /// Why the model does not answer, instead of its content.
+    refusal: Option<String>,
     /// What the model wants to be run. No tool was offered to it, so there are few endpoints that would ask.
     tool_calls: Option<Vec<Asked>>,
     /// Not in OpenAI's protocol: what an endpoint has run itself (Groq's compound systems).
@@ -106,18 +109,27 @@ struct Tokens {
 /// Reads the first choice; `model` is what was asked, where it does not say what answered.
 pub(super) fn answer(body: &[u8], model: &str) -> Result<ChatAnswer, ChatError> {
     let answer: Answer = serde_json::from_slice(body).map_err(|e| ChatError::InvalidAnswer(e.to_string()))?;
-    let message = answer.choices.into_iter().next().map(|choice| choice.message);
-    if message.is_none() && answer.usage.is_none() {
+    let choice = answer.choices.into_iter().next();
+    if choice.is_none() && answer.usage.is_none() {
         return Err(ChatError::InvalidAnswer("it has no choice".to_owned()));
     }
-    let Message { content, tool_calls: asked, executed_tools: ran, annotations } = message.unwrap_or_default();
+    let Choice { message, finish_reason } = choice.unwrap_or_default();
+    let Message { content, refusal, tool_calls: asked, executed_tools: ran, annotations } = message;
+    let text = content.unwrap_or_default();
+    let finish = match refusal.filter(|words| !words.trim().is_empty()) {
+        Some(words) => Finish::Refused(words),
+        // Whatever the endpoint calls it: nobody has run these.
+        None if asked.as_ref().is_some_and(|asked| !asked.is_empty()) => Finish::ToolCalls,
+        None => Finish::of_name(finish_reason.as_deref(), &text),
+    };
     let found = ran.iter().flatten().filter_map(|ran| ran.search_results.get("results"));
     let sources = urls(&answer.search_results).chain(found.flat_map(urls)).collect();
     let citations = urls(&annotations).chain(urls(&answer.citations)).collect();
     let ran = answer.agentic_tool_calls.into_iter().chain(ran).flatten().map(|ran| (None, ran));
     let asked = asked.into_iter().flatten().map(|asked| (asked.id, asked.function));
     let answer = ChatAnswer {
-        text: content.unwrap_or_default(),
+        text,
+        finish,
         model: answer.model.unwrap_or_else(|| model.to_owned()),
         usage: answer.usage.map(|t| Usage { tokens_in: t.prompt_tokens, tokens_out: t.completion_tokens }),
         tool_calls: ran.chain(asked).enumerate().map(|(n, (id, ran))| ran.recorded(n, id)).collect(),
