@@ -1,6 +1,6 @@
 //! The functions as Lambda runs them: their binaries, with the template's variables, fed by the Runtime API.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use errand::{
     lifecycle::Priority,
@@ -154,5 +154,22 @@ fn a_function_that_misses_a_variable_refuses_to_start_and_names_it() {
             assert!(!output.status.success());
             assert_eq!(said, format!("Error: the environment variable {name} is not set\n"), "{of:?}");
         }
+    }
+}
+
+/// What only reqwest's client says.
+const REQWEST: &str = "CRLs only allowed with tls_certs_only()";
+
+#[test]
+fn a_function_that_calls_nobody_outside_links_no_http_client_but_the_sdks() {
+    for of in Lambda::ALL {
+        // Handlers call whom they like; the poller posts to the webhook, and `control` when it is asked to poll.
+        let calls = match of {
+            Lambda::ProcessTask | Lambda::Poller | Lambda::Control => true,
+            Lambda::Enqueue | Lambda::Status | Lambda::Relay => false,
+        };
+        let code = fs::read(binary(of)).unwrap();
+        let links = code.windows(REQWEST.len()).any(|window| window == REQWEST.as_bytes());
+        assert_eq!(links, calls, "{of:?}: the text {REQWEST:?} is in what calls others, and in nothing else");
     }
 }

@@ -54,6 +54,7 @@ use errand::{
     registry::Registry,
 };
 use errand_agents::Agents;
+use errand_models::Profiles;
 
 /// What the task types work with.
 #[derive(Clone, Debug, Default)]
@@ -67,10 +68,11 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// Reads the variables of [`Agents::of_environment`], `ERRAND_FOUNDER_LINKEDIN_URL` and `ERRAND_SCRIPTED`.
-    pub fn of_environment(environment: &Environment) -> Result<Self, ConfigError> {
+    /// With these model backends; reads the variables of [`Agents::of_environment`], `ERRAND_FOUNDER_LINKEDIN_URL` and
+    /// `ERRAND_SCRIPTED`.
+    pub fn of_environment(environment: &Environment, profiles: Profiles) -> Result<Self, ConfigError> {
         Ok(Self {
-            agents: Agents::of_environment(environment)?,
+            agents: Agents::of_environment(environment, profiles)?,
             founder: Founder(environment.read("ERRAND_FOUNDER_LINKEDIN_URL")?),
             scripted: environment.parsed("ERRAND_SCRIPTED")?.unwrap_or_default(),
         })
@@ -143,7 +145,8 @@ mod tests {
             // Who only shows them needs no key for it, and no backend.
             ("ERRAND_SHOWN_PROFILES", r#"{"default": {"kind": "bedrock", "model": "nova"}}"#),
         ]);
-        let Installation { agents, founder, scripted } = Installation::of_environment(&given).unwrap();
+        let profiles = Profiles::of_environment(&given).unwrap();
+        let Installation { agents, founder, scripted } = Installation::of_environment(&given, profiles).unwrap();
         assert_eq!((founder.0.unwrap().person(), scripted), ("founder", true));
         assert!(agents.profiles.get("fast").is_ok());
         let shown: Vec<String> = agents.backends().into_iter().map(|view| view.model).collect();
@@ -153,10 +156,10 @@ mod tests {
     #[test]
     fn what_is_malformed_is_named_and_profiles_are_said_without_their_text() {
         for name in ["ERRAND_FOUNDER_LINKEDIN_URL", "ERRAND_SCRIPTED", "ERRAND_AGENTS"] {
-            let error = Installation::of_environment(&environment(&[(name, "many")])).unwrap_err().to_string();
+            let error = crate::types(&environment(&[(name, "many")])).err().unwrap().to_string();
             assert!(error.starts_with(&format!("the environment variable {name} is \"many\": ")), "{error}");
         }
-        let error = Installation::of_environment(&environment(&[("ERRAND_PROFILES", PROFILES)])).unwrap_err();
+        let error = crate::types(&environment(&[("ERRAND_PROFILES", PROFILES)])).err().unwrap();
         let expected = "the environment variable ERRAND_PROFILES is \"{…}\": profile `fast` takes its key from the \
             environment variable MODEL_KEY, which is not set";
         assert_eq!(error.to_string(), expected);

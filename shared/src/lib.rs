@@ -7,8 +7,20 @@ use errand::{
     environment::{ConfigError, Environment},
     registry::Registry,
 };
+use errand_models::Profiles;
 
-/// Everything that this installation's functions know, as their environment says.
+use crate::handlers::Installation;
+
+/// Everything that this installation knows, as the environment says, for a program that runs tasks.
 pub fn types(environment: &Environment) -> Result<Registry, ConfigError> {
-    Ok(handlers::types(&handlers::Installation::of_environment(environment)?))
+    with(environment, Profiles::of_environment(environment)?)
+}
+
+/// The same for a program that runs no task. It asks no model, and the linker leaves the clients for that out of it.
+pub fn types_without_models(environment: &Environment) -> Result<Registry, ConfigError> {
+    with(environment, Profiles::not_asked())
+}
+
+fn with(environment: &Environment, profiles: Profiles) -> Result<Registry, ConfigError> {
+    Ok(handlers::types(&Installation::of_environment(environment, profiles)?))
 }

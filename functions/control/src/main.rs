@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    control::run(shared::types).await
+    control::run(shared::types_without_models).await
 }

@@ -8,7 +8,7 @@ use crate::{QUEUES, http};
 
 /// Runs the function, which knows `types`, until Lambda ends the process.
 pub async fn run(types: Types) -> Result<(), Error> {
-    let app = start(QUEUES, types).await?.with_bus()?.app;
+    let app = start(QUEUES, types).await?.with_bus()?.with_webhook()?.app;
     let answer = service_fn(async |event: LambdaEvent<ApiGatewayV2httpRequest>| {
         let app = app.traced(event.context.xray_trace_id.as_deref());
         let answer = http(&app, event.payload).await;

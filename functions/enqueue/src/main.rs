@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    enqueue::run(shared::types).await
+    enqueue::run(shared::types_without_models).await
 }

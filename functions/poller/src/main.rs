@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    poller::run(shared::types).await
+    poller::run(shared::types_without_models).await
 }

@@ -9,7 +9,7 @@ use crate::{QUEUES, count, handle};
 
 /// Runs the function, which knows `types`, until Lambda ends the process.
 pub async fn run(types: Types) -> Result<(), Error> {
-    let Wired { app, store, .. } = start(QUEUES, types).await?.with_bus()?;
+    let Wired { app, store, .. } = start(QUEUES, types).await?.with_bus()?.with_webhook()?;
     let answer = service_fn(async |event: LambdaEvent<IgnoredAny>| {
         let deadline = i64::try_from(event.context.deadline).ok().map(Timestamp::from_millis);
         let (report, counted) = tokio::join!(handle(&app, deadline), count(&app, &store, deadline));

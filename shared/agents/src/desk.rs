@@ -28,8 +28,8 @@ impl Agents {
         app.types.state().ok_or_else(|| ApiError::not_found("this installation has no agents"))
     }
 
-    /// Reads the variables `ERRAND_PROFILES`, `ERRAND_SHOWN_PROFILES` and `ERRAND_AGENTS`.
-    pub fn of_environment(environment: &Environment) -> Result<Self, ConfigError> {
+    /// With these `profiles`; reads the variables `ERRAND_SHOWN_PROFILES` and `ERRAND_AGENTS`.
+    pub fn of_environment(environment: &Environment, profiles: Profiles) -> Result<Self, ConfigError> {
         let name = "ERRAND_SHOWN_PROFILES";
         let shown = environment.get(name).map(|text| Profiles::views_of(&text)).transpose();
         let rules = environment.get("ERRAND_AGENTS").map(|text| {
@@ -38,7 +38,7 @@ impl Agents {
                 .map_err(|error| ConfigError::malformed("ERRAND_AGENTS", text.as_str(), wrong(error)))
         });
         Ok(Self {
-            profiles: Profiles::of_environment(environment)?,
+            profiles,
             shown: shown.map_err(|error| ConfigError::malformed(name, "{…}", error))?,
             rules: Arc::new(rules.transpose()?.unwrap_or_default()),
         })

@@ -1,17 +1,16 @@
 //! What a function on AWS is told by its environment.
 
-use std::{collections::BTreeMap, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{Shards, relay::BusEvents};
 use errand::{
     environment::{ConfigError, Environment, principals},
     lifecycle::Task,
-    listener::Listeners,
     queue::QueueName,
     services::Rules,
     store::Retention,
 };
-use errand_models::http::Webhook;
+use reqwest::Url;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -34,8 +33,8 @@ pub struct Deployment {
     pub bus_events: BusEvents,
     /// What the installation decides.
     pub rules: Rules,
-    /// Who hears of events, but for the bus.
-    pub listeners: Listeners,
+    /// The URL of the webhook, of the functions that must know of it. It may carry a secret.
+    pub webhook: Option<Url>,
 }
 
 impl Deployment {
@@ -60,7 +59,7 @@ impl Deployment {
             bus: environment.get("ERRAND_EVENT_BUS"),
             bus_events: environment.parsed("ERRAND_BUS_EVENTS")?.unwrap_or_default(),
             rules: rules(environment)?,
-            listeners: listeners(environment)?,
+            webhook: webhook(environment)?,
         })
     }
 }
@@ -101,15 +100,15 @@ pub fn queue_variable(queue: QueueName) -> String {
     format!("ERRAND_QUEUE_{}", queue.as_str().to_uppercase().replace('-', "_"))
 }
 
-fn listeners(environment: &Environment) -> Result<Listeners, ConfigError> {
-    let name = "ERRAND_WEBHOOK_URL";
-    let Some(url) = environment.get(name) else { return Ok(Listeners::default()) };
+/// The variable that names the webhook's URL.
+pub(crate) const WEBHOOK: &str = "ERRAND_WEBHOOK_URL";
+
+fn webhook(environment: &Environment) -> Result<Option<Url>, ConfigError> {
+    let Some(url) = environment.get(WEBHOOK) else { return Ok(None) };
     // It may carry a secret, which a log line must not.
-    let parsed =
-        url.parse().map_err(|error: <reqwest::Url as FromStr>::Err| ConfigError::malformed(name, "…", error))?;
-    let webhook = Webhook::new(parsed).map_err(|error| ConfigError::malformed(name, "…", error))?;
+    let parsed = Url::parse(&url).map_err(|error| ConfigError::malformed(WEBHOOK, "…", error))?;
     environment.keep_secret([url]);
-    Ok(Listeners::webhook(webhook))
+    Ok(Some(parsed))
 }
 
 #[cfg(test)]
@@ -180,7 +179,7 @@ mod tests {
         assert_eq!((read.rules.max_retries, read.rules.max_losses), (0, 5));
         assert_eq!(read.rules.verifiers, ["arn:a", "arn:b"]);
         assert_eq!(read.retention, Retention { tasks: Duration::from_secs(7 * 86_400), ..Retention::default() });
-        assert!(read.listeners.webhook.is_some());
+        assert!(read.webhook.is_some());
         assert_eq!(read.shards, Shards { queue: 40, ..Shards::default() });
         assert_eq!((read.bus.as_deref(), read.bus_events), (Some("errand"), BusEvents::All));
         assert_eq!(environment.secrets(), ["http://127.0.0.1/hook"]);

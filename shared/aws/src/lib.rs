@@ -17,17 +17,19 @@ use aws_config::{SdkConfig, stalled_stream_protection::StalledStreamProtectionCo
 pub use deployment::{Deployment, queue_variable};
 pub use shards::Shards;
 
-use crate::{dynamo::DynamoStore, event_bridge::EventBridge, sqs::SqsQueue};
+use crate::{deployment::WEBHOOK, dynamo::DynamoStore, event_bridge::EventBridge, sqs::SqsQueue};
 use errand::{
     app::App,
     clock::SystemClock,
     environment::{ConfigError, Environment},
+    listener::ToldElsewhere,
     queue::QueueName,
     redact,
     registry::{Registry, RegistryError},
     services::Services,
     telemetry,
 };
+use errand_models::http::Webhook;
 
 /// How long one try of a request to the tables or queues may take. The SDK makes three.
 const TRY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,6 +42,8 @@ pub struct Wired {
     pub store: DynamoStore,
     /// What the environment says.
     pub deployment: Deployment,
+    /// The environment, for what the function alone reads there.
+    pub environment: Environment,
 }
 
 /// What `main` hands to a function's `run`: the task types and record kinds of an installation, made from the variables
@@ -73,10 +77,10 @@ pub async fn start(queues: &[QueueName], types: Types) -> Result<Wired, StartErr
     let deployment = Deployment::read(&environment, queues)?;
     redact::know_secrets(environment.secrets());
     meter::start(deployment.stack.clone());
-    Ok(wire(deployment, types).await)
+    Ok(wire(environment, deployment, types).await)
 }
 
-async fn wire(deployment: Deployment, types: Arc<Registry>) -> Wired {
+async fn wire(environment: Environment, deployment: Deployment, types: Arc<Registry>) -> Wired {
     let sdk = sdk().await;
     let tables = dynamo::Config {
         tasks_table: deployment.tasks_table.clone(),
@@ -89,13 +93,13 @@ async fn wire(deployment: Deployment, types: Arc<Registry>) -> Wired {
     let queue = SqsQueue::new(aws_sdk_sqs::Client::new(&sdk), deployment.queues.clone());
     let mut services = Services::new(Arc::new(store.clone()), Arc::new(queue), Arc::new(SystemClock));
     services.rules = Arc::new(deployment.rules.clone());
-    services.listeners = deployment.listeners.clone();
+    services.listeners.webhook = deployment.webhook.as_ref().map(|_| Arc::new(ToldElsewhere) as _);
     if let Some(name) = &deployment.bus {
         let bus = sdk.into_builder().timeout_config(EventBridge::timeouts()).build();
         let bus = EventBridge::new(aws_sdk_eventbridge::Client::new(&bus), name);
         services.listeners.bus = Some(Arc::new(bus));
     }
-    Wired { app: App::new(services, types), store, deployment }
+    Wired { app: App::new(services, types), store, deployment, environment }
 }
 
 impl Wired {
@@ -105,6 +109,16 @@ impl Wired {
             Some(_) => Ok(self),
             None => Err(ConfigError::Missing("ERRAND_EVENT_BUS".to_owned())),
         }
+    }
+
+    /// The same, which posts to the webhook, if its environment names one. A function that does not ask for this only
+    /// knows that there is one, and links no HTTP client for it.
+    pub fn with_webhook(mut self) -> Result<Self, ConfigError> {
+        if let Some(url) = self.deployment.webhook.clone() {
+            let webhook = Webhook::new(url).map_err(|error| ConfigError::malformed(WEBHOOK, "…", error))?;
+            self.app.listeners.webhook = Some(Arc::new(webhook));
+        }
+        Ok(self)
     }
 }
 

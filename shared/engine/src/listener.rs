@@ -51,6 +51,17 @@ pub enum NotTaken {
     NotAsked,
 }
 
+/// A webhook that another program posts to. This one has to know that it is there, and cannot tell it anything.
+#[derive(Clone, Copy, Debug)]
+pub struct ToldElsewhere;
+
+#[async_trait]
+impl Listener for ToldElsewhere {
+    async fn tell(&self, events: &[Published]) -> Vec<Result<(), NotTaken>> {
+        events.iter().map(|_| Err(NotTaken::Unavailable("this program does not post to it".to_owned()))).collect()
+    }
+}
+
 /// Who is told.
 #[derive(Clone, Debug, Default)]
 pub struct Listeners {
@@ -80,5 +91,21 @@ impl Listeners {
             Some(turn) => turn.try_lock().ok().map(Some),
             None => Some(None),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ids::{Id, Name},
+        store::Doc,
+    };
+
+    #[tokio::test]
+    async fn a_webhook_that_another_program_posts_to_takes_nothing_here() {
+        let event = Published { id: Id::of("e"), tenant: Name::default(), doc: Doc::new() };
+        let answers = ToldElsewhere.tell(&[event.clone(), event]).await;
+        assert!(matches!(answers.as_slice(), [Err(NotTaken::Unavailable(_)), Err(NotTaken::Unavailable(_))]));
     }
 }

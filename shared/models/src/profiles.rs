@@ -4,11 +4,12 @@ mod written;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::written::{Making, Written};
-use crate::{ChatBackend, Extractive, Prices};
+use crate::{ChatAnswer, ChatBackend, ChatError, ChatRequest, Extractive, Prices};
 use errand::{
     environment::{ConfigError, Environment},
     ids::Name,
@@ -95,7 +96,7 @@ pub enum ProfilesError {
         profile: Name,
         /// Why.
         #[source]
-        source: reqwest::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
@@ -106,6 +107,17 @@ const BEDROCK: Option<written::MakeBedrock> = Some(|written| {
 });
 #[cfg(not(feature = "bedrock"))]
 const BEDROCK: Option<written::MakeBedrock> = None;
+
+/// Answers nobody.
+#[derive(Debug)]
+struct NotAsked;
+
+#[async_trait]
+impl ChatBackend for NotAsked {
+    async fn chat(&self, _: &ChatRequest) -> Result<ChatAnswer, ChatError> {
+        Err(ChatError::Refused("this program runs no tasks, and is built to ask no model".to_owned()))
+    }
+}
 
 impl Default for Profiles {
     /// `default`: extractive.
@@ -149,6 +161,12 @@ impl Profiles {
         let (profiles, keys) = read.map_err(|error| ConfigError::malformed(name, "{…}", error))?;
         environment.keep_secret(keys);
         Ok(profiles)
+    }
+
+    /// Those of a program that runs no task and so asks no model: `default`, which refuses to be asked. Such a program
+    /// links no client for the others.
+    pub fn not_asked() -> Self {
+        Self::of("default", Arc::new(NotAsked), (0.0, 0.0))
     }
 
     /// One profile, with prices in USD for a million tokens in and out.

@@ -91,3 +91,12 @@ fn what_is_wrong_with_profiles_is_said() {
         assert!(error.contains(expected), "{text}: {error}");
     }
 }
+
+#[tokio::test]
+async fn a_program_that_asks_no_model_shows_the_same_profile_and_refuses_to_ask_it() {
+    let profiles = Profiles::not_asked();
+    assert_eq!(profiles.views().collect::<Vec<_>>(), Profiles::default().views().collect::<Vec<_>>());
+    let refused = profiles.get("default").unwrap().backend.chat(&ChatRequest::of("", "?".to_owned(), 1)).await;
+    let said = "the model backend does not take the request: this program runs no tasks, and is built to ask no model";
+    assert_eq!(refused.unwrap_err().to_string(), said);
+}

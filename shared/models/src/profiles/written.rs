@@ -146,7 +146,8 @@ impl Written {
                 let key = openai.key(&name, &with.variable)?;
                 let WrittenOpenAi { model, endpoint, timeout_s, .. } = *openai;
                 let backend = OpenAi::new(endpoint.url(), model, key.clone(), timeout_s.0);
-                (Arc::new(backend.map_err(|source| ProfilesError::Client { profile: name, source })?), key)
+                let no_client = |error| ProfilesError::Client { profile: name, source: Box::new(error) };
+                (Arc::new(backend.map_err(no_client)?), key)
             }
             Written::Bedrock(bedrock) => {
                 let make = with.bedrock.ok_or(ProfilesError::NoBedrock { profile: name })?;
