@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use errand::{
@@ -40,6 +43,8 @@ pub(super) struct Told {
     clock: Arc<dyn Clock>,
     pub(super) asked: Mutex<Vec<ChatRequest>>,
     pub(super) fails: Mutex<Vec<ChatError>>,
+    /// It only repeats what it is asked, as what is no model.
+    pub(super) parrots: AtomicBool,
 }
 
 /// What a turn of a [`Told`] uses: with its prices, 1 cent.
@@ -62,6 +67,10 @@ impl ChatBackend for Told {
             return Err(error);
         }
         Ok(self.lines.get(answered).or(self.lines.last()).unwrap().clone())
+    }
+
+    fn judges(&self) -> bool {
+        !self.parrots.load(Ordering::Relaxed)
     }
 }
 
@@ -94,7 +103,14 @@ pub(super) fn world(lines: Vec<ChatAnswer>, takes_s: u64) -> (World, Arc<Told>) 
 
 pub(super) fn on(mut world: World, lines: Vec<ChatAnswer>, takes_s: u64) -> (World, Arc<Told>) {
     let clock = world.clock.clone();
-    let told = Arc::new(Told { lines, takes_s, clock, asked: Mutex::default(), fails: Mutex::default() });
+    let told = Arc::new(Told {
+        lines,
+        takes_s,
+        clock,
+        asked: Mutex::default(),
+        fails: Mutex::default(),
+        parrots: AtomicBool::new(false),
+    });
     let (profiles, _) = Profiles::read(PROFILES, |_| None).unwrap();
     let priced = Profile { backend: told.clone(), ..profiles.get("default").unwrap().clone() };
     world.set(&settings(&priced));
@@ -241,4 +257,14 @@ pub(super) async fn until_ended(world: &World, task: Uuid) -> Seen {
         }
     }
     panic!("never ended: {:#?}", world.task(task).await);
+}
+
+/// The same with a model that reads and writes so many tokens at once.
+pub(super) fn windowed(context_tokens: u32, lines: Vec<ChatAnswer>) -> (World, Arc<Told>) {
+    let (mut world, told) = world(lines, 0);
+    let agents = world.app.types.state::<Agents>().unwrap();
+    let mut profile = agents.profiles.get("default").unwrap().clone();
+    profile.view.context_tokens = context_tokens;
+    world.set(&settings(&profile));
+    (world, told)
 }

@@ -9,15 +9,14 @@ use errand::{
     store::RecordKey,
 };
 use errand_agents::{
-    Agent, AgentStatus, Agents, CommandKind, ExecutionState, Run, RunEvent, Session, StoredTurn, event,
-    run::MAX_OPEN_COMMANDS,
+    Agent, AgentStatus, CommandKind, ExecutionState, Run, RunEvent, Session, StoredTurn, event, run::MAX_OPEN_COMMANDS,
 };
-use errand_models::{ChatAnswer, ChatError, ChatMessage, RetryAfter, ToolCall, Usage};
-use integration_tests::{settings::Settings, world::World};
+use errand_models::{ChatAnswer, ChatError, RetryAfter, ToolCall, Usage};
+use integration_tests::world::World;
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use super::stage::{Seen, USAGE, enqueue, first_of, give, is_whole, on, says, seen, spent, until_ended, uses, world};
+use super::stage::{Seen, USAGE, enqueue, give, is_whole, on, says, seen, spent, until_ended, uses, world};
 
 fn failure(seen: &Seen) -> FailureKind {
     match &seen.task.state {
@@ -317,65 +316,7 @@ async fn more_tools_and_commands_than_a_commit_holds_are_taken_up_one_after_the_
 }
 
 #[tokio::test]
-async fn a_long_session_is_put_in_short() {
-    // What it begins with is not what most of it is about.
-    let (begins, most) = ("Nothing was there at first. ".repeat(20), "Harbour cranes lift heavy ships. ".repeat(900));
-    let (world, told) = world(vec![says(&format!("{begins}{most}"))], 0);
-    let first = enqueue(&world, json!({})).await;
-    let long = until_ended(&world, first).await;
-    assert_eq!((long.session.messages, long.task.status()), (1, Status::Completed));
-    let second = enqueue(&world, json!({})).await;
-    let seen = until_ended(&world, second).await;
-    let asked = told.asked.lock().unwrap()[1].clone();
-    assert_eq!(asked.messages.len(), 1, "the short of it, and the new prompt");
-    let ChatMessage::User(prompt) = &asked.messages[0] else { panic!() };
-    let short = "What was said before, in short:\nHarbour cranes lift heavy ships. ";
-    assert!(prompt.starts_with(short) && prompt.contains("\n\nDo it.\n\n"), "{prompt}");
-    assert!(seen.session.summary.starts_with("Nothing was there at first."), "readers see the newest result");
-}
-
-#[tokio::test]
-async fn what_is_to_be_done_outlives_being_put_in_short() {
-    let rest = format!("{}...", "I have looked at another of the files. ".repeat(60));
-    let (world, told) = world(vec![says(&rest)], 0);
-    let prompt = vec!["Count the ships."; 1_000].join(" ");
-    told.fails.lock().unwrap().push(ChatError::Transport("no".into()));
-    let id = enqueue(&world, json!({"prompt": prompt})).await;
-    world.deliver_all().await;
-    give(&world, &seen(&world, id).await.id, CommandKind::Steer, "In French.").await;
-    let seen = until_ended(&world, id).await;
-    is_whole(&world, &seen).await;
-    let asked = told.asked.lock().unwrap().clone();
-    assert_eq!(asked.len(), 4);
-    let [ChatMessage::User(follow_up)] = &asked[2].messages[..] else { panic!("{:?}", asked[2].messages) };
-    assert!(follow_up.starts_with("What was said before, in short:\nI have looked"), "{follow_up}");
-    let to_do = format!("{}\n\nYour answer is not finished.", first_of(&asked[1]));
-    assert!(to_do.starts_with(&prompt) && to_do.contains("In French.") && follow_up.contains(&to_do), "{follow_up}");
-}
-
-#[tokio::test]
-async fn a_history_without_sentences_is_put_in_short_once() {
-    let (world, told) = world(vec![says(&format!("{}...", "\u{8bed}".repeat(12_000)))], 0);
-    let id = enqueue(&world, json!({})).await;
-    let seen = until_ended(&world, id).await;
-    is_whole(&world, &seen).await;
-    assert!((1..4_500).contains(&seen.session.history.chars().count()), "{}", seen.session.history.len());
-    // After the second turn. With the third the session is not long: it is told word by word to who goes on in it.
-    assert_eq!((told.asked(), seen.session.messages), (3, 3));
-
-    // Nor is it long where little counts as that.
-    let (mut world, _) = self::world(vec![says("The first of it is done, and so is the second. ".repeat(9).trim())], 0);
-    let mut agents = world.app.types.state::<Agents>().unwrap().clone();
-    Arc::make_mut(&mut agents.rules).supervisor.session_chars = 400;
-    let mut settings = Settings::default();
-    settings.installation.agents = agents;
-    world.set(&settings);
-    let id = enqueue(&world, json!({})).await;
-    assert_eq!(until_ended(&world, id).await.session.history.chars().count(), 100);
-}
-
-#[tokio::test]
-async fn a_history_that_an_older_version_put_in_short_is_told() {
+async fn what_an_older_version_put_in_short_is_told() {
     let (world, told) = world(vec![says("All is done.")], 0);
     let first = enqueue(&world, json!({})).await;
     let session = until_ended(&world, first).await.session;
@@ -383,11 +324,15 @@ async fn a_history_that_an_older_version_put_in_short_is_told() {
     world.put("s", &old).await;
     let second = enqueue(&world, json!({})).await;
     until_ended(&world, second).await;
-    assert!(told.prompt().starts_with("What was said before, in short:\nIt was long.\n\nDo it."), "{}", told.prompt());
+    assert!(
+        told.prompt().starts_with("What was answered before, in short:\nIt was long.\n\nDo it."),
+        "{}",
+        told.prompt()
+    );
 }
 
 #[tokio::test]
-async fn no_secret_that_an_agent_says_is_stored() {
+async fn no_secret_that_an_agent_says_is_shown_to_others() {
     let secret = "sk-abcdefgh12345678";
     let (world, told) = world(vec![uses(&format!("The key is {secret}..."), "search", 1)], 0);
     let call = ToolCall {
@@ -402,10 +347,9 @@ async fn no_secret_that_an_agent_says_is_stored() {
     let id = enqueue(&world, json!({})).await;
     let seen = until_ended(&world, id).await;
     let log = world.log(id).await;
-    let all = json!([seen.run, seen.session, seen.agent, seen.events, seen.turns, log]).to_string();
-    let task = format!("{:?}", seen.task);
+    let all = json!([seen.run, seen.session, seen.agent, seen.events, log]).to_string();
     for hidden in ["abcdefgh", "hunter2"] {
-        assert!(!all.contains(hidden) && !task.contains(hidden), "{all}");
+        assert!(!all.contains(hidden), "{all}");
     }
 }
 

@@ -41,6 +41,10 @@ impl ChatBackend for FaultyModel {
         let refuse = |_| Err(ChatError::Transport("injected".to_owned()));
         self.faults.call("model.chat", self.inner.chat(request), refuse).await
     }
+
+    fn judges(&self) -> bool {
+        self.inner.judges()
+    }
 }
 
 #[async_trait]

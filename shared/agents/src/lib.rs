@@ -9,6 +9,7 @@
 //! | `run_event` | derived from run and `seq` | its run, `seq` | – | events after `seq`; trace and output of a session, run by run |
 //! | `command` | derived from run and key, or fresh | its run, `seq` | – | commands after `seq`; a repeated key (by id) |
 //! | `turn` | derived from run and number | its session, its time | – | what a run goes on from; what was said in a session |
+//! | `recap` | derived from run and number | its session, its time | – | what was said before a session's newest turns (by id) |
 //! | `runner_job` | derived from run and key, or fresh | its run, `created_at` | its runner, `created_at` | the jobs of a run; of a runner |
 //! | `session` | the caller's, or the task's | its conversation, `created_at` | its project, [`Session::place`] | sessions, active first, then by activity |
 //! | `agent` | the caller's, or the task's | its task, `created_at` | its project, `created_at` | agents (newest first), the agents of a task |
@@ -23,7 +24,7 @@
 //!
 //! Each module knows only those before it: `refused`, `preview`, `bundle`, `run`, `agent_record`, `records`,
 //! `command`, `supervisor`, `session`, `budget`, `event`, `runner`, `journal`, `rules`, `desk`, `api`, `turn`,
-//! `failure`, `cleanup_session`, `run_agent`, `run_outside`, `types`.
+//! `recap`, `failure`, `cleanup_session`, `run_agent`, `run_outside`, `types`.
 
 mod agent_record;
 pub mod api;
@@ -36,6 +37,7 @@ pub mod event;
 mod failure;
 pub mod journal;
 pub mod preview;
+mod recap;
 mod records;
 mod refused;
 mod rules;
@@ -57,6 +59,7 @@ pub use command::{Admitted, Command, CommandAction, CommandKind, CommandStatus, 
 pub use desk::Agents;
 pub use event::RunEvent;
 pub(crate) use failure::of_journal;
+pub use recap::{Recap, Said};
 pub use records::{after_seq, create, key_of, keyed_id, replace, seq_place};
 pub use refused::Refused;
 pub use rules::AgentRules;

@@ -1,7 +1,9 @@
 //! `run_agent`: has an agent do something, turn by turn, each turn stored before anything depends on it.
 
 mod ask;
+mod context;
 mod follow;
+mod shorten;
 mod trouble;
 mod turn;
 mod watch;
@@ -99,7 +101,8 @@ impl Handler for RunAgent {
                     if !work.has_time() {
                         return Ok(Outcome::Snooze(Duration::ZERO));
                     }
-                    match work.ask(ask).await? {
+                    let asked = if work.is_long(&ask) { work.put_in_short().await? } else { work.ask(ask).await? };
+                    match asked {
                         Asked::Stored | Asked::Interrupted => {}
                         Asked::Stopped(why) => return Ok(Outcome::Block(why)),
                         Asked::Lost => return Err(of_journal(JournalError::LeaseLost)),

@@ -84,11 +84,15 @@ pub struct Session {
     /// The start of what its newest run came to, for readers.
     #[serde(default)]
     pub summary: String,
-    /// The short of what was said before its `messages` were, for its agent; see [`Session::in_short`]. (Answers do not
-    /// show it.)
+    /// The short of what was said before its `messages` were, as older versions kept it; see [`Session::in_short`].
+    /// (Answers do not show it.)
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(skip)]
     pub history: String,
+    /// Where it is told what was said before its `messages` were: a [`crate::Recap`]. (Answers do not show it.)
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub recap_id: Option<Id>,
     /// When a reader last had something new to see, or a run began.
     pub last_activity_at: Timestamp,
     /// Rises with what a reader would want to see.
@@ -161,6 +165,7 @@ impl Session {
             title,
             summary: String::new(),
             history: String::new(),
+            recap_id: None,
             last_activity_at: now,
             revision: 0,
             expires_at: None,
@@ -182,9 +187,9 @@ impl Session {
         }
     }
 
-    /// The short of what was said before its `messages` were; empty if those are all.
+    /// The short of what was said before its `messages` were, as an older version has made it; empty if there is none.
     pub fn in_short(&self) -> &str {
-        // It counts as one message. An older version kept it where readers see the newest result.
+        // It counts as one message. A still older version kept it where readers see the newest result.
         match (self.messages % 2, self.history.as_str()) {
             (1, "") => &self.summary,
             (1, history) => history,

@@ -1,6 +1,6 @@
 //! The supervisor: what follows a turn. Pure; asked after every turn, and asked again the same after a crash.
 //!
-//! One round: [`assess`] what has happened; do its [`Action::Compact`], if it is that; then [`next`].
+//! One round: [`assess`] what has happened; then [`next`].
 
 mod assess;
 mod blocker;
@@ -12,4 +12,4 @@ pub use assess::{Action, Assessment, Goal, History, Limits, Reason, Severity, To
 pub use blocker::blocker;
 pub use incident::Incident;
 pub use incomplete::looks_incomplete;
-pub use next::{MAX_FOLLOW_UPS, Next, Round, first_prompt, next};
+pub use next::{MAX_FOLLOW_UPS, Next, Round, first_prompt, next, without_requirements};

@@ -3,28 +3,29 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::{event::EVENT_NAME_BYTES, run::MAX_CITATIONS, supervisor};
 use errand::{
     clock::Timestamp,
     effects::Relations,
     ids::{self, Id},
-    json::{Json, cut, first},
+    json::{Json, cut, cut_json, first},
     money::Usd,
     records::{Entity, parent},
     redact,
 };
-use errand_models::{ChatAnswer, ChatMessage, Finish, ToolCall};
+use errand_models::{ChatAnswer, Finish, ToolCall};
 
-/// How much of an answer's text is kept, in bytes.
-const TURN_TEXT_BYTES: usize = 48 * 1024;
+/// How much of an answer's text is kept, in bytes: with all else of a turn it fits in a record, and in a task's output. Of a
+/// longer one it is said how long it was.
+const TURN_TEXT_BYTES: usize = 160 * 1024;
 
 /// How much of the words of a refusal is kept, in bytes.
 const REFUSAL_BYTES: usize = 1024;
 
-/// How much of a prompt is kept, in bytes.
-const TURN_PROMPT_BYTES: usize = 16 * 1024;
+/// How much of a prompt is kept, and how much of what commands said in it, in bytes; likewise.
+const TURN_PROMPT_BYTES: usize = 32 * 1024;
+const TURN_SAID_BYTES: usize = 16 * 1024;
 
 /// How many calls of tools are kept of one answer, and how much of each; in bytes. All of a turn fits in a record.
 pub const TURN_CALLS: usize = 30;
@@ -52,7 +53,8 @@ pub enum Cause {
     Command,
 }
 
-/// See the module. Redacted and cut.
+/// See the module. Whole, and for who it is said to: what others see of it is redacted where they see it. Only what does not
+/// fit in a record is cut, and says so; this installation's own secrets are in none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StoredTurn {
     /// Of which run.
@@ -85,11 +87,11 @@ impl StoredTurn {
 
     /// `answer` as it is kept.
     pub fn kept(answer: ChatAnswer) -> ChatAnswer {
-        let named = |name: Option<String>| name.map(|name| within(&name, EVENT_NAME_BYTES));
+        let named = |name: Option<String>| name.map(|name| shown_name(&name));
         let calls = answer.tool_calls.into_iter().take(TURN_CALLS).map(|call| ToolCall {
-            id: within(&call.id, EVENT_NAME_BYTES),
-            name: within(&call.name, EVENT_NAME_BYTES),
-            arguments: cut(&without_secrets(&call.arguments), ARGUMENT_BYTES).to_owned(),
+            id: shown_name(&call.id),
+            name: shown_name(&call.name),
+            arguments: within(&call.arguments, ARGUMENT_BYTES),
             output: call.output.map(|output| within(&output, OUTPUT_BYTES)),
         });
         ChatAnswer {
@@ -98,7 +100,7 @@ impl StoredTurn {
                 Finish::Refused(words) => Finish::Refused(within(&words, REFUSAL_BYTES)),
                 finish => finish,
             },
-            model: within(&answer.model, EVENT_NAME_BYTES),
+            model: shown_name(&answer.model),
             usage: answer.usage,
             tool_calls: calls.collect(),
             citations: addresses(answer.citations),
@@ -113,15 +115,24 @@ impl StoredTurn {
         within(prompt, TURN_PROMPT_BYTES)
     }
 
+    /// What commands said, as it is kept.
+    pub fn kept_words(said: &str) -> String {
+        within(said, TURN_SAID_BYTES)
+    }
+
+    /// What its user said in it.
+    pub fn users_words(&self) -> Option<String> {
+        match self.cause {
+            Cause::First => Some(supervisor::without_requirements(&self.prompt)),
+            Cause::Command => Some(self.prompt.clone()),
+            Cause::FollowUp => Some(self.said.clone()),
+        }
+        .filter(|words| !words.trim().is_empty())
+    }
+
     /// How many characters were said, both ways.
     pub fn characters(&self) -> u64 {
         (self.prompt.chars().count() + self.answer.text.chars().count()) as u64
-    }
-
-    /// What the model is told again of it.
-    pub fn said(&self, prompt: String) -> [ChatMessage; 2] {
-        let ChatAnswer { text, tool_calls, .. } = self.answer.clone();
-        [ChatMessage::User(prompt), ChatMessage::Assistant { text, tool_calls }]
     }
 
     /// What the supervisor looks at.
@@ -143,17 +154,20 @@ fn addresses(all: Vec<String>) -> Vec<String> {
     kept.map(Cow::into_owned).take(MAX_CITATIONS).collect()
 }
 
-/// Redacted first: half a secret looks like none.
-fn within(text: &str, bytes: usize) -> String {
-    cut(&redact::text(text), bytes).to_owned()
+/// What things are called is shown to everybody. Redacted first: half a secret looks like none.
+fn shown_name(name: &str) -> String {
+    cut(&redact::text(name), EVENT_NAME_BYTES).to_owned()
 }
 
-/// What is JSON is redacted by its keys, however deep; it stays as it was sent if nothing in it is secret.
-fn without_secrets(arguments: &str) -> Cow<'_, str> {
-    let Ok(sent) = serde_json::from_str::<Value>(arguments) else { return redact::text(arguments) };
-    let mut kept = sent.clone();
-    redact::value(&mut kept);
-    if kept == sent { Cow::Borrowed(arguments) } else { Cow::Owned(kept.to_string()) }
+/// `text` without this installation's own secrets: whole if it has at most so many bytes as JSON, else its beginning, and
+/// how many bytes there were.
+fn within(text: &str, bytes: usize) -> String {
+    let text = redact::own(text);
+    let kept = cut_json(&text, bytes);
+    if kept.len() == text.len() {
+        return text.into_owned();
+    }
+    format!("{kept}… [cut: the first {} of {} bytes]", kept.len(), text.len())
 }
 
 impl Entity for StoredTurn {

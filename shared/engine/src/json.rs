@@ -80,6 +80,22 @@ pub fn cut(text: &str, max: usize) -> &str {
     text.get(..text.floor_char_boundary(max)).unwrap_or(text)
 }
 
+/// The longest start of `text` that has at most `max` bytes as JSON spells it.
+pub fn cut_json(text: &str, max: usize) -> &str {
+    let mut left = max;
+    let end = text.char_indices().find(|(_, c)| {
+        let bytes = match c {
+            '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+            '\0'..' ' => 6,
+            c => c.len_utf8(),
+        };
+        let fits = bytes <= left;
+        left = left.saturating_sub(bytes);
+        !fits
+    });
+    end.and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+}
+
 /// The first `chars` characters.
 pub fn first(text: &str, chars: usize) -> &str {
     text.char_indices().nth(chars).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
@@ -112,6 +128,19 @@ impl JsonSchema for Json {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_are_cut_by_what_json_makes_of_them() {
+        for text in ["abc", "a\"\\\n\u{1}\u{8}€x", "", "\t\t\t"] {
+            for max in 0..30 {
+                let start = cut_json(text, max);
+                let spelled = |text: &str| Json::new(&text.into()).as_str().len() - 2;
+                let next = text.chars().nth(start.chars().count());
+                assert!(spelled(start) <= max, "{text:?} {max}");
+                assert!(next.is_none_or(|c| spelled(&format!("{start}{c}")) > max), "{text:?} {max}");
+            }
+        }
+    }
 
     #[test]
     fn texts_are_cut_between_characters() {

@@ -42,16 +42,51 @@ pub fn know_secrets(values: impl IntoIterator<Item = String>) {
     let _ = SECRETS.set(values.into_iter().flat_map(|value| known::patterns(&value)).collect());
 }
 
-/// `input` without its secrets.
-pub fn text(input: &str) -> Cow<'_, str> {
-    masked(input, SECRETS.get().map_or(&[], Vec::as_slice))
+/// `input` without this installation's own secrets ([`know_secrets`]): for what is otherwise kept whole for who it
+/// belongs to, who may have secrets of their own in it.
+pub fn own(input: &str) -> Cow<'_, str> {
+    known_masked(input, own_secrets())
 }
 
-fn masked<'a>(input: &'a str, secrets: &[Regex]) -> Cow<'a, str> {
+/// The same for a JSON value.
+pub fn own_value(json: &mut Value) {
+    match json {
+        Value::String(held) => {
+            if let Cow::Owned(masked) = own(held) {
+                *held = masked;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(own_value),
+        Value::Object(fields) => {
+            if fields.keys().any(|key| matches!(own(key), Cow::Owned(_))) {
+                let renamed = |(key, field): (String, Value)| (own(&key).into_owned(), field);
+                *fields = std::mem::take(fields).into_iter().map(renamed).collect::<Map<_, _>>();
+            }
+            fields.values_mut().for_each(own_value);
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// `input` without its secrets.
+pub fn text(input: &str) -> Cow<'_, str> {
+    masked(input, own_secrets())
+}
+
+fn own_secrets() -> &'static [Regex] {
+    SECRETS.get().map_or(&[], Vec::as_slice)
+}
+
+fn known_masked<'a>(input: &'a str, secrets: &[Regex]) -> Cow<'a, str> {
     let mut out = Cow::Borrowed(input);
     for secret in secrets {
         then(&mut out, |text| secret.replace_all(text, MASK));
     }
+    out
+}
+
+fn masked<'a>(input: &'a str, secrets: &[Regex]) -> Cow<'a, str> {
+    let mut out = known_masked(input, secrets);
     then(&mut out, forms::masked);
     then(&mut out, assigned::masked);
     out

@@ -44,6 +44,11 @@ pub struct ProfileView {
     /// How long a call may take.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_s: Option<f32>,
+    /// How many tokens it reads and writes at once.
+    pub context_tokens: u32,
+    /// How many it may write in one answer, if the profile says so for whatever it is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer_tokens: Option<u32>,
 }
 
 /// Every profile of this installation.

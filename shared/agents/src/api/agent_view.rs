@@ -111,7 +111,7 @@ impl<'s> SessionView<'s> {
     /// The view of a session of `tenant` to a reader who has seen the revision `mark` (0: nothing), or to none.
     pub fn of(tenant: &'s Name, stored: &'s Stored<Session>, mark: Option<u64>) -> Self {
         let session = &stored.value;
-        let shown = Session { history: String::new(), ..session.clone() };
+        let shown = Session { history: String::new(), recap_id: None, ..session.clone() };
         let attention = session.attention(mark);
         Self {
             id: &stored.id,

@@ -2,23 +2,20 @@
 
 use std::time::Duration;
 
-use futures::FutureExt;
-
 use crate::{
-    CommandAction, RunAction, Session, SessionAction, StoredTurn, TurnDone,
+    CommandAction, RunAction, SessionAction, StoredTurn, TurnDone,
     budget::{self, Spending, Verdict},
     create,
     event::{AssistantMessage, BackendPhase, EventBody, ToolCall},
     journal::{self, Draft, JournalError},
     key_of, of_journal,
     run_agent::{Failure, ask::Ask, trouble::Trouble, watch::Stop, work::Work},
-    supervisor::Action,
 };
-use errand::{clock::Timestamp, json::first, money::Usd, records::Stored};
-use errand_models::{ChatAnswer, ChatBackend, ChatRequest, Extractive};
+use errand::{clock::Timestamp, money::Usd, records::Stored};
+use errand_models::{ChatAnswer, ChatRequest};
 
 /// How long a turn is kept: longer than any task waits for its next execution or its redrive.
-const KEEP_TURNS: Duration = Duration::from_secs(180 * 24 * 3600);
+pub(super) const KEEP_TURNS: Duration = Duration::from_secs(180 * 24 * 3600);
 
 /// What came of asking.
 pub(super) enum Asked {
@@ -37,28 +34,40 @@ impl Work<'_> {
     pub(super) async fn ask(&mut self, ask: Ask) -> Result<Asked, Failure> {
         let request = self.request(&ask);
         let most = budget::most_of_turn(self.profile.prices, &request);
+        let answer = match self.answered(&request, most).await? {
+            Ok(answer) => answer,
+            Err(asked) => return Ok(asked),
+        };
+        let stored = self.store(ask, answer, most).await?;
+        self.turns.push(stored);
+        Ok(Asked::Stored)
+    }
+
+    /// What the model answers, or what came of asking it instead.
+    pub(super) async fn answered(
+        &self,
+        request: &ChatRequest,
+        most: Usd,
+    ) -> Result<Result<ChatAnswer, Asked>, Failure> {
         let answer = tokio::select! {
             biased;
-            answer = self.agents.profiles.chat(self.task, self.asked.profile.as_str(), &request) => answer,
-            stop = self.watch() => return Ok(match stop {
+            answer = self.agents.profiles.chat(self.task, self.asked.profile.as_str(), request) => answer,
+            stop = self.watch() => return Ok(Err(match stop {
                 Stop::Interrupted => Asked::Interrupted,
                 Stop::Lost => Asked::Lost,
-            }),
+            })),
         };
-        match answer {
-            Ok(answer) => {
-                let stored = self.store(ask, answer, most).await?;
-                self.turns.push(stored);
-                Ok(Asked::Stored)
-            }
-            Err(failure) => match self.trouble(&failure, most).await {
-                Err(JournalError::LeaseLost) => Ok(Asked::Lost),
-                // Nothing follows of which it cannot be told whether there is money for it.
-                Ok(Trouble { over: Some(over), .. }) => Err(Failure::said(over.kind(), over.to_string())),
-                Ok(Trouble { asks: Some(why), .. }) if failure.may_be_tried_again() => Ok(Asked::Stopped(why)),
-                // What went wrong with the model is what counts.
-                _ => Err(failure),
-            },
+        let failure = match answer {
+            Ok(answer) => return Ok(Ok(answer)),
+            Err(failure) => failure,
+        };
+        match self.trouble(&failure, most).await {
+            Err(JournalError::LeaseLost) => Ok(Err(Asked::Lost)),
+            // Nothing follows of which it cannot be told whether there is money for it.
+            Ok(Trouble { over: Some(over), .. }) => Err(Failure::said(over.kind(), over.to_string())),
+            Ok(Trouble { asks: Some(why), .. }) if failure.may_be_tried_again() => Ok(Err(Asked::Stopped(why))),
+            // What went wrong with the model is what counts.
+            _ => Err(failure),
         }
     }
 
@@ -73,11 +82,11 @@ impl Work<'_> {
         let cost = budget::cost_of_turn(self.profile.prices, answer.usage).ok();
         let turn = StoredTurn {
             run_id: self.place.run.clone(),
-            session_id: self.run.session_id.clone().unwrap_or_else(|| self.place.run.clone()),
+            session_id: self.session_id(),
             nth,
             cause: ask.cause,
             prompt: StoredTurn::kept_prompt(&ask.prompt),
-            said: StoredTurn::kept_prompt(&ask.said),
+            said: StoredTurn::kept_words(&ask.said),
             answer: StoredTurn::kept(answer),
             cost_usd: cost,
             at: self.task.now(),
@@ -103,7 +112,7 @@ impl Work<'_> {
         stored.await.map_err(of_journal)
     }
 
-    /// Notes in the session what the turn was, what is the matter with it, and the short of it if it has become long.
+    /// Notes in the session what the turn was, and what is the matter with it.
     fn supervise(&self, draft: &mut Draft, turn: &StoredTurn) -> Result<(), JournalError> {
         let run = draft.run_id().clone();
         let thread_id = turn.answer.thread_id.clone();
@@ -120,23 +129,7 @@ impl Work<'_> {
                 session.note(incident.clone());
             }
         }
-        if assessment.action == Action::Compact {
-            draft.on_session(SessionAction::Compacted { history: self.in_short(&turns, &session) })?;
-        }
         Ok(())
-    }
-
-    /// The sentences that say most of what was answered in `session`, whose newest turns are `turns`: no model is asked
-    /// for it, so that it costs nothing and is always the same. So short that with it the session is not long.
-    fn in_short(&self, turns: &[StoredTurn], session: &Session) -> String {
-        let all: Vec<&StoredTurn> = self.earlier.iter().chain(turns).collect();
-        let (_, since) = session.told_apart(&all);
-        let answers = since.iter().map(|turn| turn.answer.text.as_str());
-        let all = [session.in_short()].into_iter().chain(answers).collect::<Vec<_>>().join("\n");
-        let request = ChatRequest::of("", all, 0);
-        let answer = Extractive.chat(&request).now_or_never().and_then(Result::ok);
-        let most = usize::try_from(self.agents.rules.supervisor.session_chars / 4).unwrap_or(usize::MAX);
-        answer.map(|answer| first(&answer.text, most).to_owned()).unwrap_or_default()
     }
 
     /// Counts what was paid at `at`, in what was read of the agent's counter, and says so if a limit is near.

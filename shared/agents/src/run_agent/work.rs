@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    Agents, Cause, Command, Run, Session, StoredTurn,
+    Agents, Cause, Command, Recap, Run, Session, StoredTurn,
     budget::{self, Budgets, OverBudget, Spending},
     journal::{self, Draft, JournalError, Place},
     key_of, of_journal,
@@ -35,12 +35,14 @@ pub(super) struct Work<'a> {
     pub(super) turns: Vec<StoredTurn>,
     /// Of earlier runs in the session, oldest first.
     pub(super) earlier: Vec<StoredTurn>,
+    /// What was said in the session before its newest turns.
+    pub(super) recap: Recap,
     /// What earlier drives of the task have cost.
     earlier_cost: Usd,
 }
 
 /// How many turns of earlier runs are looked at: as many as a session may have before it is put in short.
-const EARLIER_TURNS: usize = 50;
+pub(super) const EARLIER_TURNS: usize = 50;
 
 /// How many earlier drives of a task count towards its goal's budget.
 const EARLIER_DRIVES: u32 = 90;
@@ -68,6 +70,8 @@ impl<'a> Work<'a> {
             let record = record.ok_or_else(|| Failure::permanent("a stored turn has vanished"))?;
             turns.push(Stored::read(record)?.value);
         }
+        let place_run = place.run.clone();
+        let session_id = run.session_id.clone().unwrap_or_else(|| place_run.clone());
         let mut work = Self {
             asked,
             task,
@@ -79,6 +83,7 @@ impl<'a> Work<'a> {
             commands,
             turns,
             earlier: Vec::new(),
+            recap: Recap::of_nothing(session_id, place_run),
             earlier_cost: Usd::ZERO,
         };
         work.load_earlier().await?;
@@ -100,6 +105,11 @@ impl<'a> Work<'a> {
                 }
             }
             self.earlier.reverse();
+        }
+        if let Some(id) = &self.session.recap_id {
+            let record = app.store.record(&key_of::<Recap>(tenant, id)).await?;
+            let record = record.ok_or_else(|| Failure::permanent("the session's recap has vanished"))?;
+            self.recap = Stored::read(record)?.value;
         }
         if self.asked.mission_cost_budget_usd.is_some() {
             let drives = task.redrives.saturating_sub(EARLIER_DRIVES)..task.redrives;
@@ -146,8 +156,6 @@ impl<'a> Work<'a> {
             turns: &assessed,
             error,
             goal: self.goal(cost),
-            messages: session.messages,
-            characters: session.characters,
             incidents: &session.incidents,
             now,
         };
@@ -168,6 +176,11 @@ impl<'a> Work<'a> {
     /// The agent's limits.
     pub(super) fn budgets(&self) -> Budgets {
         self.asked.budgets.unwrap_or_default()
+    }
+
+    /// The session that the run goes on in.
+    pub(super) fn session_id(&self) -> Id {
+        self.run.session_id.clone().unwrap_or_else(|| self.place.run.clone())
     }
 
     /// Where the agent's spending is counted.
@@ -191,6 +204,10 @@ impl<'a> Work<'a> {
         let over = |over: OverBudget| Failure::said(over.kind(), over.to_string());
         if let Some(turn) = self.turns.iter().find(|turn| turn.cost_usd.is_none()) {
             let unknown = format!("what turn {} of the run cost is not known", turn.nth + 1);
+            return Err(over(OverBudget::Unavailable(unknown)));
+        }
+        if self.recap.run_id == self.place.run && self.recap.cost_usd.is_none() {
+            let unknown = "what it cost to put the session in short is not known".to_owned();
             return Err(over(OverBudget::Unavailable(unknown)));
         }
         let spending = match app.store.record(&self.spending_key()).await {

@@ -51,10 +51,14 @@ pub enum SessionAction {
         /// How many characters were said, both ways.
         characters: u64,
     },
-    /// Its history was put in short.
+    /// What was said before its newest turns was put in short.
     Compacted {
-        /// The short of it.
-        history: String,
+        /// Where it is told: a [`crate::Recap`].
+        recap: Id,
+        /// How many turns are still told as they were.
+        turns: u64,
+        /// Of how many characters.
+        characters: u64,
     },
     /// The run has ended.
     RunEnded {
@@ -113,10 +117,13 @@ impl Session {
                     ..self.clone()
                 })
             }
-            (S::Running, A::Compacted { history }) => {
-                let characters = history.chars().count() as u64;
-                Ok(Session { messages: 1, characters, history, ..self.clone() })
-            }
+            (S::Running, A::Compacted { recap, turns, characters }) => Ok(Session {
+                messages: turns.saturating_mul(2),
+                characters,
+                history: String::new(),
+                recap_id: Some(recap),
+                ..self.clone()
+            }),
             (S::Running, A::RunEnded { run, status, failure_kind, text, expires_at }) => {
                 self.active(&run)?;
                 Ok(self.ended(status, failure_kind, &text, expires_at).seen_at(now))
@@ -144,6 +151,7 @@ impl Session {
             thread_id: None,
             metadata: Doc::new(),
             history: String::new(),
+            recap_id: None,
             messages: 0,
             characters: 0,
             incidents: Vec::new(),
@@ -297,7 +305,7 @@ mod tests {
             ("r2 appended something to read", appended(&r2, 9, true)),
             ("turn of r1", turn(&r1)),
             ("turn of r2", turn(&r2)),
-            ("compacted", A::Compacted { history: "so fär".into() }),
+            ("compacted", A::Compacted { recap: Id::of("h1"), turns: 1, characters: 300 }),
             ("r1 completed", ended(Terminal::Completed)),
             ("r1 failed", ended(Terminal::Failed)),
             ("r1 blocked", ended(Terminal::Blocked)),

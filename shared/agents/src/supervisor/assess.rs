@@ -33,7 +33,7 @@ pub enum Reason {
     SameOutputs,
     /// The goal's budget is nearly spent.
     GoalNearlySpent,
-    /// The session has become long. No trouble: it is put in short and goes on.
+    /// The session has become long: noted by older versions, and no trouble.
     LongSession,
 }
 
@@ -45,8 +45,6 @@ pub enum Action {
     Continue,
     /// Ask the agent for another way.
     Replan,
-    /// Put the session's history in short before the next turn.
-    Compact,
     /// Stop, and ask a person.
     Block,
 }
@@ -110,10 +108,6 @@ pub struct History<'a> {
     pub error: Option<&'a str>,
     /// The goal's budget, if there is one.
     pub goal: Option<Goal>,
-    /// [`crate::Session::messages`].
-    pub messages: u64,
-    /// [`crate::Session::characters`].
-    pub characters: u64,
     /// The session's incidents.
     pub incidents: &'a [Incident],
     /// The time.
@@ -140,10 +134,10 @@ pub struct Limits {
     pub distinct_outputs: usize,
     /// A goal's budget is nearly spent at so many percent.
     pub goal_warn_percent: u64,
-    /// A session of so many messages is long.
+    /// A session of so many messages is long: what was said before its newest turn is put in short.
     pub session_messages: u64,
-    /// So is one of so many characters.
-    pub session_chars: u64,
+    /// So is one of so many characters, where that is said; what fills three quarters of the model's window always is.
+    pub session_chars: Option<u64>,
     /// So many incidents ...
     pub incidents: usize,
     /// ... within so many seconds block the session.
@@ -162,7 +156,7 @@ impl Default for Limits {
             distinct_outputs: 2,
             goal_warn_percent: 90,
             session_messages: 60,
-            session_chars: 18_000,
+            session_chars: None,
             incidents: 3,
             incidents_s: 30 * 60,
         }

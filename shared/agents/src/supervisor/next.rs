@@ -43,6 +43,13 @@ pub fn first_prompt(prompt: &str, redrive_note: Option<&str>) -> String {
     format!("{}{}\n\n{REQUIREMENTS}", prompt.trim(), note.unwrap_or_default())
 }
 
+/// What the user said in a prompt: it without what every run is asked besides.
+pub fn without_requirements(prompt: &str) -> String {
+    let Some((before, behind)) = prompt.split_once(REQUIREMENTS) else { return prompt.to_owned() };
+    let parts = [before.trim(), behind.trim()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+}
+
 /// What follows a turn. What the agent says is missing beats what the assessment says.
 pub fn next(round: &Round<'_>) -> Next {
     if let Some(missing) = blocker(round.answer) {
@@ -52,7 +59,7 @@ pub fn next(round: &Round<'_>) -> Next {
     let follow_up = match action {
         Action::Block => return Next::Block(message.clone()),
         Action::Replan => *prompt,
-        Action::Continue | Action::Compact => looks_incomplete(round.answer).then_some(CONTINUE),
+        Action::Continue => looks_incomplete(round.answer).then_some(CONTINUE),
     };
     follow_up.filter(|_| round.follow_ups < MAX_FOLLOW_UPS).map_or(Next::Done, Next::FollowUp)
 }
@@ -69,7 +76,7 @@ mod tests {
 
     #[test]
     fn what_follows_a_turn() {
-        use Action::{Block, Compact, Continue, Replan};
+        use Action::{Block, Continue, Replan};
         let (whole, broken, blocked) = ("Done.", "And then...", "BLOCKED: a key");
         let (again, another) = (Next::FollowUp(CONTINUE), Next::FollowUp("another way"));
         let (trouble, key) = (Next::Block("trouble".into()), Next::Block("a key".into()));
@@ -82,8 +89,6 @@ mod tests {
             (whole, 0, Replan, &another),
             (broken, 1, Replan, &another),
             (whole, 2, Replan, &Next::Done),
-            (whole, 0, Compact, &Next::Done),
-            (broken, 0, Compact, &again),
             (whole, 0, Block, &trouble),
             (broken, 2, Block, &trouble),
             (blocked, 0, Continue, &key),
@@ -100,6 +105,16 @@ mod tests {
     fn the_first_prompt_carries_the_three_requirements_and_the_note() {
         insta::assert_snapshot!(first_prompt(" Fix the build.\n", Some("The key is in the vault.\n")));
         assert!(!first_prompt("Fix it.", None).contains("An answer to"));
+    }
+
+    #[test]
+    fn what_the_user_said_is_told_from_what_every_run_is_asked() {
+        assert_eq!(without_requirements(&first_prompt(" Fix it.\n", None)), "Fix it.");
+        assert_eq!(
+            without_requirements(&format!("{}\n\nIn French.", first_prompt("Fix it.", None))),
+            "Fix it.\n\nIn French."
+        );
+        assert_eq!(without_requirements("a\n\n\n\nb"), "a\n\n\n\nb");
     }
 
     #[test]

@@ -74,6 +74,15 @@ fn json_is_masked_by_key_and_by_content() {
 }
 
 #[test]
+fn what_belongs_to_somebody_is_kept_whole_but_for_the_installations_own_secrets() {
+    know_secrets(["the-installations-own-7".to_owned()]);
+    let mut json =
+        json!({"a": ["password=hunter2, the-installations-own-7"], "the-installations-own-7": 1, "token": "abc"});
+    own_value(&mut json);
+    assert_eq!(json, json!({"a": ["password=hunter2, [redacted]"], "[redacted]": 1, "token": "abc"}));
+}
+
+#[test]
 fn ordinary_text_is_left_alone_without_a_copy() {
     assert!(matches!(text("no conversation is active for user u-1"), Cow::Borrowed(_)));
 }

@@ -25,6 +25,8 @@ pub(super) enum Written {
         usd_per_million_in: Price,
         #[serde(default)]
         usd_per_million_out: Price,
+        #[serde(default)]
+        context_tokens: ContextTokens,
     },
     #[serde(rename = "openai")]
     OpenAi(Box<WrittenOpenAi>),
@@ -45,6 +47,8 @@ pub(super) struct WrittenOpenAi {
     usd_per_million_out: Option<Price>,
     #[serde(default)]
     timeout_s: TimeoutS,
+    #[serde(default)]
+    context_tokens: ContextTokens,
 }
 
 #[derive(Deserialize)]
@@ -62,6 +66,8 @@ pub(super) struct WrittenBedrock {
     usd_per_million_out: Option<Price>,
     #[serde(default)]
     pub(super) timeout_s: TimeoutS,
+    #[serde(default)]
+    context_tokens: ContextTokens,
 }
 
 /// How long a whole call may take, in seconds.
@@ -81,6 +87,31 @@ impl TryFrom<f32> for TimeoutS {
     fn try_from(s: f32) -> Result<Self, String> {
         let timeout = Duration::try_from_secs_f32(s).ok().filter(|timeout| !timeout.is_zero());
         timeout.map(Self).ok_or_else(|| format!("timeout_s must be a number of seconds above 0, not {s}"))
+    }
+}
+
+/// How many tokens a model reads and writes at once.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "u32")]
+pub(super) struct ContextTokens(pub(super) u32);
+
+/// Less would hold no answer beside a question.
+const LEAST_CONTEXT: u32 = 1000;
+
+impl Default for ContextTokens {
+    /// What nearly every model has that is offered today, small ones for one machine included.
+    fn default() -> Self {
+        Self(32_000)
+    }
+}
+
+impl TryFrom<u32> for ContextTokens {
+    type Error = String;
+    fn try_from(tokens: u32) -> Result<Self, String> {
+        if tokens >= LEAST_CONTEXT {
+            return Ok(Self(tokens));
+        }
+        Err(format!("context_tokens must be {LEAST_CONTEXT} or more, not {tokens}"))
     }
 }
 
@@ -114,7 +145,17 @@ impl Written {
             Written::Bedrock(bedrock) => ("bedrock", bedrock.model.as_str(), None, Some(bedrock.timeout_s)),
         };
         let (model, timeout_s) = (model.to_owned(), timeout.map(|TimeoutS(timeout)| timeout.as_secs_f32()));
-        ProfileView { name, kind, model, endpoint, prices_known: self.prices().is_some(), timeout_s }
+        let (prices_known, ContextTokens(context_tokens)) = (self.prices().is_some(), self.context());
+        ProfileView { name, kind, model, endpoint, prices_known, timeout_s, context_tokens, answer_tokens: None }
+    }
+
+    fn context(&self) -> ContextTokens {
+        match self {
+            Written::Extractive {} => ContextTokens::default(),
+            Written::Scripted { context_tokens, .. } => *context_tokens,
+            Written::OpenAi(openai) => openai.context_tokens,
+            Written::Bedrock(bedrock) => bedrock.context_tokens,
+        }
     }
 
     fn prices(&self) -> Option<Prices> {

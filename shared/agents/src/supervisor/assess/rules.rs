@@ -34,14 +34,9 @@ pub(super) fn matter(history: &History<'_>, limits: &Limits) -> Option<(Reason, 
         return Some((Reason::SameOutputs, Severity::Medium, Action::Replan, message));
     }
     let nearly = |goal: &Goal| goal.spent.reaches(limits.goal_warn_percent, goal.budget);
-    if let Some(Goal { spent, budget }) = history.goal.filter(nearly) {
+    history.goal.filter(nearly).map(|Goal { spent, budget }| {
         let message = format!("the goal's budget is nearly spent: {spent} of {budget}");
-        return Some((Reason::GoalNearlySpent, Severity::Medium, Action::Continue, message));
-    }
-    let History { messages, characters, .. } = history;
-    (*messages >= limits.session_messages || *characters >= limits.session_chars).then(|| {
-        let message = format!("the session has {messages} messages of {characters} characters");
-        (Reason::LongSession, Severity::Low, Action::Compact, message)
+        (Reason::GoalNearlySpent, Severity::Medium, Action::Continue, message)
     })
 }
 

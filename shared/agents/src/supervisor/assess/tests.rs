@@ -29,8 +29,6 @@ struct Case {
     turns: Vec<Turn>,
     error: Option<&'static str>,
     goal: Option<(u64, u64)>,
-    messages: u64,
-    characters: u64,
     /// Reason and age in seconds.
     incidents: Vec<(Reason, u64)>,
 }
@@ -48,8 +46,6 @@ fn assessed_with(case: &Case, limits: &Limits) -> Assessment {
         turns: &case.turns,
         error: case.error,
         goal: case.goal.map(|(spent, budget)| Goal { spent: usd(spent), budget: usd(budget) }),
-        messages: case.messages,
-        characters: case.characters,
         incidents: &incidents,
         now: now(),
     };
@@ -75,13 +71,7 @@ const FINE: &str = "none continue -";
 #[test]
 fn errors_are_high_and_spent_goals_block() {
     let goal = |spent, budget| Case { turns: vec![long(0)], goal: Some((spent, budget)), ..Case::default() };
-    let worst = Case {
-        error: Some("no"),
-        goal: Some((10, 10)),
-        turns: vec![tools(&["a"; 5])],
-        messages: 90,
-        ..Case::default()
-    };
+    let worst = Case { error: Some("no"), goal: Some((10, 10)), turns: vec![tools(&["a"; 5])], ..Case::default() };
     check(vec![
         ("nothing at all", Case::default(), FINE),
         ("one good answer", Case { turns: vec![long(0)], ..Case::default() }, FINE),
@@ -158,19 +148,6 @@ fn follow_ups_that_bring_nothing_new_want_another_way() {
 }
 
 #[test]
-fn long_sessions_are_put_in_short() {
-    let of = |messages, characters| Case { turns: vec![long(0)], messages, characters, ..Case::default() };
-    let compact = "low compact long_session";
-    check(vec![
-        ("59 messages", of(59, 0), FINE),
-        ("60 messages", of(60, 0), compact),
-        ("61 messages", of(61, 0), compact),
-        ("17,999 characters", of(0, 17_999), FINE),
-        ("18,000 characters", of(0, 18_000), compact),
-    ]);
-}
-
-#[test]
 fn three_troubles_in_half_an_hour_block_a_session() {
     let stalled = vec![long(0), text("ok"), text("ok")];
     let with =
@@ -186,11 +163,6 @@ fn three_troubles_in_half_an_hour_block_a_session() {
         ("an error after two", Case { error: Some("no"), ..with(&[(tool, 5), (tool, 60)]) }, "high block run_error"),
         ("long sessions are no trouble", with(&[(tool, 5), (long, 60), (long, 70)]), "medium replan stalled"),
         ("nothing the matter now", fine(&[(tool, 1), (tool, 2), (tool, 3)]), FINE),
-        (
-            "a long session after troubles",
-            Case { messages: 60, ..fine(&[(tool, 1), (tool, 2), (tool, 3)]) },
-            "low compact long_session",
-        ),
         (
             "a warning is trouble",
             Case { goal: Some((90, 100)), ..fine(&[(tool, 1), (tool, 2)]) },
@@ -218,8 +190,6 @@ fn the_same_assessment_again_is_the_same_incident() {
         turns: &case.turns,
         error: None,
         goal: None,
-        messages: 0,
-        characters: 0,
         incidents: &stored,
         now: now(),
     };
@@ -228,8 +198,8 @@ fn the_same_assessment_again_is_the_same_incident() {
 
 #[test]
 fn limits_are_configurable() {
-    let limits: Limits = serde_json::from_str(r#"{"session_messages": 5}"#).unwrap();
-    let case = Case { turns: vec![long(0)], messages: 5, ..Case::default() };
-    assert_eq!(assessed_with(&case, &limits).action, Action::Compact);
+    let limits: Limits = serde_json::from_str(r#"{"stalled_follow_ups": 1}"#).unwrap();
+    let case = Case { turns: vec![long(0), text("ok")], ..Case::default() };
+    assert_eq!((found(&case).as_str(), assessed_with(&case, &limits).action), (FINE, Action::Replan));
     assert!(serde_json::from_str::<Limits>(r#"{"session_mesages": 5}"#).is_err());
 }
