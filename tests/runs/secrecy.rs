@@ -2,7 +2,8 @@
 //! answer.
 //!
 //! Not meant by that is what somebody hands over to be worked on, which must reach who works on it as it is: the payload
-//! of a task (with its prompt), of a command and of a job. It stays where it was put, and nothing is made of it but
+//! of a task (with its prompt), of a command and of a job; nor what was made of it, which must reach who asked for it as it
+//! is: the output of a task, and the turns that it comes of. Both stay where they were put, and nothing is made of them but
 //! what is redacted; that is tested too. Names and ids are addresses and stay as they are.
 
 mod story;
@@ -22,7 +23,8 @@ const STORIES: u64 = 20;
 const STORIES_ON_A_FILE: u64 = 4;
 
 impl Story {
-    /// The answers without what was handed over: the payload of a task, command or job, where it is shown whole.
+    /// The answers without what was handed over and made: the payload of a task, command or job and the output of a task,
+    /// where they are shown whole.
     fn told(&self) -> Vec<(&str, String)> {
         let told = self.answers.iter().map(|(call, answer)| {
             let mut answer = answer.clone();
@@ -33,7 +35,7 @@ impl Story {
     }
 
     fn found_in(&self, text: &str) -> Vec<&'static str> {
-        let secrets = self.planter.hidden.iter().chain(&self.planter.handed_over);
+        let secrets = self.planter.hidden.iter().chain(&self.planter.handed_over).chain(&self.planter.made);
         secrets.filter(|(_, secret)| text.contains(secret)).map(|(place, _)| *place).collect()
     }
 
@@ -51,12 +53,12 @@ impl Story {
     }
 }
 
-/// An event has a type; what is handed over has none beside its payload.
+/// An event has a type; what is handed over has none beside its payload. What is made stands beside that.
 fn without_payloads(answer: &mut Value) {
     match answer {
         Value::Object(fields) => {
-            if !fields.contains_key("type") {
-                fields.remove("payload");
+            if !fields.contains_key("type") && fields.remove("payload").is_some() {
+                fields.remove("output");
             }
             fields.values_mut().for_each(without_payloads);
         }
@@ -71,14 +73,16 @@ async fn no_secret_that_is_said_in_a_run_is_stored_logged_or_told() {
         let (written, _guard) = Written::on(ALL);
         let store = Arc::new(MemoryStore::default());
         let story = Story::of(World::on(store.clone()), seed).await;
-        assert!(story.planter.hidden.len() > 60 && story.planter.handed_over.len() > 10);
+        assert!(story.planter.hidden.len() > 50 && story.planter.handed_over.len() > 10);
+        assert!(story.planter.made.len() > 5);
         let log = written.text();
         assert!(log.lines().count() > 10, "{log}");
         story.told_nobody(seed, &log);
         let stored = format!("{store:?}");
         assert_eq!(story.hidden_in(&stored), [""; 0], "{seed}");
-        // The prompts are there, so that they would be found.
-        assert!(story.found_in(&stored).contains(&"prompt"));
+        // The prompts and answers are there, so that they would be found.
+        let found = story.found_in(&stored);
+        assert!(found.contains(&"prompt") && found.contains(&"answer"), "{found:?}");
     }
 }
 
@@ -93,7 +97,11 @@ async fn no_secret_that_is_said_in_a_run_is_in_the_file() {
         story.told_nobody(seed, &written.text());
         for (place, text) in cells(&file) {
             match place.as_str() {
-                "tasks.payload" | "payloads.payload" => {}
+                "tasks.payload" | "payloads.payload" | "tasks.output" => {}
+                // Of a turn.
+                "records.doc" if text.contains("\"answer\"") && text.contains("\"prompt\"") => {
+                    assert_eq!(story.hidden_in(&text), [""; 0], "{seed}: {place} has {text}");
+                }
                 // Of a command or a job: both know their payload by its hash.
                 "records.doc" if text.contains("\"payload_hash\"") => {
                     let mut record: Value = serde_json::from_str(&text).unwrap();

@@ -49,7 +49,7 @@ pub struct TaskView<'t> {
     /// What the handler is given; absent in the answer to a batch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<&'t Json>,
-    /// What it answered, if it is completed; at most 256 KiB, secrets removed.
+    /// What it answered, if it is completed: whole, at most 256 KiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<&'t Json>,
     /// Why it failed, if it has.

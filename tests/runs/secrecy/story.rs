@@ -56,6 +56,8 @@ pub(super) struct Planter {
     rng: Rng,
     pub(super) hidden: Vec<(&'static str, String)>,
     pub(super) handed_over: Vec<(&'static str, String)>,
+    /// What was made of that.
+    pub(super) made: Vec<(&'static str, String)>,
 }
 
 impl Planter {
@@ -98,6 +100,15 @@ impl Planter {
     }
 }
 
+impl Planter {
+    /// A text that is its user's.
+    fn make(&mut self, place: &'static str) -> String {
+        let (written, secret) = self.secret();
+        self.made.push((place, secret));
+        written
+    }
+}
+
 /// A world in which much is said.
 pub(super) struct Story {
     world: World,
@@ -110,7 +121,8 @@ pub(super) struct Story {
 
 impl Story {
     pub(super) async fn of(world: World, seed: u64) -> Self {
-        let planter = Planter { rng: Rng::with_seed(seed), hidden: Vec::new(), handed_over: Vec::new() };
+        let planter =
+            Planter { rng: Rng::with_seed(seed), hidden: Vec::new(), handed_over: Vec::new(), made: Vec::new() };
         let (world, told) = on(world, vec![says("All is done.")], 0);
         let mut story = Self { world, told, planter, answers: Vec::new(), ids: Vec::new() };
         story.worker().await;
@@ -167,25 +179,23 @@ impl Story {
     }
 
     async fn worker(&mut self) {
-        let mut hide = |place| self.planter.hide(place);
-        let call = ToolCall {
-            id: hide("call id"),
-            name: hide("tool name"),
-            arguments:
-                json!({"q": hide("argument"), "password": {"a": {"b": hide("argument")}, "c": hide("argument")}})
-                    .to_string(),
-            output: Some(hide("tool output")),
-        };
-        let plain = ToolCall { arguments: hide("arguments"), ..call.clone() };
+        let planter = &mut self.planter;
+        let mut make = |place| planter.make(place);
+        let arguments =
+            json!({"q": make("argument"), "password": {"a": {"b": make("argument")}, "c": make("argument")}});
+        let (arguments, plain, output) = (arguments.to_string(), make("arguments"), make("tool output"));
+        let (begun, last) = (says(&format!("{}...", make("answer"))), says(&make("answer")));
+        let mut hide = |place| planter.hide(place);
+        let call = ToolCall { id: hide("call id"), name: hide("tool name"), arguments, output: Some(output) };
+        let plain = ToolCall { arguments: plain, ..call.clone() };
         let first = ChatAnswer {
             model: hide("model"),
             thread_id: Some(hide("thread")),
             turn_id: Some(hide("turn")),
             tool_calls: vec![call, plain],
-            ..says(&format!("{}...", hide("answer")))
+            ..begun
         };
         let fails = vec![ChatError::Transport(hide("model error")), ChatError::Timeout(hide("model error"))];
-        let last = says(&hide("answer"));
         self.says(vec![first, last]);
         *self.told.fails.lock().unwrap() = fails;
         let run = self.run(json!({})).await;
@@ -206,7 +216,7 @@ impl Story {
     }
 
     async fn operator(&mut self) {
-        let blocked = format!("I tried.\nBLOCKED: {}", self.planter.hide("blocker"));
+        let blocked = format!("I tried.\nBLOCKED: {}", self.planter.make("blocker"));
         self.says(vec![says(&blocked)]);
         let run = self.run(json!({})).await;
         self.work().await;
@@ -253,8 +263,8 @@ impl Story {
         let failed = json!({"lease_token": lease, "status": "failed", "error": error});
         self.post(&format!("/v1/jobs/{}/finish", job["id"].as_str().unwrap()), failed).await;
         self.post(&format!("{run}/heartbeat"), json!({"lease_token": lease})).await;
-        let output = json!({"result": self.planter.hide("result"), "cookie": self.planter.hide("output"),
-            "more": [self.planter.hide("output")]});
+        let output = json!({"result": self.planter.make("result"), "cookie": self.planter.make("output"),
+            "more": [self.planter.make("output")]});
         let ends = [
             json!({"status": "completed", "output": output}),
             json!({"status": "failed", "failure": {"message": self.planter.hide("failure")}}),

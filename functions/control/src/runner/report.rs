@@ -140,7 +140,7 @@ fn settlement(body: FinishRequest, app: &App, task: &Task) -> Result<Settlement,
 }
 
 fn fitting(mut output: Value) -> Result<Json, ApiError> {
-    redact::value(&mut output);
+    redact::own_value(&mut output);
     let output = Json::new(&output);
     let bytes = output.as_str().len();
     if bytes > BODY_BYTES {

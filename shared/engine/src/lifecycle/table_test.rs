@@ -354,6 +354,19 @@ fn the_log_says_how_long_an_execution_took_and_keeps_the_start_of_its_output() {
 }
 
 #[test]
+fn the_log_shows_no_secret_of_an_output_that_is_kept_whole() {
+    let output = json!({"code": "const token = await getToken(user)", "api_key": "k-1", "said": "password=hunter2"});
+    let (fence, report) = (Fence { executions: 2, worker: WORKER }, Report::default());
+    let settlement = Settlement::Complete(Json::new(&output));
+    let settled = apply(&running(after(5)), Event::Settle { fence, settlement, report }, now()).unwrap();
+    let State::Completed { output: kept } = settled.task.state else { panic!() };
+    assert_eq!(kept, Json::new(&output));
+    let shown =
+        json!({"code": "const token = await getToken(user)", "api_key": "[redacted]", "said": "password=[redacted]"});
+    assert_eq!(settled.log.unwrap().output_excerpt, Some(shown.to_string()));
+}
+
+#[test]
 fn priorities_rank_from_urgent_to_low_under_their_wire_names() {
     for (rank, priority) in (0_u8..).zip(Priority::ALL) {
         assert_eq!(priority.rank(), rank);

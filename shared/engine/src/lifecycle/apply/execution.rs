@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
-    json::cut,
+    json::{Json, cut},
     lifecycle::{
         Failure, FailureKind, Fence, Rejected, Report, Settlement, State,
         apply::{Applied, Change, redacted},
@@ -12,6 +12,7 @@ use crate::{
         log::{EXCERPT_BYTES, LogEntry, LogKind, Outcome},
         retry, wake,
     },
+    redact,
 };
 
 impl Change<'_> {
@@ -50,8 +51,7 @@ impl Change<'_> {
         let row = |outcome| LogEntry::next(self.before, LogKind::Execution, outcome, started_at, self.now);
         let row = match settlement {
             Settlement::Complete(output) => {
-                let excerpt = cut(output.as_str(), EXCERPT_BYTES).to_owned();
-                let row = LogEntry { output_excerpt: Some(excerpt), ..row(Outcome::Completed) };
+                let row = LogEntry { output_excerpt: Some(excerpt(&output)), ..row(Outcome::Completed) };
                 self.end(State::Completed { output });
                 row
             }
@@ -113,4 +113,12 @@ impl Change<'_> {
         };
         self.logged(LogEntry { failure: Some(failure), ..row })
     }
+}
+
+/// The start of an output, without secrets: the output itself is whole for who it belongs to, the log for everybody who
+/// looks after tasks. Redacted first: half a secret looks like none.
+fn excerpt(output: &Json) -> String {
+    let mut shown = serde_json::from_str(output.as_str()).unwrap_or_default();
+    redact::value(&mut shown);
+    cut(&shown.to_string(), EXCERPT_BYTES).to_owned()
 }
