@@ -6,8 +6,9 @@ use std::{
 };
 
 use errand::{environment::Environment, ids::Name, json::Json, lifecycle::Task, registry::TaskType, services::Rules};
+use errand_agents::ROUTES;
 use errand_aws::{Deployment, dynamo, queue_variable};
-use errand_http::{Function, ROUTES, RouteInfo};
+use errand_http::{Function, Route};
 use integration_tests::{aws::Lambda, described::DOCUMENT, events::is_of_agents};
 use serde_json::{Map, Value};
 use shared::handlers::{Installation, types};
@@ -244,5 +245,5 @@ fn the_routes_of_agent_runs_are_described_and_no_others() {
         .collect();
     let routes = ROUTES.iter().filter(|info| is_of_agents(info.path));
     let others: BTreeSet<String> = ["POST /v1/tasks/{id}/retry".to_owned()].into();
-    assert_eq!(described, routes.map(RouteInfo::key).collect::<BTreeSet<_>>().union(&others).cloned().collect());
+    assert_eq!(described, routes.map(Route::key).collect::<BTreeSet<_>>().union(&others).cloned().collect());
 }

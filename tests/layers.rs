@@ -8,24 +8,22 @@ use std::{
 /// What the libraries of the functions may use.
 const BELOW_FUNCTIONS: [&str; 5] = ["errand", "errand-agents", "errand-aws", "errand-http", "errand-models"];
 
-/// The functions' libraries that the one-machine server calls.
-const CALLED: [&str; 5] = ["control", "enqueue", "poller", "process-task", "status"];
+/// The libraries of the functions.
+const FUNCTIONS: [&str; 6] = ["control", "enqueue", "poller", "process-task", "relay", "status"];
 
 /// Every package that may be built upon, the features of its library, and which packages of ours this may use.
 fn libraries() -> Vec<(&'static str, &'static [&'static str], BTreeSet<&'static str>)> {
-    let functions = ["enqueue", "poller", "process-task", "relay", "status"];
     let mut libraries = vec![
         ("errand", &[][..], [].into()),
         ("errand-models", &["bedrock"], ["errand"].into()),
         ("errand-http", &[], ["errand"].into()),
         ("errand-aws", &[], ["errand", "errand-models"].into()),
         ("errand-agents", &[], ["errand", "errand-http", "errand-models"].into()),
-        // What it does for `POST /v1/poll` is the poller's.
-        ("control", &["lambda"], BELOW_FUNCTIONS.into_iter().chain(["poller"]).collect()),
-        ("errand-local", &[], ["errand", "errand-http", "errand-models"].into_iter().chain(CALLED).collect()),
-        ("outside", &["lambda"], ["errand", "errand-local", "relay"].into_iter().chain(CALLED).collect()),
+        // It runs tasks by the code of the function that does.
+        ("errand-local", &[], ["errand", "errand-agents", "errand-http", "errand-models", "process-task"].into()),
+        ("outside", &["lambda"], ["errand", "errand-local"].into_iter().chain(FUNCTIONS).collect()),
     ];
-    libraries.extend(functions.map(|name| (name, &["lambda"][..], BELOW_FUNCTIONS.into())));
+    libraries.extend(FUNCTIONS.map(|name| (name, &["lambda"][..], BELOW_FUNCTIONS.into())));
     libraries
 }
 
@@ -71,11 +69,9 @@ fn each_package_uses_those_below_it_and_no_other() {
     let types = used_by("shared", &[], &["--depth", "1"]);
     assert!(types.iter().all(|name| name.starts_with("errand")), "shared uses {types:?}");
     assert!(!types.contains("errand-local") && !types.contains("errand-aws"), "shared uses {types:?}");
-    for (package, more) in
-        CALLED.into_iter().chain(["relay"]).map(|name| (name, "")).chain([("errand-local", "errand-agents")])
-    {
+    for package in FUNCTIONS.into_iter().chain(["errand-local"]) {
         let used = used_by(package, &["bin"], &["--depth", "1"]);
-        let may = |name: &str| name == "shared" || name == more || below[package].contains(name);
+        let may = |name: &str| name == "shared" || below[package].contains(name);
         assert!(used.iter().all(|name| may(name)), "the program of {package} uses {used:?}");
     }
 }

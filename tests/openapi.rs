@@ -5,7 +5,8 @@ mod seeds;
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
-use errand_http::{ROUTES, RouteInfo};
+use errand_agents::ROUTES;
+use errand_http::Route;
 use errand_local::{
     options::{Durability, Options},
     runner::Runner,
@@ -58,7 +59,7 @@ fn the_document_has_every_route_and_no_other() {
 
 #[test]
 fn no_route_is_described_as_another() {
-    let summary = |info: &RouteInfo| &DOCUMENT["paths"][info.path][info.method.to_lowercase()]["summary"];
+    let summary = |info: &Route| &DOCUMENT["paths"][info.path][info.method.to_lowercase()]["summary"];
     let summaries: BTreeSet<&str> = ROUTES.iter().map(|info| summary(info).as_str().unwrap()).collect();
     assert_eq!(summaries.len(), ROUTES.len());
 }
@@ -66,7 +67,7 @@ fn no_route_is_described_as_another() {
 #[tokio::test]
 async fn every_route_takes_the_parameters_it_is_said_to_take_and_no_other() {
     let app = World::new().app;
-    for info in &ROUTES {
+    for info in &*ROUTES {
         let operation = &DOCUMENT["paths"][info.path][info.method.to_lowercase()];
         let parameters = operation["parameters"].as_array().unwrap();
         let text = |parameter: &Value, name: &str| parameter[name].as_str().unwrap().to_owned();
@@ -173,7 +174,7 @@ async fn the_server_does_as_the_document_says() {
     // All but the document itself, which it has read before.
     assert!(said.contains(&format!("Tested: {}", ROUTES.len() - 1)), "{said}");
     let reached = reached(&report);
-    let others: Vec<String> = ROUTES.iter().map(RouteInfo::key).filter(|key| !reached.contains(key)).collect();
+    let others: Vec<String> = ROUTES.iter().map(Route::key).filter(|key| !reached.contains(key)).collect();
     assert_eq!(others, ["GET /v1/openapi.json"], "{said}");
     runner.stop().await;
 }

@@ -181,7 +181,7 @@ async fn reads_refuse_what_they_do_not_know() {
         ("/v1/tasks?limit=0", "limit", "expected a number from 1 to 100"),
         ("/v1/tasks?limit=101", "limit", "expected a number from 1 to 100"),
         ("/v1/tasks?limit=ten", "limit", "expected a number from 1 to 100"),
-        ("/v1/tasks?colour=red", "colour", "unknown parameter; known are queue, "),
+        ("/v1/tasks?colour=red", "colour", "unknown parameter; known are project, queue, "),
         ("/v1/tasks?cursor=~", "cursor", "this cursor is not one of this list"),
         ("/v1/tasks?status=done", "status", "unknown variant `done`, expected one of `pending`"),
         ("/v1/tasks?queue=a%2Fb", "queue", NAME),

@@ -2,7 +2,8 @@
 
 use std::{cell::RefCell, collections::BTreeSet};
 
-use errand_http::{ROUTES, RouteInfo};
+use errand_agents::ROUTES;
+use errand_http::Route;
 use integration_tests::{
     described::{DOCUMENT, answers},
     events::{Call, is_of_agents},
@@ -17,7 +18,7 @@ struct Walk {
 }
 
 /// The routes of agent runs.
-fn ours() -> impl Iterator<Item = &'static RouteInfo> {
+fn ours() -> impl Iterator<Item = &'static Route> {
     ROUTES.iter().filter(|info| is_of_agents(info.path))
 }
 
@@ -60,7 +61,7 @@ impl Walk {
 }
 
 /// Whether a route has this parameter after `?`.
-fn takes(info: &RouteInfo, parameter: &str) -> bool {
+fn takes(info: &Route, parameter: &str) -> bool {
     let parameters = DOCUMENT["paths"][info.path][info.method.to_lowercase()]["parameters"].as_array().unwrap();
     parameters.iter().any(|it| it["in"] == "query" && it["name"] == parameter)
 }

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, LazyLock, Mutex},
 };
 
-use errand_http::{Route, RouteInfo};
+use errand_http::Route;
 use futures::FutureExt;
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -23,13 +23,13 @@ pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
 });
 
 /// Checks what `info` has answered.
-pub fn assert_described(info: &RouteInfo, status: u16, body: &Value) {
-    type Made = HashMap<(Route, u16), Arc<Validator>>;
+pub fn assert_described(info: &Route, status: u16, body: &Value) {
+    type Made = HashMap<(&'static str, u16), Arc<Validator>>;
     static VALIDATORS: LazyLock<Mutex<Made>> = LazyLock::new(Mutex::default);
-    let known = VALIDATORS.lock().unwrap().get(&(info.route, status)).cloned();
+    let known = VALIDATORS.lock().unwrap().get(&(info.name, status)).cloned();
     let validator = known.unwrap_or_else(|| {
         let made = Arc::new(validator(info, status));
-        VALIDATORS.lock().unwrap().insert((info.route, status), made.clone());
+        VALIDATORS.lock().unwrap().insert((info.name, status), made.clone());
         made
     });
     let wrong: Vec<String> = validator.iter_errors(body).map(|it| format!("{}: {it}", it.instance_path())).collect();
@@ -37,13 +37,13 @@ pub fn assert_described(info: &RouteInfo, status: u16, body: &Value) {
 }
 
 /// The schema of each answer that `info` may give, by its status.
-pub fn answers(info: &RouteInfo) -> BTreeMap<u16, &'static Value> {
+pub fn answers(info: &Route) -> BTreeMap<u16, &'static Value> {
     let answers = DOCUMENT["paths"][info.path][info.method.to_lowercase()]["responses"].as_object().unwrap();
     let schema = |answer: &'static Value| &answer["content"]["application/json"]["schema"];
     answers.iter().map(|(status, answer)| (status.parse().unwrap(), schema(answer))).collect()
 }
 
-fn validator(info: &RouteInfo, status: u16) -> Validator {
+fn validator(info: &Route, status: u16) -> Validator {
     static COMPONENTS: LazyLock<Value> = LazyLock::new(|| {
         let mut named = DOCUMENT["components"]["schemas"].clone();
         named.as_object_mut().unwrap().values_mut().for_each(closed);

@@ -8,7 +8,8 @@ use aws_lambda_events::{
 };
 use aws_sdk_sqs::types::Message;
 use errand::app::App;
-use errand_http::{Function, ROUTES, RouteInfo};
+use errand_agents::ROUTES;
+use errand_http::{Function, Route};
 use futures::FutureExt;
 use serde_json::{Map, Value, json};
 
@@ -121,7 +122,7 @@ impl Call {
     }
 
     /// The route that API Gateway finds for it.
-    pub fn route(&self) -> &'static RouteInfo {
+    pub fn route(&self) -> &'static Route {
         route(self.method, &self.path).unwrap_or_else(|| panic!("no route {} {}", self.method, self.path))
     }
 
@@ -178,7 +179,7 @@ impl Call {
 }
 
 /// The route of a path, if there is one.
-pub fn route(method: &str, path: &str) -> Option<&'static RouteInfo> {
+pub fn route(method: &str, path: &str) -> Option<&'static Route> {
     ROUTES.iter().find(|info| info.method == method && parameters(info.path, path).is_some())
 }
 

@@ -9,7 +9,8 @@ use errand::{
     app::App,
     queue::{MemoryQueue, QueueName, Received},
 };
-use errand_http::RouteInfo;
+use errand_agents::ROUTES;
+use errand_http::Route;
 use errand_local::mapping::sqs_message;
 use futures::FutureExt;
 use serde_json::Value;
@@ -35,7 +36,7 @@ pub async fn request(app: &App, route: &str, id: Option<Uuid>, body: &Value, key
         _ => control::http(app, event).boxed(),
     };
     let (status, answer) = read(&response.await);
-    assert_described(RouteInfo::find(route).expect("a route"), status, &answer);
+    assert_described(Route::find(&ROUTES, route).expect("a route"), status, &answer);
     (status, answer)
 }
 

@@ -7,9 +7,7 @@ use errand::{
     json::read::read_strict,
     queue::{QueueName, TENANT_ATTRIBUTE},
 };
-use errand_http::{ApiError, Caller, Refused, TaskRequest, put_aside};
-
-use crate::accept;
+use errand_http::{ApiError, Caller, Refused, TaskRequest, enqueue::accept, put_aside};
 
 /// Takes each message for itself, all with as few requests as that takes. What cannot be accepted goes to the
 /// intake's dead-letter queue with the reason; what the store or that queue did not take comes again.

@@ -1,10 +1,11 @@
 //! Direct invoke: the body of `POST /v1/tasks`, with `tenant` beside it, as a plain Lambda invoke.
 
 use errand::{app::App, ids::Name, json::read::read_strict};
-use errand_http::{Answer, ApiError, Caller, TaskRequest};
+use errand_http::{
+    Answer, ApiError, Caller, TaskRequest,
+    enqueue::{accept_one, status, view},
+};
 use serde_json::{Value, json};
-
-use crate::accept::{accept_one, status, view};
 
 /// Takes one request. `invocation_id` is the key if the request names none, since asynchronous invokes are retried.
 /// What is wrong with the request is an answer; only what another try may mend is an error.

@@ -1,10 +1,8 @@
 //! What the relay has counted, folded into the counters.
 
-use errand::{app::App, clock::Timestamp, redact::chain, store::StoreError};
+use errand::{app::App, clock::Timestamp, poller::MARGIN, redact::chain, store::StoreError};
 use errand_aws::relay::{Deltas, fold};
 use tracing::{debug, error};
-
-use crate::MARGIN;
 
 /// Folds what the relay has counted, until shortly before `deadline`. An error leaves the rest to the next time.
 pub async fn count(app: &App, deltas: &dyn Deltas, deadline: Option<Timestamp>) -> Result<(), StoreError> {

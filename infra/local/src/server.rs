@@ -3,7 +3,7 @@
 mod body;
 mod connections;
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::IpAddr, slice, sync::Arc, time::Duration};
 
 use aws_lambda_events::{
     apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse},
@@ -19,7 +19,11 @@ use axum::{
     routing::{MethodFilter, on},
 };
 use errand::{app::App, ids};
-use errand_http::{Answer, ApiError, Function, ROUTES, RouteInfo, gateway::only};
+use errand_agents::ROUTES;
+use errand_http::{
+    Answer, ApiError, Route,
+    gateway::{self, only},
+};
 
 use body::{Bodies, Leave};
 pub use connections::serve;
@@ -51,9 +55,9 @@ type Token = Option<Arc<str>>;
 pub fn router(app: App, token: Option<String>, limits: &Limits) -> Router {
     let mut router = Router::new();
     let bodies = Bodies::new(limits.body);
-    for info in &ROUTES {
+    for route in &*ROUTES {
         let (app, bodies) = (app.clone(), bodies.clone());
-        let method = match info.method {
+        let method = match route.method {
             "GET" => MethodFilter::GET,
             "PUT" => MethodFilter::PUT,
             "PATCH" => MethodFilter::PATCH,
@@ -61,9 +65,9 @@ pub fn router(app: App, token: Option<String>, limits: &Limits) -> Router {
         };
         let serve = move |request: Request| {
             let (app, bodies) = (app.clone(), bodies.clone());
-            async move { answer(&app, &bodies, info, request).await }
+            async move { answer(&app, &bodies, route, request).await }
         };
-        router = router.route(info.path, on(method, serve));
+        router = router.route(route.path, on(method, serve));
     }
     let no_route = || async { refuse(&ApiError::not_found("no such route; see GET /v1/health")) };
     let no_method = || async {
@@ -74,17 +78,12 @@ pub fn router(app: App, token: Option<String>, limits: &Limits) -> Router {
     router.layer(from_fn_with_state::<_, Token, (State<Token>, Request)>(token.map(Arc::from), authorized))
 }
 
-async fn answer(app: &App, bodies: &Bodies, info: &RouteInfo, request: Request) -> Response {
-    let (event, _leave) = match event(bodies, info, request).await {
+async fn answer(app: &App, bodies: &Bodies, route: &Route, request: Request) -> Response {
+    let (event, _leave) = match event(bodies, route, request).await {
         Ok(read) => read,
         Err(error) => return refuse(&error),
     };
-    let answer = match info.function {
-        Function::Enqueue => enqueue::http(app, event).await,
-        Function::Status => status::http(app, event).await,
-        Function::Control => control::http(app, event).await,
-    };
-    response(answer)
+    response(gateway::serve(app, slice::from_ref(route), event).await)
 }
 
 async fn authorized(State(token): State<Token>, request: Request, next: Next) -> Response {
@@ -132,15 +131,11 @@ fn same(a: &str, b: &str) -> bool {
 }
 
 /// What API Gateway (payload format 2.0) would make of the request.
-async fn event(
-    bodies: &Bodies,
-    info: &RouteInfo,
-    request: Request,
-) -> Result<(ApiGatewayV2httpRequest, Leave), ApiError> {
+async fn event(bodies: &Bodies, route: &Route, request: Request) -> Result<(ApiGatewayV2httpRequest, Leave), ApiError> {
     let (mut parts, body) = request.into_parts();
     let mut event = ApiGatewayV2httpRequest::default();
     event.version = Some("2.0".to_owned());
-    event.route_key = Some(info.key());
+    event.route_key = Some(route.key());
     event.raw_path = Some(parts.uri.path().to_owned());
     event.raw_query_string = parts.uri.query().map(str::to_owned);
     let path = RawPathParams::from_request_parts(&mut parts, &()).await;

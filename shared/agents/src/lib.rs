@@ -24,7 +24,7 @@
 //!
 //! Each module knows only those before it: `refused`, `preview`, `bundle`, `run`, `agent_record`, `records`,
 //! `command`, `supervisor`, `session`, `budget`, `event`, `runner`, `journal`, `rules`, `desk`, `api`, `turn`,
-//! `recap`, `failure`, `cleanup_session`, `run_agent`, `run_outside`, `types`.
+//! `recap`, `failure`, `cleanup_session`, `run_agent`, `run_outside`, `routes`, `types`.
 
 mod agent_record;
 pub mod api;
@@ -40,6 +40,7 @@ pub mod preview;
 mod recap;
 mod records;
 mod refused;
+pub mod routes;
 mod rules;
 pub mod run;
 pub mod run_agent;
@@ -62,6 +63,7 @@ pub(crate) use failure::of_journal;
 pub use recap::{Recap, Said};
 pub use records::{after_seq, create, key_of, keyed_id, replace, seq_place};
 pub use refused::Refused;
+pub use routes::ROUTES;
 pub use rules::AgentRules;
 pub use run::{End, Executor, Recovery, Retrieval, Run, RunAction, RunStatus, Terminal, TurnDone};
 pub use run_agent::RunAgent;

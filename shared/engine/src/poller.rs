@@ -3,6 +3,7 @@
 mod last;
 mod outlet;
 mod report;
+mod round;
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -15,6 +16,7 @@ use tracing::{error, warn};
 pub use last::{LastPoll, first_shard, last_poll, mark};
 use outlet::Outlet;
 pub use report::PollReport;
+pub use round::{MARGIN, handle, look};
 
 use crate::{
     app::App,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Answer, ApiError, Caller, Request, RouteInfo};
+use crate::{Answer, ApiError, Caller, Request, Route};
 use aws_lambda_events::{
     apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse},
     encodings::Body,
@@ -11,6 +11,7 @@ use aws_lambda_events::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use errand::{
     accept::{KEY_FIELD, check_key},
+    app::App,
     ids::Name,
 };
 use http::{HeaderMap, HeaderValue, header};
@@ -29,15 +30,13 @@ const MAX_PARAMETERS: usize = 64;
 const TENANT_CLAIM: &str = "tenant";
 
 /// Reads an event. The tenant of a token is its claim, never a field of the request.
-pub fn request(mut event: ApiGatewayV2httpRequest) -> Result<Request, ApiError> {
-    let key = event.route_key.as_deref().unwrap_or_default();
-    let info = RouteInfo::find(key).ok_or_else(|| ApiError::not_found(format!("no such route: {key}")))?;
+fn request(route: &'static str, mut event: ApiGatewayV2httpRequest) -> Result<Request, ApiError> {
     let body = text_body(&mut event)?;
     let idempotency_key = text_header(&event.headers, KEY_HEADER, KEY_FIELD)?;
     idempotency_key.as_deref().map_or(Ok(()), check_key)?;
     let if_match = text_header(&event.headers, header::IF_MATCH.as_str(), "If-Match")?;
     Ok(Request {
-        route: info.route,
+        route,
         caller: caller(&event)?,
         idempotency_key,
         if_match: if_match.map(|etag| etag.trim_matches('"').to_owned()),
@@ -47,17 +46,17 @@ pub fn request(mut event: ApiGatewayV2httpRequest) -> Result<Request, ApiError> 
     })
 }
 
-/// Answers an event by `answer`, which is given the request in it.
-pub async fn serve<F>(event: ApiGatewayV2httpRequest, answer: impl FnOnce(Request) -> F) -> ApiGatewayV2httpResponse
-where
-    F: Future<Output = Result<Answer, ApiError>>,
-{
+/// Answers an event as the one of `routes` does that it asks for.
+pub async fn serve(app: &App, routes: &[Route], event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
     let request_id = event.request_context.request_id.clone().unwrap_or_default();
-    let answered = match request(event) {
-        Ok(request) => answer(request).instrument(info_span!("request", request_id)).await,
-        Err(error) => Err(error),
-    };
+    let answered = answer(app, routes, event).instrument(info_span!("request", request_id)).await;
     response(answered, &request_id)
+}
+
+async fn answer(app: &App, routes: &[Route], event: ApiGatewayV2httpRequest) -> Result<Answer, ApiError> {
+    let key = event.route_key.as_deref().unwrap_or_default();
+    let route = Route::find(routes, key).ok_or_else(|| ApiError::not_found(format!("no such route: {key}")))?;
+    route.answer(app, &request(route.name, event)?).await
 }
 
 /// Makes the answer to a request that may have failed.
@@ -155,7 +154,7 @@ mod tests {
         for (name, value) in headers {
             event.headers.append(*name, value.parse().unwrap());
         }
-        request(event)
+        request("ListTasks", event)
     }
 
     #[test]
@@ -171,7 +170,7 @@ mod tests {
 
     #[test]
     fn more_parameters_than_any_route_has_are_refused() {
-        let sent = |count| request(list(&vec!["user_id=u"; count].join("&"), vec!["u".to_owned(); count]));
+        let sent = |count| request("ListTasks", list(&vec!["user_id=u"; count].join("&"), vec!["u".to_owned(); count]));
         assert_eq!(sent(MAX_PARAMETERS).unwrap().query["user_id"].len(), 2 * MAX_PARAMETERS - 1);
         let refused = sent(MAX_PARAMETERS + 1).unwrap_err();
         assert_eq!(refused.message, "expected at most 64 parameters after ?, found 65");
@@ -184,7 +183,10 @@ mod tests {
         let (answer, answered) = mpsc::channel();
         std::thread::spawn(move || {
             answer
-                .send(request(list("user_id=…", vec!["u".to_owned(); parts])).unwrap().query["user_id"].len())
+                .send(
+                    request("ListTasks", list("user_id=…", vec!["u".to_owned(); parts])).unwrap().query["user_id"]
+                        .len(),
+                )
                 .unwrap();
         });
         assert_eq!(answered.recv_timeout(Duration::from_secs(60)).unwrap(), 2 * parts - 1);

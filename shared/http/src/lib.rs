@@ -1,19 +1,23 @@
 //! The HTTP API: requests, answers and errors, apart from how they travel.
 //!
-//! Each module knows only those before it: `error`, `size`, `routes`, `request`, `dead_letters`, `actions`,
-//! `aside`, `task_request`, `task_view`, `batch`, `found`, `page`, `gateway`.
+//! Each module knows only those before it: `error`, `size`, `request`, `dead_letters`, `actions`, `aside`,
+//! `task_request`, `task_view`, `batch`, `found`, `page`, `route`, `openapi`, `gateway`, `enqueue`, `status`, `control`.
 
 mod actions;
 mod aside;
 mod batch;
+pub mod control;
 mod dead_letters;
+pub mod enqueue;
 mod error;
 pub mod found;
 pub mod gateway;
+mod openapi;
 mod page;
 mod request;
-mod routes;
+mod route;
 mod size;
+pub mod status;
 mod task_request;
 mod task_view;
 
@@ -27,6 +31,6 @@ pub use dead_letters::{DeadLetterFilter, DeadLetterView, DeadLetters, Redriven};
 pub use error::ApiError;
 pub use page::{Listed, Order, cursor, cursor_of, fitting, limit, limit_of, place_of};
 pub use request::{Answer, Caller, Request};
-pub use routes::{Function, ROUTES, Route, RouteInfo};
+pub use route::{Function, Parameter, Route, Schemas, Scope, Serves, record_place};
 pub use task_request::TaskRequest;
 pub use task_view::{RecordView, TaskView};

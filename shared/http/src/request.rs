@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{ApiError, Route, size::least_bytes};
+use crate::{ApiError, size::least_bytes};
 use errand::{
     accept::{KEY_FIELD, check_key},
     app::App,
@@ -39,8 +39,8 @@ pub struct Caller {
 /// A request.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// What is asked.
-    pub route: Route,
+    /// The name of the route that is asked for.
+    pub route: &'static str,
     /// Who asks.
     pub caller: Caller,
     /// The parameters in the path, by name.
@@ -130,23 +130,6 @@ impl Request {
     /// Whether the caller may verify users.
     pub fn is_by_verifier(&self, app: &App) -> bool {
         app.rules.verifiers.contains(&self.caller.principal)
-    }
-
-    /// Refuses who may ask for one tenant alone: `what` is the whole installation's.
-    pub fn only_trusted(&self, what: &str) -> Result<(), ApiError> {
-        if self.caller.trusted {
-            return Ok(());
-        }
-        Err(ApiError::forbidden(format!("{what} is for the installation's own services, not for a token")))
-    }
-
-    /// Refuses parameters after `?` that the route does not have.
-    pub fn only_query(&self, known: &[&str]) -> Result<(), ApiError> {
-        match self.query.keys().find(|field| !known.contains(&field.as_str())) {
-            None => Ok(()),
-            Some(field) if known.is_empty() => Err(ApiError::invalid(field, "unknown parameter; there are none here")),
-            Some(field) => Err(ApiError::invalid(field, format!("unknown parameter; known are {}", known.join(", ")))),
-        }
     }
 }
 

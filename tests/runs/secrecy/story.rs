@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use errand::queue::QueueName;
-use errand_http::ROUTES;
+use errand_agents::ROUTES;
 use errand_models::{ChatAnswer, ChatError, ToolCall};
 use fastrand::Rng;
 use integration_tests::{

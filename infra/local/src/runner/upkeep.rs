@@ -24,7 +24,7 @@ const LETTERS: usize = 100;
 pub(super) async fn poll(app: App, interval: Duration, stop: impl Future<Output = ()>) {
     tokio::pin!(stop);
     loop {
-        poller::look(&app, None).await;
+        errand::poller::look(&app, None).await;
         tokio::select! {
             () = &mut stop => return,
             () = tokio::time::sleep(interval) => {}

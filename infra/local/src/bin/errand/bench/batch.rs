@@ -4,7 +4,6 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::ensure;
 use errand::{app::App, store::Scope};
-use errand_http::Route;
 use errand_local::{options, runner::Runner};
 use futures::future::try_join_all;
 use indicatif::ProgressBar;
@@ -84,7 +83,7 @@ impl Bench {
     async fn produce(&self, batches: impl Iterator<Item = u64>, tasks: u64) -> anyhow::Result<()> {
         for nth in batches {
             let size = BATCH.min(tasks - nth * BATCH);
-            Call::of(Route::EnqueueBatch).body(batch_body(size, "")).answer(&self.runner.app).await?;
+            Call::of("EnqueueBatch").body(batch_body(size, "")).answer(&self.runner.app).await?;
         }
         Ok(())
     }

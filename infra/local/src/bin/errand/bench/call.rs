@@ -5,18 +5,19 @@ use std::collections::HashMap;
 use anyhow::{Context, bail, ensure};
 use aws_lambda_events::{apigw::ApiGatewayV2httpRequest, encodings::Body};
 use errand::app::App;
-use errand_http::{Function, ROUTES, Route};
+use errand_agents::ROUTES;
+use errand_http::gateway;
 use serde_json::Value;
 
 /// A request.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
-    route: Route,
+    route: &'static str,
     event: ApiGatewayV2httpRequest,
 }
 
 impl Call {
-    pub(super) fn of(route: Route) -> Self {
+    pub(super) fn of(route: &'static str) -> Self {
         Self { route, event: ApiGatewayV2httpRequest::default() }
     }
 
@@ -39,13 +40,9 @@ impl Call {
 
     /// The answer, which must be a good one.
     pub(super) async fn answer(mut self, app: &App) -> anyhow::Result<Value> {
-        let info = ROUTES.iter().find(|info| info.route == self.route).context("no such route")?;
+        let info = ROUTES.iter().find(|info| info.name == self.route).context("no such route")?;
         self.event.route_key = Some(info.key());
-        let answer = match info.function {
-            Function::Enqueue => enqueue::http(app, self.event).await,
-            Function::Status => status::http(app, self.event).await,
-            Function::Control => control::http(app, self.event).await,
-        };
+        let answer = gateway::serve(app, &ROUTES, self.event).await;
         ensure!((200..300).contains(&answer.status_code), "{} was refused: {:?}", info.key(), answer.body);
         let Some(Body::Text(text)) = answer.body else { bail!("{} has no text", info.key()) };
         Ok(serde_json::from_str(&text)?)

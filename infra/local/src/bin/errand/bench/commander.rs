@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use errand::app::App;
-use errand_http::Route;
 use serde_json::{Value, json};
 
 use super::{batch::batch_body, call::Call};
@@ -17,12 +16,12 @@ const MARKED: usize = 10;
 
 /// The slowest of [`SNAPSHOTS`], in milliseconds, through the function library.
 pub(super) async fn measure(app: &App) -> anyhow::Result<f64> {
-    Call::of(Route::EnqueueBatch).body(batch_body(OPEN, r#","delay_s":800"#)).answer(app).await?;
+    Call::of("EnqueueBatch").body(batch_body(OPEN, r#","delay_s":800"#)).answer(app).await?;
     for task in
         snapshot(app).await?.pointer("/tasks/items").and_then(Value::as_array).into_iter().flatten().take(MARKED)
     {
         let id = task.get("id").and_then(Value::as_str).context("a task without id")?;
-        Call::of(Route::ReadTask).id(id).body(json!({"reader_id": "bench"})).answer(app).await?;
+        Call::of("ReadTask").id(id).body(json!({"reader_id": "bench"})).answer(app).await?;
     }
     let mut slowest = 0.0_f64;
     for _ in 0..SNAPSHOTS {
@@ -35,5 +34,5 @@ pub(super) async fn measure(app: &App) -> anyhow::Result<f64> {
 }
 
 async fn snapshot(app: &App) -> anyhow::Result<Value> {
-    Call::of(Route::Commander).query(&[("reader_id", "bench")]).answer(app).await
+    Call::of("Commander").query(&[("reader_id", "bench")]).answer(app).await
 }

@@ -9,7 +9,6 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 use errand::app::App;
 use errand_agents::event::APPEND_EVENTS;
-use errand_http::Route;
 use futures::future::try_join_all;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
@@ -42,7 +41,7 @@ struct Held {
 pub(super) async fn measure(options: &Options, report: &mut Report) -> anyhow::Result<()> {
     let bench = Bench::start(options, "events").await?;
     let app = bench.app();
-    Call::of(Route::RegisterRunner).body(json!({"runner_id": "bench", "name": "bench"})).answer(app).await?;
+    Call::of("RegisterRunner").body(json!({"runner_id": "bench", "name": "bench"})).answer(app).await?;
     let by_many = APPEND_EVENTS as u64;
 
     let run = [Held::claim(app).await?];
@@ -67,9 +66,9 @@ impl Held {
     async fn claim(app: &App) -> anyhow::Result<Self> {
         // A lease lasts 90 s then, which is longer than a measurement.
         let body = json!({"prompt": "be measured", "executor": "runner", "timeout_s": 840});
-        let run = Call::of(Route::StartRun).body(body).answer(app).await?;
+        let run = Call::of("StartRun").body(body).answer(app).await?;
         let id = text(&run, "id")?;
-        let claimed = Call::of(Route::ClaimRun).id(&id).body(json!({"runner_id": "bench"})).answer(app).await?;
+        let claimed = Call::of("ClaimRun").id(&id).body(json!({"runner_id": "bench"})).answer(app).await?;
         Ok(Self { lease: text(&claimed, "lease_token")?, id })
     }
 }
@@ -83,7 +82,7 @@ async fn append(app: &App, runs: &[Held], events: u64, size: u64, what: &str) ->
     let seconds = begin.elapsed().as_secs_f64();
     bar.finish();
     for run in runs {
-        let page = Call::of(Route::RunEvents).id(&run.id).query(&[("limit", "1")]).answer(app).await?;
+        let page = Call::of("RunEvents").id(&run.id).query(&[("limit", "1")]).answer(app).await?;
         // Two were there: that it was made, and that it was claimed.
         ensure!(page.get("last_seq") == Some(&json!(requests * size + 2)), "not every event is there: {page}");
     }
@@ -95,7 +94,7 @@ async fn append_to(app: &App, run: &Held, requests: u64, size: u64, bar: &Progre
     let event = json!({"type": "assistant_message", "payload": {"text": "x".repeat(TEXT_BYTES)}});
     let events: Vec<&Value> = (0..size).map(|_| &event).collect();
     let body = json!({"lease_token": run.lease, "events": events}).to_string();
-    let call = Call::of(Route::AppendEvents).id(&run.id).body(body);
+    let call = Call::of("AppendEvents").id(&run.id).body(body);
     for _ in 0..requests {
         call.clone().answer(app).await?;
         bar.inc(size);
@@ -109,7 +108,7 @@ async fn pages(app: &App, run: &Held) -> anyhow::Result<Vec<f64>> {
     let mut took = Vec::new();
     for after in [0, EVENTS / 2, EVENTS - PAGE] {
         let (after, limit) = (after.to_string(), PAGE.to_string());
-        let call = Call::of(Route::RunEvents).id(&run.id).query(&[("after_seq", &after), ("limit", &limit)]);
+        let call = Call::of("RunEvents").id(&run.id).query(&[("after_seq", &after), ("limit", &limit)]);
         for _ in 0..PAGES {
             let begin = Instant::now();
             let page = call.clone().answer(app).await?;

@@ -1,0 +1,84 @@
+//! What the function `control` serves of tasks: every write but enqueueing.
+
+mod once;
+mod read;
+mod records;
+mod redrive;
+mod tasks;
+
+use std::time::Duration;
+
+use errand::{
+    app::App,
+    poller::{self, PollReport},
+    store::Doc,
+};
+use serde_json::json;
+
+use crate::{
+    Answer, ApiError, CancelRequest, Marked, PollRequest, ProcessRequest, ReadRequest, RecordView, RedriveRequest,
+    Redriven, Request, RescheduleRequest, RetryRequest, Route, TaskView,
+};
+pub use once::Once;
+pub use read::mark;
+
+/// How long a poll that is asked for goes on: the API waits 30 s.
+const POLL_BUDGET: Duration = Duration::from_secs(25);
+
+/// The writes.
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::post("/v1/tasks/{id}/cancel", "CancelTask", tasks::cancel)
+            .answers::<TaskView<'_>>("Calls a task off; one that runs is stopped at its next write.")
+            .optional_body::<CancelRequest>()
+            .keyed()
+            .or(&[404]),
+        Route::post("/v1/tasks/{id}/retry", "RetryTask", tasks::retry)
+            .answers::<TaskView<'_>>("Sets a failed, cancelled or blocked task going again.")
+            .optional_body::<RetryRequest>()
+            .keyed()
+            .or(&[404]),
+        Route::post("/v1/tasks/{id}/process", "ProcessTask", tasks::process)
+            .answers::<TaskView<'_>>("Runs a task now if it is due, or by force.")
+            .optional_body::<ProcessRequest>()
+            .keyed()
+            .or(&[404]),
+        Route::post("/v1/tasks/{id}/reschedule", "RescheduleTask", tasks::reschedule)
+            .answers::<TaskView<'_>>("Moves a task's start.")
+            .body::<RescheduleRequest>()
+            .keyed()
+            .or(&[404]),
+        Route::post("/v1/tasks/{id}/read", "ReadTask", read::task)
+            .answers::<Marked>("Marks a task as seen.")
+            .body::<ReadRequest>()
+            .or(&[404]),
+        Route::post("/v1/dead-letters/redrive", "RedriveDeadLetters", redrive::redrive)
+            .answers::<Redriven>("Sets failed tasks going again, at most 1,000 or 20 s of them; a dry run shows which.")
+            .body::<RedriveRequest>()
+            .keyed(),
+        // It is work for every tenant, and its report counts theirs.
+        Route::post("/v1/poll", "RunPoll", poll)
+            .of_the_installation()
+            .answers::<PollReport>("Polls once, now: what was done.")
+            .optional_body::<PollRequest>(),
+        Route::put("/v1/records/{kind}/{id}", "PutRecord", records::put)
+            .answers::<RecordView>("Writes a whole record.")
+            .creates::<RecordView>()
+            .body::<Doc>()
+            .matched()
+            .or(&[404])
+            .leads_to(&["GetRecord", "PatchRecord"], &json!({"kind": "$request.path.kind", "id": "$request.path.id"})),
+        Route::patch("/v1/records/{kind}/{id}", "PatchRecord", records::patch)
+            .answers::<RecordView>("Sets fields of a record; null removes one.")
+            .body::<Doc>()
+            .matched()
+            .or(&[404]),
+    ]
+}
+
+/// `POST /v1/poll`: one poll of the whole installation, now, as the poller makes it every minute.
+async fn poll(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let PollRequest {} = request.json()?;
+    let report = poller::handle(app, Some(app.clock.now() + POLL_BUDGET)).await;
+    Ok(Answer::json(200, &report))
+}

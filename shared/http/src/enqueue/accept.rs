@@ -1,0 +1,37 @@
+//! The way of every request, however it came: made a task of its caller's, and accepted as any other.
+
+use crate::{ApiError, Caller, TaskRequest, TaskView};
+use errand::{
+    accept::{self, Accepted},
+    app::App,
+};
+
+/// Takes one request, as [`accept()`] does.
+pub async fn accept_one(app: &App, caller: Caller, request: TaskRequest) -> Result<Accepted, ApiError> {
+    let accepted = accept(app, vec![Ok((caller, request))]).await.pop();
+    accepted.unwrap_or_else(|| Err(ApiError::conflict("nothing was asked for")))
+}
+
+/// Takes each request for itself, in order; what is wrong with one harms no other.
+pub async fn accept(
+    app: &App,
+    requests: Vec<Result<(Caller, TaskRequest), ApiError>>,
+) -> Vec<Result<Accepted, ApiError>> {
+    let now = app.clock.now();
+    let asked = requests.into_iter().map(|request| {
+        let (caller, request) = request?;
+        accept::check_is_for_workers(&request.task_type)?;
+        request.accept(&caller, app, now)
+    });
+    accept::accept(app, asked.collect(), now).await
+}
+
+/// 201 for a new task, 200 for one that was there.
+pub fn status(accepted: &Accepted) -> u16 {
+    if accepted.deduplicated { 200 } else { 201 }
+}
+
+/// The task as the API answers it.
+pub fn view(accepted: &Accepted) -> TaskView<'_> {
+    TaskView { deduplicated: Some(accepted.deduplicated), ..TaskView::from(&accepted.task) }
+}

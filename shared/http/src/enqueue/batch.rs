@@ -1,0 +1,36 @@
+//! `POST /v1/tasks/batch`: up to 100 requests, each answered for itself.
+
+use crate::{Answer, ApiError, BATCH_KEY_BYTES, BatchAnswer, BatchItem, BatchRequest, Request, TaskRequest, TaskView};
+use errand::{
+    accept::KEY_FIELD,
+    app::App,
+    json::read::{read_outside, read_strict},
+};
+
+use super::accept::{accept, status, view};
+
+pub(crate) async fn answer(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let batch: BatchRequest = read_outside(request.text()?)?;
+    let key = request.idempotency_key.as_deref();
+    if key.is_some_and(|key| key.len() > BATCH_KEY_BYTES) {
+        return Err(ApiError::invalid(KEY_FIELD, format!("expected at most {BATCH_KEY_BYTES} bytes for a batch")));
+    }
+    let requests = batch.tasks.iter().enumerate().map(|(nth, raw)| {
+        let mut task: TaskRequest = read_strict(raw.get())?;
+        task.idempotency_key = task.idempotency_key.or_else(|| key.map(|key| format!("{key}.{nth}")));
+        Ok((request.caller.clone(), task))
+    });
+    let accepted = accept(app, requests.collect()).await;
+    let items: Vec<BatchItem<'_>> = accepted
+        .iter()
+        .map(|answer| match answer {
+            Ok(accepted) => {
+                // Without the payloads, which the caller has: a hundred of them would be more than Lambda answers.
+                let task = TaskView { payload: None, ..view(accepted) };
+                BatchItem { status: status(accepted), task: Some(task), error: None }
+            }
+            Err(error) => BatchItem { status: error.status, task: None, error: Some(error) },
+        })
+        .collect();
+    Ok(Answer::json(200, &BatchAnswer { count: items.len(), items }))
+}

@@ -1,0 +1,93 @@
+//! The schemas of bodies and answers, read off the types that are read and written.
+
+use errand::{ids::Name, registry::Registry};
+use schemars::{
+    JsonSchema, Schema, SchemaGenerator,
+    generate::{Contract, SchemaSettings},
+};
+use serde_json::{Map, Value, json};
+
+/// Schemas asked for so far; each named one stands once, and is referred to.
+pub struct Schemas<'r> {
+    /// The task types and record kinds there are.
+    pub(crate) types: &'r Registry,
+    requests: SchemaGenerator,
+    answers: SchemaGenerator,
+}
+
+/// Of schemas that refer to components of the document.
+fn generator(contract: Contract) -> SchemaGenerator {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+        settings.meta_schema = None;
+        settings.contract = contract;
+    });
+    settings.into_generator()
+}
+
+/// What is read as a `T` that has no name.
+pub(super) fn inline<T: JsonSchema>() -> Value {
+    generator(Contract::Deserialize).subschema_for::<T>().to_value()
+}
+
+impl<'r> Schemas<'r> {
+    pub(crate) fn new(types: &'r Registry) -> Self {
+        Self { types, requests: generator(Contract::Deserialize), answers: generator(Contract::Serialize) }
+    }
+
+    /// What is read as a `T`.
+    pub fn request<T: JsonSchema>(&mut self) -> Value {
+        self.requests.subschema_for::<T>().to_value()
+    }
+
+    /// What a `T` is written as.
+    pub fn answer<T: JsonSchema>(&mut self) -> Value {
+        self.answers.subschema_for::<T>().to_value()
+    }
+
+    /// Every named schema.
+    pub(crate) fn components(mut self) -> Map<String, Value> {
+        let payloads = self.types.payloads(&mut self.requests);
+        let mut named = self.requests.take_definitions(true);
+        payload_by_type(payloads, &mut named);
+        named.values_mut().for_each(closed);
+        for (name, answer) in self.answers.take_definitions(true) {
+            match named.get(&name) {
+                // One type, and two shapes of it: the name is the request's. A test finds that nothing refers to the other.
+                Some(request) if *request != answer => named.insert(format!("{name}Answered"), answer),
+                _ => named.insert(name, answer),
+            };
+        }
+        named
+    }
+}
+
+/// Says of each task type which payload it takes.
+fn payload_by_type(payloads: Vec<(&Name, Schema)>, named: &mut Map<String, Value>) {
+    let of_type =
+        |(name, payload): (&Name, Schema)| json!({"properties": {"task_type": {"const": name}, "payload": payload}});
+    let of_type: Vec<Value> = payloads.into_iter().map(of_type).collect();
+    if let Some(request) = named.get_mut("TaskRequest").and_then(Value::as_object_mut) {
+        request.insert("oneOf".to_owned(), of_type.into());
+    }
+}
+
+/// Bodies are read strictly: a field that a schema does not list is refused.
+fn closed(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            // What only adds to a schema that lists them all must not close it; that has no type.
+            if fields.get("type").is_some_and(is_object) {
+                fields.entry("additionalProperties").or_insert(Value::Bool(false));
+            }
+            fields.iter_mut().filter(|(key, _)| *key != "examples").for_each(|(_, value)| closed(value));
+        }
+        Value::Array(items) => items.iter_mut().for_each(closed),
+        _ => {}
+    }
+}
+
+/// Whether it is the type of an object, or of one that may be null.
+fn is_object(of: &Value) -> bool {
+    of == "object" || of.as_array().is_some_and(|types| types.iter().any(is_object))
+}

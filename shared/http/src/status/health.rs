@@ -1,0 +1,90 @@
+//! `GET /v1/health`: whether Errand can do its work, and that it does.
+
+use std::time::Duration;
+
+use crate::{Answer, ApiError, Request};
+use errand::{
+    app::App,
+    clock::Timestamp,
+    outbox::{self, Owed},
+    poller::{LastPoll, last_poll},
+    redact::chain,
+    store::Scope,
+};
+use serde::Serialize;
+
+use super::stats::Counted;
+
+/// A poller that left no word for so long does not poll: it does every minute.
+const POLLER_SILENT: Duration = Duration::from_secs(180);
+
+/// When to ask again whether it can.
+const ASK_AGAIN_S: u64 = 5;
+
+#[derive(Serialize, schemars::JsonSchema)]
+pub(crate) struct Health {
+    status: &'static str,
+    version: &'static str,
+    store: Part,
+    queue: Part,
+    /// What all tenants' tasks are like: absent where a token says who asks.
+    #[serde(flatten)]
+    work: Option<Work>,
+}
+
+#[derive(Serialize, schemars::JsonSchema)]
+struct Work {
+    last_poll: Option<LastPoll>,
+    /// The earliest `run_at` of the pending tasks that are due; null if none is.
+    oldest_due_at: Option<Timestamp>,
+    /// What the webhook has not taken yet; null if that cannot be told.
+    owed: Option<Owed>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tasks: Option<Counted>,
+}
+
+#[derive(Serialize, schemars::JsonSchema)]
+struct Part {
+    reachable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// 200 if the store and the queues answer and the poller polls, else 503; never a credential. Whoever may ask for
+/// all tenants hears of their tasks.
+pub(crate) async fn answer(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let store = Part::of(app.store.check().await);
+    let queue = Part::of(app.queue.check().await);
+    let last_poll = last_poll(app).await.ok().flatten();
+    let now = app.clock.now();
+    // None at all is a new installation's.
+    let polled = last_poll.as_ref().is_none_or(|last| now.since(last.at) < POLLER_SILENT);
+    let healthy = store.reachable && queue.reachable && polled;
+    let health = Health {
+        status: if healthy { "ok" } else { "unavailable" },
+        version: env!("CARGO_PKG_VERSION"),
+        store,
+        queue,
+        work: if request.caller.trusted { Some(Work::of(app, last_poll, now).await) } else { None },
+    };
+    let answer = Answer::json(if healthy { 200 } else { 503 }, &health);
+    Ok(Answer { retry_after_s: (!healthy).then_some(ASK_AGAIN_S), ..answer })
+}
+
+impl Work {
+    async fn of(app: &App, last_poll: Option<LastPoll>, now: Timestamp) -> Self {
+        Self {
+            last_poll,
+            oldest_due_at: app.store.oldest_due(&Scope::All, now).await.ok().flatten(),
+            owed: outbox::owed(app).await.ok(),
+            tasks: app.store.stats(&Scope::All, now).await.ok().map(|stats| Counted::of(&stats, now)),
+        }
+    }
+}
+
+impl Part {
+    fn of<E: std::error::Error>(checked: Result<(), E>) -> Self {
+        let error = checked.err().map(|error| chain(&error));
+        Self { reachable: error.is_none(), error }
+    }
+}
