@@ -10,5 +10,6 @@ mod secrecy;
 mod stage;
 mod steering;
 mod turns;
+mod verdicts;
 mod whole;
 mod writers;

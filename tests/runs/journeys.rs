@@ -73,7 +73,7 @@ fn says(text: &str) -> Value {
 }
 
 fn uses(text: &str, times: usize) -> Value {
-    let call = |n| json!({"name": "search", "arguments": {"page": n}, "output": format!("found {n}")});
+    let call = |n| json!({"name": "search", "arguments": {"page": 1}, "output": format!("found {n}")});
     json!({"content": text, "executed_tools": (0..times).map(call).collect::<Vec<Value>>()})
 }
 

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::stage::{Seen, enqueue, first_of, give, is_whole, says, seen, until_ended, uses, world};
 
 /// Begins to work on what the long queue has, does `meanwhile` once the model is asked, and works on to the end.
-async fn while_asked(world: &World, meanwhile: impl AsyncFnOnce()) {
+pub(super) async fn while_asked(world: &World, meanwhile: impl AsyncFnOnce()) {
     let received = world.queue.receive(QueueName::Long, 1, VISIBILITY);
     let mut working = pin!(process(&world.app, &world.queue, QueueName::Long, received));
     assert!(futures::poll!(working.as_mut()).is_pending());

@@ -104,7 +104,6 @@ impl Handler for RunAgent {
                     let asked = if work.is_long(&ask) { work.put_in_short().await? } else { work.ask(ask).await? };
                     match asked {
                         Asked::Stored | Asked::Interrupted => {}
-                        Asked::Stopped(why) => return Ok(Outcome::Block(why)),
                         Asked::Lost => return Err(of_journal(JournalError::LeaseLost)),
                     }
                 }

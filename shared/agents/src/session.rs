@@ -261,12 +261,20 @@ mod tests {
     #[test]
     fn an_incident_is_kept_once_and_the_newest_stay() {
         let mut session = session(json!("t"), "");
-        let incident = |n: usize| Incident { id: n.to_string(), reason: Reason::RunError, at: Timestamp::default() };
+        let (run_id, at) = (Some(Id::of("r")), Timestamp::default());
+        let incident = |n: usize| Incident { id: n.to_string(), run_id: run_id.clone(), reason: Reason::SameTool, at };
         for n in [0, 1, 1, 0] {
             session.note(incident(n));
         }
         assert_eq!(session.incidents, [incident(0), incident(1)]);
         (2..30).for_each(|n| session.note(incident(n)));
         assert_eq!(session.incidents, (14..30).map(incident).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_incident_that_an_older_version_noted_is_read_and_is_of_no_run() {
+        let older = json!({"id": "x", "reason": "run_error", "at": "2026-01-01T00:00:00Z"});
+        let read: Incident = serde_json::from_value(older).unwrap();
+        assert_eq!((read.run_id, read.reason), (None, Reason::RunError));
     }
 }

@@ -11,5 +11,5 @@ mod next;
 pub use assess::{Action, Assessment, Goal, History, Limits, Reason, Severity, ToolUse, Turn, assess};
 pub use blocker::blocker;
 pub use incident::Incident;
-pub use incomplete::looks_incomplete;
+pub use incomplete::{Unfinished, looks_incomplete, unfinished};
 pub use next::{MAX_FOLLOW_UPS, Next, Round, first_prompt, next, without_requirements};

@@ -9,7 +9,7 @@ use errand::{
     clock::Timestamp,
     effects::Relations,
     ids::{self, Id},
-    json::{Json, cut, cut_json, first},
+    json::{Json, cut, cut_json},
     money::Usd,
     records::{Entity, parent},
     redact,
@@ -34,12 +34,6 @@ const OUTPUT_BYTES: usize = 2 * 1024;
 
 /// How long an address is that an answer refers to, in bytes. A run keeps two hundred at most, with all else it has.
 const ADDRESS_BYTES: usize = 512;
-
-/// How much of what a general tool is called with tells what it is used for, in characters.
-const USE_CHARS: usize = 200;
-
-/// Tools that do everything.
-const GENERAL_TOOLS: [&str; 8] = ["shell", "bash", "sh", "exec", "execute", "run_command", "terminal", "python"];
 
 /// Why there was a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,16 +129,18 @@ impl StoredTurn {
         (self.prompt.chars().count() + self.answer.text.chars().count()) as u64
     }
 
-    /// What the supervisor looks at.
+    /// What the supervisor looks at. Arguments that are JSON are the same in whatever order their fields were written.
     pub fn assessed(&self) -> supervisor::Turn {
         let tools = self.answer.tool_calls.iter().map(|call| {
-            let general = GENERAL_TOOLS.contains(&call.name.to_lowercase().as_str());
-            let used_for = if general { first(&call.arguments, USE_CHARS) } else { "" };
-            let tool = format!("{} {used_for}", call.name).trim_end().to_owned();
-            let output = Json::new(&call.output.as_deref().unwrap_or_default().into()).hash();
-            supervisor::ToolUse { tool, output }
+            let arguments = serde_json::from_str(&call.arguments).unwrap_or_else(|_| call.arguments.as_str().into());
+            supervisor::ToolUse {
+                tool: call.name.clone(),
+                arguments: Json::new(&arguments).hash(),
+                output: Json::new(&call.output.as_deref().unwrap_or_default().into()).hash(),
+            }
         });
-        supervisor::Turn { text: self.answer.text.clone(), tools: tools.collect() }
+        let (text, finish) = (self.answer.text.clone(), self.answer.finish.clone());
+        supervisor::Turn { text, finish, tools: tools.collect() }
     }
 }
 

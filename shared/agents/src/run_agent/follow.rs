@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    Cause, Command, CommandAction, CommandKind, CommandStatus, Refused, SessionAction, TURN_CALLS,
+    Cause, Command, CommandAction, CommandKind, CommandStatus, Refused, SessionAction, StoredTurn, TURN_CALLS,
     event::APPEND_EVENTS,
     journal::{self, Draft},
     of_journal,
@@ -11,6 +11,7 @@ use crate::{
     supervisor::{Action, MAX_FOLLOW_UPS, Next, Round, first_prompt, next},
 };
 use errand::ids::Id;
+use errand_models::Finish;
 
 /// How many turns a run has at most, whoever asks for them.
 const MAX_TURNS: usize = 50;
@@ -39,10 +40,7 @@ impl Work<'_> {
         if self.commands.iter().any(|(_, command)| command.kind == CommandKind::Interrupt) {
             return self.interrupted().await;
         }
-        if let Some(spent) = self.goal_is_spent() {
-            return Ok(Step::End(Outcome::Block(spent)));
-        }
-        let said = self.to_say();
+        let said = self.to_say(|_| true);
         let (base, cause) = match self.supervised() {
             Next::FollowUp(prompt) => (Some(prompt.to_owned()), Cause::FollowUp),
             Next::Done if !said.is_empty() => (None, Cause::Command),
@@ -62,11 +60,8 @@ impl Work<'_> {
         let Some(last) = self.turns.last() else { return Next::Done };
         let assessment = self.assessment(&self.turns, &self.session, self.run.cost_usd);
         let follow_ups = self.turns.iter().filter(|turn| turn.cause == Cause::FollowUp).count();
-        let text = last.answer.text.as_str();
-        // An answer that only calls tools is not finished.
-        let answer = if text.trim().is_empty() { "…" } else { text };
         debug_assert!(follow_ups <= MAX_FOLLOW_UPS, "the supervisor allows no more");
-        next(&Round { answer, follow_ups, assessment: &assessment })
+        next(&Round { turn: &last.assessed(), follow_ups, assessment: &assessment })
     }
 
     /// Whether the supervisor wants a person, whatever else is said.
@@ -78,10 +73,11 @@ impl Work<'_> {
         first_prompt(&self.asked.prompt, self.task.redrive_note())
     }
 
-    /// The commands whose words go into the next prompt: every steer, and one turn.
-    fn to_say(&self) -> Vec<(Id, Command)> {
+    /// The commands whose words go into the next prompt, of those that `counts` is true of: every steer, and one turn.
+    fn to_say(&self, counts: impl Fn(&Command) -> bool) -> Vec<(Id, Command)> {
         let mut turns = 0;
         let mut said = self.commands.clone();
+        said.retain(|(_, command)| counts(command));
         said.retain(|(_, command)| match command.kind {
             CommandKind::Steer => true,
             CommandKind::Turn => {
@@ -97,8 +93,7 @@ impl Work<'_> {
     /// The turn in hand was dropped, and what was said in it with it. What was said besides is taken up; if there is
     /// nothing, the run waits for a person.
     async fn interrupted(&mut self) -> Result<Step, Failure> {
-        let said: Vec<(Id, Command)> =
-            self.to_say().into_iter().filter(|(_, command)| command.status == CommandStatus::Pending).collect();
+        let said = self.to_say(|command| command.status == CommandStatus::Pending);
         let goes_on = !said.is_empty();
         self.change(|draft, open| {
             for (id, command) in open {
@@ -129,10 +124,14 @@ impl Work<'_> {
         self.take_up(base, cause, said).await
     }
 
-    /// Makes `base` and what was said the next turn; the commands are acknowledged.
+    /// Makes `base` and what was said the next turn, if there may be one; the commands are acknowledged. Every turn comes
+    /// through here, whoever wants it.
     async fn take_up(&mut self, base: Option<String>, cause: Cause, said: Vec<(Id, Command)>) -> Result<Step, Failure> {
         if self.turns.len() >= MAX_TURNS {
             return Ok(Step::End(Outcome::Block(format!("the run has had {MAX_TURNS} turns"))));
+        }
+        if let Some(spent) = self.goal_is_spent() {
+            return Ok(Step::End(Outcome::Block(spent)));
         }
         let ids: Vec<Id> = said.iter().map(|(id, _)| id.clone()).collect();
         if said.iter().any(|(_, command)| command.status == CommandStatus::Pending) {
@@ -169,14 +168,12 @@ impl Work<'_> {
     }
 
     fn completed(&self) -> Outcome {
-        let texts = self.turns.iter().rev().map(|turn| turn.answer.text.as_str());
-        let result = texts.into_iter().find(|text| !text.trim().is_empty()).unwrap_or_default();
         let run = &self.run;
         let output = json!({
             "run_id": self.place.run,
             "session_id": run.session_id,
             "agent_id": run.agent_id,
-            "result": result,
+            "result": result(&self.turns),
             "turns": self.turns.len(),
             "tokens_in": run.tokens_in,
             "tokens_out": run.tokens_out,
@@ -185,6 +182,15 @@ impl Work<'_> {
         });
         Outcome::Complete { output, effects: Vec::new() }
     }
+}
+
+/// The newest answer that has words, with the parts of it that were cut off before.
+fn result(turns: &[StoredTurn]) -> String {
+    let newest = turns.iter().rposition(|turn| !turn.answer.text.trim().is_empty()).unwrap_or_default();
+    let (before, since) = turns.split_at(newest.min(turns.len()));
+    let cut = before.iter().rev().take_while(|turn| turn.answer.finish == Finish::Length).count();
+    let parts = before.iter().skip(before.len() - cut).chain(since.first());
+    parts.map(|turn| turn.answer.text.as_str()).collect()
 }
 
 /// What a command says to the agent.

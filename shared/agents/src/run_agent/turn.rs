@@ -9,7 +9,7 @@ use crate::{
     event::{AssistantMessage, BackendPhase, EventBody, ToolCall},
     journal::{self, Draft, JournalError},
     key_of, of_journal,
-    run_agent::{Failure, ask::Ask, trouble::Trouble, watch::Stop, work::Work},
+    run_agent::{Failure, ask::Ask, watch::Stop, work::Work},
 };
 use errand::{clock::Timestamp, money::Usd, records::Stored};
 use errand_models::{ChatAnswer, ChatRequest};
@@ -25,8 +25,6 @@ pub(super) enum Asked {
     Interrupted,
     /// The call was dropped: the task is another's, or over.
     Lost,
-    /// There is no answer, and there was trouble enough: a person is asked, for this.
-    Stopped(String),
 }
 
 impl Work<'_> {
@@ -64,8 +62,7 @@ impl Work<'_> {
         match self.trouble(&failure, most).await {
             Err(JournalError::LeaseLost) => Ok(Err(Asked::Lost)),
             // Nothing follows of which it cannot be told whether there is money for it.
-            Ok(Trouble { over: Some(over), .. }) => Err(Failure::said(over.kind(), over.to_string())),
-            Ok(Trouble { asks: Some(why), .. }) if failure.may_be_tried_again() => Ok(Err(Asked::Stopped(why))),
+            Ok(Some(over)) => Err(Failure::said(over.kind(), over.to_string())),
             // What went wrong with the model is what counts.
             _ => Err(failure),
         }
@@ -122,10 +119,8 @@ impl Work<'_> {
         let Some(session) = draft.session().cloned() else { return Ok(()) };
         let assessment = self.assessment(&turns, &session, draft.run().cost_usd);
         if let Some(incident) = &assessment.incident {
-            if session.incidents.iter().all(|there| there.id != incident.id) {
-                draft.happened(BackendPhase::SessionUpdated, None, Some(assessment.note()));
-            }
-            if let Some(session) = draft.session_mut() {
+            draft.happened(BackendPhase::SessionUpdated, None, Some(assessment.note()));
+            if let Some(session) = draft.session_mut().filter(|_| incident.reason.is_trouble()) {
                 session.note(incident.clone());
             }
         }

@@ -11,7 +11,6 @@ use crate::{
     supervisor::{Assessment, Goal, History, Turn, assess},
 };
 use errand::{
-    clock::Timestamp,
     ids::Id,
     lifecycle::{FailureKind, State},
     money::Usd,
@@ -128,36 +127,18 @@ impl<'a> Work<'a> {
 
     /// What the supervisor says to the turns so far, `session` being as they left it.
     pub(super) fn assessment(&self, turns: &[StoredTurn], session: &Session, cost: Usd) -> Assessment {
-        // The turn's own time, so that it is found the same after a crash.
-        let now = turns.last().map_or(self.task.now(), |turn| turn.at);
-        self.assess((turns.len(), now, None), turns, session, cost)
-    }
-
-    /// What it says to a turn that came to nothing.
-    pub(super) fn assessment_of(&self, error: &str, session: &Session) -> Assessment {
-        let turn = (self.turns.len() + 1, self.task.now(), Some(error));
-        self.assess(turn, &self.turns, session, self.run.cost_usd)
-    }
-
-    fn assess(
-        &self,
-        (turn, now, error): (usize, Timestamp, Option<&str>),
-        turns: &[StoredTurn],
-        session: &Session,
-        cost: Usd,
-    ) -> Assessment {
         let begun = turns.iter().rposition(|turn| turn.cause == Cause::Command).unwrap_or(0);
         let assessed: Vec<Turn> = turns.iter().skip(begun).map(StoredTurn::assessed).collect();
         let own = Id::from(self.task.task().key.id);
         let history = History {
             session: self.run.session_id.as_ref().unwrap_or(&own),
             run: &self.place.run,
-            turn,
+            turn: turns.len(),
             turns: &assessed,
-            error,
             goal: self.goal(cost),
             incidents: &session.incidents,
-            now,
+            // The turn's own time, so that it is found the same after a crash.
+            now: turns.last().map_or(self.task.now(), |turn| turn.at),
         };
         assess(&history, &self.agents.rules.supervisor)
     }

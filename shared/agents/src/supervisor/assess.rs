@@ -16,18 +16,19 @@ use errand::{
     ids::{self, Id},
     money::Usd,
 };
+use errand_models::Finish;
 
 /// What is the matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// The model gave no answer.
+    /// The model gave no answer: noted by an older version, and no longer.
     RunError,
     /// The goal's budget is spent.
     GoalSpent,
-    /// One tool is used again and again.
+    /// A tool was called again and again with the same arguments.
     SameTool,
-    /// Follow-ups bring nothing new.
+    /// A follow-up brought nothing new.
     Stalled,
     /// Many tool calls have few outcomes.
     SameOutputs,
@@ -60,26 +61,29 @@ pub struct Assessment {
     pub message: String,
     /// What to say to the agent.
     pub prompt: Option<&'static str>,
-    /// What to keep in the session ([`crate::Session::note`]); its id is a hash of session, run, turn and reason,
-    /// so that the same assessment made again adds nothing.
+    /// What is noted of it; its id is a hash of session, run, turn and reason, so that the same assessment made again
+    /// adds nothing. The session keeps those that are trouble ([`Reason::is_trouble`]).
     pub incident: Option<Incident>,
 }
 
 /// What one turn was.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Turn {
     /// What the agent answered.
     pub text: String,
+    /// How the answer came to its end.
+    pub finish: Finish,
     /// The tools it used, in order.
-    #[serde(default)]
     pub tools: Vec<ToolUse>,
 }
 
 /// One use of a tool.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToolUse {
-    /// What tells uses apart: the tool's name and, for one that does everything (a shell), what it is used for.
+    /// Which tool.
     pub tool: String,
+    /// What it was called with, or a hash of that.
+    pub arguments: String,
     /// What came of it, or a hash of that.
     pub output: String,
 }
@@ -99,13 +103,10 @@ pub struct History<'a> {
     pub session: &'a Id,
     /// The run.
     pub run: &'a Id,
-    /// Which of its turns is assessed, from 1: the newest, or the one that came to nothing.
+    /// Which of its turns is assessed, from 1: the newest.
     pub turn: usize,
     /// Its turns, oldest first: the first one, or the one that was last asked for by a command; then the follow-ups.
     pub turns: &'a [Turn],
-    /// Why the model gave no answer to what it was asked after its turns, if that is assessed. The failure itself says
-    /// whether it is asked again.
-    pub error: Option<&'a str>,
     /// The goal's budget, if there is one.
     pub goal: Option<Goal>,
     /// The session's incidents.
@@ -118,11 +119,11 @@ pub struct History<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// So many uses of one tool are trouble.
+    /// So many calls of one tool with the same arguments, in one turn, are trouble.
     pub same_tool: usize,
     /// So many are bad trouble.
     pub same_tool_high: usize,
-    /// So many follow-ups that bring nothing new are trouble.
+    /// So many follow-ups in a row that bring nothing new are trouble.
     pub stalled_follow_ups: usize,
     /// An answer with fewer characters brings nothing new.
     pub short_chars: usize,
@@ -138,9 +139,9 @@ pub struct Limits {
     pub session_messages: u64,
     /// So is one of so many characters, where that is said; what fills three quarters of the model's window always is.
     pub session_chars: Option<u64>,
-    /// So many incidents ...
+    /// So many incidents of one run ...
     pub incidents: usize,
-    /// ... within so many seconds block the session.
+    /// ... within so many seconds block it.
     pub incidents_s: u64,
 }
 
@@ -149,7 +150,7 @@ impl Default for Limits {
         Self {
             same_tool: 3,
             same_tool_high: 4,
-            stalled_follow_ups: 2,
+            stalled_follow_ups: 1,
             short_chars: 80,
             opening_chars: 220,
             tool_calls: 6,
@@ -167,8 +168,8 @@ const REPLAN: &str = "You are going in circles. Stop repeating what you did. Say
     choose a different way to the same goal, and carry it out now. Give evidence: files, commands, results. \
     If there is no other way, end with a line `BLOCKED: ` and what you need.";
 
-/// Assesses a run after a turn. The worst that is the matter decides; three troubles in one session within half an hour
-/// block it, whatever the newest is.
+/// Assesses a run after a turn. The worst that is the matter decides; the third trouble of one run within half an hour
+/// blocks it.
 pub fn assess(history: &History<'_>, limits: &Limits) -> Assessment {
     let Some((reason, severity, action, message)) = rules::matter(history, limits) else {
         let (severity, action) = (Severity::None, Action::Continue);
@@ -177,7 +178,7 @@ pub fn assess(history: &History<'_>, limits: &Limits) -> Assessment {
     let incident = incident(history, reason);
     let troubles = troubles(history, &incident, limits);
     let prompt = (action == Action::Replan).then_some(REPLAN);
-    if action != Action::Block && reason.is_trouble() && troubles >= limits.incidents {
+    if reason.is_trouble() && troubles >= limits.incidents {
         let message =
             format!("{message}; with it there are {troubles} incidents within {} minutes", limits.incidents_s / 60);
         let (severity, action) = (Severity::High, Action::Block);
@@ -189,16 +190,17 @@ pub fn assess(history: &History<'_>, limits: &Limits) -> Assessment {
 fn incident(history: &History<'_>, reason: Reason) -> Incident {
     let turn = history.turn.to_string();
     let id = ids::derived(&["incident", history.session.as_str(), history.run.as_str(), &turn, reason.as_str()]);
-    Incident { id: id.to_string(), reason, at: history.now }
+    Incident { id: id.to_string(), run_id: Some(history.run.clone()), reason, at: history.now }
 }
 
-/// How many troubles there were of late, this one included and counted once.
+/// How many troubles this run had of late, this one included and counted once.
 fn troubles(history: &History<'_>, this: &Incident, limits: &Limits) -> usize {
     let window = Duration::from_secs(limits.incidents_s);
     let earlier = history
         .incidents
         .iter()
-        .filter(|other| other.id != this.id && other.reason.is_trouble() && history.now.since(other.at) <= window);
+        .filter(|other| other.id != this.id && other.run_id == this.run_id && other.reason.is_trouble())
+        .filter(|other| history.now.since(other.at) <= window);
     earlier.count() + 1
 }
 
@@ -210,16 +212,12 @@ impl Assessment {
 }
 
 impl Reason {
-    /// Whether it counts towards blocking a session.
-    fn is_trouble(self) -> bool {
+    /// Whether it counts towards blocking its run: going in circles does. What fails is tried again by its task, and
+    /// money and length have rules of their own.
+    pub fn is_trouble(self) -> bool {
         match self {
-            Reason::RunError
-            | Reason::GoalSpent
-            | Reason::SameTool
-            | Reason::Stalled
-            | Reason::SameOutputs
-            | Reason::GoalNearlySpent => true,
-            Reason::LongSession => false,
+            Reason::SameTool | Reason::Stalled | Reason::SameOutputs => true,
+            Reason::RunError | Reason::GoalSpent | Reason::GoalNearlySpent | Reason::LongSession => false,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Trouble that was noted of a session.
 
-use errand::clock::Timestamp;
+use errand::{clock::Timestamp, ids::Id};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,9 @@ use super::Reason;
 pub struct Incident {
     /// A hash of what it is about: the same trouble found again is the same incident.
     pub id: String,
+    /// In which run: no other is judged by it. Absent where an older version noted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<Id>,
     /// What sort of trouble.
     pub reason: Reason,
     /// When it was first found.

@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::supervisor::Turn;
 use errand::json::last;
+use errand_models::Finish;
 
 /// How far from the end a heading announces more, in characters.
 const HEADING_CHARS: usize = 200;
@@ -12,8 +14,9 @@ const HEADING_CHARS: usize = 200;
 /// How far from the end a phrase announces more, in characters.
 const PHRASE_CHARS: usize = 300;
 
-/// A line that begins with Step, Phase or Next and a number; the mark of a heading, if it has one, and what follows.
-const HEADING: &str = r"(?im)^[ \t]*(#{1,6}[ \t]*|\*{1,3}|_{1,3})?(?:step|phase|next)[ \t]+\d+((?:[^\w\n]|_)[^\n]*)?$";
+/// A heading of the first three levels that begins with Step, Phase or Next and a number. Numbered steps without its mark
+/// are how a finished answer tells what was done.
+const HEADING: &str = r"(?im)^[ \t]*#{1,3}[ \t]*(?:step|phase|next)[ \t]+\d+(?:[^\w\n][^\n]*)?$";
 
 const PHRASE: &str =
     r"(?i)\b(?:(?:next|now),?\s+i(?:['’]ll|\s+will)|let\s+me\s+(?:now|next)|moving\s+on\s+to|proceeding\s+to)\b";
@@ -21,7 +24,32 @@ const PHRASE: &str =
 static HEADINGS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(HEADING).ok());
 static PHRASES: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(PHRASE).ok());
 
-/// Whether `text` ends in an ellipsis, has a heading "Step N", "Phase N" or "Next N" among its last 200 characters, or
+/// Why an answer is not the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfinished {
+    /// It was cut off.
+    Cut,
+    /// It waits for tools that nobody runs.
+    Waits,
+    /// It has no words, breaks off, or announces what it should have done.
+    Announces,
+}
+
+/// Why `turn`'s answer is not the end, if it is not. What its backend says of it comes before what it looks like.
+pub fn unfinished(turn: &Turn) -> Option<Unfinished> {
+    match &turn.finish {
+        Finish::Length => Some(Unfinished::Cut),
+        Finish::ToolCalls => Some(Unfinished::Waits),
+        // That is the end, though not a good one.
+        Finish::Refused(_) => None,
+        Finish::Whole => {
+            let announces = turn.text.trim().is_empty() || looks_incomplete(&turn.text);
+            announces.then_some(Unfinished::Announces)
+        }
+    }
+}
+
+/// Whether `text` ends in an ellipsis, has a heading (`#` to `###`) "Step N", "Phase N" or "Next N" among its last 200 characters, or
 /// says among its last 300 what the agent will do next.
 pub fn looks_incomplete(text: &str) -> bool {
     let text = text.trim_end();
@@ -35,18 +63,7 @@ fn tail(text: &str, chars: usize) -> usize {
 }
 
 fn announces_step(text: &str) -> bool {
-    let Some(headings) = HEADINGS.as_ref() else { return false };
-    let mut from = tail(text, HEADING_CHARS);
-    while let Some(found) = headings.captures_at(text, from) {
-        let marked = found.get(1).is_some();
-        let rest = found.get(2).map_or("", |rest| rest.as_str().trim());
-        // Without a mark it is a heading only if the line does not go on as a sentence does.
-        if marked || rest.is_empty() || rest.starts_with([':', '.', ')', '-', '–', '—']) || rest.ends_with(':') {
-            return true;
-        }
-        from = found.get(0).map_or(text.len(), |whole| whole.end());
-    }
-    false
+    HEADINGS.as_ref().is_some_and(|headings| headings.is_match_at(text, tail(text, HEADING_CHARS)))
 }
 
 fn announces_work(text: &str) -> bool {
@@ -69,7 +86,7 @@ mod tests {
 
     #[test]
     fn answers_that_break_off_or_announce_more() {
-        let heading_at_bound = before("\nStep 3:\n", 192);
+        let heading_at_bound = before("\n# Step 3:\n", 190);
         let phrase_at_bound = before("Now I'll ", 291);
         let huge = format!("{} Let me now run it.", "done. ".repeat(200_000));
         for text in [
@@ -81,20 +98,16 @@ mod tests {
             "Здесь ещё не всё…",
             "Done so far.\n\n## Step 3",
             "Done so far.\n## Step 3: deploy the thing\n",
-            "Step 2:\n",
-            "Step 2",
-            "step 2 - write tests",
-            "Step 2. Write tests",
-            "Step 2) Write tests",
-            "Step 10 — aufräumen",
-            "**Phase 2: rollout**",
-            "__Next 2__",
+            "# Step 2:",
+            "##Step 2",
+            "## step 2 - write tests",
+            "## Step 2) Write tests",
+            "# Step 10 — aufräumen",
             "### phase 12",
-            "  Phase 2:",
-            "NEXT 1: verify",
-            "Next 3 actions:",
-            "Step 1 was simple.\nStep 2: harder",
-            "First\r\n\r\nStep 2:\r\n",
+            "  ## Phase 2:",
+            "# NEXT 1: verify",
+            "Step 1 was simple.\n## Step 2: harder",
+            "First\r\n\r\n# Step 2:\r\n",
             &heading_at_bound,
             "Next I'll write the tests.",
             "next, I’ll write the tests",
@@ -117,10 +130,10 @@ mod tests {
 
     #[test]
     fn answers_that_are_whole() {
-        let heading_before = before("\nStep 3:\n", 193);
+        let heading_before = before("\n# Step 3:\n", 191);
         let phrase_before = before("Now I'll ", 292);
         let word_across_the_bound = before("know I'll ", 291);
-        let line_across_the_bound = before("the Step 3:", 193);
+        let line_across_the_bound = before("the # Step 3:", 193);
         let huge = format!("Now I'll begin... {}", "done. ".repeat(200_000));
         for text in [
             "",
@@ -130,6 +143,12 @@ mod tests {
             "It ended in .. two dots..",
             "Wait... it is done.",
             "He said “…” and left.",
+            "Step 1: read\nStep 2: mend\nStep 3: verified",
+            "Step 2:\n",
+            "Step 2",
+            "**Phase 2: rollout**",
+            "__Next 2__",
+            "#### Step 3: verified",
             "Step 3 is complete.",
             "Step 3 took 5 minutes, and all tests pass.",
             "All is done, as Step 3: says",

@@ -1,6 +1,9 @@
 //! What follows a turn: another, or the end.
 
-use crate::supervisor::{Action, Assessment, blocker, looks_incomplete};
+use std::collections::BTreeSet;
+
+use crate::supervisor::{Action, Assessment, Turn, Unfinished, blocker, unfinished};
+use errand_models::Finish;
 
 /// How many follow-ups a run has at most.
 pub const MAX_FOLLOW_UPS: usize = 2;
@@ -15,11 +18,18 @@ const REQUIREMENTS: &str = "Requirements:\n\
 const CONTINUE: &str = "Your answer is not finished. Continue where you stopped and finish the task now. \
     Give evidence: files, commands, results. If something blocks you, end with a line `BLOCKED: ` and what you need.";
 
+/// For an answer that was cut: its parts are put together as they are.
+const GO_ON: &str = "Your answer was cut off where it became too long. Go on exactly where it ended: repeat nothing of it, \
+    and begin with no remark.";
+
+const NO_TOOLS: &str = "You called tools, but no tool is run for you here: nothing came of those calls. Finish the task now \
+    with what you have. If you cannot, end with a line `BLOCKED: ` and what you need.";
+
 /// What is known when a turn is over. One that was called off, or has no answer, is none.
 #[derive(Clone, Copy, Debug)]
 pub struct Round<'a> {
-    /// The answer.
-    pub answer: &'a str,
+    /// The turn.
+    pub turn: &'a Turn,
     /// How many follow-ups there were.
     pub follow_ups: usize,
     /// What [`super::assess`] found.
@@ -50,24 +60,54 @@ pub fn without_requirements(prompt: &str) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
-/// What follows a turn. What the agent says is missing beats what the assessment says.
+/// What follows a turn. A refusal is no answer; then what the agent says is missing beats what the assessment says.
 pub fn next(round: &Round<'_>) -> Next {
-    if let Some(missing) = blocker(round.answer) {
+    if let Finish::Refused(words) = &round.turn.finish {
+        return Next::Block(format!("the model refuses: {words}"));
+    }
+    if let Some(missing) = blocker(&round.turn.text) {
         return Next::Block(missing);
     }
     let Assessment { action, message, prompt, .. } = round.assessment;
+    let unfinished = unfinished(round.turn);
     let follow_up = match action {
         Action::Block => return Next::Block(message.clone()),
         Action::Replan => *prompt,
-        Action::Continue => looks_incomplete(round.answer).then_some(CONTINUE),
+        Action::Continue => unfinished.map(asking),
     };
-    follow_up.filter(|_| round.follow_ups < MAX_FOLLOW_UPS).map_or(Next::Done, Next::FollowUp)
+    match follow_up {
+        None => Next::Done,
+        Some(prompt) if round.follow_ups < MAX_FOLLOW_UPS => Next::FollowUp(prompt),
+        Some(_) => unfinished.and_then(|why| missing(why, round.turn)).map_or(Next::Done, Next::Block),
+    }
+}
+
+/// How an answer that is not the end is gone on with.
+fn asking(unfinished: Unfinished) -> &'static str {
+    match unfinished {
+        Unfinished::Cut => GO_ON,
+        Unfinished::Waits => NO_TOOLS,
+        Unfinished::Announces => CONTINUE,
+    }
+}
+
+/// What is missing of an answer that no follow-up has finished. One that only looks unfinished is taken as it is.
+fn missing(unfinished: Unfinished, turn: &Turn) -> Option<String> {
+    match unfinished {
+        Unfinished::Cut => Some("the answer was cut off, and is longer than the model may write".to_owned()),
+        Unfinished::Waits => {
+            let tools: BTreeSet<&str> = turn.tools.iter().map(|used| used.tool.as_str()).collect();
+            let tools: Vec<&str> = tools.into_iter().collect();
+            Some(format!("the agent waits for tools that nobody runs: {}", tools.join(", ")))
+        }
+        Unfinished::Announces => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::supervisor::Severity;
+    use crate::supervisor::{Severity, ToolUse};
 
     fn assessment(action: Action) -> Assessment {
         let prompt = (action == Action::Replan).then_some("another way");
@@ -96,8 +136,36 @@ mod tests {
             (blocked, 2, Block, &key),
         ] {
             let assessment = assessment(action);
-            let round = Round { answer, follow_ups, assessment: &assessment };
+            let turn = Turn { text: answer.into(), ..Turn::default() };
+            let round = Round { turn: &turn, follow_ups, assessment: &assessment };
             assert_eq!(next(&round), *expected, "{round:?}");
+        }
+    }
+
+    #[test]
+    fn what_follows_an_answer_that_its_backend_says_is_no_end() {
+        let (whole, cut, waits) = (Finish::Whole, Finish::Length, Finish::ToolCalls);
+        let refused = Finish::Refused("no".into());
+        let block = |why: &str| Next::Block(why.into());
+        let too_long = block("the answer was cut off, and is longer than the model may write");
+        for (text, finish, follow_ups, expected) in [
+            ("Done.", &whole, 0, Next::Done),
+            ("Done.", &cut, 0, Next::FollowUp(GO_ON)),
+            ("And then...", &cut, 1, Next::FollowUp(GO_ON)),
+            ("Done.", &cut, 2, too_long),
+            ("Done.", &waits, 0, Next::FollowUp(NO_TOOLS)),
+            ("", &waits, 1, Next::FollowUp(NO_TOOLS)),
+            ("Done.", &waits, 2, block("the agent waits for tools that nobody runs: a, b")),
+            ("", &whole, 0, Next::FollowUp(CONTINUE)),
+            ("Done.", &refused, 0, block("the model refuses: no")),
+            ("BLOCKED: a key", &refused, 0, block("the model refuses: no")),
+            ("BLOCKED: a key", &cut, 0, block("a key")),
+        ] {
+            let used = |tool: &str| ToolUse { tool: tool.into(), arguments: String::new(), output: String::new() };
+            let turn = Turn { text: text.into(), finish: finish.clone(), tools: ["b", "a", "b"].map(used).into() };
+            let assessment = assessment(Action::Continue);
+            let round = Round { turn: &turn, follow_ups, assessment: &assessment };
+            assert_eq!(next(&round), expected, "{round:?}");
         }
     }
 

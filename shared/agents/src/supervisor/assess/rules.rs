@@ -2,30 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::supervisor::assess::{Action, Goal, History, Limits, Reason, Severity, Turn};
+use crate::supervisor::{
+    assess::{Action, Goal, History, Limits, Reason, Severity, Turn},
+    unfinished,
+};
 use errand::json::first;
+use errand_models::Finish;
 
 /// What answers say that bring nothing new.
 const STALLING: [&str; 2] = ["still working", "trying again"];
 
-/// The worst that is the matter: what went wrong, what blocks, then what wants another way, then what is to be known.
+/// The worst that is the matter: what wants another way, then what is to be known. Whether the goal's budget allows
+/// another turn is asked where one is wanted: an answer that is finished is, whatever it cost.
 pub(super) fn matter(history: &History<'_>, limits: &Limits) -> Option<(Reason, Severity, Action, String)> {
-    if let Some(error) = history.error {
-        let message = format!("the model gave no answer: {error}");
-        return Some((Reason::RunError, Severity::High, Action::Continue, message));
-    }
-    if let Some(Goal { spent, budget }) = history.goal.filter(|goal| goal.spent.reaches(100, goal.budget)) {
-        let message = format!("the goal's budget is spent: {spent} of {budget}");
-        return Some((Reason::GoalSpent, Severity::High, Action::Block, message));
-    }
-    let (tool, uses) = most_used_tool(history.turns);
+    let (tool, uses) = most_repeated_call(history.turns);
     if uses >= limits.same_tool {
         let severity = if uses >= limits.same_tool_high { Severity::High } else { Severity::Medium };
-        return Some((Reason::SameTool, severity, Action::Replan, format!("tool `{tool}` was used {uses} times")));
+        let message = format!("tool `{tool}` was called {uses} times with the same arguments");
+        return Some((Reason::SameTool, severity, Action::Replan, message));
     }
     let stalled = stalled_follow_ups(history.turns, limits);
     if stalled >= limits.stalled_follow_ups {
-        let message = format!("{stalled} follow-ups brought nothing new");
+        let message = format!("{stalled} follow-ups in a row brought nothing new");
         return Some((Reason::Stalled, Severity::Medium, Action::Replan, message));
     }
     let (calls, outputs) = tool_outputs(history.turns);
@@ -33,19 +31,29 @@ pub(super) fn matter(history: &History<'_>, limits: &Limits) -> Option<(Reason, 
         let message = format!("{calls} tool calls had {outputs} different outputs");
         return Some((Reason::SameOutputs, Severity::Medium, Action::Replan, message));
     }
-    let nearly = |goal: &Goal| goal.spent.reaches(limits.goal_warn_percent, goal.budget);
-    history.goal.filter(nearly).map(|Goal { spent, budget }| {
+    history.goal.and_then(|goal| goal_matter(goal, limits))
+}
+
+fn goal_matter(goal: Goal, limits: &Limits) -> Option<(Reason, Severity, Action, String)> {
+    let Goal { spent, budget } = goal;
+    if spent.reaches(100, budget) {
+        let message = format!("the goal's budget is spent: {spent} of {budget}");
+        return Some((Reason::GoalSpent, Severity::High, Action::Continue, message));
+    }
+    spent.reaches(limits.goal_warn_percent, budget).then(|| {
         let message = format!("the goal's budget is nearly spent: {spent} of {budget}");
         (Reason::GoalNearlySpent, Severity::Medium, Action::Continue, message)
     })
 }
 
-fn most_used_tool(turns: &[Turn]) -> (&str, usize) {
-    let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
-    for used in turns.iter().flat_map(|turn| &turn.tools) {
-        *uses.entry(&used.tool).or_default() += 1;
+/// The tool that the newest turn called most often with the same arguments, and how often. Turns before it do not count:
+/// an agent may well look at the same again after it has changed something.
+fn most_repeated_call(turns: &[Turn]) -> (&str, usize) {
+    let mut uses: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for used in turns.last().iter().flat_map(|turn| &turn.tools) {
+        *uses.entry((&used.tool, &used.arguments)).or_default() += 1;
     }
-    uses.into_iter().max_by_key(|(_, uses)| *uses).unwrap_or_default()
+    uses.into_iter().max_by_key(|(_, uses)| *uses).map(|((tool, _), uses)| (tool, uses)).unwrap_or_default()
 }
 
 fn tool_outputs(turns: &[Turn]) -> (usize, usize) {
@@ -53,7 +61,12 @@ fn tool_outputs(turns: &[Turn]) -> (usize, usize) {
     (outputs().count(), outputs().collect::<BTreeSet<_>>().len())
 }
 
+/// How many of the newest follow-ups brought nothing new, in a row. An answer that is finished ends its run, however
+/// short it is: it is no stall.
 fn stalled_follow_ups(turns: &[Turn], limits: &Limits) -> usize {
+    if turns.last().is_none_or(|newest| unfinished(newest).is_none()) {
+        return 0;
+    }
     let openings: Vec<&str> = turns.iter().map(|turn| first(turn.text.trim(), limits.opening_chars)).collect();
     let brings_nothing = |turn: &&Turn| {
         let text = turn.text.trim();
@@ -61,7 +74,8 @@ fn stalled_follow_ups(turns: &[Turn], limits: &Limits) -> usize {
         let opening = first(text, limits.opening_chars);
         let again = openings.iter().filter(|other| **other == opening).count() > 1;
         let lower = text.to_lowercase();
-        short || again || STALLING.iter().any(|phrase| lower.contains(phrase))
+        // What goes on from where it was cut is new, however little it is.
+        turn.finish != Finish::Length && (short || again || STALLING.iter().any(|phrase| lower.contains(phrase)))
     };
-    turns.iter().skip(1).filter(brings_nothing).count()
+    turns.iter().skip(1).rev().take_while(brings_nothing).count()
 }
