@@ -191,7 +191,7 @@ pub async fn accept<E: From<EnqueueError>>(
     let mut fresh = Vec::new();
     let mut answer = |Checked { task, late }: Checked| match late {
         Some(late) => match before.pop_front().unwrap_or(Ok(None))? {
-            Some(there) => existing(there, &task),
+            Some(there) => existing(app, there, &task),
             None => Err(late.into()),
         },
         // One task in, one answer out; a store that answers with none has broken its contract.
@@ -200,7 +200,7 @@ pub async fn accept<E: From<EnqueueError>>(
                 fresh.push(task.clone());
                 Ok(Accepted { task, deduplicated: false })
             }
-            Inserted::Existing(there) => existing(*there, &task),
+            Inserted::Existing(there) => existing(app, *there, &task),
         },
     };
     let answers = checked.into_iter().map(|checked| answer(checked?).map_err(E::from)).collect();
@@ -208,8 +208,11 @@ pub async fn accept<E: From<EnqueueError>>(
     answers
 }
 
-fn existing(there: Task, asked: &Task) -> Result<Accepted, EnqueueError> {
-    if there.is_same_request(asked) {
+/// The same request may come of several writers: a handler's struct says `null` where a request over HTTP says nothing.
+fn existing(app: &App, there: Task, asked: &Task) -> Result<Accepted, EnqueueError> {
+    let same_type = there.key == asked.key && there.task_type == asked.task_type;
+    let reads_same = || same_type && app.types.reads_same(&there.task_type, &there.payload, &asked.payload);
+    if there.is_same_request(asked) || reads_same() {
         return Ok(Accepted { task: there, deduplicated: true });
     }
     Err(EnqueueError::KeyUsed { id: there.key.id })

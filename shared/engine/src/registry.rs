@@ -138,6 +138,13 @@ impl Registry {
         self.find(task_type)?.of.lenient(payload).map_err(in_payload)
     }
 
+    /// Whether two payloads of a type read the same: one may leave out what is `null`, or as it is by default, in the
+    /// other.
+    pub fn reads_same(&self, task_type: &Name, one: &Json, other: &Json) -> bool {
+        let Some(Registered { of, .. }) = self.types.get(task_type) else { return false };
+        of.written(one).is_some_and(|written| of.written(other) == Some(written))
+    }
+
     /// Whether there is a type of this name, be it switched off.
     pub fn knows(&self, task_type: &Name) -> bool {
         self.types.contains_key(task_type)

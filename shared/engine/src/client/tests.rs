@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::{
@@ -30,6 +30,28 @@ impl Handler for Say {
     fn settings() -> Settings {
         Settings { timeout_s: 17, ..Settings::default() }
     }
+
+    async fn handle(&self, _: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
+        Ok(Outcome::done(Value::Null))
+    }
+}
+
+/// Says, to somebody or nobody.
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Tell {
+    /// This.
+    text: String,
+    /// Whom.
+    #[serde(default)]
+    whom: Option<String>,
+    /// How often.
+    #[serde(default)]
+    times: u32,
+}
+
+impl Handler for Tell {
+    const TYPE: &'static str = "tell";
+    type State = ();
 
     async fn handle(&self, _: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         Ok(Outcome::done(Value::Null))
@@ -117,6 +139,30 @@ async fn the_same_key_is_the_same_task_or_a_conflict() {
     clock.advance(MINUTE);
     assert!(ask("a").await.unwrap().deduplicated, "it is too late now for a new one alone");
     assert!(matches!(ask("b").await, Err(EnqueueError::KeyUsed { .. })));
+}
+
+/// Asks for a task by its payload, as the API does.
+async fn ask_with(client: &Client, key: &str, payload: Value) -> Result<Accepted, EnqueueError> {
+    let (key, now) = (key.to_owned(), client.app.clock.now());
+    let task = accept::key(&client.tenant, &Name::default(), Some(&key));
+    let new = NewTask::of_type(task, Name::of("tell"), Json::new(&payload), "api".to_owned(), now);
+    let checked = accept::check(&client.app, NewTask { idempotency_key: Some(key), ..new }, Limits::default());
+    accept::accept(&client.app, vec![checked], now).await.remove(0)
+}
+
+#[tokio::test]
+async fn the_same_request_is_the_same_task_whether_it_is_asked_for_from_within_or_by_its_payload() {
+    let Setup { client, .. } = setup(Registry::new().add::<Tell>(()));
+    let tell = |whom: Option<&str>| Tell { text: "a".to_owned(), whom: whom.map(str::to_owned), times: 0 };
+    for (n, payload) in [json!({"text": "a"}), json!({"text": "a", "whom": null})].into_iter().enumerate() {
+        let (first, then) = (format!("first-{n}"), format!("then-{n}"));
+        let within = client.enqueue(&tell(None)).key(&first).await.unwrap().task;
+        assert_eq!(ask_with(&client, &first, payload.clone()).await.unwrap().task, within);
+        let asked = ask_with(&client, &then, payload.clone()).await.unwrap().task;
+        assert_eq!(asked.payload.parse::<Value>().unwrap(), payload, "it is kept as it was asked for");
+        assert!(client.enqueue(&tell(None)).key(&then).await.unwrap().deduplicated);
+        assert!(matches!(client.enqueue(&tell(Some("b"))).key(&then).await, Err(EnqueueError::KeyUsed { .. })));
+    }
 }
 
 #[tokio::test]

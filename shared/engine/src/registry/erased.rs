@@ -4,6 +4,7 @@ use std::{any::type_name, marker::PhantomData, sync::Arc};
 
 use async_trait::async_trait;
 use schemars::{Schema, SchemaGenerator};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
@@ -46,6 +47,8 @@ pub(super) trait AnyType: Send + Sync {
     fn payload(&self, schemas: &mut SchemaGenerator) -> Schema;
     fn strict(&self, payload: &Json) -> Result<Box<dyn Input>, FieldError>;
     fn lenient(&self, payload: &Json) -> Result<Box<dyn Input>, FieldError>;
+    /// The payload as the type itself writes what it reads; `None` if it does not read it.
+    fn written(&self, payload: &Json) -> Option<Value>;
 }
 
 /// The type `H` with its state.
@@ -92,6 +95,11 @@ impl<H: Handler> AnyType for Of<H> {
 
     fn lenient(&self, payload: &Json) -> Result<Box<dyn Input>, FieldError> {
         Ok(self.input(read_lenient(payload.as_str())?))
+    }
+
+    fn written(&self, payload: &Json) -> Option<Value> {
+        let read: H = read_lenient(payload.as_str()).ok()?;
+        serde_json::to_value(read).ok()
     }
 }
 
