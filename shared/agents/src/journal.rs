@@ -33,11 +33,8 @@ use errand::{
     ids::{Id, Name},
     lifecycle::{Fence, Task},
     services::Services,
-    store::{self, Commit, Part, RecordKey, StoreError, TaskWrite, shown},
+    store::{self, Commit, MAX_TRIES, Part, RecordKey, StoreError, TaskWrite, shown},
 };
-
-/// How often a draft that met newer versions is made anew.
-const MAX_TRIES: usize = 8;
 
 /// For how long a commit that the store does not answer is made again: whoever asked waits.
 const PATIENCE: Duration = Duration::from_secs(1);

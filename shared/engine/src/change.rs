@@ -9,12 +9,9 @@ use crate::{
     ids,
     lifecycle::{Event, Rejected, Status, Task, apply},
     notify::notify,
-    store::{self, Commit, Part, StoreError, patiently},
+    store::{self, Commit, MAX_TRIES, Part, StoreError, patiently},
     telemetry::Told,
 };
-
-/// How often a commit that met another version is made anew.
-const MAX_TRIES: usize = 5;
 
 /// Why an event did not become true.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +80,7 @@ async fn what_follows(app: &App, task: &Task, changed: &Task) -> Result<Vec<Effe
 }
 
 /// Applies `event` to `task` and commits the result with its effects, on the version at hand. Where another version
-/// is in the way, reads and applies again, at most five times; so only `apply` ever says `LeaseLost`. Then sends
+/// is in the way, reads and applies again, at most [`MAX_TRIES`] times; so only `apply` ever says `LeaseLost`. Then sends
 /// the messages of follow-up tasks; their own `wake_at` covers a crash in between.
 pub async fn change(app: &App, task: &Task, event: Event, with: With) -> Result<Task, ChangeError> {
     let mut newer = None;

@@ -8,14 +8,11 @@ use uuid::Uuid;
 use crate::{
     clock::Timestamp,
     ids::{self, Id, Name},
-    store::{self, Commit, Expect, Record, RecordKey, RecordWrite, Store, StoreError},
+    store::{self, Commit, Expect, MAX_TRIES, Record, RecordKey, RecordWrite, Store, StoreError},
 };
 
 /// How long a mark is kept after what it is about is last of use to anybody.
 const KEEP: Duration = Duration::from_secs(90 * 24 * 3600);
-
-/// How often a mark that met another one of the same reader is set anew.
-const MAX_TRIES: usize = 5;
 
 /// What a mark is about.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ pub use commit::{Commit, Expect, Part, Patch, RecordWrite, TaskWrite};
 pub use listing::{Bucket, Filter, ListQuery, Listing, Page, Position, RECORD_PAGE_BYTES, TASK_PAGE_BYTES};
 pub(crate) use memory::Everything;
 pub use memory::MemoryStore;
-pub use patience::patiently;
+pub use patience::{MAX_TRIES, patiently};
 pub use record::{Doc, Record, RecordKey, Related, Relation, RelationKind, doc_bytes};
 pub use retention::Retention;
 pub use stats::{Counts, KEEP_HOURS, QueuePlace, QueueStats, Scope, Stats, Step, hour_of};

@@ -16,7 +16,7 @@ use errand::{
     notify::notify,
     records::Stored,
     services::Services,
-    store::{self, Commit, Doc, Part, StoreError},
+    store::{self, Commit, Doc, MAX_TRIES, Part, StoreError},
 };
 
 /// What a run is begun with.
@@ -66,9 +66,6 @@ pub struct Begun {
     /// Whether it was there already.
     pub deduplicated: bool,
 }
-
-/// How often a start that met newer versions is made anew.
-const MAX_TRIES: usize = 8;
 
 impl Start {
     /// With every choice left at its default.

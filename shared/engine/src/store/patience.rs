@@ -1,4 +1,4 @@
-//! Asking a store again that is busy or does not answer.
+//! Asking a store again: that is busy or does not answer, or where somebody else was faster.
 
 use std::{future::Future, time::Duration};
 
@@ -13,6 +13,10 @@ const FIRST_WAIT: Duration = Duration::from_millis(50);
 
 /// Where it no longer doubles.
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
+
+/// How often what met another version is decided and committed anew. Whoever comes so far had as many others before it,
+/// all of them within moments: it is [`StoreError::Busy`], and tried again later.
+pub const MAX_TRIES: usize = 8;
 
 /// What `ask` answers; it is asked again while the store is busy or does not answer, as long as that begins before
 /// `until`.

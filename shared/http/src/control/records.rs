@@ -6,12 +6,9 @@ use errand::{
     effects::Relations,
     json::read::FieldError,
     registry::Kind,
-    store::{self, Commit, Doc, Expect, Record, RecordKey, RecordWrite, StoreError},
+    store::{self, Commit, Doc, Expect, MAX_TRIES, Record, RecordKey, RecordWrite, StoreError},
 };
 use uuid::Uuid;
-
-/// How often a write without `If-Match` that met another one is made anew.
-const MAX_TRIES: usize = 5;
 
 /// `PUT /v1/records/{kind}/{id}`: 201 if it is new, else 200.
 pub(crate) async fn put(app: &App, request: &Request) -> Result<Answer, ApiError> {
