@@ -1,4 +1,4 @@
-//! Enqueues tasks from within a process that has the store at hand, typed by their handlers.
+//! Enqueues tasks from within a process that has the store at hand, typed by their handlers, and acts on them.
 
 use std::{future::IntoFuture, time::Duration};
 
@@ -8,11 +8,14 @@ use uuid::Uuid;
 use crate::{
     accept::{self, Accepted, EnqueueError, Limits},
     app::App,
+    change::{ChangeError, With},
     clock::Timestamp,
     handler::Handler,
     ids::{Id, Name, TaskKey},
     json::{Json, read::FieldError},
     lifecycle::{NewTask, Priority, Task},
+    operate::{OperateError, Operation, check_note, operate},
+    redrive::{Call, Progress, Redrive},
     registry::InputError,
     store::{self, StoreError},
 };
@@ -92,6 +95,68 @@ impl Client {
     /// The tenant's task `id`, if it is there.
     pub async fn task(&self, id: Uuid) -> Result<Option<Task>, StoreError> {
         store::task(&*self.app.store, &TaskKey { tenant: self.tenant.clone(), id }).await
+    }
+
+    /// Does this to the tenant's task `id`, and answers with the task as it is then. See [`Operation`].
+    pub async fn operate(&self, id: Uuid, operation: Operation) -> Result<Task, OperateError> {
+        if let Operation::Retry { note } = &operation {
+            check_note(note.as_deref())?;
+        }
+        let task = self.task(id).await.map_err(ChangeError::from)?.ok_or(OperateError::NoTask)?;
+        Ok(operate(&self.app, &task, operation, self.principal.clone(), With::nothing()).await?)
+    }
+
+    /// Calls a task off for this reason: [`Operation::Cancel`].
+    pub async fn cancel(&self, id: Uuid, reason: impl Into<String>) -> Result<Task, OperateError> {
+        self.operate(id, Operation::Cancel { reason: Some(reason.into()) }).await
+    }
+
+    /// Sets a failed, cancelled or blocked task going again: [`Operation::Retry`].
+    ///
+    /// ```
+    /// # use errand::{Failure, Handler, Outcome, Registry, TaskContext};
+    /// # /// Waits for somebody.
+    /// # #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+    /// # struct Wait {}
+    /// # impl Handler for Wait {
+    /// #     const TYPE: &'static str = "wait";
+    /// #     type State = ();
+    /// #     async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
+    /// #         Ok(if task.redrive_note().is_some() { Outcome::done(0.into()) } else { Outcome::Block("?".into()) })
+    /// #     }
+    /// # }
+    /// use errand::{Status, testing::Sandbox};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let sandbox = Sandbox::new(Registry::new().add::<Wait>(()));
+    /// let blocked = sandbox.run(&Wait {}).await;
+    /// assert_eq!(blocked.status(), Status::Blocked);
+    /// sandbox.client().retry(blocked.key().id, Some("it is settled".into())).await.unwrap();
+    /// assert_eq!(sandbox.execute(blocked.key()).await.status(), Status::Completed);
+    /// # }
+    /// ```
+    pub async fn retry(&self, id: Uuid, note: Option<String>) -> Result<Task, OperateError> {
+        self.operate(id, Operation::Retry { note }).await
+    }
+
+    /// Runs a waiting task now, be it before its time: [`Operation::Process`].
+    pub async fn process_now(&self, id: Uuid) -> Result<Task, OperateError> {
+        self.operate(id, Operation::Process { force: true }).await
+    }
+
+    /// Has a waiting task start at another time: [`Operation::Reschedule`].
+    pub async fn reschedule(&self, id: Uuid, run_at: Timestamp) -> Result<Task, OperateError> {
+        self.operate(id, Operation::Reschedule { run_at }).await
+    }
+
+    /// Sets failed tasks of the tenant going again, as many as one call takes up. See [`Redrive`].
+    pub async fn redrive(&self, what: &Redrive) -> Result<Progress, OperateError> {
+        what.check()?;
+        let (tenant, by) = (self.tenant.clone(), self.principal.clone());
+        let until = Timestamp::from_millis(i64::MAX);
+        let call = Call { app: &self.app, tenant, by, until, with: &|_| With::nothing() };
+        Ok(call.redrive(what).await.map_err(ChangeError::from)?)
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! Each module knows only those before it: `redact`, `json`, `clock`, `ids`, `money`, `lifecycle`, `store`, `queue`,
 //! `event`, `listener`, `release`, `services`, `effects`, `records`, `handler`, `registry`, `app`, `environment`,
-//! `meter`, `telemetry`, `notify`, `change`, `accept`, `client`, `dead_letter`, `outbox`, `poller`, `processor`,
+//! `meter`, `telemetry`, `notify`, `change`, `accept`, `operate`, `redrive`, `client`, `dead_letter`, `outbox`, `poller`, `processor`,
 //! `read_marks`, `testing`.
 //!
 //! # How it works
@@ -121,6 +121,7 @@ pub mod listener;
 pub mod meter;
 pub mod money;
 pub mod notify;
+pub mod operate;
 pub mod outbox;
 pub mod poller;
 pub mod processor;
@@ -128,6 +129,7 @@ pub mod queue;
 pub mod read_marks;
 pub mod records;
 pub mod redact;
+pub mod redrive;
 pub mod registry;
 pub mod release;
 pub mod services;
@@ -145,7 +147,9 @@ pub use handler::{Failure, Handler, Outcome, Settings, TaskContext};
 pub use ids::{Id, Name, TaskKey};
 pub use lifecycle::{FailureKind, Priority, State, Status, Task, retry::RetryPolicy};
 pub use listener::Listener;
+pub use operate::{OperateError, Operation};
 pub use records::{Entity, Stored};
+pub use redrive::Redrive;
 pub use registry::{InputError, Registry, RegistryError};
 pub use services::{Rules, Services};
 pub use store::{Doc, Expect, Patch, Relation, StoreError};

@@ -4,8 +4,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{ApiError, DeadLetterFilter};
-use errand::{clock::Timestamp, ids::Id, json::read::object, lifecycle::ERROR_BYTES};
+use crate::ApiError;
+use errand::{
+    clock::Timestamp,
+    ids::Id,
+    json::read::object,
+    operate,
+    redrive::{DeadLetterFilter, MAX_REDRIVES, check_limit, check_rate},
+};
 
 /// Why a task or run is called off, or an agent killed.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -107,9 +113,6 @@ pub struct RedriveRequest {
     pub note: Option<String>,
 }
 
-/// The most tasks that one call redrives.
-const MAX_REDRIVES: usize = 1000;
-
 fn most() -> usize {
     MAX_REDRIVES
 }
@@ -117,16 +120,8 @@ fn most() -> usize {
 impl RedriveRequest {
     /// Refuses what is out of range.
     pub fn check(&self) -> Result<(), ApiError> {
-        if !(1..=MAX_REDRIVES).contains(&self.limit) {
-            let message = format!("expected a number from 1 to {MAX_REDRIVES}, found {}", self.limit);
-            return Err(ApiError::invalid("limit", message));
-        }
-        if let Some(rate) = self.rate
-            && !(0.001..=1000.0).contains(&rate)
-        {
-            let message = format!("expected tasks per second, from 0.001 to 1000, found {rate}");
-            return Err(ApiError::invalid("rate", message));
-        }
+        check_limit(self.limit)?;
+        check_rate(self.rate)?;
         match (self.filter == DeadLetterFilter::default(), self.all) {
             (true, false) if !self.dry_run => {
                 let message = "say which tasks, or `\"all\": true` for every failed one of the queue `default`";
@@ -141,8 +136,5 @@ impl RedriveRequest {
 
 /// Refuses a note that the log would cut.
 pub fn check_note(note: Option<&str>) -> Result<(), ApiError> {
-    if note.is_some_and(|note| note.len() > ERROR_BYTES) {
-        return Err(ApiError::too_large("note", format!("at most {ERROR_BYTES} bytes are taken")));
-    }
-    Ok(())
+    operate::check_note(note).map_err(|error| ApiError::too_large(&error.field, error.message))
 }

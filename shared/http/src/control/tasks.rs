@@ -1,13 +1,13 @@
-//! What an operator does to a task. Each is one event, logged with who did it.
+//! What an operator does to a task.
 
 use crate::{
     Answer, ApiError, CancelRequest, ProcessRequest, Request, RescheduleRequest, RetryRequest, TaskView, check_note,
 };
 use errand::{
     app::App,
-    change::{With, change},
-    lifecycle::{Event, Status, Task},
-    notify::notify,
+    change::With,
+    lifecycle::Task,
+    operate::{self, Operation},
 };
 
 use super::once::Once;
@@ -15,42 +15,35 @@ use super::once::Once;
 /// `POST /v1/tasks/{id}/cancel {reason?}`. One that runs is stopped at its worker's next write. A task that is
 /// cancelled already answers as it is.
 pub(crate) async fn cancel(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let body: CancelRequest = request.json()?;
-    let task = request.task(app).await?;
-    if task.status() == Status::Cancelled {
-        return Ok(answer(&task));
-    }
-    let reason = body.reason.unwrap_or_else(|| "cancelled by an operator".to_owned());
-    operate(app, request, &task, Event::Cancel { reason, by: request.caller.principal.clone() }).await
+    let CancelRequest { reason } = request.json()?;
+    operate(app, request, Operation::Cancel { reason }).await
 }
 
 /// `POST /v1/tasks/{id}/retry {note?}`: sets a failed, cancelled or blocked task going again.
 pub(crate) async fn retry(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let body: RetryRequest = request.json()?;
-    check_note(body.note.as_deref())?;
-    let by = request.caller.principal.clone();
-    let event = Event::Redrive { note: body.note, by, failed_at: None, run_at: None };
-    operate(app, request, &request.task(app).await?, event).await
+    let RetryRequest { note } = request.json()?;
+    check_note(note.as_deref())?;
+    operate(app, request, Operation::Retry { note }).await
 }
 
 /// `POST /v1/tasks/{id}/process {force?}`: now, if it is due; before its time only by `force`.
 pub(crate) async fn process(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let body: ProcessRequest = request.json()?;
-    let task = request.task(app).await?;
-    let by = request.caller.principal.clone();
-    let event = Event::Reschedule { run_at: app.clock.now(), by, if_due: !body.force };
-    operate(app, request, &task, event).await
+    let ProcessRequest { force } = request.json()?;
+    operate(app, request, Operation::Process { force }).await
 }
 
 /// `POST /v1/tasks/{id}/reschedule {run_at}`.
 pub(crate) async fn reschedule(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let RescheduleRequest { run_at } = request.json()?;
-    let event = Event::Reschedule { run_at, by: request.caller.principal.clone(), if_due: false };
-    operate(app, request, &request.task(app).await?, event).await
+    operate(app, request, Operation::Reschedule { run_at }).await
 }
 
-/// Makes the event true, once for each `Idempotency-Key`, and sends the message that the task may now need.
-async fn operate(app: &App, request: &Request, task: &Task, event: Event) -> Result<Answer, ApiError> {
+/// Once for each `Idempotency-Key`.
+async fn operate(app: &App, request: &Request, operation: Operation) -> Result<Answer, ApiError> {
+    let task = request.task(app).await?;
+    if operation.is_done(&task) {
+        return Ok(answer(&task));
+    }
     let once = Once::of(request, &task.key.id.to_string());
     if done_before(app, once.as_ref()).await? {
         return Ok(answer(&request.task(app).await?));
@@ -59,11 +52,8 @@ async fn operate(app: &App, request: &Request, task: &Task, event: Event) -> Res
         Some(once) => With::nothing().once(once.effect(app.clock.now())),
         None => With::nothing(),
     };
-    match change(app, task, event, with).await {
-        Ok(changed) => {
-            notify(app, std::slice::from_ref(&changed)).await;
-            Ok(answer(&changed))
-        }
+    match operate::operate(app, &task, operation, request.caller.principal.clone(), with).await {
+        Ok(changed) => Ok(answer(&changed)),
         // The same request, twice at once: the answer is the task as the other left it.
         Err(_) if done_before(app, once.as_ref()).await? => Ok(answer(&request.task(app).await?)),
         Err(error) => Err(error.into()),
