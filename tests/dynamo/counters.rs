@@ -318,7 +318,7 @@ async fn an_event_is_seen_when_it_is_stored_and_not_when_it_is_noted() {
     assert_eq!(seen(None, Some(&images[2])), Seen::Nothing, "nobody has to deliver it");
 }
 
-fn change(tenant: usize, kind: usize, old: Option<Status>, new: Status) -> Change {
+pub(super) fn change(tenant: usize, kind: usize, old: Option<Status>, new: Status) -> Change {
     let standing = |status| Standing { status, failures: 0 };
     let name = |start: &str, n: usize| Name::new(&format!("{start:x<14}{n}")).unwrap();
     Change {

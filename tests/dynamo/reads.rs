@@ -18,14 +18,22 @@ use aws_sdk_dynamodb::{
     operation::batch_get_item::BatchGetItemOutput,
     types::KeysAndAttributes,
 };
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use errand::{
-    lifecycle::Task,
+    clock::ManualClock,
+    lifecycle::{Status, Task},
     store::{self, Commit, Inserted, RecordWrite, Store, StoreError},
 };
+use errand_aws::relay::{Batch, BusEvents, Deltas, Seen, Sequence, fold, relay};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Setup, at, meter::Meter, task, watched};
+use super::{
+    Setup, at,
+    counters::{app, change},
+    meter::Meter,
+    task, watched,
+};
 
 /// Answers a `BatchGetItem` without the half of its items, whose keys it names as left out, so many times.
 #[derive(Clone, Debug, Default)]
@@ -80,9 +88,15 @@ impl Intercept for LeavesOut {
 }
 
 /// A DynamoDB whose eventually consistent reads of a table know nothing yet.
-#[derive(Clone, Debug, Default)]
-struct Late {
-    is_weak: Arc<AtomicUsize>,
+#[derive(Clone, Copy, Debug, Default)]
+struct Late;
+
+/// Whether a request is such a read.
+#[derive(Debug)]
+struct IsWeak(bool);
+
+impl Storable for IsWeak {
+    type Storer = StoreReplace<Self>;
 }
 
 impl Intercept for Late {
@@ -94,7 +108,7 @@ impl Intercept for Late {
         &self,
         context: &mut BeforeTransmitInterceptorContextMut<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let request = context.request();
         let target = request.headers().get("x-amz-target").unwrap_or_default();
@@ -102,7 +116,7 @@ impl Intercept for Late {
         let body: Value = serde_json::from_slice(request.body().bytes().unwrap_or_default())?;
         let of_batch = body["RequestItems"].as_object().into_iter().flat_map(|tables| tables.values());
         let consistent = body["ConsistentRead"] == true || of_batch.clone().any(|keys| keys["ConsistentRead"] == true);
-        self.is_weak.store((reads && !consistent && body["IndexName"].is_null()).into(), SeqCst);
+        config.interceptor_state().store_put(IsWeak(reads && !consistent && body["IndexName"].is_null()));
         Ok(())
     }
 
@@ -110,9 +124,9 @@ impl Intercept for Late {
         &self,
         context: &mut BeforeDeserializationInterceptorContextMut<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if self.is_weak.swap(0, SeqCst) > 0 {
+        if config.load::<IsWeak>().is_some_and(|IsWeak(weak)| *weak) {
             let answer = context.response_mut();
             answer.headers_mut().remove("x-amz-crc32");
             *answer.body_mut() = "{}".to_owned().into();
@@ -173,7 +187,7 @@ async fn what_is_left_out_again_and_again_is_busy_and_not_absent() {
 /// A message may be received before a read that is not consistent knows its task, which would be taken for removed.
 #[tokio::test]
 async fn a_task_is_there_for_the_read_that_follows_its_insert() {
-    let setup = watched(Late::default()).await;
+    let setup = watched(Late).await;
     for payload_bytes in [300, 10 * 1024] {
         let task = inserted(&setup, 1, payload_bytes).await.remove(0);
         assert_eq!(store::task(&setup.store, &task.key).await.unwrap(), Some(task));
@@ -182,7 +196,7 @@ async fn a_task_is_there_for_the_read_that_follows_its_insert() {
 
 #[tokio::test]
 async fn tasks_are_there_for_the_read_that_follows_their_insert() {
-    let setup = watched(Late::default()).await;
+    let setup = watched(Late).await;
     for payload_bytes in [300, 10 * 1024] {
         let tasks = inserted(&setup, 2, payload_bytes).await;
         let keys: Vec<_> = tasks.iter().map(|task| task.key.clone()).collect();
@@ -195,9 +209,9 @@ async fn tasks_are_there_for_the_read_that_follows_their_insert() {
 
 #[tokio::test]
 async fn a_record_is_there_for_the_read_that_follows_its_put_and_a_duplicate_for_the_look_that_costs_nothing() {
-    let (late, meter) = (Late::default(), Meter::default());
-    let (faults, watch) = (late.clone(), meter.clone());
-    let setup = super::setup_with(|config| config.interceptor(faults).interceptor(watch)).await;
+    let meter = Meter::default();
+    let watch = meter.clone();
+    let setup = super::setup_with(|config| config.interceptor(Late).interceptor(watch)).await;
     assert!(setup.store.record(&a_record(&setup).await).await.unwrap().is_some());
     let task = inserted(&setup, 1, 10 * 1024).await.remove(0);
     meter.take();
@@ -208,10 +222,26 @@ async fn a_record_is_there_for_the_read_that_follows_its_put_and_a_duplicate_for
 
 #[tokio::test]
 async fn a_row_is_there_for_the_read_that_follows_its_commit() {
-    let setup = watched(Late::default()).await;
+    let setup = watched(Late).await;
     let task = inserted(&setup, 1, 300).await.remove(0);
     let (commit, running) = super::claim(&task, at(1));
     store::commit(&setup.store, commit).await.unwrap();
     store::commit(&setup.store, super::complete(&running, at(2)).0).await.unwrap();
     assert_eq!(setup.store.log(&task, 0, 10).await.unwrap().items.len(), 1);
+}
+
+/// A fold that saw a delta which another one has removed would add it twice.
+#[tokio::test]
+async fn a_delta_is_there_for_the_fold_that_follows_it_and_a_queue_for_the_page_that_follows_that() {
+    let setup = watched(Late).await;
+    let change = change(0, 0, None, Status::Pending);
+    let tenant = change.key.tenant.clone();
+    let records = vec![(Sequence::try_from("1".to_owned()).unwrap(), Seen::Task(Box::new(change)))];
+    let batch = Batch { shard: "s".into(), records, state: None, is_last: true };
+    relay(&app(), &setup.store, BusEvents::default(), batch).await.unwrap();
+    assert_eq!(setup.store.waiting().await.unwrap().len(), 1);
+    fold(&setup.store, &ManualClock::at(at(0)), None).await.unwrap();
+    assert_eq!(setup.store.waiting().await.unwrap().len(), 0);
+    let page = setup.store.queues(&tenant, None, 10, at(0)).await.unwrap();
+    assert_eq!(page.items.iter().map(|queue| queue.stats.changes).collect::<Vec<_>>(), [1]);
 }

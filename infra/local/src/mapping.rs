@@ -88,6 +88,7 @@ impl Mapping {
     /// The next batch of messages of `whose`, once there is a slot.
     async fn take(&self, slots: &Arc<Semaphore>, whose: Tenants) -> Option<(Vec<Received>, OwnedSemaphorePermit)> {
         let mut held = slots.clone().acquire_owned().await.ok()?;
+        // A long task has a batch of its own: those of one batch share a thread, which one that computes keeps.
         let (batch, visibility) = match self.from {
             QueueName::Long => (1, LONG_VISIBILITY),
             _ => (BATCH, VISIBILITY),
@@ -155,3 +156,6 @@ pub fn sqs_message(from: QueueName, message: Received) -> SqsMessage {
     }
     sqs
 }
+
+#[cfg(test)]
+mod tests;

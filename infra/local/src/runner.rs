@@ -130,7 +130,6 @@ impl Runner {
                 warn!("some could not be released; the next start runs them again");
             }
         }
-        self.server.abort();
     }
 
     /// Waits for everything that runs.

@@ -45,6 +45,23 @@ async fn a_connection_on_which_nothing_whole_comes_is_closed() {
             "{said_so_far}: {answered}"
         );
     }
+    let said = || async { server.has_said("it said nothing, or no whole request, for too long").then_some(()) };
+    server.until(said).await;
+}
+
+#[tokio::test]
+async fn a_head_of_far_more_than_64_kib_is_not_read_to_its_end() {
+    let server = Server::start(&[]);
+    let of = |bytes: usize| format!("GET /v1/health HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "a".repeat(bytes));
+    let answered = |text: &str| {
+        let mut answer = [0; 12];
+        let mut connection = server.connect();
+        // What is not read to its end may be reset before all of it is said, or its answer is read.
+        let said = connection.write_all(text.as_bytes());
+        said.is_ok() && connection.read_exact(&mut answer).is_ok_and(|()| answer == *b"HTTP/1.1 200")
+    };
+    // What the last read brings beyond its limit is taken, which is as much again at the most.
+    assert_eq!([60, 200].map(|kib| answered(&of(kib * 1024))), [true, false]);
 }
 
 #[tokio::test]
@@ -56,6 +73,7 @@ async fn beyond_their_number_connections_are_closed_until_another_one_is() {
         assert!(connection.read(&mut [0]).unwrap() == 1, "it is served");
     }
     assert!(!is_served(&server));
+    server.until(|| async { server.has_said("there are as many as may be").then_some(()) }).await;
     held.pop();
     server.until(|| async { is_served(&server).then_some(()) }).await;
 }
@@ -70,8 +88,10 @@ async fn told_to_stop_it_waits_for_no_client_beyond_its_grace() {
     ];
     server.get("/v1/health").await;
     let begin = Instant::now();
-    let (code, _) = server.terminate();
+    let (code, said) = server.last_words();
     assert_eq!(code, Some(0));
+    let said = said.join("\n");
+    assert!(said.contains("after the grace period") && !said.contains("could not be released"), "{said}");
     // A minute or an hour, were they waited for.
     assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
 }

@@ -6,6 +6,7 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -21,6 +22,8 @@ pub(crate) struct Server {
     pub(crate) url: String,
     data: Option<TempDir>,
     http: reqwest::Client,
+    said: Arc<Mutex<Vec<String>>>,
+    reading: Option<JoinHandle<()>>,
 }
 
 /// A request for a scripted task.
@@ -103,9 +106,15 @@ impl Server {
             said.push(line);
         };
         // Its pipe must not fill, and what it says helps where a test fails.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
+        let said = Arc::new(Mutex::new(said));
+        let lines_of = said.clone();
+        let read = move |line: String| {
+            eprintln!("{line}");
+            lines_of.lock().unwrap().push(line);
+        };
+        let reading = Some(thread::spawn(move || lines.map_while(Result::ok).for_each(read)));
         let http = errand_models::http::client(PATIENCE).unwrap();
-        Self { child, url, data, http }
+        Self { child, url, data, http, said, reading }
     }
 
     pub(crate) fn data(&self) -> &Path {
@@ -118,6 +127,20 @@ impl Server {
         self.child.wait().unwrap();
         let data = self.data.take().unwrap();
         Self::start_on(data, flags)
+    }
+
+    /// Whether it has said this on standard error by now.
+    pub(crate) fn has_said(&self, text: &str) -> bool {
+        self.said.lock().unwrap().iter().any(|line| line.contains(text))
+    }
+
+    /// SIGTERM; its exit code, and all that it has said.
+    pub(crate) fn last_words(mut self) -> (Option<i32>, Vec<String>) {
+        let (said, reading) = (self.said.clone(), self.reading.take());
+        let (code, _) = self.terminate();
+        reading.unwrap().join().unwrap();
+        let said = said.lock().unwrap().clone();
+        (code, said)
     }
 
     /// SIGTERM; its exit code and data.

@@ -145,15 +145,24 @@ impl Drop for Place {
 struct Told(Mutex<HashMap<&'static str, (Option<Instant>, u64)>>);
 
 impl Told {
-    /// Logs it, or counts it for the next line: whoever makes many connections makes few lines.
+    /// Logs it, or counts it for the next line.
     fn refused(&self, reason: &'static str, address: IpAddr) {
+        if let Some(count) = self.due(reason, Instant::now()) {
+            warn!(reason, %address, count, "connections were refused or ended");
+        }
+    }
+
+    /// How many were refused for this reason since that was last logged, this one included, if it is to be logged now:
+    /// whoever makes many connections makes few lines.
+    fn due(&self, reason: &'static str, now: Instant) -> Option<u64> {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (last, count) = told.entry(reason).or_default();
         *count += 1;
-        if last.is_none_or(|last| last.elapsed() >= TELL_EVERY) {
-            warn!(reason, %address, count, "connections were refused or ended");
-            (*last, *count) = (Some(Instant::now()), 0);
-        }
+        let is_due = last.is_none_or(|last| now.duration_since(last) >= TELL_EVERY);
+        is_due.then(|| {
+            *last = Some(now);
+            std::mem::take(count)
+        })
     }
 }
 
@@ -173,5 +182,14 @@ mod tests {
         drop((one, third));
         assert!(from(1).is_ok() && from(3).is_ok());
         assert_eq!(open.by_address().len(), 1, "nobody is remembered who has none");
+    }
+
+    #[test]
+    fn whoever_is_refused_often_makes_a_line_now_and_then_with_how_often_that_was() {
+        let (told, now) = (Told::default(), Instant::now());
+        let soon = now + TELL_EVERY / 2;
+        assert_eq!([now, soon, soon].map(|at| told.due("full", at)), [Some(1), None, None]);
+        assert_eq!(told.due("silent", soon), Some(1), "another reason is another line");
+        assert_eq!([now + TELL_EVERY, now + TELL_EVERY].map(|at| told.due("full", at)), [Some(3), None]);
     }
 }
