@@ -21,7 +21,8 @@ fn libraries() -> Vec<(&'static str, &'static [&'static str], BTreeSet<&'static 
         ("errand-agents", &[], ["errand", "errand-http", "errand-models"].into()),
         // It runs tasks by the code of the function that does.
         ("errand-local", &[], ["errand", "errand-agents", "errand-http", "errand-models", "process-task"].into()),
-        ("outside", &["lambda"], ["errand", "errand-local"].into_iter().chain(FUNCTIONS).collect()),
+        ("outside", &[], ["errand", "errand-local"].into()),
+        ("outside-lambda", &[], FUNCTIONS.into_iter().chain(["outside"]).collect()),
     ];
     libraries.extend(FUNCTIONS.map(|name| (name, &["lambda"][..], BELOW_FUNCTIONS.into())));
     libraries

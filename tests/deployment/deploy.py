@@ -4,6 +4,7 @@ run it lays out the tests' binaries in place of the first."""
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -35,18 +36,35 @@ class Sam:
         """`sam build`: release builds, as cargo-lambda optimises them."""
         self._run(["build", "--build-dir", self.template.parent, *parameters({})])
 
+    def build_outside(self):
+        """The same of the package that stands for another repository, with the template that the README has it make."""
+        self.template = self.scratch / "build-outside/template.yaml"
+        made = self.scratch / "outside.yaml"
+        made.write_text(made_for_outside())
+        self._run(["build", "--template-file", made, "--base-dir", ROOT / "tests/outside", "--build-dir",
+                   self.template.parent, *parameters({})])
+
     def lay_out(self):
         """What the tests start as functions, in place of a build: the same code, and compiled with them. The template
         is as it is, and beside it are the folders that it names, with a program in place of a package's source."""
-        root = self.scratch / "quick"
-        shutil.rmtree(root, ignore_errors=True)
-        self.template = root / "infra/template.yaml"
+        template = (ROOT / "infra/template.yaml").read_text()
+        self._lay_out("quick/infra", template, "../functions/", built("lambda-"))
+
+    def lay_out_outside(self):
+        """The same of the package that stands for another repository. All its programs are of one package: each has a
+        folder of its own here."""
+        template = re.sub(r"(Binary: outside-([\w-]+) .*?CodeUri: lambda)", r"\1/\2", made_for_outside(), flags=re.S)
+        self._lay_out("quick-outside", template, "lambda/", built("outside-"))
+
+    def _lay_out(self, folder: str, template: str, functions: str, binaries: list[tuple[str, str]]):
+        shutil.rmtree((self.scratch / folder.split("/")[0]), ignore_errors=True)
+        self.template = self.scratch / folder / "template.yaml"
         self.template.parent.mkdir(parents=True)
-        shutil.copy(ROOT / "infra/template.yaml", self.template)
-        for name, binary in built_for_the_tests():
-            (root / "functions" / name).mkdir(parents=True)
-            bootstrap = root / "functions" / name / "bootstrap"
-            subprocess.run(["strip", "-o", bootstrap, binary], check=True)  # half of it are names for a debugger
+        self.template.write_text(template)
+        for name, binary in binaries:
+            into = (self.template.parent / functions / name).resolve()
+            into.mkdir(parents=True)
+            subprocess.run(["strip", "-o", into / "bootstrap", binary], check=True)  # half of it are names for a debugger
 
     def deploys_as(self, keys: tuple[str, str], url: str):
         """From now on it deploys to `url`, as whoever has these keys."""
@@ -72,13 +90,21 @@ class Sam:
         print(f"sam {arguments[0]}: {time.monotonic() - started:.0f} s", flush=True)
 
 
-def built_for_the_tests() -> list[tuple[str, str]]:
-    """Each function's name and its binary, as `cargo test --workspace` builds it: nothing is built if that has run."""
-    build = ["cargo", "build", "--locked", "--workspace", "--bin", "lambda-*"]
+def made_for_outside() -> str:
+    """The template that the README's command makes for another repository."""
+    (command,) = re.findall(r"^(sed .*) > template.yaml$", (ROOT / "README.md").read_text(), re.M)
+    command = command.replace("ERRAND/", f"{ROOT}/")
+    return subprocess.run(command, shell=True, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def built(prefix: str) -> list[tuple[str, str]]:
+    """Each function's name and its binary, which has this prefix, as `cargo test --workspace` builds it: nothing is built
+    if that has run."""
+    build = ["cargo", "build", "--locked", "--workspace", "--bin", f"{prefix}*"]
     build += ["--message-format", "json-render-diagnostics"]
     said = subprocess.run(build, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
     made = [message for message in map(json.loads, said.splitlines()) if message.get("executable")]
-    return [(message["target"]["name"].removeprefix("lambda-"), message["executable"]) for message in made]
+    return [(message["target"]["name"].removeprefix(prefix), message["executable"]) for message in made]
 
 
 def parameters(overrides: dict[str, str]) -> list[str]:

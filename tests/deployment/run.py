@@ -28,7 +28,7 @@ def main() -> bool:
     from accounts import MAY_DEPLOY, Account
     from deploy import BUCKET, Sam
     from errand import Errand
-    from journeys import agents, control, effects, events, permissions, process, read, schedule, update, ways_in
+    from journeys import agents, control, effects, events, outside, permissions, process, read, schedule, update, ways_in
     from journeys import own, take, travel
     from listener import Listener
     from losses import lose
@@ -68,6 +68,7 @@ def main() -> bool:
             ("update.nothing_in_flight_was_lost", update.nothing_in_flight_was_lost),
             ("figures.nothing_killed_was_lost", figures.nothing_killed_was_lost),
             ("update.delete", update.delete, sam),
+            ("outside.own_types_run", outside.own_types_run, sam, asked.quick),
         ):
             if asked.only in name:
                 well &= take(name, step, errand, *arguments)

@@ -5,3 +5,4 @@
 mod functions;
 mod one_machine;
 mod readme;
+mod template;

@@ -12,7 +12,7 @@ fn the_code_in_the_readme_is_the_code_here() {
     for block in section.split("\n## ").next().unwrap().split("```rust\n").skip(1) {
         shown.push(block.split_once("```").unwrap().0);
     }
-    let files = ["src/lib.rs", "src/main.rs", "src/invoice.rs", "src/bin/enqueue.rs"];
+    let files = ["src/lib.rs", "src/main.rs", "src/invoice.rs", "lambda/src/bin/enqueue.rs"];
     let files = files.map(|file| fs::read_to_string(here.join(file)).unwrap());
     assert_eq!(shown, files);
     let lines = files.iter().take(2).map(|file| file.lines().count()).sum::<usize>();

@@ -1,0 +1,31 @@
+//! The template that the README's command makes of Errand's.
+
+use std::{fs, path::Path, process::Command};
+
+#[test]
+fn the_readmes_command_makes_a_template_of_this_packages_functions_and_changes_nothing_else() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = here.join("../..");
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let command = readme.lines().find(|line| line.starts_with("sed ")).unwrap();
+    let (command, _) =
+        command.replace("ERRAND/", "").split_once(" > ").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let made = Command::new("sh").args(["-c", &command]).current_dir(&root).output().unwrap();
+    assert!(made.status.success(), "{command}: {}", String::from_utf8_lossy(&made.stderr));
+    let (made, of) =
+        (String::from_utf8(made.stdout).unwrap(), fs::read_to_string(root.join("infra/template.yaml")).unwrap());
+
+    assert_eq!(made.lines().count(), of.lines().count());
+    let changed: Vec<(&str, &str)> = of.lines().zip(made.lines()).filter(|(old, new)| old != new).collect();
+    let programs = fs::read_to_string(here.join("lambda/Cargo.toml")).unwrap();
+    let functions = of.matches("BuildMethod: rust-cargolambda").count();
+    assert_eq!(changed.len(), 2 * functions, "each has its program and where that is: {changed:#?}");
+    for (old, new) in changed {
+        let Some((_, binary)) = new.split_once("Binary: ") else {
+            assert_eq!(new.trim(), "CodeUri: lambda", "{old}");
+            continue;
+        };
+        let binary = binary.split(' ').next().unwrap();
+        assert!(programs.contains(&format!("name = \"{binary}\"")), "there is no program {binary}");
+    }
+}
