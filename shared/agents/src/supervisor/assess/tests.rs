@@ -225,8 +225,8 @@ fn the_same_assessment_again_is_the_same_incident() {
 
 #[test]
 fn limits_are_configurable() {
-    let limits: Limits = serde_json::from_str(r#"{"stalled_follow_ups": 1}"#).unwrap();
-    let case = Case { turns: vec![long(0), text("ok")], ..Case::default() };
+    let limits: Limits = serde_json::from_str(r#"{"same_tool": 2}"#).unwrap();
+    let case = Case { turns: vec![tools(&["a", "a"])], ..Case::default() };
     assert_eq!((found(&case).as_str(), assessed_with(&case, &limits).action), (FINE, Action::Replan));
     assert!(serde_json::from_str::<Limits>(r#"{"session_mesages": 5}"#).is_err());
 }
