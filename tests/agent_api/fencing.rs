@@ -245,7 +245,7 @@ async fn nobody_is_told_of_a_run_for_runners_and_it_fails_loudly_if_none_comes()
 async fn a_dead_letter_moved_back_sets_a_run_going_for_runners_alone() {
     let (world, run) = with_two_runners().await;
     let lease = claim(&world, &run, "one").await;
-    let end = json!({"lease_token": lease, "status": "failed", "failure": {"message": "no disk"}});
+    let end = json!({"lease_token": lease, "status": "failed", "failure": {"message": "no disk", "kind": "backend"}});
     let task = done(&world, &format!("/v1/runs/{run}/finish"), &end).await["task_id"].as_str().unwrap().to_owned();
     world.poll().await;
     let body = serde_json::to_string(&world.letters()[0]).unwrap();
@@ -286,9 +286,34 @@ async fn two_runs_of_one_session_do_not_go_on_at_once() {
     let path = format!("/v1/runs/{second}/claim");
     assert_eq!(refused(&world, &path, &json!({"runner_id": "two"})).await, error(409, "conflict", ""));
     // Given back at once: no lease stands in the way when the other is over.
-    let end =
-        json!({"lease_token": lease, "status": "failed", "failure": {"kind": "infra_failed", "message": "no disk"}});
+    let end = json!({"lease_token": lease, "status": "failed", "failure": {"kind": "backend", "message": "no disk"}});
     let failed = done(&world, &format!("/v1/runs/{first}/finish"), &end).await;
-    assert_eq!((&failed["status"], &failed["failure"]["kind"]), (&json!("failed"), &json!("infra_failed")));
+    assert_eq!((&failed["status"], &failed["failure"]["kind"]), (&json!("failed"), &json!("backend")));
     done(&world, &path, &json!({"runner_id": "two"})).await;
+}
+
+#[tokio::test]
+async fn a_run_that_its_runner_failed_is_tried_again_as_often_as_it_may_be() {
+    let world = World::new();
+    register(&world, "one").await;
+    let run = outside(&world, &json!({"max_retries": 1})).await;
+    let (path, finish) = (format!("/v1/runs/{run}"), format!("/v1/runs/{run}/finish"));
+    let failed = |lease: &str, kind: &str| json!({"lease_token": lease, "status": "failed", "failure": {"message": "no disk", "kind": kind}});
+    let lease = claim(&world, &run, "one").await;
+    let answer = done(&world, &finish, &failed(&lease, "handler")).await;
+    assert_eq!(answer["status"], "pending", "{answer:#}");
+    // As it is for a worker: a minute later, and under a new lease.
+    assert_eq!(refused(&world, &format!("{path}/claim"), &json!({"runner_id": "one"})).await.0, 409);
+    world.advance(60);
+    let second = claim(&world, &run, "one").await;
+    assert_eq!(refused(&world, &finish, &failed(&lease, "handler")).await, error(409, "lease_conflict", ""));
+    done(&world, &finish, &failed(&second, "handler")).await;
+    let ended = get(&world, &path).await;
+    assert_eq!((&ended["status"], &ended["failure"]["message"]), (&json!("failed"), &json!("no disk")));
+
+    // What no other try can mend has failed for good.
+    let run = outside(&world, &json!({"max_retries": 5})).await;
+    let lease = claim(&world, &run, "one").await;
+    let ended = done(&world, &format!("/v1/runs/{run}/finish"), &failed(&lease, "provider_auth")).await;
+    assert_eq!(ended["status"], "failed");
 }

@@ -17,7 +17,7 @@ async fn world() -> World {
         [("old", Some("completed")), ("bad", Some("failed")), ("busy", None), ("new", Some("completed"))]
     {
         world.advance(10);
-        let run = outside(&world, &json!({"session_id": session})).await;
+        let run = outside(&world, &json!({"session_id": session, "max_retries": 0})).await;
         let lease = claim(&world, &run, "r").await;
         let event =
             json!({"lease_token": lease, "events": [message("hi"), {"type": "tool_call", "payload": {"tool": "t"}}]});

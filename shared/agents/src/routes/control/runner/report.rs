@@ -1,7 +1,7 @@
 //! What a runner tells of a run: events, what became of commands, how it ended.
 
 use crate::{
-    Command, CommandAction, JobEnd, Run, RunnerJob, Terminal,
+    Command, CommandAction, JobEnd, Run, RunOutside, RunnerJob, Terminal,
     api::{
         AppendRequest, Appended, CommandEnd, EntityView, FinishCommandRequest, FinishFailure, FinishRequest,
         LeaseRequest, LeaseToken, NewEvent, RunView,
@@ -12,11 +12,13 @@ use crate::{
 use errand::{
     app::App,
     change::{With, change},
+    clock::Timestamp,
+    handler::Handler,
     json::{
         Json,
         read::{FieldError, read_strict},
     },
-    lifecycle::{Event, Failure, FailureKind, Report, Settlement, Task},
+    lifecycle::{Event, Failure, FailureKind, Report, Settlement, Task, retry::after_failure},
     records::Stored,
     redact,
     store::BODY_BYTES,
@@ -130,13 +132,23 @@ fn settlement(body: FinishRequest, app: &App, task: &Task) -> Result<Settlement,
         Terminal::Failed => {
             let FinishFailure { kind, message } = body.failure.ok_or_else(|| needed("failure"))?;
             let kind = kind.unwrap_or(FailureKind::Handler);
-            Settlement::Fail { failure: Failure::new(kind, &message, app.clock.now(), task.executions) }
+            failed(Failure::new(kind, &message, app.clock.now(), task.executions), task, app.clock.now())
         }
         Terminal::Blocked => Settlement::Block { reason: reason.ok_or_else(|| needed("reason"))? },
         Terminal::Cancelled => {
             Settlement::Cancel { reason: reason.unwrap_or_else(|| "called off by its runner".to_owned()) }
         }
     })
+}
+
+/// Tried again as a worker's failure is: while its task has retries left, unless no other try can mend it.
+fn failed(failure: Failure, task: &Task, now: Timestamp) -> Settlement {
+    let policy = RunOutside::settings().retry;
+    let again = if failure.kind.is_permanent() { None } else { after_failure(task, &policy, None, 0.0, now) };
+    match again {
+        Some(run_at) => Settlement::Retry { run_at, failure, hinted: false },
+        None => Settlement::Fail { failure },
+    }
 }
 
 fn fitting(mut output: Value) -> Result<Json, ApiError> {
