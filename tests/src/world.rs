@@ -169,8 +169,9 @@ impl World {
     /// Every task of the default queue.
     pub async fn tasks(&self) -> Vec<Task> {
         let mut all = Vec::new();
-        for bucket in Bucket::ALL {
-            let listing = Listing::Queue { project: Name::default(), queue: Name::default(), bucket };
+        let queues = [Name::default(), Name::of("housekeeping")];
+        for (bucket, queue) in Bucket::ALL.into_iter().flat_map(|bucket| queues.clone().map(|queue| (bucket, queue))) {
+            let listing = Listing::Queue { project: Name::default(), queue, bucket };
             let query = ListQuery { tenant: Name::default(), listing, filter: Filter::default() };
             all.extend(self.app.store.list(&query, None, 10_000).await.expect("list").items);
         }

@@ -110,14 +110,17 @@ impl Draft {
     }
 }
 
-/// The task that cleans `session` up if nothing more happens in it.
+/// Where the machinery's own tasks wait, apart from those of users.
+const HOUSEKEEPING: &str = "housekeeping";
+
+/// The task that cleans `session` up if nothing more happens in it. In a queue of its own: it waits for weeks, and nobody
+/// has asked for it.
 fn cleanup(task: &Task, run: &Id, (session, version): (&Id, Option<u64>), at: Timestamp) -> NewTask {
     let key = TaskKey { tenant: task.key.tenant.clone(), id: ids::derived(&["cleanup_session", run.as_str()]) };
     let payload = Json::new(&json!({"session_id": session, "version": version}));
     NewTask {
         project: task.project.clone(),
-        queue: task.queue.clone(),
-        lane: task.lane.clone(),
+        queue: Name::of(HOUSEKEEPING),
         parent_id: Some(task.key.id),
         request_id: task.request_id.clone(),
         scheduled_for: at,
