@@ -95,9 +95,9 @@ async fn once(
     work(&world, &faults, outlives).await;
     let reached = faults.calls() > nth;
     restart(&mut world).await;
-    // It may have ended already; then there is nothing to ask for.
+    // It may have ended already, or its worker may have decided to end it; then there is nothing to ask for.
     let alive = !world.task(id).await.status().is_ended();
-    if alive && world.get::<errand_agents::Run>(run.as_str()).await.is_some() {
+    if alive && world.get::<errand_agents::Run>(run.as_str()).await.is_some_and(|run| !run.is_ending) {
         give(&world, &run, CommandKind::Turn, "And that.").await;
     }
     let seen = go_on(&world, id, outlives).await;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::{Router, extract::State, routing::post};
 use errand::clock::{Clock, ManualClock, SystemClock, Timestamp};
-use errand_agents::ExecutionState;
+use errand_agents::{Command, CommandStatus, ExecutionState};
 use errand_local::{
     options::{Durability, Options},
     runner::Runner,
@@ -241,6 +241,37 @@ async fn a_run_is_steered_between_turns() {
     assert!(server.last_prompt().ends_with("Only the cheap ones."), "{}", server.last_prompt());
     assert_eq!((server.asked(), seen.task.status().as_str()), (2, "completed"));
     server.runner.stop().await;
+}
+
+#[tokio::test]
+async fn every_turn_given_while_runs_end_is_done_or_refused() {
+    const RUNS: usize = 12;
+    // So few that no session becomes long.
+    const EACH: usize = 25;
+    let server = Server::start(vec![says("All is done.")], RUNS * (EACH + 1)).await;
+    let server = &server;
+    let one = async |n: usize| {
+        let run = server.run(json!({"agent_id": format!("a{n}"), "session_id": format!("s{n}")})).await;
+        let mut taken = 0;
+        for _ in 0..EACH {
+            let body = json!({"kind": "turn", "payload": {"prompt": "And now tests."}});
+            let call = Call::post(&format!("/v1/runs/{}/commands", run.run), &body);
+            let request = call.http(&format!("http://{}", server.runner.address));
+            let status = server.client.execute(request.try_into().unwrap()).await.unwrap().status().as_u16();
+            assert!([201, 409].contains(&status), "{status}");
+            taken += usize::from(status == 201);
+        }
+        let seen = server.ended(&run).await;
+        assert_eq!(seen.commands.len(), taken);
+        let done = |command: &Command| command.status == CommandStatus::Completed;
+        assert!(seen.commands.iter().all(done), "{:?}", seen.commands);
+        (taken, EACH - taken)
+    };
+    let sums = futures::future::join_all((0..RUNS).map(one)).await;
+    let (taken, refused) = sums.into_iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    assert_eq!(taken + refused, RUNS * EACH);
+    assert!(taken >= RUNS, "none would show nothing: {taken} taken, {refused} refused");
+    server.model.may_answer.close();
 }
 
 #[tokio::test]

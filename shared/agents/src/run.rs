@@ -163,6 +163,9 @@ pub struct Run {
     // So few that they end with the run in one commit. Kept here because a list may lag.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open_commands: Vec<Id>,
+    /// Whether its worker is about to end it, so that it takes no more commands.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_ending: bool,
     /// How many turns it has had.
     #[serde(default)]
     pub turns: u32,
@@ -232,6 +235,7 @@ impl Run {
             last_event_seq: 0,
             last_command_seq: 0,
             open_commands: Vec::new(),
+            is_ending: false,
             turns: 0,
             jobs: 0,
         }

@@ -54,6 +54,10 @@ pub async fn give(app: &Services, tenant: &Name, run: &Id, new: &NewCommand) -> 
             }
             (Admitted::Deduplicated, None) | (Admitted::New, _) => {}
         }
+        if draft.run().is_ending {
+            // Nobody would hear of it: the worker has looked for the last time.
+            return Err(Refused::NotWhile("ending").into());
+        }
         let open = draft.run().open_commands.len();
         if open >= MAX_OPEN_COMMANDS {
             return Err(JournalError::TooManyCommands(open));

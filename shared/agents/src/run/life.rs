@@ -30,6 +30,11 @@ pub enum RunAction {
         /// What came of it.
         turn: Box<TurnDone>,
     },
+    /// Its worker has decided how it ends, and is about to end it: from here to that end it takes no more commands.
+    Close {
+        /// The worker's.
+        attempt: u32,
+    },
     /// Whoever had it has lost it or given it back, and it is anybody's: said with its task, which waits again.
     Release,
     /// The agent has answered with nothing, which is paid for all the same.
@@ -105,13 +110,22 @@ impl Run {
                 self.fenced(attempt)?;
                 Ok(self.paid(usage, cost))
             }
-            (S::Pending | S::Claimed, RunAction::Turn { attempt, .. } | RunAction::Paid { attempt, .. }) => {
+            (S::Running, RunAction::Close { attempt }) => {
+                self.fenced(attempt)?;
+                Ok(Run { is_ending: true, ..self.clone() })
+            }
+            (
+                S::Pending | S::Claimed,
+                RunAction::Turn { attempt, .. } | RunAction::Paid { attempt, .. } | RunAction::Close { attempt },
+            ) => {
                 self.fenced(attempt)?;
                 Err(Refused::NotWhile(self.status.as_str()))
             }
 
             // `attempt` stays: who was given up on is an older worker from now on.
-            (S::Claimed | S::Running, RunAction::Release) => Ok(Run { status: S::Pending, ..self.clone() }),
+            (S::Claimed | S::Running, RunAction::Release) => {
+                Ok(Run { status: S::Pending, is_ending: false, ..self.clone() })
+            }
             (S::Pending, RunAction::Release) => Err(Refused::NotWhile(self.status.as_str())),
 
             (S::Pending | S::Claimed | S::Running, RunAction::TaskEnded { end }) => Ok(self.ended(end, now)),
@@ -121,6 +135,7 @@ impl Run {
                 RunAction::Claim { .. }
                 | RunAction::Start { .. }
                 | RunAction::Turn { .. }
+                | RunAction::Close { .. }
                 | RunAction::Release
                 | RunAction::Paid { .. }
                 | RunAction::TaskEnded { .. },
@@ -133,7 +148,8 @@ impl Run {
         if attempt <= self.attempt {
             return Err(Refused::LeaseConflict(self.attempt));
         }
-        Ok(Run { status: RunStatus::Claimed, claimed_by: Some(by), attempt, ..self.clone() })
+        // What an older worker was about to do, this one decides anew.
+        Ok(Run { status: RunStatus::Claimed, claimed_by: Some(by), attempt, is_ending: false, ..self.clone() })
     }
 
     fn fenced(&self, attempt: u32) -> Result<(), Refused> {
@@ -169,6 +185,7 @@ impl Run {
             status: status.into(),
             failure,
             result_preview: preview(told, RESULT_PREVIEW),
+            is_ending: false,
             ended_at: Some(now),
             ..self.clone()
         }

@@ -76,6 +76,7 @@ fn actions() -> Vec<(String, RunAction)> {
         let usage = Some(Usage { tokens_in: 10, tokens_out: 2 });
         let paid = RunAction::Paid { attempt, usage, cost: Usd::from_micros(5) };
         actions.push((format!("paid for nothing by {whose}"), paid));
+        actions.push((format!("closed by {whose}"), RunAction::Close { attempt }));
     }
     actions.push(("release".to_owned(), RunAction::Release));
     for status in [Terminal::Completed, Terminal::Failed, Terminal::Blocked, Terminal::Cancelled] {

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    Cause, Command, CommandAction, CommandKind, CommandStatus, Refused, SessionAction, StoredTurn, TURN_CALLS,
+    Cause, Command, CommandAction, CommandKind, CommandStatus, Refused, RunAction, SessionAction, StoredTurn,
+    TURN_CALLS,
     event::APPEND_EVENTS,
     journal::{self, Draft},
     of_journal,
@@ -34,9 +35,33 @@ pub(super) enum Step {
 const INTERRUPTED: &str = "interrupted";
 
 impl Work<'_> {
-    /// Decides what follows, on what is there now. Decided again after a crash it is the same.
+    /// Decides what follows, on what is there now. Decided again after a crash it is the same. An end is decided on all
+    /// the commands that were ever taken: one given meanwhile has it decided again, and none is given after it.
     pub(super) async fn step(&mut self) -> Result<Step, Failure> {
-        self.refresh().await?;
+        loop {
+            self.refresh().await?;
+            let step = self.decided().await?;
+            if matches!(step, Step::Ask(_)) || self.closed().await? {
+                return Ok(step);
+            }
+        }
+    }
+
+    /// Has the run take no more commands; `false`: there is one that nothing was decided on yet.
+    async fn closed(&self) -> Result<bool, Failure> {
+        let (known, attempt) = (&self.commands, self.run.attempt);
+        let closed = journal::write(self.task.services(), &self.place, &[], |draft| {
+            let is_known = |id: &Id| known.iter().any(|(known, _)| known == id);
+            if !draft.open_commands().all(|(id, _)| is_known(id)) {
+                return Ok(false);
+            }
+            draft.on_run(RunAction::Close { attempt })?;
+            Ok(true)
+        });
+        closed.await.map_err(of_journal)
+    }
+
+    async fn decided(&mut self) -> Result<Step, Failure> {
         if self.commands.iter().any(|(_, command)| command.kind == CommandKind::Interrupt) {
             return self.interrupted().await;
         }
