@@ -11,8 +11,8 @@ use aws_sdk_bedrockruntime::{
     config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
     operation::{RequestId, converse::ConverseError},
-    types::InferenceConfiguration,
 };
+use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
 use crate::{ChatAnswer, ChatBackend, ChatError, ChatRequest, RetryAfter};
@@ -25,18 +25,26 @@ pub struct Bedrock {
     model: String,
     region: Option<Region>,
     timeout: Duration,
+    parameters: Map<String, Value>,
 }
 
 impl Bedrock {
     /// `model` (its id, an inference profile's, or the ARN of either) in `region`, by default the function's own. A whole
     /// call may take `timeout`.
     pub fn new(model: String, region: Option<Region>, timeout: Duration) -> Self {
-        Self { client: OnceCell::new(), model, region, timeout }
+        Self { client: OnceCell::new(), model, region, timeout, parameters: Map::new() }
     }
 
     /// The same with credentials, region and endpoint of `sdk`.
     pub fn with(sdk: &SdkConfig, model: String, timeout: Duration) -> Self {
         Self { client: OnceCell::new_with(Some(client(sdk, timeout))), ..Self::new(model, None, timeout) }
+    }
+
+    /// The same with these in each of its requests: `maxTokens`, `temperature`, `topP` and `stopSequences` are Converse's own
+    /// (`maxTokens` takes the place of ours), all others the model's.
+    #[must_use]
+    pub fn with_parameters(self, parameters: Map<String, Value>) -> Self {
+        Self { parameters, ..self }
     }
 
     async fn client(&self) -> &Client {
@@ -83,10 +91,10 @@ fn client(sdk: &SdkConfig, timeout: Duration) -> Client {
 impl ChatBackend for Bedrock {
     async fn chat(&self, request: &ChatRequest) -> Result<ChatAnswer, ChatError> {
         let messages = wire::messages(request).map_err(|error| ChatError::Refused(error.to_string()))?;
-        let most = i32::try_from(request.max_tokens).unwrap_or(i32::MAX);
+        let (inference, more) = wire::parameters(&self.parameters, request.max_tokens);
         let call = self.client().await.converse().model_id(&self.model);
         let call = call.set_system(wire::system(request)).set_messages(Some(messages));
-        let call = call.inference_config(InferenceConfiguration::builder().max_tokens(most).build());
+        let call = call.inference_config(inference).set_additional_model_request_fields(more);
         let output = call.send().await.map_err(|error| self.unanswered(&error))?;
         let turn_id = output.request_id().map(str::to_owned);
         wire::answer(output, self.model.clone(), turn_id).not_empty()

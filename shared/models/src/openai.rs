@@ -6,7 +6,7 @@ use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use reqwest::{Response, header};
-use serde_json::json;
+use serde_json::{Map, Value};
 
 use crate::{ChatAnswer, ChatBackend, ChatError, ChatRequest, RetryAfter, http};
 
@@ -17,7 +17,11 @@ pub struct OpenAi {
     model: String,
     key: Option<String>,
     timeout: Duration,
+    parameters: Map<String, Value>,
 }
+
+/// The names of what limits an answer: today's, which models that think insist on, and the one before.
+const LIMITS: [&str; 2] = ["max_completion_tokens", "max_tokens"];
 
 /// The largest answer that is read, in bytes.
 const ANSWER_BYTES: usize = 1024 * 1024;
@@ -34,7 +38,23 @@ impl OpenAi {
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(["chat", "completions"]);
         }
-        Ok(Self { client: http::client(timeout)?, url, model, key, timeout })
+        Ok(Self { client: http::client(timeout)?, url, model, key, timeout, parameters: Map::new() })
+    }
+
+    /// The same with these fields in each of its requests. One that limits the answer takes the place of ours.
+    #[must_use]
+    pub fn with_parameters(self, parameters: Map<String, Value>) -> Self {
+        Self { parameters, ..self }
+    }
+
+    fn body_of(&self, request: &ChatRequest) -> Value {
+        let mut body = self.parameters.clone();
+        if !LIMITS.iter().any(|limit| body.contains_key(*limit)) {
+            body.insert("max_completion_tokens".to_owned(), request.max_tokens.into());
+        }
+        body.insert("model".to_owned(), self.model.as_str().into());
+        body.insert("messages".to_owned(), wire::messages(request).into());
+        body.into()
     }
 
     fn unanswered(&self, error: &reqwest::Error) -> ChatError {
@@ -61,11 +81,7 @@ impl OpenAi {
 #[async_trait]
 impl ChatBackend for OpenAi {
     async fn chat(&self, request: &ChatRequest) -> Result<ChatAnswer, ChatError> {
-        let body = json!({
-            "model": self.model,
-            "max_tokens": request.max_tokens,
-            "messages": wire::messages(request),
-        });
+        let body = self.body_of(request);
         let post = self.client.post(self.url.clone()).header(header::CONTENT_TYPE, "application/json");
         let post = match &self.key {
             Some(key) => post.bearer_auth(key),

@@ -108,7 +108,8 @@ pub enum ProfilesError {
 #[cfg(feature = "bedrock")]
 const BEDROCK: Option<written::MakeBedrock> = Some(|written| {
     let region = written.region.clone().map(aws_config::Region::new);
-    Arc::new(super::Bedrock::new(written.model.clone(), region, written.timeout_s.0))
+    let bedrock = super::Bedrock::new(written.model.clone(), region, written.timeout_s.0);
+    Arc::new(bedrock.with_parameters(written.parameters.0.clone()))
 });
 #[cfg(not(feature = "bedrock"))]
 const BEDROCK: Option<written::MakeBedrock> = None;

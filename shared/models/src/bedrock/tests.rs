@@ -11,6 +11,15 @@ use crate::{
 };
 
 async fn asked_with(request: &ChatRequest, reply: Reply) -> (Result<ChatAnswer, ChatError>, String) {
+    asked_by(request, json!({}), reply).await
+}
+
+/// Asks with these parameters.
+async fn asked_of(parameters: Value, reply: Reply) -> (Result<ChatAnswer, ChatError>, String) {
+    asked_by(&ChatRequest::of("sum up", "long story".into(), 7), parameters, reply).await
+}
+
+async fn asked_by(request: &ChatRequest, parameters: Value, reply: Reply) -> (Result<ChatAnswer, ChatError>, String) {
     let (address, server) = serve(reply).await;
     let credentials = Credentials::new("test", "test", None, None, "tests");
     let sdk = SdkConfig::builder()
@@ -20,6 +29,7 @@ async fn asked_with(request: &ChatRequest, reply: Reply) -> (Result<ChatAnswer, 
         .region(Region::new("us-east-1"))
         .build();
     let backend = Bedrock::with(&sdk, "us.model-v1:0".into(), Duration::from_millis(500));
+    let backend = backend.with_parameters(parameters.as_object().unwrap().clone());
     let answer = backend.chat(request).await;
     (answer, server.await.unwrap().0)
 }
@@ -169,6 +179,39 @@ async fn no_answer_a_broken_one_and_one_that_says_nothing_are_told_apart() {
         let error = asked(reply).await.0;
         assert!(matches!(error, Err(ChatError::Empty { usage: Some(_), .. })), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn todays_exchange_is_read_with_its_thought_left_out() {
+    // As documented for Converse: reasoning first, counts of a cache beside the others.
+    let body = json!({
+        "metrics": {"latencyMs": 3116},
+        "output": {"message": {"role": "assistant", "content": [
+            {"reasoningContent": {"reasoningText": {"text": "They want it short.", "signature": "c2ln"}}},
+            {"text": "Four."},
+        ]}},
+        "stopReason": "end_turn",
+        "usage": {"inputTokens": 36, "outputTokens": 120, "totalTokens": 156, "cacheReadInputTokens": 0, "cacheWriteInputTokens": 0,
+            "serverToolUsage": {}},
+        "performanceConfig": {"latency": "standard"},
+        "serviceTier": {"type": "default"},
+    });
+    let headers = "content-type: application/json\r\nx-amzn-requestid: r-1\r\n";
+    let answer = asked(http("200 OK", headers, &body.to_string())).await.0.unwrap();
+    let usage = Some(Usage { tokens_in: 36, tokens_out: 120 });
+    assert_eq!((answer.text.as_str(), answer.finish, answer.usage), ("Four.", Finish::Whole, usage));
+}
+
+#[tokio::test]
+async fn the_parameters_of_a_profile_are_sent_where_converse_has_them() {
+    let parameters = json!({"maxTokens": 9000, "temperature": 0.5, "stopSequences": ["END"],
+        "thinking": {"type": "enabled", "budget_tokens": 4000}, "top_k": 3});
+    let (answer, sent) = asked_of(parameters, converse(json!([{"text": "Yes."}]))).await;
+    assert_eq!(answer.unwrap().text, "Yes.");
+    let sent = body_of(&sent);
+    let config = json!({"maxTokens": 9000, "temperature": 0.5, "stopSequences": ["END"]});
+    let more = json!({"thinking": {"type": "enabled", "budget_tokens": 4000}, "top_k": 3});
+    assert_eq!((&sent["inferenceConfig"], &sent["additionalModelRequestFields"]), (&config, &more));
 }
 
 #[tokio::test]

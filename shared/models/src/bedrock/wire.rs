@@ -4,12 +4,12 @@ use aws_sdk_bedrockruntime::{
     error::BuildError,
     operation::converse::ConverseOutput as Output,
     types::{
-        ContentBlock, ConversationRole, ConverseOutput, Message, SystemContentBlock, ToolResultBlock,
-        ToolResultContentBlock,
+        ContentBlock, ConversationRole, ConverseOutput, InferenceConfiguration, Message, SystemContentBlock,
+        ToolResultBlock, ToolResultContentBlock,
     },
 };
 use aws_smithy_types::{Document, Number};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{ChatAnswer, ChatMessage, ChatRequest, Finish, ToolCall, Usage};
 
@@ -17,6 +17,51 @@ use crate::{ChatAnswer, ChatMessage, ChatRequest, Finish, ToolCall, Usage};
 pub(super) fn system(request: &ChatRequest) -> Option<Vec<SystemContentBlock>> {
     let instruction = request.instruction.trim();
     (!instruction.is_empty()).then(|| vec![SystemContentBlock::Text(instruction.to_owned())])
+}
+
+/// A profile's parameters where Converse has them: its own, and those that it hands on to the model. An answer has at most
+/// `max_tokens`, unless they say otherwise.
+pub(super) fn parameters(
+    parameters: &Map<String, Value>,
+    max_tokens: u32,
+) -> (InferenceConfiguration, Option<Document>) {
+    let mut builder = InferenceConfiguration::builder().max_tokens(i32::try_from(max_tokens).unwrap_or(i32::MAX));
+    let mut more = std::collections::HashMap::new();
+    for (name, held) in parameters {
+        #[allow(clippy::cast_possible_truncation)] // 0 to 1
+        let share = held.as_f64().map(|share| share as f32);
+        builder = match (name.as_str(), share) {
+            ("maxTokens", _) => builder.set_max_tokens(held.as_u64().and_then(|most| i32::try_from(most).ok())),
+            ("temperature", share) => builder.set_temperature(share),
+            ("topP", share) => builder.set_top_p(share),
+            ("stopSequences", _) => {
+                let sequences = held.as_array().into_iter().flatten().filter_map(Value::as_str);
+                builder.set_stop_sequences(Some(sequences.map(str::to_owned).collect()))
+            }
+            _ => {
+                more.insert(name.clone(), document(held));
+                builder
+            }
+        };
+    }
+    (builder.build(), (!more.is_empty()).then_some(Document::Object(more)))
+}
+
+fn document(value: &Value) -> Document {
+    match value {
+        Value::Object(fields) => {
+            Document::Object(fields.iter().map(|(name, field)| (name.clone(), document(field))).collect())
+        }
+        Value::Array(items) => Document::Array(items.iter().map(document).collect()),
+        Value::Number(number) => Document::Number(match (number.as_u64(), number.as_i64()) {
+            (Some(n), _) => Number::PosInt(n),
+            (None, Some(n)) => Number::NegInt(n),
+            (None, None) => Number::Float(number.as_f64().unwrap_or_default()),
+        }),
+        Value::String(text) => Document::String(text.clone()),
+        Value::Bool(is) => Document::Bool(*is),
+        Value::Null => Document::Null,
+    }
 }
 
 /// The conversation as Converse takes it: roles in turn, and no empty text. What was called is told in words, since

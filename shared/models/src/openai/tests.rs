@@ -1,6 +1,6 @@
 //! Against a real HTTP server, which answers as it is told.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -52,7 +52,59 @@ async fn a_good_answer_is_read_with_its_usage() {
     assert!(request.starts_with("POST /v1/chat/completions "), "{request}");
     assert!(request.to_lowercase().contains("authorization: bearer k-secret-1"), "{request}");
     let messages = json!([{"role": "system", "content": "sum up"}, {"role": "user", "content": "long story"}]);
-    assert_eq!(body_of(&request), json!({"model": "tiny", "max_tokens": 7, "messages": messages}));
+    assert_eq!(body_of(&request), json!({"model": "tiny", "max_completion_tokens": 7, "messages": messages}));
+}
+
+#[tokio::test]
+async fn the_parameters_of_a_profile_are_sent_and_take_the_place_of_ours() {
+    for (parameters, expected) in [
+        (
+            json!({"reasoning_effort": "low", "top_p": 0.5}),
+            json!({"max_completion_tokens": 7, "reasoning_effort": "low", "top_p": 0.5}),
+        ),
+        (json!({"max_completion_tokens": 20_000}), json!({"max_completion_tokens": 20_000})),
+        // What an endpoint takes that knows only the older name.
+        (
+            json!({"max_tokens": 100, "provider": {"order": ["a"]}}),
+            json!({"max_tokens": 100, "provider": {"order": ["a"]}}),
+        ),
+    ] {
+        let good = json!({"choices": [{"message": {"content": "Yes."}}]}).to_string();
+        let (address, server) = serve(http("200 OK", "", &good)).await;
+        let endpoint = format!("http://{address}/v1").parse().unwrap();
+        let backend = OpenAi::new(&endpoint, "tiny".into(), None, Duration::from_secs(5)).unwrap();
+        let backend = backend.with_parameters(parameters.as_object().unwrap().clone());
+        backend.chat(&ChatRequest::of("", "q".into(), 7)).await.unwrap();
+        let mut sent = body_of(&server.await.unwrap().0);
+        let fields = sent.as_object_mut().unwrap();
+        assert!(fields.remove("model").is_some() && fields.remove("messages").is_some());
+        assert_eq!(sent, expected);
+    }
+}
+
+#[tokio::test]
+async fn every_providers_exchange_of_today_is_read_and_what_is_odd_in_it_loses_no_answer() {
+    let exchanges: Vec<Value> = serde_json::from_str(include_str!("exchanges.json")).unwrap();
+    assert!(exchanges.len() >= 18);
+    for exchange in exchanges {
+        let of = &exchange["of"];
+        let usage = |at: usize| exchange["usage"][at].as_u64();
+        let usage = usage(0).zip(usage(1)).map(|(tokens_in, tokens_out)| Usage { tokens_in, tokens_out });
+        match answered(exchange["response"].clone()).await {
+            Ok(answer) => {
+                let read = json!({"text": answer.text, "finish": answer.finish});
+                assert_eq!(read, json!({"text": exchange["text"], "finish": exchange["finish"]}), "{of}");
+                assert_eq!(answer.usage, usage, "{of}");
+            }
+            Err(ChatError::Empty { usage: paid, .. }) => {
+                assert_eq!((&exchange["empty"], paid), (&json!(true), usage), "{of}")
+            }
+            Err(ChatError::InvalidAnswer(said)) => {
+                assert!(exchange["error"].as_str().is_some_and(|error| said.contains(error)), "{of}: {said}")
+            }
+            Err(other) => panic!("{of}: {other:?}"),
+        }
+    }
 }
 
 #[tokio::test]

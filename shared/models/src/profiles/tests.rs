@@ -14,7 +14,8 @@ fn read(text: &str) -> Result<(Profiles, Vec<String>), String> {
 
 const ALL: &str = r#"{"default": {"kind": "extractive"},
     "fast": {"kind": "openai", "model": "m", "endpoint": "http://me:pass@127.0.0.1:1/v1?key=q", "api_key_env": "KEY",
-        "usd_per_million_in": 1, "usd_per_million_out": 2.5, "timeout_s": 1.5},
+        "usd_per_million_in": 1, "usd_per_million_out": 2.5, "timeout_s": 1.5, "context_tokens": 128000,
+        "parameters": {"max_completion_tokens": 20000, "reasoning_effort": "low"}},
     "big": {"kind": "bedrock", "model": "us.model-v1:0", "region": "eu-west-1"},
     "told": {"kind": "scripted", "answers": [{"text": "so"}]}}"#;
 
@@ -34,11 +35,12 @@ fn profiles_are_read_with_their_keys_and_prices() {
 fn profiles_are_shown_without_what_is_secret_and_without_being_made() {
     let shown = serde_json::to_value(Profiles::views_of(ALL).unwrap()).unwrap();
     let expected = json!([
-        {"name": "big", "kind": "bedrock", "model": "us.model-v1:0", "prices_known": false, "timeout_s": 45.0},
-        {"name": "default", "kind": "extractive", "model": "extractive (no model)", "prices_known": true},
+        {"name": "big", "kind": "bedrock", "model": "us.model-v1:0", "prices_known": false, "timeout_s": 45.0,
+            "context_tokens": 32_000},
+        {"name": "default", "kind": "extractive", "model": "extractive (no model)", "prices_known": true, "context_tokens": 32_000},
         {"name": "fast", "kind": "openai", "model": "m", "endpoint": "http://127.0.0.1:1", "prices_known": true,
-            "timeout_s": 1.5},
-        {"name": "told", "kind": "scripted", "model": "scripted (no model)", "prices_known": true},
+            "timeout_s": 1.5, "context_tokens": 128_000, "answer_tokens": 20_000},
+        {"name": "told", "kind": "scripted", "model": "scripted (no model)", "prices_known": true, "context_tokens": 32_000},
     ]);
     assert_eq!(shown, expected);
     let profiles = Profiles::default();
@@ -72,6 +74,12 @@ fn what_is_wrong_with_profiles_is_said() {
         (openai(r#""endpoint": "http://h", "timeout_s": -1"#), "timeout_s"),
         (openai(r#""endpoint": "http://h", "usd_per_million_in": -1"#), "a price is USD for a million tokens"),
         (openai(r#""endpoint": "http://h", "key": "k""#), "unknown field `key`"),
+        (openai(r#""endpoint": "http://h", "context_tokens": 999"#), "context_tokens must be 1000 or more, not 999"),
+        (openai(r#""endpoint": "http://h", "parameters": {"stream": true}"#), "`stream` is not a profile's to say"),
+        (
+            openai(r#""endpoint": "http://h", "parameters": {"max_tokens": "many"}"#),
+            "`max_tokens` must be a number of tokens",
+        ),
         (
             openai(r#""endpoint": "http://h", "api_key_env": "NONE""#),
             "profile `default` takes its key from the environment variable NONE, which is not set",

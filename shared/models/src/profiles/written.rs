@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::{
     ChatBackend, Extractive, OpenAi, Scripted, extractive,
@@ -49,6 +50,8 @@ pub(super) struct WrittenOpenAi {
     timeout_s: TimeoutS,
     #[serde(default)]
     context_tokens: ContextTokens,
+    #[serde(default)]
+    parameters: Parameters,
 }
 
 #[derive(Deserialize)]
@@ -68,6 +71,8 @@ pub(super) struct WrittenBedrock {
     pub(super) timeout_s: TimeoutS,
     #[serde(default)]
     context_tokens: ContextTokens,
+    #[serde(default)]
+    pub(super) parameters: Parameters,
 }
 
 /// How long a whole call may take, in seconds.
@@ -115,6 +120,40 @@ impl TryFrom<u32> for ContextTokens {
     }
 }
 
+/// What is sent in each request besides what is asked.
+#[derive(Clone, Default, Deserialize)]
+#[serde(try_from = "Map<String, Value>")]
+pub(super) struct Parameters(pub(super) Map<String, Value>);
+
+/// What a profile says elsewhere, and what we could not read the answer of.
+const NOT_PARAMETERS: [&str; 4] = ["model", "messages", "stream", "stream_options"];
+
+/// What limits an answer, as each protocol calls it.
+const LIMITS: [&str; 3] = ["max_completion_tokens", "max_tokens", "maxTokens"];
+
+impl TryFrom<Map<String, Value>> for Parameters {
+    type Error = String;
+    fn try_from(parameters: Map<String, Value>) -> Result<Self, String> {
+        if let Some(name) = NOT_PARAMETERS.iter().find(|name| parameters.contains_key(**name)) {
+            return Err(format!("`{name}` is not a profile's to say by its parameters"));
+        }
+        let is_count = |limit: &Value| limit.as_u64().is_some_and(|limit| (1..=u64::from(u32::MAX)).contains(&limit));
+        let wrong = |name: &&&str| parameters.get(**name).is_some_and(|limit| !is_count(limit));
+        match LIMITS.iter().find(wrong) {
+            Some(name) => Err(format!("`{name}` must be a number of tokens")),
+            None => Ok(Self(parameters)),
+        }
+    }
+}
+
+impl Parameters {
+    /// How long an answer may be, if they say so.
+    fn answer_tokens(&self) -> Option<u32> {
+        let limits = LIMITS.iter().filter_map(|name| self.0.get(*name)?.as_u64());
+        limits.max().and_then(|limit| u32::try_from(limit).ok())
+    }
+}
+
 /// Makes the backend of a kind that not every program has.
 pub(super) type MakeBedrock = fn(&WrittenBedrock) -> Arc<dyn ChatBackend>;
 
@@ -146,7 +185,12 @@ impl Written {
         };
         let (model, timeout_s) = (model.to_owned(), timeout.map(|TimeoutS(timeout)| timeout.as_secs_f32()));
         let (prices_known, ContextTokens(context_tokens)) = (self.prices().is_some(), self.context());
-        ProfileView { name, kind, model, endpoint, prices_known, timeout_s, context_tokens, answer_tokens: None }
+        let answer_tokens = match self {
+            Written::Extractive {} | Written::Scripted { .. } => None,
+            Written::OpenAi(openai) => openai.parameters.answer_tokens(),
+            Written::Bedrock(bedrock) => bedrock.parameters.answer_tokens(),
+        };
+        ProfileView { name, kind, model, endpoint, prices_known, timeout_s, context_tokens, answer_tokens }
     }
 
     fn context(&self) -> ContextTokens {
@@ -185,10 +229,10 @@ impl Written {
             }
             Written::OpenAi(openai) => {
                 let key = openai.key(&name, &with.variable)?;
-                let WrittenOpenAi { model, endpoint, timeout_s, .. } = *openai;
+                let WrittenOpenAi { model, endpoint, timeout_s, parameters, .. } = *openai;
                 let backend = OpenAi::new(endpoint.url(), model, key.clone(), timeout_s.0);
                 let no_client = |error| ProfilesError::Client { profile: name, source: Box::new(error) };
-                (Arc::new(backend.map_err(no_client)?), key)
+                (Arc::new(backend.map_err(no_client)?.with_parameters(parameters.0)), key)
             }
             Written::Bedrock(bedrock) => {
                 let make = with.bedrock.ok_or(ProfilesError::NoBedrock { profile: name })?;
