@@ -23,9 +23,12 @@ use crate::{
     of_journal,
 };
 use errand::{
+    accept::check_says_something,
     effects::Effect,
     handler::{Failure, Handler, Outcome, Settings, TaskContext},
     ids::{Id, Name},
+    json::read::FieldError,
+    lifecycle::NewTask,
     lifecycle::{LONGEST_HIDING, Task, retry::RetryPolicy},
     money::Usd,
     store::StoreError,
@@ -80,6 +83,10 @@ impl Handler for RunAgent {
         // A model that is overloaded, or away, is back in minutes.
         let retry = RetryPolicy { base: Duration::from_secs(30), cap: Duration::from_secs(3600), jitter: 0.2 };
         Settings { timeout_s: TIMEOUT_S, is_slow: true, retry, max_snoozes: MAX_SNOOZES }
+    }
+
+    fn admits(&self, _: &NewTask) -> Result<(), FieldError> {
+        check_says_something("prompt", &self.prompt)
     }
 
     async fn handle(&self, task: &TaskContext<'_>, agents: &Agents) -> Result<Outcome, Failure> {

@@ -10,9 +10,12 @@ use crate::{
     journal::{self, Start},
 };
 use errand::{
+    accept::check_says_something,
     effects::Effect,
     handler::{Failure, Handler, Outcome, Settings, TaskContext},
     ids::{Id, Name},
+    json::read::FieldError,
+    lifecycle::NewTask,
     lifecycle::Task,
     store::StoreError,
 };
@@ -54,6 +57,10 @@ impl Handler for RunOutside {
     fn settings() -> Settings {
         // Nobody stops a runner; this gives it the longest lease there is.
         Settings { timeout_s: 85, ..Settings::default() }
+    }
+
+    fn admits(&self, _: &NewTask) -> Result<(), FieldError> {
+        check_says_something("prompt", &self.prompt)
     }
 
     async fn handle(&self, _: &TaskContext<'_>, _: &Agents) -> Result<Outcome, Failure> {

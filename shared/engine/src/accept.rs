@@ -123,6 +123,24 @@ pub fn check_is_for_workers(task_type: &Name) -> Result<(), FieldError> {
     }
 }
 
+/// Refuses a text of a payload that says nothing.
+pub fn check_says_something(field: &str, text: &str) -> Result<(), FieldError> {
+    let is_said = !text.trim().is_empty();
+    if is_said {
+        Ok(())
+    } else {
+        Err(FieldError::at(&format!("payload.{field}"), "expected a text that says something"))
+    }
+}
+
+/// Refuses a task that is about nobody, of a type that is about somebody.
+pub fn check_has_user(new: &NewTask) -> Result<(), FieldError> {
+    new.user_id
+        .as_ref()
+        .map(drop)
+        .ok_or_else(|| FieldError::at("user_id", "whom is it about? A task of this type needs one"))
+}
+
 /// Refuses a task that would expire before it could start.
 pub fn check_is_in_time(new: &NewTask, now: Timestamp) -> Result<(), FieldError> {
     match new.expires_at {
@@ -138,6 +156,7 @@ pub fn check_is_in_time(new: &NewTask, now: Timestamp) -> Result<(), FieldError>
 pub fn check(app: &App, new: NewTask, limits: Limits) -> Result<NewTask, EnqueueError> {
     check_size(new.payload.as_str().len())?;
     let input = app.types.accept(&new.task_type, &new.payload)?;
+    input.admits(&new)?;
     new.idempotency_key.as_deref().map_or(Ok(()), check_key)?;
     let retries = limits.max_retries.unwrap_or(app.rules.max_retries);
     let timeout_s = limits.timeout_s.unwrap_or(input.settings().timeout_s);

@@ -17,8 +17,9 @@ pub(crate) use failure::Retry;
 
 use crate::{
     effects::Effect,
+    json::read::FieldError,
     lifecycle::{
-        Task,
+        NewTask, Task,
         retry::{MAX_SNOOZES, RetryPolicy},
     },
     store::StoreError,
@@ -166,6 +167,12 @@ pub trait Handler: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'st
     /// What the type decides about its tasks.
     fn settings() -> Settings {
         Settings::default()
+    }
+
+    /// Whether a new task may be like `new`, besides what its payload's form demands: about a user, say, or not about nothing.
+    /// What it is refused for names its field. Asked as it is accepted, and never of a stored one.
+    fn admits(&self, _new: &NewTask) -> Result<(), FieldError> {
+        Ok(())
     }
 
     /// Runs the task once. Reads through `task` and returns what is to be written; see [`Failure`] for errors.

@@ -10,8 +10,11 @@ use super::{
 };
 use crate::domain::{CommunityRequest, CommunityResponse, RequestStatus, User};
 use errand::{
+    accept::check_has_user,
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
+    json::read::FieldError,
+    lifecycle::NewTask,
 };
 
 /// Adds a question to the community to the priorities of the task's user, an expert, by how well the two fit.
@@ -34,6 +37,10 @@ pub struct CommunityRequestAvailable {
 impl Handler for CommunityRequestAvailable {
     const TYPE: &'static str = "community_request_available";
     type State = ();
+
+    fn admits(&self, new: &NewTask) -> Result<(), FieldError> {
+        check_has_user(new)
+    }
 
     async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let expert = task.need::<User>(task.user_id()?).await?;

@@ -7,8 +7,11 @@ use serde_json::json;
 use super::talk::{self, Words};
 use crate::domain::{Workflow, WorkflowStatus};
 use errand::{
+    accept::check_says_something,
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
+    json::read::FieldError,
+    lifecycle::NewTask,
 };
 
 /// Sends the findings of a search for a solution to the user it is for; the search is then delivered.
@@ -27,6 +30,10 @@ pub struct DeliverSolutionFindings {
 impl Handler for DeliverSolutionFindings {
     const TYPE: &'static str = "deliver_solution_findings";
     type State = ();
+
+    fn admits(&self, _: &NewTask) -> Result<(), FieldError> {
+        check_says_something("findings", &self.findings)
+    }
 
     async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let workflow = task.need::<Workflow>(&self.workflow_id).await?;

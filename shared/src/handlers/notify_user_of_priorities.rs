@@ -11,10 +11,13 @@ use super::{
 };
 use crate::domain::{CommunityRequest, CommunityResponse, Priority, PriorityStatus};
 use errand::{
+    accept::{check_has_user, check_says_something},
     effects::Effect,
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
     json::cut,
+    json::read::FieldError,
+    lifecycle::NewTask,
     records::Stored,
 };
 
@@ -47,6 +50,11 @@ const QUOTE: usize = 120;
 impl Handler for NotifyUserOfPriorities {
     const TYPE: &'static str = "notify_user_of_priorities";
     type State = ();
+
+    fn admits(&self, new: &NewTask) -> Result<(), FieldError> {
+        check_has_user(new)?;
+        check_says_something("reason", &self.reason)
+    }
 
     async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let user_id = task.user_id()?;

@@ -5,9 +5,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use errand::{
+    accept::{check_has_user, check_says_something},
     effects::Effect,
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
+    json::read::FieldError,
+    lifecycle::NewTask,
     lifecycle::Priority,
 };
 
@@ -32,6 +35,11 @@ pub struct ResearchSolution {
 impl Handler for ResearchSolution {
     const TYPE: &'static str = "research_solution";
     type State = ();
+
+    fn admits(&self, new: &NewTask) -> Result<(), FieldError> {
+        check_has_user(new)?;
+        check_says_something("description", &self.description)
+    }
 
     async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let user = task.user_id()?;

@@ -6,8 +6,11 @@ use serde_json::json;
 
 use super::talk::{self, Words};
 use errand::{
+    accept::{check_has_user, check_says_something},
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
+    json::read::FieldError,
+    lifecycle::NewTask,
 };
 
 /// Comes back to the task's user about something, in their active conversation.
@@ -27,6 +30,11 @@ pub struct ScheduleFollowup {
 impl Handler for ScheduleFollowup {
     const TYPE: &'static str = "schedule_followup";
     type State = ();
+
+    fn admits(&self, new: &NewTask) -> Result<(), FieldError> {
+        check_has_user(new)?;
+        check_says_something("reason", &self.reason)
+    }
 
     async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let partner = match talk::partner(task, task.user_id()?, self.conversation_id.as_ref()).await? {

@@ -6,9 +6,12 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::{Email, TimeOfDay, User};
 use errand::{
+    accept::check_has_user,
     clock::Zone,
     effects::Effect,
     handler::{Failure, Handler, Outcome, TaskContext},
+    json::read::FieldError,
+    lifecycle::NewTask,
     records::{Entity, Stored},
     store::{Expect, Patch},
 };
@@ -51,6 +54,10 @@ enum ProfileField {
 impl Handler for UpdateUserProfile {
     const TYPE: &'static str = "update_user_profile";
     type State = ();
+
+    fn admits(&self, new: &NewTask) -> Result<(), FieldError> {
+        check_has_user(new)
+    }
 
     async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let field: ProfileField = serde_json::from_value(Value::from(self.field.as_str()))

@@ -7,8 +7,11 @@ use serde_json::json;
 use super::Founder;
 use crate::domain::{LinkedinConnection, LinkedinUrl, User, Verification, VerificationKind, VerificationStatus};
 use errand::{
+    accept::check_has_user,
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
+    json::read::FieldError,
+    lifecycle::NewTask,
     records::Entity,
     store::Expect,
 };
@@ -31,6 +34,10 @@ pub struct VerifyLinkedinConnection {
 impl Handler for VerifyLinkedinConnection {
     const TYPE: &'static str = "verify_linkedin_connection";
     type State = Founder;
+
+    fn admits(&self, new: &NewTask) -> Result<(), FieldError> {
+        check_has_user(new)
+    }
 
     async fn handle(&self, task: &TaskContext<'_>, founder: &Founder) -> Result<Outcome, Failure> {
         let user = task.need::<User>(task.user_id()?).await?;

@@ -14,8 +14,11 @@ use super::{
 };
 use crate::domain::{Email, LinkedinUrl, User, Verification, VerificationKind, VerificationStatus};
 use errand::{
+    accept::check_has_user,
     effects::Effect,
     handler::{Failure, Handler, Outcome, TaskContext},
+    json::read::FieldError,
+    lifecycle::NewTask,
     records::{Entity, Stored},
     store::Expect,
 };
@@ -38,6 +41,10 @@ pub struct VerifyUser {
 impl Handler for VerifyUser {
     const TYPE: &'static str = "verify_user";
     type State = Founder;
+
+    fn admits(&self, new: &NewTask) -> Result<(), FieldError> {
+        check_has_user(new)
+    }
 
     async fn handle(&self, task: &TaskContext<'_>, founder: &Founder) -> Result<Outcome, Failure> {
         let user = task.need::<User>(task.user_id()?).await?;

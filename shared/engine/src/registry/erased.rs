@@ -14,7 +14,7 @@ use crate::{
         Json,
         read::{FieldError, read_lenient, read_strict},
     },
-    lifecycle::Task,
+    lifecycle::{NewTask, Task},
     registry::catalog::{TaskType, describe},
     store::StoreError,
 };
@@ -24,6 +24,9 @@ use crate::{
 pub trait Input: Send + Sync {
     /// What its type decides about its tasks.
     fn settings(&self) -> Settings;
+
+    /// Whether a new task may be like this.
+    fn admits(&self, new: &NewTask) -> Result<(), FieldError>;
 
     /// Runs the task once.
     async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure>;
@@ -112,6 +115,10 @@ struct Given<H: Handler> {
 impl<H: Handler> Input for Given<H> {
     fn settings(&self) -> Settings {
         H::settings()
+    }
+
+    fn admits(&self, new: &NewTask) -> Result<(), FieldError> {
+        self.input.admits(new)
     }
 
     async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure> {
