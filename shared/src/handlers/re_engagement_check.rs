@@ -12,10 +12,13 @@ use super::{
 };
 use crate::domain::{Conversation, ConversationStatus, Introduction, IntroductionStatus};
 use errand::{
+    accept::check_has_user,
     clock::Timestamp,
     effects::Effect,
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::{Id, Name},
+    json::read::FieldError,
+    lifecycle::NewTask,
     records::Stored,
 };
 
@@ -47,6 +50,10 @@ const PRIORITIES: usize = 5;
 impl Handler for ReEngagementCheck {
     const TYPE: &'static str = "re_engagement_check";
     type State = ();
+
+    fn admits(&self, new: &NewTask) -> Result<(), FieldError> {
+        check_has_user(new)
+    }
 
     async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         let partner = match talk::partner(task, task.user_id()?, None).await? {
@@ -149,6 +156,10 @@ mod tests {
         for _ in 0..2 {
             let message = world.get(&format!("message/{}", done.output()["message_id"].as_str().unwrap())).await;
             assert_eq!((&message["direction"], &message["role"]), (&json!("inbound"), &json!("system")));
+            let told = world.events().await.into_iter().filter(|told| told["subject"] == done.output()["message_id"]);
+            let [told] = &told.collect::<Vec<_>>()[..] else { panic!("nobody hears of it") };
+            let expected = json!({"conversation": "c", "user": "u", "agent_type": "bouncer"});
+            assert_eq!((&told["type"], &told["data"]), (&json!("message.guidance"), &expected));
             let [next] = world.follow_ups(&done).await.try_into().unwrap();
             assert_eq!(next.scheduled_for, world.now() + NEXT_CHECK);
             world.advance(NEXT_CHECK);

@@ -98,8 +98,8 @@ impl Partner {
         self.outbound(task, words, Expect::Version(self.conversation.version))
     }
 
-    /// Guidance to the agent that speaks with the user. Inbound: it must never reach the user. Given only if the
-    /// conversation is still as it was read.
+    /// Guidance to the agent that speaks with the user, which hears of it by the event `message.guidance`. Inbound: it must
+    /// never reach the user. Given only if the conversation is still as it was read.
     pub(super) fn guide(&self, task: &TaskContext<'_>, guidance: &serde_json::Value) -> Said {
         let message = Message {
             conversation_id: self.conversation.id.clone(),
@@ -111,7 +111,17 @@ impl Partner {
             content: guidance.to_string(),
         };
         // Nobody said it: neither the time of the last message nor what is to be summarised changes.
-        put(task, &message, Patch::default(), Expect::Version(self.conversation.version))
+        let given = put(task, &message, Patch::default(), Expect::Version(self.conversation.version));
+        let agent = self.agent(task);
+        let data = json!({"conversation": message.conversation_id, "user": self.user.id, "agent_type": agent});
+        let told = Effect::publish(task.event("message.guidance", &given.message_id, data));
+        Said { effect: given.effect.with(told), ..given }
+    }
+
+    /// Who speaks with the user: who the task names, else whose user it is.
+    fn agent(&self, task: &TaskContext<'_>) -> Name {
+        let named = task.task().agent_type.clone().or_else(|| self.user.value.poc_agent_type.clone());
+        named.unwrap_or_else(super::concierge)
     }
 
     fn outbound(&self, task: &TaskContext<'_>, words: Words, expect: Expect) -> Said {
