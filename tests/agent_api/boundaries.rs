@@ -244,7 +244,7 @@ async fn a_runner_is_one_projects_and_takes_its_profiles() {
 }
 
 #[tokio::test]
-async fn what_is_secret_is_shown_to_nobody() {
+async fn what_is_secret_is_shown_to_nobody_but_the_output_to_who_asked_for_it() {
     let world = World::new();
     let secret = "sk-abcdefgh12345678";
     let bundle = json!({"kind": "git", "repo_url": "https://me:pa55word@git.example/r", "tool_aliases": {"sh": secret},
@@ -264,10 +264,11 @@ async fn what_is_secret_is_shown_to_nobody() {
         get(&world, &format!("{path}/events")).await,
         get(&world, &format!("/v1/sessions/{session}")).await,
         get(&world, &format!("/v1/sessions/{session}/output")).await,
-        get(&world, &format!("/v1/tasks/{}", ended["task_id"].as_str().unwrap())).await,
         get(&world, "/v1/backends").await,
         get(&world, "/v1/runs").await,
     ];
+    let task = get(&world, &format!("/v1/tasks/{}", ended["task_id"].as_str().unwrap())).await;
+    assert_eq!(task["output"], end["output"]);
     for answer in shown {
         let text = answer.to_string();
         for hidden in ["abcdefgh", "pa55word", "hunter2", "deploy-key"] {
@@ -280,4 +281,48 @@ async fn what_is_secret_is_shown_to_nobody() {
     );
     assert_eq!(get(&world, &format!("/v1/sessions/{session}")).await["title"], "T");
     assert_eq!(get(&world, "/v1/backends").await["items"][0]["kind"], "extractive");
+}
+
+#[tokio::test]
+async fn a_run_that_no_model_would_do_is_refused_and_what_is_no_model_does_it_only_where_it_is_named() {
+    let mut world = World::new();
+    let ask = json!({"prompt": "Do it."});
+    // What tests have is named.
+    assert_eq!(post(&world, "/v1/runs", &ask).await.0, 201);
+    world.set(&integration_tests::settings::Settings::asking(errand_models::Profiles::default()));
+    assert_eq!(refused(&world, "/v1/runs", &ask).await, error(400, "no_model", "profile"));
+    // A runner needs none.
+    assert_eq!(post(&world, "/v1/runs", &json!({"prompt": "Do it.", "executor": "runner"})).await.0, 201);
+    // Nor does it complete by the other way in.
+    let task = json!({"task_type": "run_agent", "payload": {"prompt": "Do it."}});
+    let task = id(&done(&world, "/v1/tasks", &task).await);
+    world.deliver_all().await;
+    let failed = get(&world, &format!("/v1/tasks/{task}")).await;
+    assert_eq!((&failed["status"], &failed["failure"]["kind"]), (&json!("failed"), &json!("backend")));
+}
+
+#[tokio::test]
+async fn what_says_nothing_or_is_about_nobody_is_refused_when_it_is_asked_for() {
+    let world = World::new();
+    for blank in ["", " \n"] {
+        for executor in ["worker", "runner"] {
+            let ask = json!({"prompt": blank, "executor": executor});
+            assert_eq!(refused(&world, "/v1/runs", &ask).await, error(400, "invalid", "prompt"));
+        }
+        for (task_type, field) in
+            [("run_agent", "prompt"), ("research_solution", "description"), ("schedule_followup", "reason")]
+        {
+            let task = json!({"task_type": task_type, "user_id": "u", "payload": {field: blank}});
+            let refused = refused(&world, "/v1/tasks", &task).await;
+            assert_eq!(refused, error(400, "invalid", &format!("payload.{field}")), "{task_type}");
+        }
+    }
+    for (task_type, payload) in [
+        ("schedule_followup", json!({"reason": "your question"})),
+        ("research_solution", json!({"description": "it leaks"})),
+        ("re_engagement_check", json!({"attempt_count": 0})),
+    ] {
+        let task = json!({"task_type": task_type, "payload": payload});
+        assert_eq!(refused(&world, "/v1/tasks", &task).await, error(400, "invalid", "user_id"), "{task_type}");
+    }
 }

@@ -25,10 +25,12 @@ pub struct Settings {
     pub installation: Installation,
 }
 
-/// As they are by default, but that `scripted` tasks are taken.
+/// As they are by default, but that `scripted` tasks are taken, and that what is no model is named as one.
 impl Default for Settings {
     fn default() -> Self {
-        let installation = Installation { scripted: true, ..Installation::default() };
+        let mut installation = Installation { scripted: true, ..Installation::default() };
+        let named = Profiles::read(r#"{"default": {"kind": "extractive"}}"#, |_| None);
+        installation.agents.profiles = named.map_or_else(|error| panic!("{error}"), |(profiles, _)| profiles);
         let (rules, listeners, bus_events) = (Rules::default(), Listeners::default(), BusEvents::default());
         Self { rules, listeners, bus_events, installation }
     }

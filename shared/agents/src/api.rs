@@ -10,6 +10,7 @@ mod runner_actions;
 pub use agent_view::{AfterSeq, BudgetWarning, EntityView, RunEventView, RunView, SessionView, StartedRun};
 pub use lease::LeaseToken;
 pub use run_actions::{CancelCommandRequest, CommandRequest, Given, JobRequest};
+pub(crate) use run_request::NO_MODEL;
 pub use run_request::{BudgetCheck, RunRequest, fits};
 pub use runner_actions::{
     AppendRequest, Appended, ClaimRequest, Claimed, CommandEnd, FinishCommandRequest, FinishFailure, FinishRequest,

@@ -49,6 +49,9 @@ pub struct ProfileView {
     /// How many it may write in one answer, if the profile says so for whatever it is asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer_tokens: Option<u32>,
+    /// Whether nobody has configured it: it stands in where no model is. What needs a model is not asked of it.
+    #[serde(skip)]
+    pub stands_in: bool,
 }
 
 /// Every profile of this installation.
@@ -126,9 +129,9 @@ impl ChatBackend for NotAsked {
 }
 
 impl Default for Profiles {
-    /// `default`: extractive.
+    /// `default`: extractive, which stands in for a model.
     fn default() -> Self {
-        let view = Written::Extractive {}.view(Name::default());
+        let view = ProfileView { stands_in: true, ..Written::Extractive {}.view(Name::default()) };
         let profile = Profile { backend: Arc::new(Extractive), prices: Some(Prices::default()), view };
         Self([(Name::default(), profile)].into())
     }

@@ -245,10 +245,18 @@ pub fn fits(field: &str, value: &Value) -> Result<(), ApiError> {
     Err(ApiError::too_large(field, format!("it has {bytes} bytes; at most {KEPT_BYTES} are taken")))
 }
 
+/// Why no run is begun where there is nobody to do it.
+pub(crate) const NO_MODEL: &str = "no model is configured that would do it: see the model profiles";
+
 fn known_profile(agents: &Agents, profile: &Name) -> Result<(), ApiError> {
     let backends = agents.backends();
-    if backends.iter().any(|view| view.name == *profile) {
-        return Ok(());
+    match backends.iter().find(|view| view.name == *profile) {
+        Some(view) if view.stands_in => {
+            let error = ApiError::new(400, "no_model", NO_MODEL);
+            return Err(ApiError { field: Some("profile".to_owned()), ..error });
+        }
+        Some(_) => return Ok(()),
+        None => {}
     }
     let known: Vec<&str> = backends.iter().map(|view| view.name.as_str()).collect();
     let message = format!("there is no model profile `{profile}`; known are {}", known.join(", "));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     Agents, Cause, Command, Recap, Run, Session, StoredTurn,
+    api::NO_MODEL,
     budget::{self, Budgets, OverBudget, Spending},
     journal::{self, Draft, JournalError, Place},
     key_of, of_journal,
@@ -60,6 +61,9 @@ impl<'a> Work<'a> {
     ) -> Result<Self, Failure> {
         let (app, tenant) = (task.services(), &task.task().key.tenant);
         let profile = agents.profiles.named(asked.profile.as_str())?;
+        if profile.view.stands_in {
+            return Err(Failure::said(FailureKind::Backend, NO_MODEL.to_owned()));
+        }
         let place = Place::held(app, task.task()).await.map_err(of_journal)?;
         let (run, session, commands) = read(task, &place).await?;
         let keys: Vec<RecordKey> =

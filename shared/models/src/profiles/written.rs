@@ -190,7 +190,17 @@ impl Written {
             Written::OpenAi(openai) => openai.parameters.answer_tokens(),
             Written::Bedrock(bedrock) => bedrock.parameters.answer_tokens(),
         };
-        ProfileView { name, kind, model, endpoint, prices_known, timeout_s, context_tokens, answer_tokens }
+        ProfileView {
+            name,
+            kind,
+            model,
+            endpoint,
+            prices_known,
+            timeout_s,
+            context_tokens,
+            answer_tokens,
+            stands_in: false,
+        }
     }
 
     fn context(&self) -> ContextTokens {
