@@ -1,9 +1,12 @@
 //! Runs on the one-machine server: asked for, steered and stopped over HTTP, stored in its file, answered by a model server
 //! over HTTP. What is looked at besides, in the store, is whether they are whole.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
 
-use axum::{Router, extract::State, routing::post};
+use axum::{Router, extract::State, http::Response, routing::post};
 use errand::clock::{Clock, ManualClock, SystemClock, Timestamp};
 use errand_agents::{Command, CommandStatus, ExecutionState};
 use errand_local::{
@@ -23,10 +26,14 @@ use uuid::Uuid;
 
 use super::stage::{Seen, is_whole, seen};
 
+mod answers;
+
 /// A model server that speaks OpenAI's protocol and runs tools of its own.
 struct Model {
     /// What it says, by how many answers the conversation has; the last is repeated.
     lines: Vec<Value>,
+    /// What it answers before that, whole: see [`scripted`].
+    script: Mutex<VecDeque<Value>>,
     /// What it was asked.
     asked: Mutex<Vec<Value>>,
     /// One permit for each answer that may go out.
@@ -77,12 +84,30 @@ fn uses(text: &str, times: usize) -> Value {
     json!({"content": text, "executed_tools": (0..times).map(call).collect::<Vec<Value>>()})
 }
 
-async fn answer(State(model): State<Arc<Model>>, body: String) -> String {
+/// What stands in a script: `{status?, headers?, body}`, or `"never"`.
+async fn scripted(script: Value) -> Response<String> {
+    if script == "never" {
+        std::future::pending::<()>().await;
+    }
+    let status = script["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(200);
+    let headers = script["headers"].as_object().cloned().unwrap_or_default();
+    let response = headers.iter().fold(Response::builder().status(status), |response, (name, value)| {
+        response.header(name, value.as_str().unwrap())
+    });
+    let body = script["body"].as_str().map_or_else(|| script["body"].to_string(), str::to_owned);
+    response.body(body).unwrap()
+}
+
+async fn answer(State(model): State<Arc<Model>>, body: String) -> Response<String> {
     let request: Value = serde_json::from_str(&body).unwrap();
     let messages = request["messages"].as_array().cloned().unwrap_or_default();
     let answers = |message: &&Value| message["role"] == "assistant" && message["content"].is_string();
     let answered = messages.iter().filter(answers).count();
     model.asked.lock().unwrap().push(request);
+    let script = model.script.lock().unwrap().pop_front();
+    if let Some(script) = script {
+        return scripted(script).await;
+    }
     let mut pending = Pending(Some(model.hung_up.clone()));
     model.may_answer.acquire().await.unwrap().forget();
     pending.0 = None;
@@ -90,7 +115,7 @@ async fn answer(State(model): State<Arc<Model>>, body: String) -> String {
     let usage = json!({"prompt_tokens": 100, "completion_tokens": 10});
     let answer =
         json!({"id": format!("turn-{answered}"), "model": "told", "choices": [{"message": message}], "usage": usage});
-    answer.to_string()
+    Response::new(answer.to_string())
 }
 
 impl Server {
@@ -103,7 +128,7 @@ impl Server {
     /// The same by this clock.
     async fn by(clock: Arc<dyn Clock>, lines: Vec<Value>, answers: usize) -> Self {
         let (asked, may_answer, hung_up) = (Mutex::default(), Semaphore::new(answers), Arc::default());
-        let model = Arc::new(Model { lines, asked, may_answer, hung_up });
+        let model = Arc::new(Model { lines, script: Mutex::default(), asked, may_answer, hung_up });
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let endpoint = format!("http://{}/v1", listener.local_addr().unwrap());
         let routes = Router::new().route("/v1/chat/completions", post(answer)).with_state(model.clone());
@@ -113,7 +138,9 @@ impl Server {
         let mut priced = unpriced.clone();
         priced["usd_per_million_in"] = json!(50);
         priced["usd_per_million_out"] = json!(500);
-        let profiles = json!({"default": priced, "unpriced": unpriced}).to_string();
+        let mut hasty = priced.clone();
+        hasty["timeout_s"] = json!(0.5);
+        let profiles = json!({"default": priced, "unpriced": unpriced, "hasty": hasty}).to_string();
         let (profiles, _) = Profiles::read(&profiles, |_| None).unwrap();
         let options = Options::on_a_free_port(dir.path().to_owned(), Durability::Normal);
         let options = Options { poll_interval_ms: 10, ..options };
