@@ -101,7 +101,7 @@ mod tests {
     }
 
     fn world() -> World {
-        World::new().with_founder("https://linkedin.com/in/Founder/")
+        World::with_founder("https://linkedin.com/in/Founder/")
     }
 
     async fn connect(world: &World, one: &str, other: &str) {

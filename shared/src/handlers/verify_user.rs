@@ -118,7 +118,10 @@ mod tests {
     use crate::handlers::world::World;
 
     async fn world(user: Value) -> World {
-        let world = World::new();
+        given(World::new(), user).await
+    }
+
+    async fn given(world: World, user: Value) -> World {
         world.put("user/u", user).await;
         world.put("conversation/c", json!({"user_id": "u"})).await;
         world
@@ -146,14 +149,15 @@ mod tests {
 
     #[tokio::test]
     async fn by_linkedin_the_connection_to_the_founder_is_looked_for() {
-        let world = world(json!({"linkedin_url": "https://linkedin.com/in/ada"})).await;
+        let user = json!({"linkedin_url": "https://linkedin.com/in/ada"});
+        let world = world(user.clone()).await;
         let payload = json!({"verification_type": "linkedin"});
         let blocked = world.run("verify_user", payload.clone()).await.blocked();
         assert!(
             blocked.ends_with("no founder's LinkedIn profile is configured (ERRAND_FOUNDER_LINKEDIN_URL)"),
             "{blocked}"
         );
-        let world = world.with_founder("https://linkedin.com/in/founder");
+        let world = given(World::with_founder("https://linkedin.com/in/founder"), user).await;
         let done = world.run("verify_user", payload).await;
         let [check] = world.follow_ups(&done).await.try_into().unwrap();
         let payload: Value = check.payload.parse().unwrap();

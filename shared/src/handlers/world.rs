@@ -14,30 +14,33 @@ use serde_json::Value;
 use crate::handlers::{Founder, Installation, types};
 use errand::{
     app::App,
-    change::{With, change},
-    clock::{Clock, ManualClock, Timestamp},
+    clock::Timestamp,
     ids::{self, Id, Name, TaskKey},
     json::Json,
-    lifecycle::{Event, NewTask, State, Task, log::LogEntry},
-    processor::{Delivery, process},
-    queue::{MemoryQueue, TaskMessage},
-    registry::Registry,
-    services::Services,
-    store::{self, Commit, DueItem, Expect, MemoryStore, Patch, Record, RecordKey, RecordWrite},
+    lifecycle::{NewTask, State, Task, log::LogEntry},
+    store::{self, Commit, DueItem, Expect, Patch, Record, RecordKey, RecordWrite},
+    testing::{Ended, Sandbox},
 };
 use errand_agents::Agents;
 use errand_models::{ChatAnswer, ChatBackend, ChatError, ChatMessage, ChatRequest, Profiles, Usage};
 
+/// A sandbox with this installation's types, whose records and payloads are written as the API takes them.
 #[derive(Clone)]
 pub(crate) struct World {
-    app: App,
-    clock: Arc<ManualClock>,
+    sandbox: Sandbox,
     told: Option<Arc<Told>>,
 }
 
 /// A task after an execution.
 pub(crate) struct Done {
     pub(crate) task: Task,
+    row: LogEntry,
+}
+
+impl From<Ended> for Done {
+    fn from(ended: Ended) -> Self {
+        Self { task: ended.task().clone(), row: ended.row().clone() }
+    }
 }
 
 /// A model.
@@ -54,61 +57,59 @@ fn key(path: &str) -> RecordKey {
     RecordKey { tenant: Name::default(), kind: Name::new(kind).unwrap(), id: Id::new(id).unwrap() }
 }
 
-fn of(installation: &Installation) -> Arc<Registry> {
-    types(installation).checked().unwrap()
-}
-
 impl World {
     pub(crate) fn new() -> Self {
         Self::at("2026-01-10T12:00:00Z")
     }
 
     pub(crate) fn at(now: &str) -> Self {
-        let clock = Arc::new(ManualClock::at(serde_json::from_value(now.into()).unwrap()));
-        let queue = Arc::new(MemoryQueue::new(clock.clone()));
-        let store = Arc::new(MemoryStore::default());
-        Self {
-            app: App::new(Services::new(store, queue, clock.clone()), of(&Installation::default())),
-            clock,
-            told: None,
-        }
+        Self::of(&Installation::default(), now)
+    }
+
+    fn of(installation: &Installation, now: &str) -> Self {
+        let sandbox = Sandbox::new(types(installation));
+        let now: Timestamp = serde_json::from_value(now.into()).unwrap();
+        sandbox.advance(now.since(sandbox.now()));
+        Self { sandbox, told: None }
     }
 
     /// Reads for 500 USD and writes for 12,500 USD a million tokens.
     pub(crate) fn with_model(told: Told) -> Self {
-        let (mut world, told) = (Self::new(), Arc::new(told));
-        let chat = Profiles::of("default", told.clone(), (500.0, 12_500.0));
-        let agents = Agents { profiles: chat, ..Agents::default() };
-        world.app.types = of(&Installation { agents, ..Installation::default() });
-        world.told = Some(told);
-        world
+        let told = Arc::new(told);
+        let profiles = Profiles::of("default", told.clone(), (500.0, 12_500.0));
+        let agents = Agents { profiles, ..Agents::default() };
+        let installation = Installation { agents, ..Installation::default() };
+        Self { told: Some(told), ..Self::of(&installation, "2026-01-10T12:00:00Z") }
     }
 
-    pub(crate) fn with_founder(mut self, url: &str) -> Self {
+    pub(crate) fn with_founder(url: &str) -> Self {
         let founder = Founder(Some(url.to_owned().try_into().unwrap()));
-        self.app.types = of(&Installation { founder, ..Installation::default() });
-        self
+        Self::of(&Installation { founder, ..Installation::default() }, "2026-01-10T12:00:00Z")
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.sandbox.now()
     }
 
     pub(crate) fn advance(&self, by: Duration) {
-        self.clock.advance(by);
+        self.sandbox.advance(by);
+    }
+
+    fn app(&self) -> &App {
+        self.sandbox.app()
     }
 
     /// Writes a record as the API would.
     pub(crate) async fn put(&self, path: &str, doc: Value) {
-        let there = self.app.store.record(&key(path)).await.unwrap();
+        let there = self.app().store.record(&key(path)).await.unwrap();
         let created_at = there.map_or(self.now(), |there| there.created_at);
         let (key, doc) = (key(path), doc.as_object().unwrap().clone());
-        let kind = self.app.types.kind_of(&key.kind).unwrap();
+        let kind = self.app().types.kind_of(&key.kind).unwrap();
         let relations = kind.check(&key, &doc, created_at).unwrap().unwrap_or_else(|e| panic!("{path}: {e:?}"));
         let (parent, owner) = (relations.parent, relations.owner);
         let record = Box::new(Record { parent, owner, created_at, ..Record::new(key, doc, self.now()) });
         let records = vec![RecordWrite::Put { record, expect: Expect::Any }];
-        store::commit(&*self.app.store, Commit { records, ..Commit::default() }).await.unwrap();
+        store::commit(&*self.app().store, Commit { records, ..Commit::default() }).await.unwrap();
     }
 
     pub(crate) async fn patch(&self, path: &str, fields: Value) {
@@ -124,11 +125,11 @@ impl World {
         let (version, at) = (ids::fresh(), self.now());
         let records =
             vec![RecordWrite::Patch { key: key(path), patch: Box::new(patch), expect: Expect::Any, version, at }];
-        store::commit(&*self.app.store, Commit { records, ..Commit::default() }).await.unwrap();
+        store::commit(&*self.app().store, Commit { records, ..Commit::default() }).await.unwrap();
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {
-        let record = self.app.store.record(&key(path)).await.unwrap();
+        let record = self.app().store.record(&key(path)).await.unwrap();
         record.unwrap_or_else(|| panic!("no {path}")).doc.into()
     }
 
@@ -140,7 +141,7 @@ impl World {
     pub(crate) async fn run_as(&self, agent: Option<&'static str>, task_type: &str, payload: Value) -> Done {
         let key = TaskKey { tenant: Name::default(), id: ids::fresh() };
         let (task_type, payload) = (Name::new(task_type).unwrap(), Json::new(&payload));
-        self.app.types.accept(&task_type, &payload).unwrap();
+        self.app().types.accept(&task_type, &payload).unwrap();
         let new = NewTask {
             user_id: Some(Id::of("u")),
             agent_type: agent.map(Name::of),
@@ -148,46 +149,35 @@ impl World {
             ..NewTask::of_type(key, task_type, payload, "test".to_owned(), self.now())
         };
         let task = Task::accept(new, ids::fresh(), self.now());
-        store::insert(&*self.app.store, task.clone()).await.unwrap();
+        store::insert(&*self.app().store, task.clone()).await.unwrap();
         self.take(&task).await
     }
 
-    /// Runs a stored task whose time has come.
+    /// Runs a stored task, at its time if that has not come.
     pub(crate) async fn take(&self, task: &Task) -> Done {
-        let message = TaskMessage { key: task.key.clone(), executions: None };
-        let delivery = Delivery { message, queue: self.app.queue_of(task), receipt: "none".to_owned(), trace: None };
-        process(&self.app, vec![delivery], None).await;
-        Done { task: self.task(&task.key).await }
+        self.sandbox.execute(&task.key).await.into()
     }
 
     /// Runs a task again: at the time of its retry, or as an operator sets it going.
     pub(crate) async fn again(&self, done: Done) -> Done {
-        match done.task.run_at() {
-            Some(at) => self.clock.set(at),
-            None => {
-                let redrive = Event::Redrive { note: None, by: "test".to_owned(), failed_at: None, run_at: None };
-                change(&self.app, &done.task, redrive, With::nothing()).await.unwrap();
-            }
+        if done.task.run_at().is_none() {
+            self.sandbox.client().retry(done.task.key.id, None).await.unwrap();
         }
         self.take(&done.task).await
     }
 
-    async fn task(&self, key: &TaskKey) -> Task {
-        store::task(&*self.app.store, key).await.unwrap().unwrap()
-    }
-
     /// The newest row of its log.
     pub(crate) async fn log(&self, done: &Done) -> LogEntry {
-        self.app.store.log(&done.task, 0, 100).await.unwrap().items.pop().unwrap()
+        done.row.clone()
     }
 
     /// The tasks it has enqueued, in order.
     pub(crate) async fn follow_ups(&self, done: &Done) -> Vec<Task> {
         let mut tasks = Vec::new();
-        for effect in self.log(done).await.effects {
+        for effect in &done.row.effects {
             if let Some(id) = effect.strip_prefix("enqueue ").and_then(|task| task.rsplit(' ').next()) {
                 let key = TaskKey { tenant: Name::default(), id: id.parse().unwrap() };
-                tasks.push(self.task(&key).await);
+                tasks.push(self.sandbox.task(&key).await);
             }
         }
         tasks
@@ -196,10 +186,10 @@ impl World {
     /// Everything that was published so far.
     pub(crate) async fn events(&self) -> Vec<Value> {
         let mut events = Vec::new();
-        for shard in 0..self.app.store.shards() {
-            for due in self.app.store.due(shard, self.now(), 1000).await.unwrap() {
+        for shard in 0..self.app().store.shards() {
+            for due in self.app().store.due(shard, self.now(), 1000).await.unwrap() {
                 if let DueItem::Record(key) = due.item {
-                    events.push(self.app.store.record(&key).await.unwrap().unwrap().doc.into());
+                    events.push(self.app().store.record(&key).await.unwrap().unwrap().doc.into());
                 }
             }
         }
