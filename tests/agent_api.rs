@@ -5,6 +5,7 @@ mod fencing;
 mod jobs;
 mod paging;
 mod records;
+mod runners;
 mod sessions;
 mod tenants;
 mod waiting;

@@ -49,6 +49,12 @@ impl Walk {
             let of = match info.path.split('/').nth(2) {
                 Some("sessions") => &run["session_id"],
                 Some("agents") => &run["agent_id"],
+                Some(one @ ("commands" | "jobs")) => {
+                    let list = self.ask(Call::get(&format!("/v1/runs/{}/{one}", run["id"].as_str().unwrap()))).await;
+                    // A run may have none.
+                    let Some(first) = list["items"].get(0) else { continue };
+                    &first["id"].clone()
+                }
                 _ => &run["id"],
             };
             let path = info.path.replace("{id}", of.as_str().unwrap());

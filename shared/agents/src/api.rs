@@ -13,6 +13,7 @@ pub use run_actions::{CancelCommandRequest, CommandRequest, Given, JobRequest};
 pub(crate) use run_request::NO_MODEL;
 pub use run_request::{BudgetCheck, RunRequest, fits};
 pub use runner_actions::{
-    AppendRequest, Appended, ClaimRequest, Claimed, CommandEnd, FinishCommandRequest, FinishFailure, FinishRequest,
-    LeaseRequest, NewEvent, RUNNER_NAME_BYTES, RUNNER_PROFILES, RunNews, RunnerRequest,
+    AppendRequest, Appended, BACKEND_NAME_BYTES, ClaimRequest, Claimed, CommandEnd, FinishCommandRequest,
+    FinishFailure, FinishJobRequest, FinishRequest, LeaseRequest, NewEvent, RUNNER_NAME_BYTES, RUNNER_PROFILES,
+    RunNews, RunnerRequest, Used,
 };

@@ -90,8 +90,8 @@ pub enum CommandAction {
     Complete,
     /// The worker could not do it.
     Fail(String),
-    /// Whoever gave it takes it back.
-    Cancel,
+    /// Whoever gave it takes it back, and may say why.
+    Cancel(Option<String>),
     /// Its run has ended.
     RunEnded,
 }
@@ -110,7 +110,7 @@ impl Command {
             }
             (S::Acknowledged, CommandAction::Complete) => Ok(self.ended(S::Completed, None, now)),
             (S::Acknowledged, CommandAction::Fail(why)) => Ok(self.ended(S::Failed, Some(why), now)),
-            (S::Pending | S::Acknowledged, CommandAction::Cancel) => Ok(self.ended(S::Cancelled, None, now)),
+            (S::Pending | S::Acknowledged, CommandAction::Cancel(why)) => Ok(self.ended(S::Cancelled, why, now)),
             (S::Pending | S::Acknowledged, CommandAction::RunEnded) => {
                 Ok(self.ended(S::Cancelled, Some(RUN_ENDED.into()), now))
             }
@@ -119,7 +119,7 @@ impl Command {
                 CommandAction::Acknowledge
                 | CommandAction::Complete
                 | CommandAction::Fail(_)
-                | CommandAction::Cancel
+                | CommandAction::Cancel(_)
                 | CommandAction::RunEnded,
             ) => Err(Refused::Ended(self.status.as_str())),
         }
@@ -203,7 +203,8 @@ mod tests {
             CommandAction::Acknowledge,
             CommandAction::Complete,
             CommandAction::Fail("token=abcdef no".into()),
-            CommandAction::Cancel,
+            CommandAction::Cancel(None),
+            CommandAction::Cancel(Some("not wanted".into())),
             CommandAction::RunEnded,
         ];
         let actions = actions.map(|action| (format!("{action:?}"), action));

@@ -15,6 +15,7 @@ mod job;
 mod start;
 #[cfg(test)]
 mod tests;
+mod used;
 mod wait;
 
 use std::{ops::Range, time::Duration};
@@ -26,6 +27,7 @@ pub(crate) use draft::Draft;
 pub use end::ends;
 pub use job::{MadeJob, NewJob, finish_job, make_job};
 pub use start::{Begun, Start, begin, begun_before};
+pub use used::{UsedByRunner, used};
 pub use wait::waits;
 
 use crate::{NotAdmitted, Refused, Run, event::TooMany, key_of, run};
@@ -117,12 +119,12 @@ pub async fn find_id(app: &Services, task: &Task, drive: u32) -> Result<Id, Stor
 }
 
 /// The runs of these drives of `task` that are there.
-pub(crate) async fn runs(app: &Services, task: &Task, drives: Range<u32>) -> Result<Vec<Run>, StoreError> {
+pub(crate) async fn runs(app: &Services, task: &Task, drives: Range<u32>) -> Result<Vec<Stored<Run>>, StoreError> {
     let ids = drives.flat_map(|drive| run::ids(task, drive));
     let keys: Vec<RecordKey> = ids.map(|id| key_of::<Run>(&task.key.tenant, &id)).collect();
     let found = app.store.records_at(&keys).await?.into_iter().flatten();
     let found = found.filter(|record| run::is_of_life(record, task));
-    found.map(|record| Ok(Stored::<Run>::read(record)?.value)).collect()
+    found.map(|record| Ok(Stored::read(record)?)).collect()
 }
 
 /// Reads the run at `place` and the records at `also`, has `build` decide, and commits what it drafted; again, on fresh

@@ -44,6 +44,9 @@ pub struct RunnerJob {
     /// By which runner; absent: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runner_id: Option<Id>,
+    /// For which command, if for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command_id: Option<Id>,
     /// What sort of job.
     pub kind: Name,
     /// What it is given.
@@ -56,6 +59,9 @@ pub struct RunnerJob {
     pub idempotency_key: Option<String>,
     /// Where it is in its life: pending until it ends.
     pub status: CommandStatus,
+    /// What came of it, if it was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Value>,
     /// Why it was not done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -67,10 +73,10 @@ pub struct RunnerJob {
 }
 
 /// How a job ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum JobEnd {
-    /// Done.
-    Completed,
+    /// Done, and what came of it; null for nothing.
+    Completed(Value),
     /// Not done, and why.
     Failed(String),
 }
@@ -78,14 +84,15 @@ pub enum JobEnd {
 impl RunnerJob {
     /// The job after it has come to `end` at `now`. One that has ended so is as it is: its runner may not have heard.
     pub fn ended(&self, end: &JobEnd, now: Timestamp) -> Result<RunnerJob, Refused> {
-        let (status, error) = match end {
-            JobEnd::Completed => (CommandStatus::Completed, None),
-            JobEnd::Failed(why) => (CommandStatus::Failed, Some(preview(why, ERROR_CHARS))),
+        let (status, result, error) = match end {
+            JobEnd::Completed(result) => (CommandStatus::Completed, Some(result.clone()), None),
+            JobEnd::Failed(why) => (CommandStatus::Failed, None, Some(preview(why, ERROR_CHARS))),
         };
+        let result = result.filter(|result| !result.is_null());
         match self.ended_at {
             Some(_) if self.status == status => Ok(self.clone()),
             Some(_) => Err(Refused::Ended(self.status.as_str())),
-            None => Ok(RunnerJob { status, error, ended_at: Some(now), ..self.clone() }),
+            None => Ok(RunnerJob { status, result, error, ended_at: Some(now), ..self.clone() }),
         }
     }
 
@@ -125,11 +132,13 @@ mod tests {
         let mut job = RunnerJob {
             run_id: Id::of("r"),
             runner_id: None,
+            command_id: None,
             kind: Name::of("checkout"),
             payload: Value::Null,
             payload_hash: "h".into(),
             idempotency_key: None,
             status: CommandStatus::Pending,
+            result: None,
             error: None,
             created_at: Timestamp::default(),
             ended_at: None,

@@ -171,6 +171,11 @@ pub trait Store: Send + Sync {
 
     /// Whether the store answers and is of the shape this version needs.
     async fn check(&self) -> Result<(), StoreError>;
+
+    /// The number of the newest change of its shape, where that is changed step by step: [`Store::check`] refuses any other.
+    fn schema_version(&self) -> Option<u32> {
+        None
+    }
 }
 
 /// What is shown of what was read: an item that cannot be read is told of and left out, or nobody would see what stands

@@ -129,4 +129,8 @@ impl Store for SqliteStore {
         // On a full disk all this is answered still. The poller writes once a minute, if nobody else does.
         self.writer.last()
     }
+
+    fn schema_version(&self) -> Option<u32> {
+        Some(schema::VERSION)
+    }
 }

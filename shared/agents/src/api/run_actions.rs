@@ -21,9 +21,13 @@ pub struct CommandRequest {
     pub idempotency_key: Option<String>,
 }
 
-/// Nothing to say.
+/// That a command is not wanted any more.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub struct CancelCommandRequest {}
+pub struct CancelCommandRequest {
+    /// Why; at most 1,000 characters of it are kept, as the command's `error`.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
 
 /// Something for a runner to do for a run.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -36,6 +40,9 @@ pub struct JobRequest {
     /// By which runner; absent: any.
     #[serde(default)]
     pub runner_id: Option<Id>,
+    /// The command that it carries out, if it is one's.
+    #[serde(default)]
+    pub command_id: Option<Id>,
     /// The caller's name for it, as the header `Idempotency-Key`.
     #[serde(default)]
     #[schemars(length(min = 1, max = 256))]

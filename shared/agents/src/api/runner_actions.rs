@@ -14,6 +14,7 @@ use errand::{
     ids::{Id, Name},
     json::Json,
     lifecycle::FailureKind,
+    money::Usd,
     store::Doc,
 };
 
@@ -22,6 +23,9 @@ pub const RUNNER_NAME_BYTES: usize = 200;
 
 /// The most profiles that a runner names.
 pub const RUNNER_PROFILES: usize = 50;
+
+/// The longest name that a backend has for something, in bytes.
+pub const BACKEND_NAME_BYTES: usize = 200;
 
 /// Who a runner is.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -132,7 +136,22 @@ pub struct Appended {
     pub deduplicated: bool,
 }
 
-/// How a command or job ended.
+/// How a job ended.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct FinishJobRequest {
+    /// The claim's.
+    pub lease_token: LeaseToken,
+    /// How.
+    pub status: CommandEnd,
+    /// What came of it, if it is completed: any JSON, at most 64 KiB.
+    #[serde(default)]
+    pub result: Value,
+    /// Why, if it failed.
+    #[serde(default)]
+    pub error: Option<String>,
+}
+
+/// How a command ended.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct FinishCommandRequest {
     /// The claim's.
@@ -169,6 +188,35 @@ pub struct FinishRequest {
     /// Of a blocked one: what is missing. Of a cancelled one, if there is one.
     #[serde(default)]
     pub reason: Option<String>,
+    /// The backend's name for the exchange.
+    #[serde(default)]
+    #[schemars(length(max = BACKEND_NAME_BYTES))]
+    pub thread_id: Option<String>,
+    /// The backend's name for the newest turn.
+    #[serde(default)]
+    #[schemars(length(max = BACKEND_NAME_BYTES))]
+    pub turn_id: Option<String>,
+    /// What the runner has used of a model, over all that it did in this execution.
+    #[serde(default, deserialize_with = "errand::json::read::optional_object")]
+    pub used: Option<Used>,
+}
+
+/// What was used of a model.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+pub struct Used {
+    /// Which model.
+    #[serde(default)]
+    #[schemars(length(max = BACKEND_NAME_BYTES))]
+    pub model: Option<String>,
+    /// Tokens read.
+    #[serde(default)]
+    pub tokens_in: u64,
+    /// Tokens written.
+    #[serde(default)]
+    pub tokens_out: u64,
+    /// What it cost: counted in the run, in its agent's budgets and in the task's log.
+    #[serde(default)]
+    pub cost_usd: Usd,
 }
 
 /// Why a run failed.

@@ -119,6 +119,6 @@ fn is_done(command: &Command, action: &CommandAction) -> bool {
         CommandAction::Acknowledge => command.status == CommandStatus::Acknowledged,
         CommandAction::Complete => command.status == CommandStatus::Completed,
         CommandAction::Fail(_) => command.status == CommandStatus::Failed,
-        CommandAction::Cancel | CommandAction::RunEnded => command.status == CommandStatus::Cancelled,
+        CommandAction::Cancel(_) | CommandAction::RunEnded => command.status == CommandStatus::Cancelled,
     }
 }

@@ -155,7 +155,10 @@ impl Draft {
         let task = agent.value.task_id.to_string();
         let parts = ["agent", self.tenant.as_str(), agent.id.as_str(), self.run.id.as_str(), event_type];
         let old = before.map(AgentStatus::as_str);
-        let data = serde_json::json!({"task": task, "run": self.run.id, "old_status": old, "status": status});
+        let mut data = serde_json::json!({"task": task, "run": self.run.id, "old_status": old, "status": status});
+        if let (Some(fields), Some(error)) = (data.as_object_mut(), &agent.value.error) {
+            fields.insert("error".to_owned(), error.as_str().into());
+        }
         let event = Event {
             id: ids::derived(&parts),
             event_type: event_type.to_owned(),

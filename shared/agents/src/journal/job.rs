@@ -1,6 +1,6 @@
 //! A runner's jobs: made, ended.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     Admitted, CommandStatus, JobEnd, RunnerJob, admit, create,
@@ -24,8 +24,19 @@ pub struct NewJob {
     pub payload: Value,
     /// By which runner; `None`: any.
     pub runner_id: Option<Id>,
+    /// For which command, if for one.
+    pub command_id: Option<Id>,
     /// The caller's name for it.
     pub idempotency_key: Option<String>,
+}
+
+impl NewJob {
+    /// Of what is asked for. A command came to it later: without one it is as it was.
+    fn hash(&self) -> String {
+        let mut asked = vec![json!(self.kind), json!(self.runner_id), self.payload.clone()];
+        asked.extend(self.command_id.as_ref().map(|command| json!(command)));
+        Json::new(&asked.into()).hash()
+    }
 }
 
 /// A job that is there.
@@ -44,7 +55,7 @@ pub struct MadeJob {
 pub async fn make_job(app: &Services, tenant: &Name, run: &Id, new: &NewJob) -> Result<MadeJob, JournalError> {
     let place = Place::of_run(tenant.clone(), run.clone());
     let id = keyed_id("runner_job", run, new.idempotency_key.as_deref());
-    let payload_hash = Json::new(&serde_json::json!([new.kind, new.runner_id, new.payload])).hash();
+    let payload_hash = new.hash();
     write(app, &place, &[key_of::<RunnerJob>(tenant, &id)], |draft| {
         let there = draft.also.first_mut().and_then(Option::take).map(Stored::<RunnerJob>::read).transpose()?;
         let known = there.as_ref().map(|there| there.value.payload_hash.as_str());
@@ -61,11 +72,13 @@ pub async fn make_job(app: &Services, tenant: &Name, run: &Id, new: &NewJob) -> 
         let job = RunnerJob {
             run_id: run.clone(),
             runner_id: new.runner_id.clone(),
+            command_id: new.command_id.clone(),
             kind: new.kind.clone(),
             payload: new.payload.clone(),
             payload_hash: payload_hash.clone(),
             idempotency_key: new.idempotency_key.clone(),
             status: CommandStatus::Pending,
+            result: None,
             error: None,
             created_at: draft.now,
             ended_at: None,

@@ -67,6 +67,16 @@ pub struct Begun {
     pub deduplicated: bool,
 }
 
+/// What is told of a new run: `agent_task from api, drive 0, by a worker, profile default`.
+fn created(run: &Run) -> String {
+    let Run { kind, source, drive, profile, .. } = run;
+    let by = match run.executor {
+        Executor::Worker => "worker",
+        Executor::Runner => "runner",
+    };
+    format!("{kind} from {source}, drive {drive}, by a {by}, profile {profile}")
+}
+
 impl Start {
     /// With every choice left at its default.
     pub fn of(source: Name, profile: Name, prompt: String) -> Self {
@@ -130,7 +140,7 @@ impl Start {
         let until = self.session_ttl.map(|ttl| awaited_until(task, ttl, now));
         draft.session = Some(self.session(task, session_id, session, &draft, until)?);
         self.spawn(task, agent_id, agent, &mut draft)?;
-        draft.happened(BackendPhase::RunCreated, None, None);
+        draft.happened(BackendPhase::RunCreated, None, Some(created(draft.run())));
         Ok(Some(draft))
     }
 

@@ -130,11 +130,11 @@ async fn a_command_is_given_once_taken_and_ended_and_each_is_told() {
     for action in [CommandAction::Acknowledge, CommandAction::Acknowledge, CommandAction::Complete] {
         change_command(&app, &place, &given.id, &action).await.unwrap();
     }
-    let refused = change_command(&app, &place, &given.id, &CommandAction::Cancel).await.unwrap_err();
+    let refused = change_command(&app, &place, &given.id, &CommandAction::Cancel(None)).await.unwrap_err();
     assert!(matches!(refused, JournalError::Refused(Refused::Ended("completed"))), "{refused}");
     let other = Place::of_run(tenant.clone(), Id::of("other"));
     assert!(matches!(
-        change_command(&app, &other, &given.id, &CommandAction::Cancel).await,
+        change_command(&app, &other, &given.id, &CommandAction::Cancel(None)).await,
         Err(JournalError::None(_))
     ));
     assert_eq!(get::<Run>(&app, &run).await.open_commands, []);

@@ -12,8 +12,8 @@ use crate::{
     Agent, Command, Runner, RunnerJob,
     api::{
         AppendRequest, Appended, CancelCommandRequest, ClaimRequest, Claimed, CommandRequest, EntityView,
-        FinishCommandRequest, FinishRequest, Given, JobRequest, LeaseRequest, RunNews, RunRequest, RunView,
-        RunnerRequest, StartedRun,
+        FinishCommandRequest, FinishJobRequest, FinishRequest, Given, JobRequest, LeaseRequest, RunNews, RunRequest,
+        RunView, RunnerRequest, StartedRun,
     },
 };
 
@@ -69,13 +69,14 @@ fn of_a_run() -> [Route; 8] {
             .body::<CommandRequest>()
             .keyed()
             .or(&[404])
-            .leads_to(&["CancelCommand"], &json!({"id": "$response.body#/id"})),
+            .leads_to(&["GetCommand", "CancelCommand"], &json!({"id": "$response.body#/id"})),
         Route::post("/v1/runs/{id}/jobs", "MakeJob", commands::job)
             .answers::<Given<'_, RunnerJob>>("Makes a job for runners.")
             .creates::<Given<'_, RunnerJob>>()
             .body::<JobRequest>()
             .keyed()
-            .or(&[404]),
+            .or(&[404])
+            .leads_to(&["GetJob"], &json!({"id": "$response.body#/id"})),
     ]
 }
 
@@ -95,7 +96,7 @@ fn of_what_belongs_to_it() -> [Route; 7] {
             .or(&[404, 409]),
         Route::post("/v1/jobs/{id}/finish", "FinishJob", runner::finish_job)
             .answers::<EntityView<'_, RunnerJob>>("Says how a job ended.")
-            .body::<FinishCommandRequest>()
+            .body::<FinishJobRequest>()
             .or(&[404, 409]),
         Route::post("/v1/sessions/{id}/read", "ReadSession", read::session)
             .answers::<SessionMarked<'_>>("Marks a session as seen.")

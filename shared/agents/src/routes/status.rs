@@ -26,7 +26,7 @@ pub fn routes() -> Vec<Route> {
     routes
 }
 
-fn of_runs() -> [Route; 5] {
+fn of_runs() -> [Route; 7] {
     [
         Route::get("/v1/runs", "ListRuns", runs::list)
             .answers::<Listed<RunView<'_>>>("Runs of a project or session, newest first.")
@@ -43,7 +43,14 @@ fn of_runs() -> [Route; 5] {
             .or(&[404]),
         Route::get("/v1/runs/{id}/jobs", "RunJobs", runs::jobs)
             .answers::<Listed<EntityView<'_, RunnerJob>>>("A run's jobs for runners, oldest first.")
+            .query([Parameter::id("command_id", "Only those made for this command.")])
             .paged(record_place)
+            .or(&[404]),
+        Route::get("/v1/commands/{id}", "GetCommand", runs::command)
+            .answers::<EntityView<'_, Command>>("One command.")
+            .or(&[404]),
+        Route::get("/v1/jobs/{id}", "GetJob", runs::job)
+            .answers::<EntityView<'_, RunnerJob>>("One job, and what came of it.")
             .or(&[404]),
     ]
 }
@@ -57,6 +64,7 @@ fn of_sessions() -> [Route; 8] {
                 Parameter::name("profile", "Only this profile's."),
                 reader(),
                 project(),
+                Parameter::time("updated_after", "Only those with something new since."),
             ])
             .paged(|_| {
                 let place = format!(r"^(active|unread|read)/(1\./|{})$", Order::SESSIONS.pattern());
@@ -92,10 +100,15 @@ fn of_sessions() -> [Route; 8] {
     ]
 }
 
-fn which_runs() -> [Parameter; 6] {
+fn which_runs() -> [Parameter; 7] {
     [
         project(),
         Parameter::id("session_id", "Only this session's; instead of `project`."),
+        Parameter::new(
+            "task_id",
+            "Only this task's, of its newest drives; instead of `project`.",
+            |_| json!({"type": "string", "format": "uuid"}),
+        ),
         Parameter::new("status", "Only what is so.", |schemas| schemas.request::<RunStatus>()),
         Parameter::name("profile", "Only this profile's."),
         Parameter::new("executor", "Only what this does.", |schemas| schemas.request::<Executor>()),

@@ -46,6 +46,19 @@ pub enum RunAction {
         /// What it cost.
         cost: Usd,
     },
+    /// A runner says what its work has used.
+    Used {
+        /// The runner's.
+        attempt: u32,
+        /// The backend's name for the exchange.
+        thread_id: Option<String>,
+        /// The backend's name for the newest turn.
+        turn_id: Option<String>,
+        /// What was read and written, if it says so.
+        usage: Option<Usage>,
+        /// What it cost.
+        cost: Usd,
+    },
     /// Its task has ended, whoever ended it: by an operator, by the poller, by another outcome.
     TaskEnded {
         /// How it ended.
@@ -114,9 +127,17 @@ impl Run {
                 self.fenced(attempt)?;
                 Ok(Run { is_ending: true, ..self.clone() })
             }
+            (S::Running, RunAction::Used { attempt, thread_id, turn_id, usage, cost }) => {
+                self.fenced(attempt)?;
+                let run = self.paid(usage, cost);
+                Ok(Run { thread_id: thread_id.or(run.thread_id), turn_id: turn_id.or(run.turn_id), ..run })
+            }
             (
                 S::Pending | S::Claimed,
-                RunAction::Turn { attempt, .. } | RunAction::Paid { attempt, .. } | RunAction::Close { attempt },
+                RunAction::Turn { attempt, .. }
+                | RunAction::Paid { attempt, .. }
+                | RunAction::Used { attempt, .. }
+                | RunAction::Close { attempt },
             ) => {
                 self.fenced(attempt)?;
                 Err(Refused::NotWhile(self.status.as_str()))
@@ -138,6 +159,7 @@ impl Run {
                 | RunAction::Close { .. }
                 | RunAction::Release
                 | RunAction::Paid { .. }
+                | RunAction::Used { .. }
                 | RunAction::TaskEnded { .. },
             ) => Err(Refused::Ended(self.status.as_str())),
         }

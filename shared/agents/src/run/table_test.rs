@@ -77,6 +77,10 @@ fn actions() -> Vec<(String, RunAction)> {
         let paid = RunAction::Paid { attempt, usage, cost: Usd::from_micros(5) };
         actions.push((format!("paid for nothing by {whose}"), paid));
         actions.push((format!("closed by {whose}"), RunAction::Close { attempt }));
+        let (thread_id, turn_id) = (Some("th".to_owned()), None);
+        let usage = Some(Usage { tokens_in: 10, tokens_out: 2 });
+        let used = RunAction::Used { attempt, thread_id, turn_id, usage, cost: Usd::from_micros(5) };
+        actions.push((format!("used by {whose}"), used));
     }
     actions.push(("release".to_owned(), RunAction::Release));
     for status in [Terminal::Completed, Terminal::Failed, Terminal::Blocked, Terminal::Cancelled] {

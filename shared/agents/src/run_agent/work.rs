@@ -116,7 +116,7 @@ impl<'a> Work<'a> {
         }
         if self.asked.mission_cost_budget_usd.is_some() {
             let drives = task.redrives.saturating_sub(EARLIER_DRIVES)..task.redrives;
-            for run in journal::runs(app, task, drives).await? {
+            for Stored { value: run, .. } in journal::runs(app, task, drives).await? {
                 self.earlier_cost = self.earlier_cost.plus(run.cost_usd);
             }
         }

@@ -54,7 +54,7 @@ impl Parameter {
     }
 
     /// An instant.
-    pub(crate) fn time(name: &'static str, description: &'static str) -> Self {
+    pub fn time(name: &'static str, description: &'static str) -> Self {
         Self::new(name, description, |_| inline::<Timestamp>())
     }
 

@@ -46,6 +46,9 @@ struct Work {
 #[derive(Serialize, schemars::JsonSchema)]
 struct Part {
     reachable: bool,
+    /// The number of the newest change of the database file's shape; absent where there are no such.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema_version: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -53,7 +56,7 @@ struct Part {
 /// 200 if the store and the queues answer and the poller polls, else 503; never a credential. Whoever may ask for
 /// all tenants hears of their tasks.
 pub(crate) async fn answer(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let store = Part::of(app.store.check().await);
+    let store = Part { schema_version: app.store.schema_version(), ..Part::of(app.store.check().await) };
     let queue = Part::of(app.queue.check().await);
     let last_poll = last_poll(app).await.ok().flatten();
     let now = app.clock.now();
@@ -85,6 +88,6 @@ impl Work {
 impl Part {
     fn of<E: std::error::Error>(checked: Result<(), E>) -> Self {
         let error = checked.err().map(|error| chain(&error));
-        Self { reachable: error.is_none(), error }
+        Self { reachable: error.is_none(), schema_version: None, error }
     }
 }

@@ -22,22 +22,28 @@ pub(crate) async fn give(app: &App, request: &Request) -> Result<Answer, ApiErro
     Ok(Answer::json(status, &Given { given: view, deduplicated: given.deduplicated }))
 }
 
-/// `POST /v1/commands/{id}/cancel`: takes it back. One that has ended stays as it is.
+/// `POST /v1/commands/{id}/cancel {reason?}`: takes it back. One that has ended stays as it is.
 pub(crate) async fn cancel(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let CancelCommandRequest {} = request.json()?;
+    let CancelCommandRequest { reason } = request.json()?;
     let command = request.found::<Command>(app).await?;
     let place = Place::of_run(request.caller.tenant.clone(), command.value.run_id.clone());
-    let changed = journal::change_command(app, &place, &command.id, &CommandAction::Cancel).await?;
+    let changed = journal::change_command(app, &place, &command.id, &CommandAction::Cancel(reason)).await?;
     Ok(Answer::json(200, &EntityView { id: &command.id, version: None, fields: &changed }))
 }
 
-/// `POST /v1/runs/{id}/jobs {kind, payload?, runner_id?, idempotency_key?}`.
+/// `POST /v1/runs/{id}/jobs {kind, payload?, runner_id?, command_id?, idempotency_key?}`.
 pub(crate) async fn job(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let body: JobRequest = request.json()?;
     let idempotency_key = request.key_beside(body.idempotency_key)?;
     fits("payload", &body.payload)?;
     let run = request.found::<Run>(app).await?;
-    let new = NewJob { kind: body.kind, payload: body.payload, runner_id: body.runner_id, idempotency_key };
+    let new = NewJob {
+        kind: body.kind,
+        payload: body.payload,
+        runner_id: body.runner_id,
+        command_id: body.command_id,
+        idempotency_key,
+    };
     let made = journal::make_job(app, &request.caller.tenant, &run.id, &new).await?;
     let status = if made.deduplicated { 200 } else { 201 };
     let view = EntityView { id: &made.id, version: None, fields: &made.job };

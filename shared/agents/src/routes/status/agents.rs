@@ -1,7 +1,5 @@
 //! Agents, runners, and the model backends there are.
 
-use std::convert::identity;
-
 use crate::{Agent, Agents, Runner, api::EntityView};
 use errand::{app::App, ids::Id, store::RelationKind};
 use errand_http::{Answer, ApiError, Listed, Request};
@@ -15,7 +13,7 @@ pub(crate) async fn agents(app: &App, request: &Request) -> Result<Answer, ApiEr
         (project, None) => (RelationKind::Owner, Id::from(&project.unwrap_or_default())),
         (None, Some(task)) => (RelationKind::Parent, task),
     };
-    listed::<Agent>(app, request, (by, &of, true), identity).await
+    listed::<Agent>(app, request, (by, &of, true), Some).await
 }
 
 /// `GET /v1/agents/{id}`.
@@ -26,7 +24,7 @@ pub(crate) async fn agent(app: &App, request: &Request) -> Result<Answer, ApiErr
 /// `GET /v1/runners?project=`: newest first.
 pub(crate) async fn runners(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let project = request.query_name("project")?.unwrap_or_default();
-    listed::<Runner>(app, request, (RelationKind::Owner, &Id::from(&project), true), identity).await
+    listed::<Runner>(app, request, (RelationKind::Owner, &Id::from(&project), true), Some).await
 }
 
 /// `GET /v1/backends`: the model profiles, without anything secret.

@@ -3,13 +3,15 @@
 use crate::{
     Command, Executor, Run, RunStatus, RunnerJob, Session, after_seq,
     api::{AfterSeq, EntityView, RunEventView, RunView},
-    event,
+    event, journal,
 };
+use std::cmp::Reverse;
+
 use errand::{
     app::App,
-    ids::Id,
+    ids::{Id, TaskKey},
     records::{Entity, Stored},
-    store::{RecordKey, RelationKind},
+    store::{self, Page, RecordKey, RelationKind},
 };
 use errand_http::{
     Answer, ApiError, Listed, Request, cursor, cursor_of, fitting,
@@ -17,11 +19,15 @@ use errand_http::{
     limit, limit_of,
 };
 use serde_json::value::RawValue;
+use uuid::Uuid;
+
+type Runs = Page<(Stored<Run>, String), String>;
 
 /// The most events in one answer, and how many if none is asked for.
 pub(crate) const EVENTS: (usize, usize) = (500, 100);
 
-/// `GET /v1/runs?project=&session_id=&status=&profile=&executor=&internal=`: newest first; one session's or one project's.
+/// `GET /v1/runs?project=&session_id=&task_id=&status=&profile=&executor=&internal=`: newest first; one session's, one
+/// task's or one project's.
 pub(crate) async fn list(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let status = request.query_as::<RunStatus>("status")?;
     let profile = request.query_name("profile")?;
@@ -32,14 +38,16 @@ pub(crate) async fn list(app: &App, request: &Request) -> Result<Answer, ApiErro
         Some(_) => return Err(ApiError::invalid("internal", "expected true or false")),
     };
     let (project, session) = (request.query_name("project")?, request.query_as::<Id>("session_id")?);
-    let (by, of) = match (project, session) {
-        (Some(_), Some(_)) => return Err(ApiError::invalid("session_id", "name session_id or project, not both")),
-        (project, None) => (RelationKind::Owner, Id::from(&project.unwrap_or_default())),
-        (None, Some(session)) => (RelationKind::Parent, session),
+    let page = match (project, session, request.query_as::<Uuid>("task_id")?) {
+        (Some(_), Some(_), _) => return Err(ApiError::invalid("session_id", "name session_id or project, not both")),
+        (None, None, Some(task)) => of_task(app, request, task).await?,
+        (_, _, Some(_)) => return Err(ApiError::invalid("task_id", "name task_id alone, or session_id or project")),
+        (project, None, None) => {
+            let project = Id::from(&project.unwrap_or_default());
+            of(app, request, (RelationKind::Owner, &project)).await?
+        }
+        (None, Some(session), None) => of(app, request, (RelationKind::Parent, &session)).await?,
     };
-    let related = request.related::<Run>(by, &of, true);
-    let cursor = cursor(request)?;
-    let page = page::<Run>(app, &related, cursor.as_deref(), limit(request)?).await?;
     let shown = page.items.iter().filter(|(stored, _)| {
         let run = &stored.value;
         status.is_none_or(|status| run.status == status)
@@ -50,6 +58,26 @@ pub(crate) async fn list(app: &App, request: &Request) -> Result<Answer, ApiErro
     let tenant = &request.caller.tenant;
     let items = shown.map(|(stored, at)| (RunView::of(tenant, &stored.id, &stored.value), cursor_of(at)));
     Ok(Answer::json(200, &fitting(items, page.next.as_deref().map(cursor_of))))
+}
+
+/// A page of the runs of a project or session.
+async fn of(app: &App, request: &Request, (by, of): (RelationKind, &Id)) -> Result<Runs, ApiError> {
+    let cursor = cursor(request)?;
+    Ok(page::<Run>(app, &request.related::<Run>(by, of, true), cursor.as_deref(), limit(request)?).await?)
+}
+
+/// The runs of a task's newest drives, as many as a page may have: there is one of each, and no more pages.
+async fn of_task(app: &App, request: &Request, id: Uuid) -> Result<Runs, ApiError> {
+    let key = TaskKey { tenant: request.caller.tenant.clone(), id };
+    let Some(task) = store::task(&*app.store, &key).await? else {
+        return Ok(Page { items: Vec::new(), next: None });
+    };
+    let end = task.redrives.saturating_add(1);
+    let first = end.saturating_sub(u32::try_from(limit(request)?).unwrap_or(u32::MAX));
+    let mut runs = journal::runs(app, &task, first..end).await?;
+    runs.sort_by_key(|run| Reverse(run.value.drive));
+    let items = runs.into_iter().map(|run| (run, String::new())).collect();
+    Ok(Page { items, next: None })
 }
 
 /// `GET /v1/runs/{id}`.
@@ -130,26 +158,49 @@ fn unbroken(after: u64, seqs: impl Iterator<Item = u64>) -> usize {
     (after.saturating_add(1)..=u64::MAX).zip(seqs).take_while(|(expected, seq)| expected == seq).count()
 }
 
-/// `GET /v1/runs/{id}/jobs?cursor=&limit=`: oldest first.
+/// `GET /v1/commands/{id}`.
+pub(crate) async fn command(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    Ok(Answer::json(200, &EntityView::from(&request.found::<Command>(app).await?)))
+}
+
+/// `GET /v1/jobs/{id}`.
+pub(crate) async fn job(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let job = request.found::<RunnerJob>(app).await?;
+    let run = request.find::<Run>(app, &job.value.run_id).await?.ok_or_else(missing::<Run>)?;
+    let job = Stored { value: job.value.beside(&run.value), ..job };
+    Ok(Answer::json(200, &EntityView::from(&job)))
+}
+
+/// `GET /v1/runs/{id}/jobs?command_id=&cursor=&limit=`: oldest first.
 pub(crate) async fn jobs(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let run = request.found::<Run>(app).await?;
-    let beside = |job: RunnerJob| job.beside(&run.value);
+    let command = request.query_as::<Id>("command_id")?;
+    let beside = |job: RunnerJob| {
+        let asked = command.is_none() || job.command_id == command;
+        asked.then(|| job.beside(&run.value))
+    };
     listed(app, request, (RelationKind::Parent, &run.id, false), beside).await
 }
 
-/// A page of what belongs to `of`, each as `shown` says.
+/// A page of what belongs to `of`, each as `shown` says, or left out.
 pub(crate) async fn listed<E: Entity>(
     app: &App,
     request: &Request,
     (by, of, newest_first): (RelationKind, &Id, bool),
-    shown: impl Fn(E) -> E,
+    shown: impl Fn(E) -> Option<E>,
 ) -> Result<Answer, ApiError> {
     let related = request.related::<E>(by, of, newest_first);
     let cursor = cursor(request)?;
     let page = page::<E>(app, &related, cursor.as_deref(), limit(request)?).await?;
-    let as_shown = |(stored, at): (Stored<E>, String)| (Stored { value: shown(stored.value), ..stored }, at);
-    let found: Vec<(Stored<E>, String)> = page.items.into_iter().map(as_shown).collect();
-    let items = found.iter().map(|(stored, at)| (EntityView::from(stored), cursor_of(at)));
+    let as_shown = |(stored, at): (Stored<E>, String)| {
+        let Stored { id, version, value, .. } = stored;
+        Some((id, version, shown(value)?, at))
+    };
+    let found: Vec<_> = page.items.into_iter().filter_map(as_shown).collect();
+    let items = found.iter().map(|(id, version, fields, at)| {
+        let view = EntityView { id, version: Some(*version), fields };
+        (view, cursor_of(at))
+    });
     Ok(Answer::json(200, &fitting(items, page.next.as_deref().map(cursor_of))))
 }
 

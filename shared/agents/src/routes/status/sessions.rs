@@ -3,6 +3,7 @@
 use crate::{ExecutionState, Phase, Session, SessionFilter, api::SessionView};
 use errand::{
     app::App,
+    clock::Timestamp,
     ids::{Id, Name},
     read_marks::{Reader, Subject},
     records::Stored,
@@ -19,12 +20,13 @@ const LOOKED_AT: usize = 1000;
 /// The place, newest first, behind all active sessions and before all others (see `Session::place`).
 const BEHIND_ACTIVE: &str = "1.#";
 
-/// `GET /v1/sessions?state=&profile=&reader_id=&project=&cursor=&limit=`.
+/// `GET /v1/sessions?state=&profile=&reader_id=&project=&updated_after=&cursor=&limit=`.
 pub(crate) async fn list(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let asked = Asked {
         filter: request.query_as("state")?.unwrap_or_default(),
         profile: request.query_name("profile")?,
         reader: reader(request)?,
+        updated_after: request.query_as("updated_after")?,
     };
     let project = request.query_name("project")?.unwrap_or_default();
     let limit = limit(request)?;
@@ -38,6 +40,10 @@ pub(crate) async fn list(app: &App, request: &Request) -> Result<Answer, ApiErro
         for ((stored, place), mark) in page.items.into_iter().zip(marks) {
             if phase == Phase::Active && stored.value.execution_state != ExecutionState::Running {
                 next = None; // those that something goes on in stand first
+                break;
+            }
+            if phase != Phase::Active && asked.is_behind(&stored.value) {
+                next = None; // so are all that follow, by their newest activity
                 break;
             }
             if asked.shows(phase, &stored.value, mark) {
@@ -61,7 +67,7 @@ pub(crate) async fn list(app: &App, request: &Request) -> Result<Answer, ApiErro
 /// `GET /v1/sessions/{id}?reader_id=`.
 pub(crate) async fn session(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let session: Stored<Session> = request.found(app).await?;
-    let asked = Asked { reader: reader(request)?, filter: SessionFilter::All, profile: None };
+    let asked = Asked { reader: reader(request)?, filter: SessionFilter::All, profile: None, updated_after: None };
     let mark = asked.marks(app, [&session.id].into_iter()).await?.pop().flatten();
     Ok(Answer::json(200, &SessionView::of(&request.caller.tenant, &session, mark)))
 }
@@ -70,6 +76,7 @@ struct Asked {
     filter: SessionFilter,
     profile: Option<Name>,
     reader: Option<Reader>,
+    updated_after: Option<Timestamp>,
 }
 
 impl Asked {
@@ -87,8 +94,14 @@ impl Asked {
 
     fn shows(&self, phase: Phase, session: &Session, mark: Option<u64>) -> bool {
         phase.shows(session.attention(mark))
+            && !self.is_behind(session)
             && self.filter.shows(session, mark)
             && self.profile.as_ref().is_none_or(|profile| session.profile == *profile)
+    }
+
+    /// Whether nothing new has come in it since what is asked for.
+    fn is_behind(&self, session: &Session) -> bool {
+        self.updated_after.is_some_and(|after| session.last_activity_at <= after)
     }
 
     /// The next part of the list that may have something in it.

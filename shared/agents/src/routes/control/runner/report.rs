@@ -1,19 +1,20 @@
 //! What a runner tells of a run: events, what became of commands, how it ended.
 
 use crate::{
-    Command, CommandAction, JobEnd, Run, RunOutside, RunnerJob, Terminal,
+    Agents, Command, CommandAction, JobEnd, Run, RunOutside, RunnerJob, Terminal,
     api::{
-        AppendRequest, Appended, CommandEnd, EntityView, FinishCommandRequest, FinishFailure, FinishRequest,
-        LeaseRequest, LeaseToken, NewEvent, RunView,
+        AppendRequest, Appended, BACKEND_NAME_BYTES, CommandEnd, EntityView, FinishCommandRequest, FinishFailure,
+        FinishJobRequest, FinishRequest, LeaseRequest, LeaseToken, NewEvent, RunView, Used, fits,
     },
     event::{self, EventBody},
-    journal,
+    journal::{self, UsedByRunner},
 };
 use errand::{
     app::App,
     change::{With, change},
     clock::Timestamp,
     handler::Handler,
+    ids::Id,
     json::{
         Json,
         read::{FieldError, read_strict},
@@ -24,6 +25,7 @@ use errand::{
     store::BODY_BYTES,
 };
 use errand_http::{Answer, ApiError, Request, found::missing};
+use errand_models::Usage;
 use serde_json::Value;
 
 use super::{explained, held};
@@ -71,11 +73,12 @@ pub(crate) async fn finish_command(app: &App, request: &Request) -> Result<Answe
     on_command(app, request, lease_token, action).await
 }
 
-/// `POST /v1/jobs/{id}/finish {lease_token, status, error?}`: by the runner that holds the job's run.
+/// `POST /v1/jobs/{id}/finish {lease_token, status, result?, error?}`: by the runner that holds the job's run.
 pub(crate) async fn finish_job(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let FinishCommandRequest { lease_token, status, error } = request.json()?;
+    let FinishJobRequest { lease_token, status, result, error } = request.json()?;
+    fits("result", &result)?;
     let end = match status {
-        CommandEnd::Completed => JobEnd::Completed,
+        CommandEnd::Completed => JobEnd::Completed(result),
         CommandEnd::Failed => JobEnd::Failed(error.unwrap_or_default()),
     };
     let job = request.found::<RunnerJob>(app).await?;
@@ -107,8 +110,8 @@ async fn on_command(
     }
 }
 
-/// `POST /v1/runs/{id}/finish {lease_token, status, output?, failure?, reason?}`: settles the task, and all ends with it.
-/// Said again by the runner that said it, it is answered as it is.
+/// `POST /v1/runs/{id}/finish {lease_token, status, output?, failure?, reason?, thread_id?, turn_id?, used?}`: settles the
+/// task, and all ends with it. Said again by the runner that said it, it is answered as it is.
 pub(crate) async fn finish(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let body: FinishRequest = request.json()?;
     let LeaseToken(fence) = body.lease_token;
@@ -117,11 +120,41 @@ pub(crate) async fn finish(app: &App, request: &Request) -> Result<Answer, ApiEr
     if run.value.attempt == fence.executions && run.value.status == body.status.into() {
         return Ok(answer(&run));
     }
-    held(request, &run, body.lease_token)?;
+    let place = held(request, &run, body.lease_token)?;
     let task = task_of(app, request, run.value.task_id).await?;
+    let (used, report) = used(&body)?;
     let settlement = settlement(body, app, &task)?;
-    change(app, &task, Event::Settle { fence, settlement, report: Report::default() }, With::nothing()).await?;
+    if used != UsedByRunner::default() {
+        let agent = run.value.agent_id.clone().unwrap_or_else(|| Id::from(run.value.task_id));
+        let by = (fence.executions, &agent);
+        if let Err(error) = journal::used(app, &place, by, &used, Agents::of(app)?.rules.zone()).await {
+            return Err(explained(app, &place, error).await);
+        }
+    }
+    change(app, &task, Event::Settle { fence, settlement, report }, With::nothing()).await?;
     Ok(answer(&request.found::<Run>(app).await?))
+}
+
+/// What the runner says that it has used: for the run and its agent's budgets, and for the task's log.
+fn used(body: &FinishRequest) -> Result<(UsedByRunner, Report), ApiError> {
+    let model = body.used.as_ref().and_then(|used| used.model.clone());
+    for (field, name) in [("thread_id", &body.thread_id), ("turn_id", &body.turn_id), ("used.model", &model)] {
+        if name.as_ref().is_some_and(|name| name.len() > BACKEND_NAME_BYTES) {
+            return Err(ApiError::invalid(field, format!("expected at most {BACKEND_NAME_BYTES} bytes")));
+        }
+    }
+    let (thread_id, turn_id) = (body.thread_id.clone(), body.turn_id.clone());
+    let Some(used) = &body.used else {
+        return Ok((UsedByRunner { thread_id, turn_id, ..UsedByRunner::default() }, Report::default()));
+    };
+    let Used { tokens_in, tokens_out, cost_usd: cost, .. } = *used;
+    let report = Report {
+        model,
+        tokens_in: Some(tokens_in),
+        tokens_out: Some(tokens_out),
+        cost_nano_usd: Some(cost.micros().saturating_mul(1000)),
+    };
+    Ok((UsedByRunner { thread_id, turn_id, usage: Some(Usage { tokens_in, tokens_out }), cost }, report))
 }
 
 fn settlement(body: FinishRequest, app: &App, task: &Task) -> Result<Settlement, ApiError> {
