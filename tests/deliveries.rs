@@ -10,7 +10,7 @@ use errand::{
     app::App,
     ids::{self, Name, TaskKey},
     json::Json,
-    lifecycle::{NewTask, Priority, Status, Task},
+    lifecycle::{Asked, Priority, Status, Task},
     notify::notify,
     queue::{OutMessage, Queue, QueueName},
     store,
@@ -33,8 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 async fn due(world: &World, tenant: &str, priority: Priority, acts: Value) -> TaskKey {
     let key = TaskKey { tenant: Name::new(tenant).unwrap(), id: ids::fresh() };
     let payload = Json::new(&json!({"acts": acts}));
-    let new = NewTask::of_type(key.clone(), Name::of("scripted"), payload, "me".into(), world.now());
-    let task = Task::accept(NewTask { priority, ..new }, ids::fresh(), world.now());
+    let new = Asked::of_type(key.clone(), Name::of("scripted"), payload, "me".into(), world.now());
+    let task = Task::accept(Asked { priority, ..new }, ids::fresh(), world.now());
     store::insert(&*world.app.store, task.clone()).await.unwrap();
     assert_eq!(notify(&world.app, &[task]).await, [true]);
     key

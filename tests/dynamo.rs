@@ -26,7 +26,7 @@ use errand::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey, fresh},
     json::Json,
-    lifecycle::{Event, Fence, NewTask, Report, Settlement, Task, apply},
+    lifecycle::{Asked, Event, Fence, Report, Settlement, Task, apply},
     store::Commit,
 };
 use errand_aws::{
@@ -124,11 +124,11 @@ fn name(start: &str) -> Name {
 }
 
 /// The task of the cost table (data-model.md), with everything that may be said of a task said.
-fn new_task(payload_bytes: usize) -> NewTask {
+fn new_task(payload_bytes: usize) -> Asked {
     let key = TaskKey { tenant: name("tenant"), id: fresh() };
     let payload = Json::new(&json!({ "text": "x".repeat(payload_bytes - r#"{"text":""}"#.len()) }));
     assert_eq!(payload.as_str().len(), payload_bytes);
-    NewTask {
+    Asked {
         project: name("project"),
         queue: name("queue"),
         lane: name("lane"),
@@ -137,7 +137,7 @@ fn new_task(payload_bytes: usize) -> NewTask {
         context_id: Some(Id::from(fresh())),
         context_type: Some(name("context")),
         request_id: Some(fresh().to_string()),
-        ..NewTask::of_type(key, name("type"), payload, name("principal").to_string(), at(0))
+        ..Asked::of_type(key, name("type"), payload, name("principal").to_string(), at(0))
     }
 }
 

@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin, sync::Arc, task::Poll, time::Duration};
 use errand::{
     ids::{self, Id, Name},
     json::Json,
-    lifecycle::{Event, FailureKind, NewTask, State, Status, Task, apply, log::Outcome},
+    lifecycle::{Asked, Event, FailureKind, State, Status, Task, apply, log::Outcome},
     queue::QueueName,
     store::{self, Commit, Inserted, Part, RelationKind, StoreError},
 };
@@ -314,10 +314,10 @@ async fn a_follow_up_that_is_there_is_done_if_it_is_the_same_and_a_conflict_if_n
     for (payload, status) in [(json!({"mark": "then"}), Status::Completed), (json!({"mark": "x"}), Status::Pending)] {
         let world = World::new();
         let id = world.scripted(&json!({"then": {"mark": "then"}})).await;
-        let user = world.task(id).await.user_id.map_or(String::new(), |user| user.to_string());
+        let user = world.task(id).await.user_id.clone().map_or(String::new(), |user| user.to_string());
         let derived = ids::derived(&[&id.to_string(), "1", "scripted", r#"{"mark":"then"}"#, &user]);
         let payload = Json::new(&payload);
-        let new = NewTask::of_type(key(derived), Name::of("scripted"), payload, "me".into(), world.now());
+        let new = Asked::of_type(key(derived), Name::of("scripted"), payload, "me".into(), world.now());
         store::insert(&*world.app.store, Task::accept(new, ids::fresh(), world.now())).await.unwrap();
         let there = world.task(derived).await;
         world.deliver_all().await;

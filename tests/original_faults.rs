@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use errand::{
     ids::{self, Id, Name},
     json::Json,
-    lifecycle::{NewTask, Priority, State, Status, Task, log::LogKind},
+    lifecycle::{Asked, Priority, State, Status, Task, log::LogKind},
     queue::QueueName,
     store::{self, RelationKind, Scope},
 };
@@ -150,7 +150,7 @@ async fn the_log_had_no_row_for_a_missing_handler_and_two_for_a_normal_run() {
     let world = World::new();
     let normal = world.scripted(&json!({})).await;
     let missing = ids::fresh();
-    let new = NewTask::of_type(key(missing), Name::of("make_tea"), Json::new(&json!({})), "me".into(), world.now());
+    let new = Asked::of_type(key(missing), Name::of("make_tea"), Json::new(&json!({})), "me".into(), world.now());
     store::insert(&*world.app.store, Task::accept(new, ids::fresh(), world.now())).await.unwrap();
     world.drain().await;
     let kinds = async |id| -> Vec<LogKind> { world.log(id).await.iter().map(|row| row.kind).collect() };

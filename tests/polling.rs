@@ -8,7 +8,7 @@ use errand::{
     clock::ManualClock,
     ids::{self, Name},
     json::Json,
-    lifecycle::{FailureKind, NewTask, Priority, State, Status, Task},
+    lifecycle::{Asked, FailureKind, Priority, State, Status, Task},
     poller::PollReport,
     queue::{OutMessage, Queue, QueueError, QueueName},
     services::Services,
@@ -69,7 +69,7 @@ async fn a_page_full_of_what_cannot_be_helped_hides_nothing_behind_it() {
 
 async fn unknown(world: &World) -> Uuid {
     let id = ids::fresh();
-    let new = NewTask::of_type(key(id), Name::of("make_tea"), Json::new(&json!({})), "me".into(), world.now());
+    let new = Asked::of_type(key(id), Name::of("make_tea"), Json::new(&json!({})), "me".into(), world.now());
     store::insert(&*world.app.store, Task::accept(new, ids::fresh(), world.now())).await.unwrap();
     id
 }

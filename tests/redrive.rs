@@ -7,7 +7,7 @@ use errand::{
     clock::Timestamp,
     ids::{self, Name, TaskKey},
     json::Json,
-    lifecycle::{Failure, FailureKind, NewTask, State, Status, Task, log::LogKind},
+    lifecycle::{Asked, Failure, FailureKind, State, Status, Task, log::LogKind},
 };
 use errand_local::sqlite::{Settings, SqliteStore};
 use integration_tests::{
@@ -32,7 +32,7 @@ fn failed(world: &World, s: u64) -> Task {
     let (created_at, ended_at) = (world.now() - Duration::from_secs(s + 10), world.now() - Duration::from_secs(s));
     let id = TaskKey { tenant: Name::default(), id: ids::fresh() };
     let payload = Json::new(&json!({"acts": [{"fail_for_good": "again"}]}));
-    let new = NewTask::of_type(id, Name::of("scripted"), payload, "me".into(), created_at);
+    let new = Asked::of_type(id, Name::of("scripted"), payload, "me".into(), created_at);
     let failure = Failure::new(FailureKind::Handler, "no", ended_at, 1);
     Task {
         state: State::Failed { failure: failure.clone() },
@@ -192,10 +192,10 @@ async fn different(world: &World) -> Vec<Uuid> {
     let tasks = vec![
         failed(world, 10),
         Task { state: of(FailureKind::Timeout), ..failed(world, 20) },
-        Task { lane: name("fast"), ..failed(world, 30) },
-        Task { task_type: name("verify_user"), ..failed(world, 40) },
-        Task { queue: name("mail"), ..failed(world, 50) },
-        Task { project: name("shop"), ..failed(world, 60) },
+        failed(world, 30).asking(|asked| asked.lane = name("fast")),
+        failed(world, 40).asking(|asked| asked.task_type = name("verify_user")),
+        failed(world, 50).asking(|asked| asked.queue = name("mail")),
+        failed(world, 60).asking(|asked| asked.project = name("shop")),
     ];
     insert(world, tasks).await
 }

@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::BinaryHeap, iter::repeat_n};
 use errand::{
     ids::{self, Name, TaskKey},
     json::Json,
-    lifecycle::{NewTask, Priority, Task},
+    lifecycle::{Asked, Priority, Task},
     queue::QueueName,
 };
 use serde_json::json;
@@ -59,7 +59,7 @@ fn slow() -> (Task, u64) {
 fn of_type(task_type: &'static str) -> Task {
     let key = TaskKey { tenant: Name::default(), id: ids::fresh() };
     let now = Default::default();
-    let new = NewTask::of_type(key, Name::of(task_type), Json::new(&json!({})), "me".into(), now);
+    let new = Asked::of_type(key, Name::of(task_type), Json::new(&json!({})), "me".into(), now);
     Task::accept(new, ids::fresh(), now)
 }
 

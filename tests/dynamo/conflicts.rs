@@ -112,7 +112,7 @@ async fn more_than_dynamodb_takes_is_refused_before_it_is_sent() {
     let faults = Faults::default();
     let setup = watched(faults.clone()).await;
     let large = |bytes: usize| errand::json::Json::new(&"x".repeat(bytes).into());
-    let new_task = |bytes| errand::lifecycle::Task { payload: large(bytes), ..task(300) };
+    let new_task = |bytes| task(300).asking(|asked| asked.payload = large(bytes));
     let error = store::insert(&setup.store, new_task(410 * 1024)).await.unwrap_err();
     assert!(matches!(error, StoreError::TooLarge(_)), "{error:?}");
     let records = (0..20).map(|n| {

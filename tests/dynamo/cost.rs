@@ -82,7 +82,7 @@ async fn a_late_claim_costs_no_more_than_a_prompt_one_and_a_further_message_thre
 async fn a_task_that_follows_from_another_costs_one_write_unit_more() {
     let meter = Meter::default();
     let setup = watched(meter.clone()).await;
-    let child = Task { parent_id: Some(Uuid::new_v4()), ..task(300) };
+    let child = task(300).asking(|asked| asked.parent_id = Some(Uuid::new_v4()));
     let ([insert, claim, settle], _) = life(&setup, &meter, child).await;
     let expected = [("tasks", 1.0), ("due", 1.0), ("listing", 1.0), ("user", 1.0), ("parent", 1.0)];
     assert_eq!(insert.writes, units(&expected));
@@ -94,7 +94,7 @@ async fn a_task_that_follows_from_another_costs_one_write_unit_more() {
 async fn a_keyed_task_costs_no_more() {
     let meter = Meter::default();
     let setup = watched(meter.clone()).await;
-    let keyed = Task { idempotency_key: Some("k".repeat(36)), ..task(300) };
+    let keyed = task(300).asking(|asked| asked.idempotency_key = Some("k".repeat(36)));
     let (used, reads) = life(&setup, &meter, keyed).await;
     assert_eq!(used.iter().map(Used::write_units).sum::<f64>(), 12.0);
     assert_eq!((used.iter().map(|u| u.requests).sum::<usize>(), reads), (4, 1));
@@ -115,17 +115,21 @@ async fn a_ten_kib_payload_costs_at_most_24_units_and_six_requests() {
 async fn a_duplicate_with_a_large_payload_writes_nothing() {
     let meter = Meter::default();
     let setup = watched(meter.clone()).await;
-    let first = Task { idempotency_key: Some("k".repeat(36)), ..task(256 * 1024) };
+    let first = task(256 * 1024).asking(|asked| asked.idempotency_key = Some("k".repeat(36)));
     assert_eq!(store::insert(&setup.store, first.clone()).await.unwrap(), Inserted::New);
     meter.take();
     // A later request, which would want its payload kept for longer.
     let later = at(7 * 86_400);
-    let again = Task { version: Uuid::new_v4(), created_at: later, scheduled_for: later, ..first.clone() };
+    let again = Task { version: Uuid::new_v4(), created_at: later, ..first.clone() }
+        .asking(|asked| asked.scheduled_for = later);
     assert_eq!(store::insert(&setup.store, again).await.unwrap(), Inserted::Existing(Box::new(first.clone())));
     let used = meter.take();
     assert_eq!((used.requests, used.writes), (1, units(&[])), "one look, which shows the task without its payload");
     let other = Json::new(&"y".repeat(256 * 1024).into());
-    let other = Task { version: Uuid::new_v4(), payload_hash: other.hash(), payload: other, ..first.clone() };
+    let other = Task { version: Uuid::new_v4(), ..first.clone() }.asking(|asked| {
+        asked.payload_hash = other.hash();
+        asked.payload = other;
+    });
     assert_eq!(store::insert(&setup.store, other).await.unwrap(), Inserted::Existing(Box::new(first)));
     let used = meter.take();
     assert_eq!((used.requests, used.writes), (2, units(&[])), "another read, for the payload that is there");

@@ -83,13 +83,12 @@ async fn a_task_reads_back_as_it_was_written_in_every_state() {
         Settlement::Block { reason: String::new() },
     ];
     for end in ends {
-        let mut expected = task(300);
-        expected.expires_at = Some(at(7200));
-        expected.session_path = Some("s/1".into());
-        (expected.max_retries, expected.timeout_s) = (0, 840);
-        if matches!(end, Settlement::Retry { .. }) {
-            expected.max_retries = 5;
-        }
+        let expected = task(300).asking(|asked| {
+            asked.expires_at = Some(at(7200));
+            asked.session_path = Some("s/1".into());
+            asked.max_retries = if matches!(end, Settlement::Retry { .. }) { 5 } else { 0 };
+            asked.timeout_s = 840;
+        });
         insert(&setup, &expected).await;
         let (claimed_commit, claimed) = claim(&expected, at(1));
         let (ended_commit, ended) = settle(&claimed, end, at(2));

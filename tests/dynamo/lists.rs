@@ -2,7 +2,7 @@
 
 use errand::{
     clock::Timestamp,
-    lifecycle::{NewTask, Priority, Settlement, Status, Task},
+    lifecycle::{Asked, Priority, Settlement, Status, Task},
     store::{self, Bucket, Due, Filter, ListQuery, Listing, MemoryStore, Page, Store},
 };
 use errand_aws::{
@@ -28,9 +28,9 @@ async fn all_pages(store: &dyn Store, query: &ListQuery, limit: usize) -> Vec<Ta
 }
 
 /// Thirty tasks like `one`, of its queue and user, in both stores: every priority, some ended.
-async fn fill(stores: [&dyn Store; 2], one: &NewTask) {
+async fn fill(stores: [&dyn Store; 2], one: &Asked) {
     for n in 0..30_u64 {
-        let mut new = NewTask { priority: Priority::ALL[(n % 4) as usize], ..one.clone() };
+        let mut new = Asked { priority: Priority::ALL[(n % 4) as usize], ..one.clone() };
         new.key.id = Uuid::new_v4();
         let task = Task::accept(new, Uuid::new_v4(), at(n / 3)); // some at the same instant
         let (claimed_commit, claimed) = claim(&task, at(20));
@@ -52,7 +52,7 @@ async fn fill(stores: [&dyn Store; 2], one: &NewTask) {
 }
 
 /// Every list of what is like `one` is on `store` what it is in memory.
-async fn lists_are_those_in_memory(store: &dyn Store, memory: &MemoryStore, like: &NewTask) {
+async fn lists_are_those_in_memory(store: &dyn Store, memory: &MemoryStore, like: &Asked) {
     let (project, queue) = (like.project.clone(), like.queue.clone());
     let mut listings = vec![Listing::User(like.user_id.clone().unwrap())];
     listings.extend(Bucket::ALL.map(|bucket| Listing::Queue {

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use errand::{
     clock::Timestamp,
     json::Json,
-    lifecycle::{Event, NewTask, Task},
+    lifecycle::{Asked, Event, Task},
     store::{self, Inserted, ListQuery, Listing, Store, StoreError},
 };
 use uuid::Uuid;
@@ -55,13 +55,13 @@ async fn a_large_payload_is_an_item_of_its_own_and_a_small_one_is_not() {
 async fn a_payload_is_kept_for_a_month_beyond_the_start_of_a_deferred_task() {
     let setup = setup().await;
     let start = at(0) + DAY * 300;
-    let new = NewTask { scheduled_for: start, ..new_task(LARGE) };
+    let new = Asked { scheduled_for: start, ..new_task(LARGE) };
     let task = Task::accept(new.clone(), Uuid::new_v4(), at(0));
     store::insert(&setup.store, task.clone()).await.unwrap();
     assert!(ttl(&payload_items(&setup, &task).await[0]) > start + DAY * 30);
 
     // A second request with the same payload and an earlier start must not shorten that.
-    let sooner = Task::accept(NewTask { scheduled_for: at(0), ..new }, Uuid::new_v4(), at(0));
+    let sooner = Task::accept(Asked { scheduled_for: at(0), ..new }, Uuid::new_v4(), at(0));
     assert!(matches!(store::insert(&setup.store, sooner).await.unwrap(), Inserted::Existing(_)));
     assert!(ttl(&payload_items(&setup, &task).await[0]) > start + DAY * 30);
 
@@ -94,7 +94,10 @@ async fn a_refused_insert_leaves_no_payload_behind() {
     let task = task(LARGE);
     store::insert(&setup.store, task.clone()).await.unwrap();
     let other = Json::new(&"y".repeat(LARGE).into());
-    let other = Task { payload_hash: other.hash(), payload: other, ..again(&task) };
+    let other = again(&task).asking(|asked| {
+        asked.payload_hash = other.hash();
+        asked.payload = other;
+    });
     let met = store::insert(&setup.store, other).await.unwrap();
     assert_eq!(met, Inserted::Existing(Box::new(task.clone())));
     let left = payload_items(&setup, &task).await;

@@ -1,6 +1,9 @@
 //! The DynamoDB store with a relay and a folder that keep up: what a write did to its tasks is counted before the write is answered.
 
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::SeqCst},
+};
 
 use async_trait::async_trait;
 use errand::{
@@ -68,10 +71,10 @@ impl Store for Relayed {
         inserted
     }
 
-    async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), StoreError>> {
-        let keys: Vec<TaskKey> = commits.iter().flat_map(touched).collect();
+    async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError> {
+        let keys: Vec<TaskKey> = touched(&commit);
         let before = self.images(&keys).await;
-        let made = self.setup.store.commit(commits).await;
+        let made = self.setup.store.commit(commit).await;
         self.relay(before, self.images(&keys).await).await;
         made
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use errand::{
     ids::{self, Name, TaskKey},
     json::Json,
-    lifecycle::{NewTask, Status},
+    lifecycle::{Asked, Status},
 };
 use errand_agents::{
     AgentStatus, CommandKind, CommandStatus,
@@ -23,10 +23,10 @@ async fn begun(world: &World) -> Begun {
     let key = TaskKey { tenant: Name::default(), id: ids::fresh() };
     let payload = Json::new(&json!({"prompt": "Do it.", "agent_id": "a", "session_id": "s"}));
     let hour = Duration::from_secs(3600);
-    let new = NewTask {
+    let new = Asked {
         scheduled_for: now + hour,
         expires_at: Some(now + 2 * hour),
-        ..NewTask::of_type(key, Name::of("run_agent"), payload, "me".into(), now)
+        ..Asked::of_type(key, Name::of("run_agent"), payload, "me".into(), now)
     };
     let agent = errand::ids::Id::of("a");
     let start = Start {

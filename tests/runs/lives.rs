@@ -5,7 +5,7 @@ use std::sync::Arc;
 use errand::{
     ids::{self, Id, Name},
     json::Json,
-    lifecycle::{NewTask, Status, Task},
+    lifecycle::{Asked, Status, Task},
     store::{self, MemoryStore},
 };
 use errand_agents::{AgentStatus, Run, RunStatus, Session, run};
@@ -64,9 +64,9 @@ async fn a_key_that_is_used_again_begins_another_run_in_a_new_session_of_another
 async fn begun_by_an_older_version(world: &World) -> (Task, Id) {
     let id = ids::keyed(&Name::default(), &Name::default(), "k");
     let payload = Json::new(&json!({"prompt": "do it", "session_id": "s", "agent_id": "a"}));
-    let new = NewTask {
+    let new = Asked {
         idempotency_key: Some("k".into()),
-        ..NewTask::of_type(key(id), Name::of("run_agent"), payload, "me".into(), world.now())
+        ..Asked::of_type(key(id), Name::of("run_agent"), payload, "me".into(), world.now())
     };
     let task = Task::accept(new, ids::fresh(), world.now());
     let run = ids::derived(&["run", "default", &id.to_string(), "0"]).to_string();

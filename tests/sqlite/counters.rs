@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use errand::{
     ids::Name,
-    lifecycle::{Event, NewTask, Task},
+    lifecycle::{Asked, Event},
     store::{Counts, KEEP_HOURS, QueueStats, Scope, Stats, Store},
 };
 use errand_local::sqlite::{Settings, SqliteStore};
@@ -19,7 +19,7 @@ async fn fill(store: &SqliteStore, tenant: &Name) {
     for s in [10, 20] {
         complete(store, task(tenant), at(s)).await;
     }
-    let lane = Task { lane: name("b"), ..task(tenant) };
+    let lane = task(tenant).asking(|asked| asked.lane = name("b"));
     let running = insert(store, lane).await;
     let running = change(store, &running, claimed(&running, at(1))).await;
     change(store, &running, failed(&running, at(30))).await;
@@ -27,7 +27,7 @@ async fn fill(store: &SqliteStore, tenant: &Name) {
     let cancel = Event::Cancel { reason: "no".to_owned(), by: "me".to_owned() };
     change(store, &cancelled, changed(&cancelled, cancel, at(40))).await;
     for s in [7, 7, 90] {
-        insert(store, accepted(NewTask { queue: name("later"), scheduled_for: at(s), ..new(tenant) })).await;
+        insert(store, accepted(Asked { queue: name("later"), scheduled_for: at(s), ..new(tenant) })).await;
     }
     let running = insert(store, task(tenant)).await;
     change(store, &running, claimed(&running, at(1))).await;
@@ -79,7 +79,7 @@ async fn a_task_that_waits_no_more_leaves_nothing_behind() {
     let waiting = async || fixture.number("SELECT coalesce(sum(tasks), 0) FROM waiting");
     let mut tasks = Vec::new();
     for s in [5, 5, 9] {
-        tasks.push(insert(store, accepted(NewTask { scheduled_for: at(s), ..new(&tenant) })).await);
+        tasks.push(insert(store, accepted(Asked { scheduled_for: at(s), ..new(&tenant) })).await);
     }
     assert_eq!((waiting().await, fixture.number("SELECT count(*) FROM waiting")), (3, 2));
     let later = Event::Reschedule { run_at: at(9), by: "me".to_owned(), if_due: false };
@@ -96,7 +96,7 @@ async fn a_task_that_waits_no_more_leaves_nothing_behind() {
 async fn how_long_work_waits_is_told_to_the_second_and_never_too_early() {
     let fixture = Fixture::new();
     let half = Duration::from_millis(500);
-    insert(&fixture.store, accepted(NewTask { scheduled_for: at(5) + half, ..new(&tenant()) })).await;
+    insert(&fixture.store, accepted(Asked { scheduled_for: at(5) + half, ..new(&tenant()) })).await;
     let oldest = async |at| fixture.store.oldest_due(&Scope::All, at).await.unwrap();
     assert_eq!(
         [oldest(at(5) + half).await, oldest(at(6)).await, oldest(at(9)).await],

@@ -27,7 +27,7 @@ async fn a_commit_that_conflicts_leaves_its_neighbours_alone() {
     let too_large = writes((0..101).map(|_| put(&note, Expect::Any)).collect());
     let commits = vec![change(&a, a.version), change(&b, Uuid::new_v4()), too_large, change(&b, b.version)];
     let keys: Vec<_> = commits.iter().map(|commit| commit.records[0].key().clone()).collect();
-    let answers = store.commit(commits).await;
+    let answers = join_all(commits.into_iter().map(|commit| store::commit(&store, commit))).await;
     assert!(answers[0].is_ok() && answers[3].is_ok(), "{answers:?}");
     assert!(matches!(answers[1], Err(StoreError::Conflict { .. })), "{answers:?}");
     assert!(matches!(answers[2], Err(StoreError::TooLarge(_))), "{answers:?}");
@@ -52,9 +52,10 @@ async fn when_the_file_fails_the_whole_group_is_rolled_back_and_told_so() {
     let store = &fixture.store;
     let tenant = tenant();
     fail_at(&fixture, "fire");
-    let elsewhere = || Task { queue: name("fresh"), ..task(&tenant) };
+    let elsewhere = || task(&tenant).asking(|asked| asked.queue = name("fresh"));
     let (first, last) = (elsewhere(), elsewhere());
-    let answers = store.insert(vec![first.clone(), Task { lane: name("fire"), ..elsewhere() }, last.clone()]).await;
+    let answers =
+        store.insert(vec![first.clone(), elsewhere().asking(|asked| asked.lane = name("fire")), last.clone()]).await;
     assert_eq!(answers.len(), 3);
     for answer in answers {
         assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");

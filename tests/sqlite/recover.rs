@@ -1,7 +1,7 @@
 //! The start of a process whose queue and workers were in the last one's memory.
 
 use errand::{
-    lifecycle::{Event, NewTask, State, Task, apply},
+    lifecycle::{Asked, Event, State, Task, apply},
     store::Store,
 };
 use integration_tests::conformance::fixtures::{
@@ -31,7 +31,7 @@ async fn every_lease_ends_so_that_the_poller_may_reap() {
 async fn waiting_tasks_are_looked_at_ninety_seconds_ahead_or_now() {
     let Fixture { store, dir: _dir } = Fixture::new();
     let tenant = tenant();
-    let starting = |s| accepted(NewTask { scheduled_for: at(s), ..new(&tenant) });
+    let starting = |s| accepted(Asked { scheduled_for: at(s), ..new(&tenant) });
     let due = insert(&store, starting(0)).await;
     let soon = insert(&store, starting(100 + 30)).await;
     let later = insert(&store, starting(100 + 600)).await;

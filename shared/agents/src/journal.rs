@@ -18,7 +18,7 @@ mod tests;
 mod used;
 mod wait;
 
-use std::{ops::Range, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 pub use append::{Batch, append};
 pub use claim::claim;
@@ -153,9 +153,9 @@ pub(crate) async fn commit(app: &Services, place: &Place, draft: Draft) -> Resul
         return Ok(true);
     }
     let task = place.task.clone().map(|(key, fence)| TaskWrite::Step { key, fence });
-    let commit = Commit { task, records, ..Commit::default() };
+    let commit = Arc::new(Commit { task, records, ..Commit::default() });
     let until = app.clock.now() + PATIENCE;
-    match store::patiently(&*app.clock, until, || store::commit(&*app.store, commit.clone())).await {
+    match store::patiently(&*app.clock, until, || app.store.commit(commit.clone())).await {
         Ok(()) => Ok(true),
         Err(StoreError::Conflict { parts }) if parts.contains(&Part::Task) => Err(JournalError::LeaseLost),
         Err(StoreError::Conflict { .. }) => Ok(false),

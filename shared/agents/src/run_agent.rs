@@ -28,8 +28,7 @@ use errand::{
     handler::{Failure, Handler, Outcome, Settings, TaskContext},
     ids::{Id, Name},
     json::read::FieldError,
-    lifecycle::NewTask,
-    lifecycle::{LONGEST_HIDING, Task, retry::RetryPolicy},
+    lifecycle::{self, LONGEST_HIDING, Task, retry::RetryPolicy},
     money::Usd,
     store::StoreError,
 };
@@ -85,7 +84,7 @@ impl Handler for RunAgent {
         Settings { timeout_s: TIMEOUT_S, is_slow: true, retry, max_snoozes: MAX_SNOOZES }
     }
 
-    fn admits(&self, _: &NewTask) -> Result<(), FieldError> {
+    fn admits(&self, _: &lifecycle::Asked) -> Result<(), FieldError> {
         check_says_something("prompt", &self.prompt)
     }
 

@@ -15,7 +15,7 @@ use errand::{
     handler::{Failure, Handler, Outcome, Settings, TaskContext},
     ids::{Id, Name},
     json::read::FieldError,
-    lifecycle::NewTask,
+    lifecycle::Asked,
     lifecycle::Task,
     store::StoreError,
 };
@@ -59,7 +59,7 @@ impl Handler for RunOutside {
         Settings { timeout_s: 85, ..Settings::default() }
     }
 
-    fn admits(&self, _: &NewTask) -> Result<(), FieldError> {
+    fn admits(&self, _: &Asked) -> Result<(), FieldError> {
         check_says_something("prompt", &self.prompt)
     }
 

@@ -28,7 +28,7 @@ mod task_item;
 mod task_read;
 mod write;
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{Client, operation::update_item::UpdateItemError, types::TableDescription};
@@ -103,8 +103,8 @@ impl Store for DynamoStore {
         self.read_each(keys).await
     }
 
-    async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), StoreError>> {
-        concurrently(commits.into_iter().map(|commit| self.commit_one(commit)).collect()).await
+    async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError> {
+        self.commit_one(Arc::unwrap_or_clone(commit)).await
     }
 
     fn shards(&self) -> u16 {

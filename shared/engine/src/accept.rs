@@ -9,7 +9,7 @@ use crate::{
     clock::Timestamp,
     ids::{self, Name, TaskKey},
     json::read::FieldError,
-    lifecycle::{NewTask, Task},
+    lifecycle::{Asked, Task},
     notify::notify,
     registry::InputError,
     store::{self, BODY_BYTES, Inserted, StoreError},
@@ -134,7 +134,7 @@ pub fn check_says_something(field: &str, text: &str) -> Result<(), FieldError> {
 }
 
 /// Refuses a task that is about nobody, of a type that is about somebody.
-pub fn check_has_user(new: &NewTask) -> Result<(), FieldError> {
+pub fn check_has_user(new: &Asked) -> Result<(), FieldError> {
     new.user_id
         .as_ref()
         .map(drop)
@@ -142,7 +142,7 @@ pub fn check_has_user(new: &NewTask) -> Result<(), FieldError> {
 }
 
 /// Refuses a task that would expire before it could start.
-pub fn check_is_in_time(new: &NewTask, now: Timestamp) -> Result<(), FieldError> {
+pub fn check_is_in_time(new: &Asked, now: Timestamp) -> Result<(), FieldError> {
     match new.expires_at {
         Some(at) if at <= new.scheduled_for.max(now) => {
             Err(FieldError::at("expires_at", "it would expire before it could start"))
@@ -153,14 +153,14 @@ pub fn check_is_in_time(new: &NewTask, now: Timestamp) -> Result<(), FieldError>
 
 /// Checks `new` against its type and the limits, and completes it. Whether it is in time is for [`accept`] to ask: what
 /// is said again under its key is answered however late it is.
-pub fn check(app: &App, new: NewTask, limits: Limits) -> Result<NewTask, EnqueueError> {
+pub fn check(app: &App, new: Asked, limits: Limits) -> Result<Asked, EnqueueError> {
     check_size(new.payload.as_str().len())?;
     let input = app.types.accept(&new.task_type, &new.payload)?;
     input.admits(&new)?;
     new.idempotency_key.as_deref().map_or(Ok(()), check_key)?;
     let retries = limits.max_retries.unwrap_or(app.rules.max_retries);
     let timeout_s = limits.timeout_s.unwrap_or(input.settings().timeout_s);
-    Ok(NewTask {
+    Ok(Asked {
         max_retries: within("max_retries", retries, 0, Task::MAX_RETRIES)?,
         timeout_s: within("timeout_s", timeout_s, 1, MAX_TIMEOUT_S)?,
         session_path: input.session_path(new.key.id),
@@ -188,7 +188,7 @@ struct Checked {
 /// have been taken when it was in time.
 pub async fn accept<E: From<EnqueueError>>(
     app: &App,
-    asked: Vec<Result<NewTask, E>>,
+    asked: Vec<Result<Asked, E>>,
     now: Timestamp,
 ) -> Vec<Result<Accepted, E>> {
     let checked = asked.into_iter().map(|asked| {

@@ -1,10 +1,12 @@
 //! Makes an event true: apply, commit, and again if somebody else was faster; then tells of it. The one place for that
 //! rule.
 
+use std::sync::Arc;
+
 use crate::{
     app::App,
     clock::Timestamp,
-    effects::{Compiled, Effect, OnConflict, compile},
+    effects::{Compiled, Effect, OnConflict, Sources, compile},
     handler::TaskContext,
     ids,
     lifecycle::{Event, Rejected, Status, Task, apply},
@@ -91,28 +93,23 @@ pub async fn change(app: &App, task: &Task, event: Event, with: With) -> Result<
         let now = app.clock.now();
         let mut transition = apply(task, event.clone(), now)?;
         transition.task.version = ids::fresh();
-        let mut effects = left(with.effects.clone(), &done);
-        let own = effects.len();
         let follows = patiently(&*app.clock, with.until, || what_follows(app, task, &transition.task)).await?;
-        effects.extend(left(follows, &done));
-        let compiled = compile(&effects, &task.key.tenant, now);
+        let own: Vec<&Effect> = left(&with.effects, &done).collect();
+        let effects: Vec<&Effect> = own.iter().copied().chain(left(&follows, &done)).collect();
+        let Compiled { records, tasks, sources } = compile(effects.iter().copied(), &task.key.tenant, now);
         if let Some(row) = &mut transition.log {
-            row.effects = effects.iter().map(Effect::describe).collect();
+            row.effects = effects.iter().map(|effect| effect.describe()).collect();
         }
         let told = transition.log.as_ref().map(|row| Told::of(row, &event));
-        let (changed, follow_ups) = (transition.task.clone(), compiled.tasks.clone());
-        let commit = Commit {
-            records: compiled.records.clone(),
-            tasks: compiled.tasks.clone(),
-            ..Commit::change(task.version, transition)
-        };
+        let changed = transition.task.clone();
+        let commit = Arc::new(Commit { records, tasks, ..Commit::change(task.version, transition) });
         // The very same commit: if it has landed all the same, the store says so.
-        let parts = match patiently(&*app.clock, with.until, || store::commit(&*app.store, commit.clone())).await {
+        let parts = match patiently(&*app.clock, with.until, || app.store.commit(commit.clone())).await {
             Ok(()) => {
                 if let Some(told) = told {
                     told.tell(app, &changed);
                 }
-                notify(app, &follow_ups).await;
+                notify(app, &commit.tasks).await;
                 return Ok(changed);
             }
             Err(StoreError::Conflict { parts }) => parts,
@@ -132,35 +129,30 @@ pub async fn change(app: &App, task: &Task, event: Event, with: With) -> Result<
             let read = patiently(&*app.clock, with.until, || store::task(&*app.store, &task.key)).await?;
             newer = Some(read.ok_or(ChangeError::Gone)?);
         } else {
-            done.extend(resolve(app, effects.split_at(own), &compiled, &parts, with.until).await?);
+            for part in &parts {
+                if let Part::NewTask(n) = part {
+                    same_task(app, commit.tasks.get(*n), with.until).await?;
+                }
+            }
+            done.extend(resolve(&effects, own.len(), &sources, &parts)?);
         }
     }
 }
+
 /// Without what is done already.
-fn left(mut effects: Vec<Effect>, done: &[String]) -> Vec<Effect> {
-    effects.retain(|effect| effect.on_conflict == OnConflict::Rerun || !done.contains(&effect.describe()));
-    effects
+fn left<'e>(effects: &'e [Effect], done: &[String]) -> impl Iterator<Item = &'e Effect> {
+    effects.iter().filter(|effect| effect.on_conflict == OnConflict::Rerun || !done.contains(&effect.describe()))
 }
 
-/// The effects to drop, if all that failed may be dropped, or is what the type says: that is asked for anew.
-async fn resolve(
-    app: &App,
-    (own, follows): (&[Effect], &[Effect]),
-    compiled: &Compiled,
-    parts: &[Part],
-    until: Timestamp,
-) -> Result<Vec<String>, ChangeError> {
+/// The effects to drop, if all that failed may be dropped, or is what the type says: that is asked for anew. The first
+/// `own` of the effects are not what the type says.
+fn resolve(effects: &[&Effect], own: usize, sources: &Sources, parts: &[Part]) -> Result<Vec<String>, ChangeError> {
     let mut done = Vec::new();
-    for part in parts {
-        if let Part::NewTask(n) = part {
-            same_task(app, compiled.tasks.get(*n), until).await?;
-        }
-        for place in compiled.sources(*part) {
-            match own.get(*place).or_else(|| follows.get(place.checked_sub(own.len())?)) {
-                Some(effect) if effect.on_conflict == OnConflict::Skip => done.push(effect.describe()),
-                Some(effect) if *place < own.len() => return Err(ChangeError::Effect(effect.describe())),
-                _ => {}
-            }
+    for place in parts.iter().flat_map(|part| sources.of(*part)) {
+        match effects.get(*place) {
+            Some(effect) if effect.on_conflict == OnConflict::Skip => done.push(effect.describe()),
+            Some(effect) if *place < own => return Err(ChangeError::Effect(effect.describe())),
+            _ => {}
         }
     }
     Ok(done)

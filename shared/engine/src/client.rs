@@ -13,7 +13,7 @@ use crate::{
     handler::Handler,
     ids::{Id, Name, TaskKey},
     json::{Json, read::FieldError},
-    lifecycle::{NewTask, Priority, Task},
+    lifecycle::{Asked, Priority, Task},
     operate::{OperateError, Operation, check_note, operate},
     redrive::{Call, Progress, Redrive},
     registry::InputError,
@@ -87,7 +87,7 @@ impl Client {
         // The id is the key's, which may still be set.
         let key = TaskKey { tenant: self.tenant.clone(), id: Uuid::nil() };
         let new = typed(input).map(|(task_type, payload)| {
-            NewTask::of_type(key, task_type, payload, self.principal.clone(), Timestamp::default())
+            Asked::of_type(key, task_type, payload, self.principal.clone(), Timestamp::default())
         });
         Enqueue { app: &self.app, new, start: Start::Now, limits: Limits::default() }
     }
@@ -173,7 +173,7 @@ fn typed<H: Handler>(input: &H) -> Result<(Name, Json), EnqueueError> {
 #[must_use = "nothing is enqueued until this is awaited"]
 pub struct Enqueue<'a> {
     app: &'a App,
-    new: Result<NewTask, EnqueueError>,
+    new: Result<Asked, EnqueueError>,
     start: Start,
     limits: Limits,
 }
@@ -260,7 +260,7 @@ impl<'a> Enqueue<'a> {
         accept::accept(app, vec![asked], now).await.pop().unwrap_or(Err(StoreError::Busy.into()))
     }
 
-    fn set(mut self, change: impl FnOnce(&mut NewTask)) -> Self {
+    fn set(mut self, change: impl FnOnce(&mut Asked)) -> Self {
         if let Ok(new) = &mut self.new {
             change(new);
         }

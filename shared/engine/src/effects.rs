@@ -2,13 +2,15 @@
 
 mod compile;
 
-pub(crate) use compile::{Compiled, compile};
+use std::sync::Arc;
+
+pub(crate) use compile::{Compiled, Sources, compile};
 
 use crate::{
     clock::Timestamp,
     event::Event,
     ids::{Id, Name},
-    lifecycle::NewTask,
+    lifecycle::Asked,
     store::{Doc, Expect, Patch, RecordWrite, Relation},
 };
 
@@ -51,7 +53,7 @@ pub(crate) enum Action {
     Patch { kind: Name, id: Id, patch: Patch, expect: Expect },
     Write(Box<RecordWrite>),
     Publish(Event),
-    Enqueue(Box<NewTask>),
+    Enqueue(Arc<Asked>),
 }
 
 impl Effect {
@@ -88,8 +90,8 @@ impl Effect {
     }
 
     /// Makes a follow-up task. Given an id that a task with the same payload has already, nothing is done.
-    pub fn enqueue(task: NewTask) -> Self {
-        Self { on_conflict: OnConflict::Skip, ..Self::of(Action::Enqueue(Box::new(task))) }
+    pub fn enqueue(task: Asked) -> Self {
+        Self { on_conflict: OnConflict::Skip, ..Self::of(Action::Enqueue(Arc::new(task))) }
     }
 
     /// The same, dropped if its precondition fails.

@@ -19,7 +19,7 @@ use crate::{
     effects::Effect,
     json::read::FieldError,
     lifecycle::{
-        NewTask, Task,
+        Asked, Task,
         retry::{MAX_SNOOZES, RetryPolicy},
     },
     store::StoreError,
@@ -171,7 +171,7 @@ pub trait Handler: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'st
 
     /// Whether a new task may be like `new`, besides what its payload's form demands: about a user, say, or not about nothing.
     /// What it is refused for names its field. Asked as it is accepted, and never of a stored one.
-    fn admits(&self, _new: &NewTask) -> Result<(), FieldError> {
+    fn admits(&self, _new: &Asked) -> Result<(), FieldError> {
         Ok(())
     }
 

@@ -13,10 +13,9 @@ mod wake;
 #[cfg(test)]
 mod table_test;
 
-pub use accept::NewTask;
 pub use apply::{Transition, apply, unknown_type_ends};
 pub use event::{Event, Fence, Rejected, Report, Settlement};
 pub use failure::{ERROR_BYTES, Failure, FailureKind};
 pub use state::{State, Status};
-pub use task::{Attempt, Priority, Task};
+pub use task::{Asked, Attempt, Priority, Task};
 pub use wake::{Hint, LONGEST_HIDING, LOOK_AHEAD, hint, is_renewed, lease};

@@ -110,13 +110,14 @@ pub async fn hand_over(app: &App, bus: &dyn Listener, events: &[Record]) {
 /// Stores an event that the bus did not take, for the poller. Stored by an earlier try, it is left as it is.
 pub async fn keep(app: &App, events: Vec<Published>) -> Vec<Result<(), StoreError>> {
     let now = app.clock.now();
-    let put = |Published { id, tenant, doc }| {
+    let kept = events.into_iter().map(async |Published { id, tenant, doc }| {
         let record = event::due(RecordKey { tenant, kind: event::kind(), id }, doc, now);
-        Commit { records: vec![record], ..Commit::default() }
-    };
-    let kept = app.store.commit(events.into_iter().map(put).collect()).await;
-    let there = |kept| if matches!(kept, Err(StoreError::Conflict { .. })) { Ok(()) } else { kept };
-    kept.into_iter().map(there).collect()
+        match store::commit(&*app.store, Commit { records: vec![record], ..Commit::default() }).await {
+            Err(StoreError::Conflict { .. }) => Ok(()),
+            kept => kept,
+        }
+    });
+    join_all(kept).await
 }
 
 async fn note(app: &App, event: &Record) -> Result<(), StoreError> {

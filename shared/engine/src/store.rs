@@ -11,6 +11,8 @@ mod record;
 mod retention;
 mod stats;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 pub use commit::{Commit, Expect, Part, Patch, RecordWrite, TaskWrite};
@@ -110,9 +112,9 @@ pub trait Store: Send + Sync {
     /// The tasks at these keys, in order.
     async fn tasks(&self, keys: &[TaskKey]) -> Vec<Result<Option<Task>, StoreError>>;
 
-    /// Makes each commit, all or nothing; each answer stands for itself, in order. A commit whose answer was lost
-    /// and that is made again answers `Ok` if the first try had landed and is still the newest.
-    async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), StoreError>>;
+    /// Makes the commit, all or nothing. One whose answer was lost and that is made again answers `Ok` if the first try
+    /// had landed and is still the newest.
+    async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError>;
 
     /// How many parts the due index has; `due` is asked for each from 0.
     fn shards(&self) -> u16;
@@ -196,9 +198,9 @@ pub async fn task(store: &dyn Store, key: &TaskKey) -> Result<Option<Task>, Stor
     store.tasks(std::slice::from_ref(key)).await.pop().unwrap_or(Err(StoreError::Busy))
 }
 
-/// [`Store::commit`] for one.
+/// [`Store::commit`], of one that need not be made again.
 pub async fn commit(store: &dyn Store, commit: Commit) -> Result<(), StoreError> {
-    store.commit(vec![commit]).await.pop().unwrap_or(Err(StoreError::Busy))
+    store.commit(Arc::new(commit)).await
 }
 
 /// [`Store::insert`] for one.

@@ -13,7 +13,7 @@ use errand::{
     clock::Timestamp,
     ids::{Id, Name},
     json::{Json, read::read_lenient},
-    lifecycle::{NewTask, Priority},
+    lifecycle::{Asked, Priority},
 };
 
 /// A request for a task. Names and ids are as their schemas say, times RFC 3339.
@@ -82,11 +82,11 @@ pub struct TaskRequest {
 
 impl TaskRequest {
     /// Checks the request against its type and the limits ([`accept::check`]), and makes it a task of the caller's.
-    pub fn accept(self, caller: &Caller, app: &App, now: Timestamp) -> Result<NewTask, ApiError> {
+    pub fn accept(self, caller: &Caller, app: &App, now: Timestamp) -> Result<Asked, ApiError> {
         let (payload, scheduled_for) = (payload(&self.payload)?, self.start(now)?);
         let limits = Limits { max_retries: self.max_retries, timeout_s: self.timeout_s };
         let key = accept::key(&caller.tenant, &self.project, self.idempotency_key.as_deref());
-        let new = NewTask {
+        let new = Asked {
             project: self.project,
             queue: self.queue,
             lane: self.lane,
@@ -100,7 +100,7 @@ impl TaskRequest {
             scheduled_for,
             expires_at: self.expires_at,
             request_id: Some(caller.request_id.clone()).filter(|id| !id.is_empty()),
-            ..NewTask::of_type(key, self.task_type, payload, caller.principal.clone(), now)
+            ..Asked::of_type(key, self.task_type, payload, caller.principal.clone(), now)
         };
         Ok(accept::check(app, new, limits)?)
     }

@@ -14,7 +14,7 @@ use errand::{
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
     json::read::FieldError,
-    lifecycle::NewTask,
+    lifecycle::Asked,
 };
 
 /// Adds a question to the community to the priorities of the task's user, an expert, by how well the two fit.
@@ -38,7 +38,7 @@ impl Handler for CommunityRequestAvailable {
     const TYPE: &'static str = "community_request_available";
     type State = ();
 
-    fn admits(&self, new: &NewTask) -> Result<(), FieldError> {
+    fn admits(&self, new: &Asked) -> Result<(), FieldError> {
         check_has_user(new)
     }
 

@@ -11,7 +11,7 @@ use errand::{
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
     json::read::FieldError,
-    lifecycle::NewTask,
+    lifecycle::Asked,
 };
 
 /// Sends the findings of a search for a solution to the user it is for; the search is then delivered.
@@ -31,7 +31,7 @@ impl Handler for DeliverSolutionFindings {
     const TYPE: &'static str = "deliver_solution_findings";
     type State = ();
 
-    fn admits(&self, _: &NewTask) -> Result<(), FieldError> {
+    fn admits(&self, _: &Asked) -> Result<(), FieldError> {
         check_says_something("findings", &self.findings)
     }
 

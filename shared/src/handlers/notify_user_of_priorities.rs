@@ -17,7 +17,7 @@ use errand::{
     ids::Id,
     json::cut,
     json::read::FieldError,
-    lifecycle::NewTask,
+    lifecycle::Asked,
     records::Stored,
 };
 
@@ -51,7 +51,7 @@ impl Handler for NotifyUserOfPriorities {
     const TYPE: &'static str = "notify_user_of_priorities";
     type State = ();
 
-    fn admits(&self, new: &NewTask) -> Result<(), FieldError> {
+    fn admits(&self, new: &Asked) -> Result<(), FieldError> {
         check_has_user(new)?;
         check_says_something("reason", &self.reason)
     }

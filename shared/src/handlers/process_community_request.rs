@@ -12,7 +12,7 @@ use errand::{
     effects::Effect,
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
-    lifecycle::{NewTask, Priority},
+    lifecycle::{Asked, Priority},
     records::Stored,
 };
 
@@ -53,7 +53,7 @@ impl Handler for ProcessCommunityRequest {
 }
 
 impl ProcessCommunityRequest {
-    fn offer(&self, task: &TaskContext<'_>, expert: &Id, request: &CommunityRequest) -> Result<NewTask, Failure> {
+    fn offer(&self, task: &TaskContext<'_>, expert: &Id, request: &CommunityRequest) -> Result<Asked, Failure> {
         let offer = CommunityRequestAvailable {
             request_id: self.request_id.clone(),
             question: Some(request.question.clone()),
@@ -61,7 +61,7 @@ impl ProcessCommunityRequest {
             expertise_needed: request.expertise_needed.clone(),
         };
         let offer = task.follow_up_about(Some(expert), &offer, Duration::ZERO)?;
-        Ok(NewTask { priority: Priority::Medium, ..offer })
+        Ok(Asked { priority: Priority::Medium, ..offer })
     }
 }
 

@@ -16,7 +16,7 @@ use errand::{
     effects::Effect,
     handler::{Failure, Handler, Outcome, Settings, TaskContext},
     ids::{self, Id, Name},
-    lifecycle::{NewTask, Priority},
+    lifecycle::{Asked, Priority},
     records::Stored,
 };
 use errand_models::{Profiles, nothing_said};
@@ -105,7 +105,7 @@ async fn reward(
     let word = NotifyExpertOfImpact { response_id: response.id.clone() };
     let word = task.follow_up_about(Some(&expert.id), &word, IMPACT_AFTER)?;
     let agent_type = Some(expert.value.poc_agent_type.unwrap_or_else(concierge));
-    Ok([credit, Effect::enqueue(NewTask { priority: Priority::Low, agent_type, ..word })])
+    Ok([credit, Effect::enqueue(Asked { priority: Priority::Low, agent_type, ..word })])
 }
 
 /// Adds an insight to the search that the response was for, if it is not there.

@@ -18,7 +18,7 @@ use errand::{
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::{Id, Name},
     json::read::FieldError,
-    lifecycle::NewTask,
+    lifecycle::Asked,
     records::Stored,
 };
 
@@ -51,7 +51,7 @@ impl Handler for ReEngagementCheck {
     const TYPE: &'static str = "re_engagement_check";
     type State = ();
 
-    fn admits(&self, new: &NewTask) -> Result<(), FieldError> {
+    fn admits(&self, new: &Asked) -> Result<(), FieldError> {
         check_has_user(new)
     }
 

@@ -10,7 +10,7 @@ use errand::{
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
     json::read::FieldError,
-    lifecycle::NewTask,
+    lifecycle::Asked,
     lifecycle::Priority,
 };
 
@@ -36,7 +36,7 @@ impl Handler for ResearchSolution {
     const TYPE: &'static str = "research_solution";
     type State = ();
 
-    fn admits(&self, new: &NewTask) -> Result<(), FieldError> {
+    fn admits(&self, new: &Asked) -> Result<(), FieldError> {
         check_has_user(new)?;
         check_says_something("description", &self.description)
     }

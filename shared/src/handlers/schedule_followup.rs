@@ -10,7 +10,7 @@ use errand::{
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
     json::read::FieldError,
-    lifecycle::NewTask,
+    lifecycle::Asked,
 };
 
 /// Comes back to the task's user about something, in their active conversation.
@@ -31,7 +31,7 @@ impl Handler for ScheduleFollowup {
     const TYPE: &'static str = "schedule_followup";
     type State = ();
 
-    fn admits(&self, new: &NewTask) -> Result<(), FieldError> {
+    fn admits(&self, new: &Asked) -> Result<(), FieldError> {
         check_has_user(new)?;
         check_says_something("reason", &self.reason)
     }

@@ -116,7 +116,7 @@ mod tests {
         assert_eq!((&event["subject"], &event["data"]["from"]), (&json!("i"), &json!("accepted")));
         let [check] = world.follow_ups(&done).await.try_into().unwrap();
         assert_eq!(check.task_type.as_str(), "intro_followup_check");
-        assert_eq!((check.scheduled_for, check.user_id), (world.now() + CHECK_AFTER, Some(Id::of("u"))));
+        assert_eq!((check.scheduled_for, check.user_id.clone()), (world.now() + CHECK_AFTER, Some(Id::of("u"))));
         let again = world.run("send_introduction", payload()).await.skipped();
         assert_eq!(again, "introduction i is sent already");
     }

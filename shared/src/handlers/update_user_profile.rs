@@ -11,7 +11,7 @@ use errand::{
     effects::Effect,
     handler::{Failure, Handler, Outcome, TaskContext},
     json::read::FieldError,
-    lifecycle::NewTask,
+    lifecycle::Asked,
     records::{Entity, Stored},
     store::{Expect, Patch},
 };
@@ -55,7 +55,7 @@ impl Handler for UpdateUserProfile {
     const TYPE: &'static str = "update_user_profile";
     type State = ();
 
-    fn admits(&self, new: &NewTask) -> Result<(), FieldError> {
+    fn admits(&self, new: &Asked) -> Result<(), FieldError> {
         check_has_user(new)
     }
 

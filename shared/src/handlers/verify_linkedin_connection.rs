@@ -11,7 +11,7 @@ use errand::{
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
     json::read::FieldError,
-    lifecycle::NewTask,
+    lifecycle::Asked,
     records::Entity,
     store::Expect,
 };
@@ -35,7 +35,7 @@ impl Handler for VerifyLinkedinConnection {
     const TYPE: &'static str = "verify_linkedin_connection";
     type State = Founder;
 
-    fn admits(&self, new: &NewTask) -> Result<(), FieldError> {
+    fn admits(&self, new: &Asked) -> Result<(), FieldError> {
         check_has_user(new)
     }
 

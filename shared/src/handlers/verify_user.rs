@@ -18,7 +18,7 @@ use errand::{
     effects::Effect,
     handler::{Failure, Handler, Outcome, TaskContext},
     json::read::FieldError,
-    lifecycle::NewTask,
+    lifecycle::Asked,
     records::{Entity, Stored},
     store::Expect,
 };
@@ -42,7 +42,7 @@ impl Handler for VerifyUser {
     const TYPE: &'static str = "verify_user";
     type State = Founder;
 
-    fn admits(&self, new: &NewTask) -> Result<(), FieldError> {
+    fn admits(&self, new: &Asked) -> Result<(), FieldError> {
         check_has_user(new)
     }
 

@@ -17,7 +17,7 @@ use errand::{
     clock::Timestamp,
     ids::{self, Id, Name, TaskKey},
     json::Json,
-    lifecycle::{NewTask, State, Task, log::LogEntry},
+    lifecycle::{Asked, State, Task, log::LogEntry},
     store::{self, Commit, DueItem, Expect, Patch, Record, RecordKey, RecordWrite},
     testing::{Ended, Sandbox},
 };
@@ -142,11 +142,11 @@ impl World {
         let key = TaskKey { tenant: Name::default(), id: ids::fresh() };
         let (task_type, payload) = (Name::new(task_type).unwrap(), Json::new(&payload));
         self.app().types.accept(&task_type, &payload).unwrap();
-        let new = NewTask {
+        let new = Asked {
             user_id: Some(Id::of("u")),
             agent_type: agent.map(Name::of),
             max_retries: 3,
-            ..NewTask::of_type(key, task_type, payload, "test".to_owned(), self.now())
+            ..Asked::of_type(key, task_type, payload, "test".to_owned(), self.now())
         };
         let task = Task::accept(new, ids::fresh(), self.now());
         store::insert(&*self.app().store, task.clone()).await.unwrap();

@@ -7,7 +7,7 @@ use errand::{
     ids::{Id, Name, TaskKey, fresh},
     json::Json,
     lifecycle::{
-        Attempt, Event, Failure, FailureKind, NewTask, Priority, Report, Settlement, Task, Transition, apply,
+        Asked, Attempt, Event, Failure, FailureKind, Priority, Report, Settlement, Task, Transition, apply,
         log::{LogEntry, Outcome},
     },
     store::{self, Commit, Doc, Expect, Inserted, Record, RecordKey, RecordWrite, Store, TaskWrite},
@@ -41,9 +41,9 @@ pub fn tenant() -> Name {
 }
 
 /// What a case begins with: a new task of `tenant`, due now, nothing optional set.
-pub fn new(tenant: &Name) -> NewTask {
+pub fn new(tenant: &Name) -> Asked {
     let key = TaskKey { tenant: tenant.clone(), id: fresh() };
-    NewTask::of_type(key, name("scripted"), Json::new(&json!({"n": 1})), "tester".to_owned(), now())
+    Asked::of_type(key, name("scripted"), Json::new(&json!({"n": 1})), "tester".to_owned(), now())
 }
 
 /// [`new`], accepted now.
@@ -52,13 +52,13 @@ pub fn task(tenant: &Name) -> Task {
 }
 
 /// `new`, accepted now.
-pub fn accepted(new: NewTask) -> Task {
+pub fn accepted(new: Asked) -> Task {
     Task::accept(new, Uuid::new_v4(), now())
 }
 
 /// A pending task in which everything that can be set is, with text beyond ASCII wherever that may stand.
 pub fn full(tenant: &Name) -> Task {
-    let new = NewTask {
+    let new = Asked {
         project: name("atlas"),
         queue: name("people.v2"),
         lane: name("lane-1"),
@@ -100,10 +100,12 @@ pub fn with_history(task: Task) -> Task {
         last_errors: (1..=5).map(failure).collect(),
         latest_attempt: Some(Attempt { execution: 9, outcome: Outcome::Lost, ended_at: at(96) }),
         redrive_note: Some("noch einmal 🙏".to_owned()),
-        session_path: Some("/v1/sessions/s-1".to_owned()),
-        expires_at: Some(at(9000)),
         ..task
     }
+    .asking(|asked| {
+        asked.session_path = Some("/v1/sessions/s-1".to_owned());
+        asked.expires_at = Some(at(9000));
+    })
 }
 
 /// Inserts `task`, which must be new.

@@ -3,7 +3,7 @@
 use errand::{
     clock::Timestamp,
     ids::Name,
-    lifecycle::{Event, NewTask, Priority, Task},
+    lifecycle::{Asked, Event, Priority, Task},
     store::{Bucket, Filter, ListQuery, Listing, Store},
 };
 
@@ -36,7 +36,7 @@ pub(super) fn user(tenant: &Name, user: &str) -> ListQuery {
 
 /// A task of this priority and age.
 pub(super) fn created(tenant: &Name, priority: Priority, created_at: Timestamp) -> Task {
-    Task { created_at, ..accepted(NewTask { priority, ..new(tenant) }) }
+    Task { created_at, ..accepted(Asked { priority, ..new(tenant) }) }
 }
 
 async fn open(store: &dyn Store) {
@@ -61,7 +61,7 @@ async fn ended(store: &dyn Store) {
     let mut expected = Vec::new();
     for (n, priority) in Priority::ALL.into_iter().cycle().take(7).enumerate() {
         let ended_at = at(100 + (n as u64 * 11) % 40);
-        let task = accepted(NewTask { priority, ..new(&tenant) });
+        let task = accepted(Asked { priority, ..new(&tenant) });
         expected.push(complete(store, task, ended_at).await);
     }
     expected.sort_by_key(|task| std::cmp::Reverse(task.ended_at));
@@ -97,8 +97,8 @@ async fn stands_in(store: &dyn Store, task: &Task, bucket: Bucket) {
 async fn queues(store: &dyn Store) {
     let tenant = tenant();
     let here = insert(store, task(&tenant)).await;
-    insert(store, accepted(NewTask { queue: name("other"), ..new(&tenant) })).await;
-    insert(store, accepted(NewTask { project: name("other"), ..new(&tenant) })).await;
+    insert(store, accepted(Asked { queue: name("other"), ..new(&tenant) })).await;
+    insert(store, accepted(Asked { project: name("other"), ..new(&tenant) })).await;
     assert_eq!(all(store, &queue(&tenant, Bucket::Open), 9).await, [here]);
     let empty = Listing::Queue { project: name("none"), queue: name("none"), bucket: Bucket::Open };
     let empty = ListQuery { listing: empty, ..queue(&tenant, Bucket::Open) };
@@ -107,12 +107,13 @@ async fn queues(store: &dyn Store) {
 
 async fn users(store: &dyn Store) {
     let tenant = tenant();
-    let about = |user: &str, s| Task { created_at: at(s), user_id: Some(id(user)), ..task(&tenant) };
+    let about =
+        |user: &str, s| Task { created_at: at(s), ..task(&tenant) }.asking(|asked| asked.user_id = Some(id(user)));
     let mut expected = vec![
         insert(store, about("u1", 3)).await,
         insert(store, about("u1", 1)).await,
         complete(store, about("u1", 2), at(9)).await,
-        insert(store, Task { queue: name("other"), ..about("u1", 4) }).await,
+        insert(store, about("u1", 4).asking(|asked| asked.queue = name("other"))).await,
     ];
     insert(store, about("u2", 2)).await;
     insert(store, task(&tenant)).await;
@@ -128,15 +129,16 @@ async fn users(store: &dyn Store) {
 async fn children(store: &dyn Store) {
     let (tenant, other) = (tenant(), tenant());
     let parent = insert(store, task(&tenant)).await.key.id;
-    let of = |tenant: &Name, s| Task { created_at: at(s), parent_id: Some(parent), ..task(tenant) };
+    let of =
+        |tenant: &Name, s| Task { created_at: at(s), ..task(tenant) }.asking(|asked| asked.parent_id = Some(parent));
     let mut expected = vec![
         insert(store, of(&tenant, 3)).await,
         insert(store, of(&tenant, 1)).await,
         complete(store, of(&tenant, 2), at(9)).await,
-        insert(store, Task { queue: name("other"), ..of(&tenant, 4) }).await,
+        insert(store, of(&tenant, 4).asking(|asked| asked.queue = name("other"))).await,
     ];
     insert(store, of(&other, 2)).await;
-    insert(store, Task { parent_id: Some(expected[0].key.id), ..task(&tenant) }).await;
+    insert(store, task(&tenant).asking(|asked| asked.parent_id = Some(expected[0].key.id))).await;
     insert(store, task(&tenant)).await;
     expected.sort_by_key(|task| std::cmp::Reverse(task.created_at));
     let query = ListQuery { tenant: tenant.clone(), listing: Listing::Children(parent), filter: Filter::default() };
@@ -153,7 +155,7 @@ async fn ties(store: &dyn Store) {
     let tenant = tenant();
     let mut expected = Vec::new();
     for _ in 0..6 {
-        expected.push(insert(store, Task { user_id: Some(id("u")), ..task(&tenant) }).await);
+        expected.push(insert(store, task(&tenant).asking(|asked| asked.user_id = Some(id("u")))).await);
     }
     expected.sort_by_key(|task| task.key.id);
     let newest: Vec<Task> = expected.iter().rev().cloned().collect();

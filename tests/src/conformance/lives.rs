@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use errand::{
-    lifecycle::{Event, NewTask, Task},
+    lifecycle::{Asked, Event, Task},
     store::Store,
 };
 use uuid::Uuid;
@@ -26,7 +26,7 @@ pub async fn a_log_is_of_one_life(store: &dyn Store, remove: impl AsyncFn(&Task)
     assert_eq!(log(store, &first).await.len(), 4);
     remove(&first).await;
 
-    let again = NewTask { key: first.key.clone(), ..new(&first.key.tenant) };
+    let again = Asked { key: first.key.clone(), ..new(&first.key.tenant) };
     let second = insert(store, Task::accept(again, Uuid::new_v4(), first.created_at + LATER)).await;
     for after in [0, 1, 3, 9] {
         let page = store.log(&second, after, 2).await.unwrap();

@@ -58,7 +58,7 @@ impl<'s> Scene<'s> {
     /// A new task, made at `s`.
     async fn come(&self, s: u64) -> Task {
         let priority = if s % 40 < 20 { Priority::High } else { Priority::Low };
-        let task = Task { user_id: Some(id("u")), ..created(&self.tenant, priority, at(s)) };
+        let task = created(&self.tenant, priority, at(s)).asking(|asked| asked.user_id = Some(id("u")));
         insert(self.store, task).await
     }
 

@@ -2,7 +2,7 @@
 
 use errand::{
     ids::Name,
-    lifecycle::{Event, NewTask, Priority, Task},
+    lifecycle::{Asked, Event, Priority, Task},
     store::{Scope, Store},
 };
 
@@ -21,7 +21,7 @@ fn scope(tenant: &Name) -> Scope {
 }
 
 fn scheduled(tenant: &Name, priority: Priority, s: u64) -> Task {
-    accepted(NewTask { priority, scheduled_for: at(s), ..new(tenant) })
+    accepted(Asked { priority, scheduled_for: at(s), ..new(tenant) })
 }
 
 async fn oldest(store: &dyn Store) {
@@ -31,7 +31,7 @@ async fn oldest(store: &dyn Store) {
     let low = insert(store, scheduled(&tenant, Priority::Low, 20)).await;
     insert(store, scheduled(&tenant, Priority::Urgent, 30)).await;
     insert(store, scheduled(&tenant, Priority::Medium, 4000)).await;
-    insert(store, Task { queue: name("other"), ..scheduled(&tenant, Priority::Urgent, 1) }).await;
+    insert(store, scheduled(&tenant, Priority::Urgent, 1).asking(|asked| asked.queue = name("other"))).await;
     assert_eq!([oldest(19).await, oldest(20).await, oldest(5000).await], [None, Some(at(20)), Some(at(20))]);
     // What runs does not wait.
     let running = change(store, &low, claimed(&low, at(40))).await;

@@ -2,7 +2,7 @@
 
 use errand::{
     json::Json,
-    lifecycle::{Event, NewTask, Priority, Status, Task},
+    lifecycle::{Asked, Event, Priority, Status, Task},
     store::{BODY_BYTES, Bucket, Filter, ListQuery, Position, Store, TASK_PAGE_BYTES},
 };
 use serde_json::json;
@@ -48,7 +48,7 @@ async fn filters(store: &dyn Store) {
     for n in 0..12_u64 {
         let lane = name(["a", "b"][n as usize % 2]);
         let task_type = name(["x", "y", "z"][n as usize % 3]);
-        let new = NewTask { lane, task_type, user_id: Some(super::fixtures::id("u")), ..new(&tenant) };
+        let new = Asked { lane, task_type, user_id: Some(super::fixtures::id("u")), ..new(&tenant) };
         let task = Task { created_at: at(n), ..accepted(new) };
         let task = insert(store, task).await;
         tasks.push(if n % 4 == 0 { change(store, &task, claimed(&task, at(20 + n))).await } else { task });
@@ -119,18 +119,17 @@ async fn large(store: &dyn Store) {
     let payload = Json::new(&json!("x".repeat(BODY_BYTES - 2)));
     let mut expected = Vec::new();
     for s in 0..30 {
-        let task = Task {
-            payload: payload.clone(),
-            payload_hash: payload.hash(),
-            ..created(&tenant, Priority::Medium, at(s))
-        };
-        expected.push(insert(store, task).await.key);
+        let task = created(&tenant, Priority::Medium, at(s)).asking(|asked| {
+            asked.payload = payload.clone();
+            asked.payload_hash = payload.hash();
+        });
+        expected.push(insert(store, task).await.key.clone());
     }
     let (list, fit) = (queue(&tenant, Bucket::Open), TASK_PAGE_BYTES / BODY_BYTES);
     let page = store.list(&list, None, 100).await.unwrap();
     // A store may read some more before it knows how large they are.
     assert!((fit..=fit + 10).contains(&page.items.len()), "{} tasks", page.items.len());
-    let found: Vec<_> = all(store, &list, 100).await.into_iter().map(|task| task.key).collect();
+    let found: Vec<_> = all(store, &list, 100).await.into_iter().map(|task| task.key.clone()).collect();
     assert_eq!(found, expected);
 }
 

@@ -3,7 +3,7 @@
 use errand::{
     ids::fresh,
     json::Json,
-    lifecycle::{Failure, FailureKind, NewTask, Settlement, State, Status, Task, Transition},
+    lifecycle::{Asked, Failure, FailureKind, Settlement, State, Status, Task, Transition},
     store::{self, BODY_BYTES, Inserted, Store},
 };
 use serde_json::json;
@@ -69,7 +69,6 @@ async fn taken_away(store: &dyn Store) {
         let before = insert(store, in_state(full(&tenant), state)).await;
         let after = Task {
             version: Uuid::new_v4(),
-            expires_at: None,
             last_attempted_at: None,
             ended_at: None,
             dead_lettered_at: None,
@@ -77,10 +76,13 @@ async fn taken_away(store: &dyn Store) {
             last_errors: vec![],
             latest_attempt: None,
             redrive_note: None,
-            session_path: None,
             state: State::Pending { run_at: at(1) },
             ..before.clone()
-        };
+        }
+        .asking(|asked| {
+            asked.expires_at = None;
+            asked.session_path = None;
+        });
         change(store, &before, Transition { task: after.clone(), log: None }).await;
         assert_eq!(read(store, &after.key).await, after);
     }
@@ -91,7 +93,7 @@ async fn large(store: &dyn Store) {
     for bytes in [10 * 1024, BODY_BYTES] {
         let body = Json::new(&json!("ß".repeat(bytes / 2 - 1)));
         assert_eq!(body.as_str().len(), bytes);
-        let pending = insert(store, accepted(NewTask { payload: body.clone(), ..new(&tenant) })).await;
+        let pending = insert(store, accepted(Asked { payload: body.clone(), ..new(&tenant) })).await;
         assert_eq!(read(store, &pending.key).await, pending);
 
         let again = Task { version: Uuid::new_v4(), ..pending.clone() };

@@ -95,7 +95,7 @@ async fn follow_ups(store: &dyn Store) {
     let tenant = tenant();
     let first = insert(store, task(&tenant)).await;
     let running = change(store, &first, claimed(&first, at(1))).await;
-    let tasks = vec![task(&tenant), Task { lane: name("b"), ..task(&tenant) }];
+    let tasks = vec![task(&tenant), task(&tenant).asking(|asked| asked.lane = name("b"))];
     let commit = Commit { tasks, ..Commit::change(running.version, completed(&running, at(2))) };
     store::commit(store, commit).await.unwrap();
     let found = counted(store, &tenant).await;
@@ -104,7 +104,12 @@ async fn follow_ups(store: &dyn Store) {
 
 async fn places(store: &dyn Store) {
     let tenant = tenant();
-    let at_place = |lane: &str, task_type: &str| Task { lane: name(lane), task_type: name(task_type), ..task(&tenant) };
+    let at_place = |lane: &str, task_type: &str| {
+        task(&tenant).asking(|asked| {
+            asked.lane = name(lane);
+            asked.task_type = name(task_type);
+        })
+    };
     complete(store, at_place("a", "x"), at(5)).await;
     insert(store, at_place("a", "y")).await;
     insert(store, at_place("b", "y")).await;
@@ -118,9 +123,9 @@ async fn places(store: &dyn Store) {
 async fn queues(store: &dyn Store) {
     let (tenant, other) = (tenant(), tenant());
     let before = store.stats(&Scope::All, now()).await.unwrap();
-    let elsewhere = |queue: &str| Task { queue: name(queue), ..task(&tenant) };
+    let elsewhere = |queue: &str| task(&tenant).asking(|asked| asked.queue = name(queue));
     store.insert(vec![task(&tenant), elsewhere("z"), elsewhere("a"), elsewhere("z"), task(&other)]).await;
-    let project = insert(store, Task { project: name("atlas"), ..elsewhere("z") }).await;
+    let project = insert(store, elsewhere("z").asking(|asked| asked.project = name("atlas"))).await;
     let found = store.queues(&tenant, None, 9, now()).await.unwrap().items;
     let names: Vec<_> = found.iter().map(|q| (q.project.as_str(), q.queue.as_str(), q.stats.now.pending)).collect();
     assert_eq!(names, [("atlas", "z", 1), ("default", "a", 1), ("default", "default", 1), ("default", "z", 2)]);
@@ -141,7 +146,12 @@ async fn queues(store: &dyn Store) {
 async fn pages(store: &dyn Store) {
     let tenant = tenant();
     let named = [("b", "b"), ("a", "z"), ("b", "a"), ("a-", "a"), ("c", "c")];
-    let tasks = named.map(|(project, queue)| Task { project: name(project), queue: name(queue), ..task(&tenant) });
+    let tasks = named.map(|(project, queue)| {
+        task(&tenant).asking(|asked| {
+            asked.project = name(project);
+            asked.queue = name(queue);
+        })
+    });
     store.insert(tasks.to_vec()).await;
     let (mut found, mut after) = (Vec::new(), None);
     loop {
@@ -187,7 +197,7 @@ async fn newest(store: &dyn Store) {
     let last = async || counted(store, &tenant).await.last_processed_at;
     assert_eq!(last().await, None);
     complete(store, task(&tenant), at(50)).await;
-    complete(store, Task { lane: name("b"), ..task(&tenant) }, at(40)).await;
+    complete(store, task(&tenant).asking(|asked| asked.lane = name("b")), at(40)).await;
     assert_eq!(last().await, Some(at(50)));
     let cancelled = insert(store, task(&tenant)).await;
     change(store, &cancelled, changed(&cancelled, Event::Cancel { reason: "no".into(), by: "me".into() }, at(60)))

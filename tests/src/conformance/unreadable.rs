@@ -19,9 +19,12 @@ pub async fn lists_leave_out_what_cannot_be_read(store: &dyn Store, spoil: impl 
     let mut open = Vec::new();
     let mut ended = Vec::new();
     for n in 0..6 {
-        let task = Task { created_at: at(n), user_id: Some(id("u")), ..task(&tenant) };
+        let task = Task { created_at: at(n), ..task(&tenant) }.asking(|asked| asked.user_id = Some(id("u")));
         open.push(insert(store, task.clone()).await);
-        let other = Task { user_id: None, key: super::fixtures::task(&tenant).key, ..task };
+        let other = task.asking(|asked| {
+            asked.user_id = None;
+            asked.key = super::fixtures::task(&tenant).key.clone();
+        });
         ended.push(complete(store, other, at(100 - n)).await);
     }
     for bad in [0, 2, 3, 5] {

@@ -6,7 +6,7 @@
 use errand::{
     ids::TaskKey,
     lifecycle::{Status, Task, Transition, log::LogEntry},
-    store::{Commit, Inserted, Part, Record, StoreError, TaskWrite},
+    store::{Commit, Expect, Inserted, Part, Record, RecordWrite, StoreError, TaskWrite},
 };
 use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 use uuid::Uuid;
@@ -49,7 +49,14 @@ struct Stored {
 /// What a commit found where it is to write.
 struct Before {
     task: Option<Stored>,
-    records: Vec<Option<Record>>,
+    records: Vec<Option<There>>,
+}
+
+/// What a write must know of the record that is there.
+struct There {
+    version: Uuid,
+    /// All of it, where the write builds on it.
+    record: Option<Record>,
 }
 
 impl<'c> Tables<'c> {
@@ -82,11 +89,8 @@ impl<'c> Tables<'c> {
         }))
     }
 
-    /// Makes one commit.
+    /// Makes one commit, which fits.
     pub(super) fn commit(&mut self, commit: &Commit) -> Answer<()> {
-        if let Err(too_large) = commit.fits() {
-            return Ok(Err(too_large));
-        }
         let before = match self.before(commit)? {
             Ok(before) => before,
             Err(unreadable) => return Ok(Err(unreadable)),
@@ -104,9 +108,14 @@ impl<'c> Tables<'c> {
             }
             self.change(transition, stored)?;
         }
-        for (write, stored) in commit.records.iter().zip(before.records) {
-            if let Some(record) = write.clone().result(stored) {
-                record_row::put(self.db, &record)?;
+        for (write, there) in commit.records.iter().zip(before.records) {
+            match write {
+                RecordWrite::Put { record, .. } => record_row::put(self.db, record)?,
+                RecordWrite::Patch { .. } => {
+                    if let Some(record) = write.clone().result(there.and_then(|there| there.record)) {
+                        record_row::put(self.db, &record)?;
+                    }
+                }
             }
         }
         for task in &commit.tasks {
@@ -127,12 +136,22 @@ impl<'c> Tables<'c> {
         };
         let mut records = Vec::with_capacity(commit.records.len());
         for write in &commit.records {
-            match record_row::get(self.db, write.key())? {
-                Ok(record) => records.push(record),
+            match self.there(write)? {
+                Ok(there) => records.push(there),
                 Err(unreadable) => return Ok(Err(unreadable)),
             }
         }
         Ok(Ok(Before { task, records }))
+    }
+
+    fn there(&self, write: &RecordWrite) -> Answer<Option<There>> {
+        if let RecordWrite::Put { expect: Expect::Version(_) | Expect::Absent, .. } = write {
+            let version = record_row::version(self.db, write.key())?;
+            return Ok(version.map(|version| version.map(|version| There { version, record: None })));
+        }
+        // What cannot be read is not written over unseen.
+        let record = record_row::get(self.db, write.key())?;
+        Ok(record.map(|record| record.map(|record| There { version: record.version, record: Some(record) })))
     }
 
     /// The parts of `commit` that are not as it expects.
@@ -148,7 +167,7 @@ impl<'c> Tables<'c> {
         };
         parts.extend((!holds).then_some(Part::Task));
         for (n, (write, stored)) in commit.records.iter().zip(&before.records).enumerate() {
-            parts.extend((!write.expects(stored.as_ref())).then_some(Part::Record(n)));
+            parts.extend((!write.expects(stored.as_ref().map(|there| there.version))).then_some(Part::Record(n)));
         }
         for (n, task) in commit.tasks.iter().enumerate() {
             let there = self.find.exists(params![task.key.id.as_bytes(), task.key.tenant.as_str()])?;

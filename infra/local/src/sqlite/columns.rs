@@ -24,17 +24,24 @@ impl<'r> Columns<'r> {
 
     /// The next column, `None` if it is null, through `read`.
     fn next<T: FromSql, U>(&mut self, read: impl FnOnce(T) -> anyhow::Result<U>) -> anyhow::Result<Option<U>> {
+        self.column(|row, column| row.get::<_, Option<T>>(column)?.map(read).transpose())
+    }
+
+    /// The same of a text, which is not copied.
+    fn next_text<U>(&mut self, read: impl FnOnce(&str) -> anyhow::Result<U>) -> anyhow::Result<Option<U>> {
+        self.column(|row, column| row.get_ref(column)?.as_str_or_null()?.map(read).transpose())
+    }
+
+    fn column<T>(&mut self, read: impl FnOnce(&Row<'_>, usize) -> anyhow::Result<T>) -> anyhow::Result<T> {
         let column = self.next;
         self.next += 1;
-        let value = || self.row.get::<_, Option<T>>(column)?.map(read).transpose();
-        value().with_context(|| format!("column {column} ({})", self.row.as_ref().column_name(column).unwrap_or("?")))
+        let name = || self.row.as_ref().column_name(column).unwrap_or("?");
+        read(self.row, column).with_context(|| format!("column {column} ({})", name()))
     }
 
     /// The next column as SQLite has it; `T` may be an `Option`.
     pub(super) fn get<T: FromSql>(&mut self) -> anyhow::Result<T> {
-        let column = self.next;
-        self.next += 1;
-        self.row.get(column).with_context(|| format!("column {column}"))
+        self.column(|row, column| Ok(row.get(column)?))
     }
 
     /// The next column as a time.
@@ -54,22 +61,22 @@ impl<'r> Columns<'r> {
 
     /// The next column as a name.
     pub(super) fn name(&mut self) -> anyhow::Result<Option<Name>> {
-        self.next(|text: String| Ok(Name::new(&text)?))
+        self.next_text(|text| Ok(Name::new(text)?))
     }
 
     /// The next column as an id.
     pub(super) fn id(&mut self) -> anyhow::Result<Option<Id>> {
-        self.next(|text: String| Ok(Id::new(&text)?))
+        self.next_text(|text| Ok(Id::new(text)?))
     }
 
     /// The next column as an enum from its name on the wire.
     pub(super) fn word<T: DeserializeOwned>(&mut self) -> anyhow::Result<Option<T>> {
-        self.next(|text: String| word(&text))
+        self.next_text(word)
     }
 
     /// The next column as JSON text.
     pub(super) fn json<T: DeserializeOwned>(&mut self) -> anyhow::Result<Option<T>> {
-        self.next(|text: String| Ok(serde_json::from_str(&text)?))
+        self.next_text(|text| Ok(serde_json::from_str(text)?))
     }
 }
 

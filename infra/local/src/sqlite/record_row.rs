@@ -5,6 +5,7 @@ use errand::{
     store::{Record, RecordKey, Relation, StoreError},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
 
 use super::columns::{Columns, present, text};
 
@@ -15,6 +16,8 @@ const PUT: &str = "INSERT INTO records (tenant, kind, id, version, wake_at, expi
     updated_at = ?8, parent = ?9, parent_sort = ?10, owner = ?11, owner_sort = ?12, doc = ?13";
 
 const SELECT: &str = "SELECT * FROM records WHERE tenant = ?1 AND kind = ?2 AND id = ?3";
+
+const VERSION: &str = "SELECT version FROM records WHERE tenant = ?1 AND kind = ?2 AND id = ?3";
 
 /// Puts the record, over the one that may be there.
 pub(super) fn put(db: &Connection, record: &Record) -> rusqlite::Result<()> {
@@ -42,6 +45,14 @@ pub(super) fn get(db: &Connection, key: &RecordKey) -> rusqlite::Result<Result<O
     let row = params![key.tenant.as_str(), key.kind.as_str(), key.id.as_str()];
     let found = db.prepare_cached(SELECT)?.query_row(row, |row| Ok(read(row))).optional()?;
     Ok(found.transpose())
+}
+
+/// The version of the record at `key`, likewise.
+pub(super) fn version(db: &Connection, key: &RecordKey) -> rusqlite::Result<Result<Option<Uuid>, StoreError>> {
+    let row = params![key.tenant.as_str(), key.kind.as_str(), key.id.as_str()];
+    let version = |row: &Row<'_>| Ok(present(Columns::of(row).uuid()));
+    let found = db.prepare_cached(VERSION)?.query_row(row, version).optional()?.transpose();
+    Ok(found.map_err(|source| StoreError::Corrupt { id: key.id.to_string(), source }))
 }
 
 /// The record in a row of all columns.

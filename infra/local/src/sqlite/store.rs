@@ -1,5 +1,7 @@
 //! `Store` for [`SqliteStore`]: each call is handed to the thread that it is for.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use errand::{
     clock::Timestamp,
@@ -43,10 +45,9 @@ impl Store for SqliteStore {
         each(count, self.items.read(answers).await)
     }
 
-    async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), StoreError>> {
-        let count = commits.len();
-        let work = move |tables: &mut changes::Tables<'_>| commits.iter().map(|commit| tables.commit(commit)).collect();
-        each(count, self.writer.write(count, work).await)
+    async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError> {
+        commit.fits()?;
+        self.writer.write(1, move |tables| tables.commit(&commit)).await?
     }
 
     fn shards(&self) -> u16 {

@@ -2,10 +2,9 @@
 
 use anyhow::Context;
 use errand::{
-    clock::Timestamp,
     ids::TaskKey,
     json::Json,
-    lifecycle::{Attempt, Priority, State, Status, Task},
+    lifecycle::{Asked, Attempt, Priority, State, Status, Task},
     store::StoreError,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -14,8 +13,14 @@ use uuid::Uuid;
 use super::columns::{Columns, present};
 
 /// The start of every query for whole tasks; what [`read`] reads. The table is `t` in what follows.
-pub(super) const SELECT: &str = "SELECT \
-    coalesce(t.payload, (SELECT p.payload FROM payloads p WHERE p.task_n = t.n)), t.* FROM tasks t ";
+pub(super) const SELECT: &str = "SELECT t.id, t.tenant, t.project, t.queue, t.lane, t.task_type, t.agent_type,
+    t.user_id, t.context_id, t.context_type, t.parent_id, t.priority,
+    coalesce(t.payload, (SELECT p.payload FROM payloads p WHERE p.task_n = t.n)), t.payload_hash, t.idempotency_key,
+    t.max_retries, t.timeout_s, t.scheduled_for, t.expires_at, t.created_by, t.request_id, t.session_path,
+    t.created_at, t.updated_at, t.last_attempted_at, t.ended_at, t.dead_lettered_at, t.executions, t.failures,
+    t.losses, t.snoozes, t.notified, t.redrives, t.log_seq, t.revision, t.version, t.wake_at, t.last_errors,
+    t.latest_execution, t.latest_outcome, t.latest_ended_at, t.redrive_note, t.status, t.run_at, t.lease_expires_at,
+    t.worker, t.started_at, t.output, t.failure, t.reason FROM tasks t ";
 
 /// The task at `key`, if there is one; the outer error is the file's, the inner one the task's.
 pub(super) fn one(db: &Connection, key: &TaskKey) -> rusqlite::Result<Option<Result<Task, StoreError>>> {
@@ -31,45 +36,17 @@ pub(super) fn read(row: &Row<'_>) -> Result<Task, StoreError> {
     })
 }
 
-/// The order of these lines is the order of the table's columns.
+/// The order of these lines, and of those of [`asked`] and [`state`], is the order of [`SELECT`].
 fn columns(row: &Row<'_>) -> anyhow::Result<Task> {
     let mut c = Columns::of(row);
-    let payload: String = c.get()?;
-    let _n: i64 = c.get()?;
-    let id = present(c.uuid())?;
-    let tenant = present(c.name())?;
-    let _queue_n: i64 = c.get()?;
-    let version = present(c.uuid())?;
-    let status: Status = present(c.word())?;
-    let _worker = c.uuid()?;
     Ok(Task {
-        key: TaskKey { tenant, id },
-        version,
-        executions: c.get()?,
-        wake_at: c.at()?,
-        ended_at: c.at()?,
-        priority: priority(c.get()?)?,
+        asked: asked(&mut c)?.into(),
         created_at: present(c.at())?,
-        user_id: c.id()?,
-        lane: present(c.name())?,
-        task_type: present(c.name())?,
         updated_at: present(c.at())?,
-        project: present(c.name())?,
-        queue: present(c.name())?,
-        agent_type: c.name()?,
-        context_id: c.id()?,
-        context_type: c.name()?,
-        parent_id: c.uuid()?,
-        payload_hash: c.get()?,
-        idempotency_key: c.get()?,
-        max_retries: c.get()?,
-        timeout_s: c.get()?,
-        scheduled_for: present(c.at())?,
-        created_by: c.get()?,
-        request_id: row.get("request_id")?, // added later, so the last column
-        expires_at: c.at()?,
         last_attempted_at: c.at()?,
+        ended_at: c.at()?,
         dead_lettered_at: c.at()?,
+        executions: c.get()?,
         failures: c.get()?,
         losses: c.get()?,
         snoozes: c.get()?,
@@ -77,12 +54,39 @@ fn columns(row: &Row<'_>) -> anyhow::Result<Task> {
         redrives: c.get()?,
         log_seq: present(c.count())?,
         revision: present(c.count())?,
-        latest_attempt: latest_attempt(&mut c)?,
-        session_path: c.get()?,
-        redrive_note: c.get()?,
+        version: present(c.uuid())?,
+        wake_at: c.at()?,
         last_errors: c.json()?.unwrap_or_default(),
-        state: state(row, status).with_context(|| format!("status {}", status.as_str()))?,
-        payload: Json::from_stored(payload).context("payload")?,
+        latest_attempt: latest_attempt(&mut c)?,
+        redrive_note: c.get()?,
+        state: state(&mut c)?,
+    })
+}
+
+fn asked(c: &mut Columns<'_>) -> anyhow::Result<Asked> {
+    let id = present(c.uuid())?;
+    Ok(Asked {
+        key: TaskKey { tenant: present(c.name())?, id },
+        project: present(c.name())?,
+        queue: present(c.name())?,
+        lane: present(c.name())?,
+        task_type: present(c.name())?,
+        agent_type: c.name()?,
+        user_id: c.id()?,
+        context_id: c.id()?,
+        context_type: c.name()?,
+        parent_id: c.uuid()?,
+        priority: priority(c.get()?)?,
+        payload: Json::from_stored(c.get()?).context("payload")?,
+        payload_hash: c.get()?,
+        idempotency_key: c.get()?,
+        max_retries: c.get()?,
+        timeout_s: c.get()?,
+        scheduled_for: present(c.at())?,
+        expires_at: c.at()?,
+        created_by: c.get()?,
+        request_id: c.get()?,
+        session_path: c.get()?,
     })
 }
 
@@ -99,19 +103,23 @@ fn latest_attempt(c: &mut Columns<'_>) -> anyhow::Result<Option<Attempt>> {
     }))
 }
 
-/// By name, since each state has but a few columns of its own.
-fn state(row: &Row<'_>, status: Status) -> anyhow::Result<State> {
-    let at = |column| row.get(column).map(Timestamp::from_millis);
-    Ok(match status {
-        Status::Pending => State::Pending { run_at: at("run_at")? },
-        Status::Running => State::Running {
-            lease_expires_at: at("lease_expires_at")?,
-            worker: Uuid::from_bytes(row.get("worker")?),
-            started_at: at("started_at")?,
-        },
-        Status::Completed => State::Completed { output: Json::from_stored(row.get("output")?)? },
-        Status::Failed => State::Failed { failure: serde_json::from_str(&row.get::<_, String>("failure")?)? },
-        Status::Cancelled => State::Cancelled { reason: row.get("reason")? },
-        Status::Blocked => State::Blocked { reason: row.get("reason")? },
-    })
+fn state(c: &mut Columns<'_>) -> anyhow::Result<State> {
+    let status: Status = present(c.word())?;
+    let (run_at, lease_expires_at, worker, started_at) = (c.at(), c.at(), c.uuid(), c.at());
+    let (output, failure, reason) = (c.get::<Option<String>>(), c.json(), c.get());
+    let state = || -> anyhow::Result<State> {
+        Ok(match status {
+            Status::Pending => State::Pending { run_at: present(run_at)? },
+            Status::Running => State::Running {
+                lease_expires_at: present(lease_expires_at)?,
+                worker: present(worker)?,
+                started_at: present(started_at)?,
+            },
+            Status::Completed => State::Completed { output: Json::from_stored(present(output)?)? },
+            Status::Failed => State::Failed { failure: present(failure)? },
+            Status::Cancelled => State::Cancelled { reason: present(reason)? },
+            Status::Blocked => State::Blocked { reason: present(reason)? },
+        })
+    };
+    state().with_context(|| format!("status {}", status.as_str()))
 }

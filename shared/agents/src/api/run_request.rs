@@ -9,7 +9,7 @@ use errand::{
     app::App,
     clock::Timestamp,
     ids::{Id, Name},
-    lifecycle::{NewTask, Priority, Task},
+    lifecycle::{Asked, Priority, Task},
     money::Usd,
     redact,
     store::Doc,
@@ -157,7 +157,7 @@ impl RunRequest {
     }
 
     /// Checks it and makes it a task of the caller's: `run_agent`, or `run_outside` for a runner.
-    pub fn accept(self, caller: &Caller, app: &App, agents: &Agents, now: Timestamp) -> Result<NewTask, ApiError> {
+    pub fn accept(self, caller: &Caller, app: &App, agents: &Agents, now: Timestamp) -> Result<Asked, ApiError> {
         self.fits()?;
         let executor = self.executor;
         let task_type = match executor {

@@ -15,7 +15,7 @@ use errand::{
     effects::Effect,
     ids::{self, Id, Name, TaskKey},
     json::Json,
-    lifecycle::{NewTask, State, Task},
+    lifecycle::{Asked, State, Task},
     redact::chain,
     services::Services,
     store::StoreError,
@@ -115,15 +115,15 @@ const HOUSEKEEPING: &str = "housekeeping";
 
 /// The task that cleans `session` up if nothing more happens in it. In a queue of its own: it waits for weeks, and nobody
 /// has asked for it.
-fn cleanup(task: &Task, run: &Id, (session, version): (&Id, Option<u64>), at: Timestamp) -> NewTask {
+fn cleanup(task: &Task, run: &Id, (session, version): (&Id, Option<u64>), at: Timestamp) -> Asked {
     let key = TaskKey { tenant: task.key.tenant.clone(), id: ids::derived(&["cleanup_session", run.as_str()]) };
     let payload = Json::new(&json!({"session_id": session, "version": version}));
-    NewTask {
+    Asked {
         project: task.project.clone(),
         queue: Name::of(HOUSEKEEPING),
         parent_id: Some(task.key.id),
         request_id: task.request_id.clone(),
         scheduled_for: at,
-        ..NewTask::of_type(key, Name::of("cleanup_session"), payload, task.created_by.clone(), at)
+        ..Asked::of_type(key, Name::of("cleanup_session"), payload, task.created_by.clone(), at)
     }
 }

@@ -12,7 +12,7 @@ use errand::{
     app::App,
     clock::Timestamp,
     ids::{self, Id, Name},
-    lifecycle::{NewTask, Task},
+    lifecycle::{Asked, Task},
     notify::notify,
     records::Stored,
     services::Services,
@@ -210,7 +210,7 @@ fn awaited_until(task: &Task, ttl: Duration, now: Timestamp) -> Timestamp {
 
 /// Inserts `new` and begins its run, together. The same request again answers what there is; another one under the same
 /// id is [`Refused::OtherPayload`].
-pub async fn begin(app: &App, new: NewTask, start: &Start) -> Result<Begun, JournalError> {
+pub async fn begin(app: &App, new: Asked, start: &Start) -> Result<Begun, JournalError> {
     let task = Task::accept(new, ids::fresh(), app.clock.now());
     // Asked first: of another life its run, session and agent are not what this one would begin.
     if task.idempotency_key.is_some()
@@ -240,7 +240,7 @@ pub async fn begin(app: &App, new: NewTask, start: &Start) -> Result<Begun, Jour
 }
 
 /// What `new` began before, under its key: asked where it would be refused if it were new.
-pub async fn begun_before(app: &Services, new: NewTask) -> Result<Option<Begun>, JournalError> {
+pub async fn begun_before(app: &Services, new: Asked) -> Result<Option<Begun>, JournalError> {
     if new.idempotency_key.is_none() {
         return Ok(None);
     }

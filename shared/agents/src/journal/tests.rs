@@ -16,7 +16,7 @@ use errand::{
     clock::{ManualClock, Timestamp},
     ids::{self, TaskKey},
     json::Json,
-    lifecycle::{Event, NewTask},
+    lifecycle::{Asked, Event},
     queue::MemoryQueue,
     records::{Entity, Stored},
     store::{MemoryStore, Related, RelationKind},
@@ -30,11 +30,11 @@ fn app() -> App {
     App::new(Services::new(store, queue, clock), types)
 }
 
-fn new_task(app: &App, key: &str) -> NewTask {
+fn new_task(app: &App, key: &str) -> Asked {
     let id = ids::keyed(&Name::default(), &Name::default(), key);
     let key = TaskKey { tenant: Name::default(), id };
     let payload = Json::new(&json!({"prompt": "do it", "profile": "default"}));
-    NewTask::of_type(key, Name::of("run_agent"), payload, "me".into(), app.clock.now())
+    Asked::of_type(key, Name::of("run_agent"), payload, "me".into(), app.clock.now())
 }
 
 fn asked() -> Start {
@@ -83,7 +83,8 @@ async fn a_run_is_begun_once_with_its_session_and_its_agent() {
     let session: Session = get(&app, run.session_id.as_ref().unwrap()).await;
     let agent: Agent = get(&app, run.agent_id.as_ref().unwrap()).await;
     assert_eq!((session.title.as_str(), agent.status), ("do it", AgentStatus::Spawning));
-    let other = NewTask { payload: Json::new(&json!({"prompt": "else"})), ..new_task(&app, "k") };
+    let payload = Json::new(&json!({"prompt": "else"}));
+    let other = Asked { payload_hash: payload.hash(), payload, ..new_task(&app, "k") };
     let refused = begin(&app, other, &asked()).await.unwrap_err();
     assert!(matches!(refused, JournalError::Refused(Refused::OtherPayload)), "{refused}");
 }
@@ -93,7 +94,7 @@ async fn a_session_is_not_taken_up_by_another_project_or_profile() {
     let app = app();
     let start = Start { session_id: Some(Id::of("s")), ..asked() };
     begin(&app, new_task(&app, "a"), &start).await.unwrap();
-    let elsewhere = NewTask { project: Name::of("q"), ..new_task(&app, "b") };
+    let elsewhere = Asked { project: Name::of("q"), ..new_task(&app, "b") };
     let refused = begin(&app, elsewhere, &start).await.unwrap_err();
     assert!(matches!(refused, JournalError::NotAdmitted(NotAdmitted::Project)), "{refused}");
     let other = Start { profile: Name::of("slow"), ..start };

@@ -10,7 +10,7 @@ use crate::table::table;
 use errand::{
     ids::TaskKey,
     json::Json,
-    lifecycle::{FailureKind, NewTask},
+    lifecycle::{Asked, FailureKind},
 };
 use errand_models::Usage;
 
@@ -30,7 +30,7 @@ fn now() -> Timestamp {
 
 fn task() -> Task {
     let key = TaskKey { tenant: Name::default(), id: Uuid::nil() };
-    let new = NewTask::of_type(key, Name::of("run_agent"), Json::default(), "me".into(), now());
+    let new = Asked::of_type(key, Name::of("run_agent"), Json::default(), "me".into(), now());
     Task { redrives: 1, ..Task::accept(new, Uuid::nil(), now()) }
 }
 
@@ -126,9 +126,9 @@ fn each_drive_of_each_life_of_a_task_has_one_run() {
     let task = task();
     assert_eq!(id(&task, 1), id(&task, 1));
     assert_ne!(id(&task, 1), id(&task, 2));
-    let other = Task { key: TaskKey { tenant: Name::of("other"), ..task.key.clone() }, ..task.clone() };
+    let other = task.clone().asking(|asked| asked.key = TaskKey { tenant: Name::of("other"), ..task.key.clone() });
     assert_ne!(id(&task, 1), id(&other, 1));
-    let first = Task { idempotency_key: Some("k".into()), ..task.clone() };
+    let first = task.clone().asking(|asked| asked.idempotency_key = Some("k".into()));
     let second = Task { created_at: now() + Duration::from_millis(1), ..first.clone() };
     assert_ne!(id(&first, 1), id(&second, 1));
     // Stored runs depend on these.

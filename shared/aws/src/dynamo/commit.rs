@@ -58,7 +58,9 @@ impl DynamoStore {
         let (there, apart) = task_item::read(stored).map_err(|source| corrupt(keys::task_pk(&task.key), source))?;
         let there = match apart {
             false => there,
-            true if there.payload_hash == task.payload_hash => Task { payload: task.payload, ..there },
+            true if there.payload_hash == task.payload_hash => {
+                there.asking(|asked| asked.payload = task.payload.clone())
+            }
             true => self.read_task(&task.key).await?.ok_or(StoreError::Busy)?,
         };
         Ok(Inserted::Existing(Box::new(there)))

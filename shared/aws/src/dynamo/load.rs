@@ -13,7 +13,7 @@ use errand::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey, derived},
     json::Json,
-    lifecycle::{Event, NewTask, Report, Settlement, Task, apply},
+    lifecycle::{Asked, Event, Report, Settlement, Task, apply},
 };
 
 /// What DynamoDB takes for one key of an index.
@@ -53,10 +53,10 @@ fn new_task(n: usize, load: Load) -> Task {
     let name = |what: &str, n: usize| Name::new(&format!("{what}-{n}")).unwrap();
     // Of few tenants, queues or users, whichever: one that is hot.
     let key = TaskKey { tenant: name("t", n % load.tenants), id: derived(&[&n.to_string()]) };
-    let new = NewTask {
+    let new = Asked {
         queue: name("q", n % load.queues),
         user_id: Some(Id::new(&format!("u-{}", n % load.users)).unwrap()),
-        ..NewTask::of_type(key, Name::of("scripted"), Json::default(), "me".into(), at(0))
+        ..Asked::of_type(key, Name::of("scripted"), Json::default(), "me".into(), at(0))
     };
     Task::accept(new, Uuid::from_u128(1), at(0))
 }

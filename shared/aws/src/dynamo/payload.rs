@@ -99,7 +99,7 @@ mod tests {
     use errand::{
         ids::{Id, Name, TaskKey},
         json::Json,
-        lifecycle::{Event, NewTask, apply},
+        lifecycle::{Asked, Event, apply},
     };
 
     fn at(days: u32) -> Timestamp {
@@ -109,7 +109,7 @@ mod tests {
     fn task(scheduled_for: Timestamp) -> Task {
         let key = TaskKey { tenant: Name::default(), id: Uuid::from_u128(1) };
         let payload = Json::new(&"x".repeat(10_240).into());
-        let new = NewTask { scheduled_for, ..NewTask::of_type(key, Name::default(), payload, "me".into(), at(0)) };
+        let new = Asked { scheduled_for, ..Asked::of_type(key, Name::default(), payload, "me".into(), at(0)) };
         Task::accept(new, Uuid::from_u128(2), at(0))
     }
 
@@ -119,18 +119,21 @@ mod tests {
 
     #[test]
     fn a_payload_that_would_make_the_item_exceed_2_kib_is_apart() {
-        let of = |bytes: usize| Task { payload: Json::new(&"x".repeat(bytes).into()), ..task(at(0)) };
+        let of = |bytes: usize| task(at(0)).asking(|asked| asked.payload = Json::new(&"x".repeat(bytes).into()));
         assert!(!is_apart(&of(300)));
         assert!(is_apart(&of(2000)));
         for bytes in 1500..2000 {
             // From a task of which little is said to one with everything at its longest.
             let (bare, long) = (of(bytes), Name::new(&"n".repeat(64)).unwrap());
             let about = Some(Id::new(&"i".repeat(128)).unwrap());
-            let mut full = Task { user_id: about.clone(), context_id: about, expires_at: Some(at(1)), ..bare.clone() };
-            (full.key.tenant, full.project, full.queue) = (long.clone(), long.clone(), long.clone());
-            (full.agent_type, full.context_type) = (Some(long.clone()), Some(long));
-            (full.parent_id, full.max_retries, full.scheduled_for) = (Some(full.version), 9, at(1));
-            (full.payload, full.idempotency_key) = (Json::new(&"x".repeat(bytes - 900).into()), Some("k".repeat(64)));
+            let full = bare.clone().asking(|full| {
+                (full.user_id, full.context_id, full.expires_at) = (about.clone(), about, Some(at(1)));
+                (full.key.tenant, full.project, full.queue) = (long.clone(), long.clone(), long.clone());
+                (full.agent_type, full.context_type) = (Some(long.clone()), Some(long));
+                (full.parent_id, full.max_retries, full.scheduled_for) = (Some(bare.version), 9, at(1));
+                full.payload = Json::new(&"x".repeat(bytes - 900).into());
+                full.idempotency_key = Some("k".repeat(64));
+            });
             for task in [bare, full] {
                 let whole = attributes::size(&task_item::write(&task, false, DAY, Shards::default()).unwrap());
                 // Its place in its parent's list is not counted: tasks were stored before there was one, and a payload

@@ -108,7 +108,7 @@ impl DynamoStore {
         // Removed since its task was read, with that, or lost.
         for task in apart.into_values() {
             let read = self.read_task(&task.key).await.transpose();
-            found.extend(read.map(|read| (task.key, read)));
+            found.extend(read.map(|read| (task.key.clone(), read)));
         }
         Ok(found)
     }
@@ -163,7 +163,7 @@ fn read_item(key: &TaskKey, item: &Item) -> Result<(Task, Option<String>), Store
 fn with_payload(task: Task, item: &Item) -> Result<Task, StoreError> {
     let payload = Fields(item).text("b").and_then(|text| Ok(Json::from_stored(text.to_owned())?));
     let payload = payload.map_err(|source| corrupt(keys::task_pk(&task.key), source))?;
-    Ok(Task { payload, ..task })
+    Ok(task.asking(|asked| asked.payload = payload))
 }
 
 fn is_task(item: &Item) -> bool {

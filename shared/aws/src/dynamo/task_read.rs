@@ -7,7 +7,7 @@ use errand::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey},
     json::Json,
-    lifecycle::{Attempt, State, Status, Task},
+    lifecycle::{Asked, Attempt, State, Status, Task},
 };
 
 /// What a task's other attributes say of it.
@@ -38,7 +38,7 @@ impl TaskDoc {
             _ => anyhow::bail!("its payload is neither here nor apart"),
         };
         let created_at = self.created_at.0;
-        let task = Task {
+        let asked = Asked {
             key: keyed.key,
             project: keyed.project,
             queue: keyed.queue,
@@ -57,9 +57,14 @@ impl TaskDoc {
             timeout_s: self.timeout_s.unwrap_or(Task::TIMEOUT_S),
             scheduled_for: self.scheduled_for.map_or(created_at, |at| at.0),
             expires_at: self.expires_at.map(|at| at.0),
-            created_at,
             created_by: self.created_by,
             request_id: self.request_id,
+            session_path: self.session_path,
+        };
+        let latest = self.latest_attempt;
+        let task = Task {
+            asked: asked.into(),
+            created_at,
             updated_at: self.updated_at.map_or(created_at, |at| at.0),
             last_attempted_at: self.last_attempted_at.map(|at| at.0),
             ended_at: keyed.ended_at,
@@ -76,13 +81,8 @@ impl TaskDoc {
             version: keyed.version,
             wake_at: keyed.wake_at,
             last_errors: self.last_errors,
-            latest_attempt: self.latest_attempt.map(|(execution, outcome, at)| Attempt {
-                execution,
-                outcome,
-                ended_at: at.0,
-            }),
+            latest_attempt: latest.map(|(execution, outcome, at)| Attempt { execution, outcome, ended_at: at.0 }),
             redrive_note: self.redrive_note,
-            session_path: self.session_path,
         };
         Ok((task, apart))
     }

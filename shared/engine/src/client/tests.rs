@@ -145,8 +145,8 @@ async fn the_same_key_is_the_same_task_or_a_conflict() {
 async fn ask_with(client: &Client, key: &str, payload: Value) -> Result<Accepted, EnqueueError> {
     let (key, now) = (key.to_owned(), client.app.clock.now());
     let task = accept::key(&client.tenant, &Name::default(), Some(&key));
-    let new = NewTask::of_type(task, Name::of("tell"), Json::new(&payload), "api".to_owned(), now);
-    let checked = accept::check(&client.app, NewTask { idempotency_key: Some(key), ..new }, Limits::default());
+    let new = Asked::of_type(task, Name::of("tell"), Json::new(&payload), "api".to_owned(), now);
+    let checked = accept::check(&client.app, Asked { idempotency_key: Some(key), ..new }, Limits::default());
     accept::accept(&client.app, vec![checked], now).await.remove(0)
 }
 

@@ -1,7 +1,5 @@
 //! From effects to what a store writes: one write for each record, and which effects it came from.
 
-use std::collections::BTreeMap;
-
 use crate::{
     clock::Timestamp,
     effects::{Action, Effect, Relations},
@@ -18,15 +16,21 @@ pub(crate) struct Compiled {
     pub records: Vec<RecordWrite>,
     /// The follow-up tasks.
     pub tasks: Vec<Task>,
-    record_of: BTreeMap<RecordKey, usize>,
-    record_sources: Vec<Vec<usize>>,
-    task_sources: Vec<usize>,
+    /// Where they came from.
+    pub sources: Sources,
+}
+
+/// Which effects, by their places, each part of a commit came from.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    records: Vec<Vec<usize>>,
+    tasks: Vec<usize>,
 }
 
 /// Folds `effects` into writes for `tenant`. Later effects on a record build on earlier ones.
-pub(crate) fn compile(effects: &[Effect], tenant: &Name, now: Timestamp) -> Compiled {
+pub(crate) fn compile<'e>(effects: impl IntoIterator<Item = &'e Effect>, tenant: &Name, now: Timestamp) -> Compiled {
     let mut out = Compiled::default();
-    for (source, effect) in effects.iter().enumerate() {
+    for (source, effect) in effects.into_iter().enumerate() {
         for action in &effect.actions {
             match action.clone() {
                 Action::Put { kind, id, doc, relations, expires_at, expect } => {
@@ -45,10 +49,10 @@ pub(crate) fn compile(effects: &[Effect], tenant: &Name, now: Timestamp) -> Comp
                 Action::Write(write) => out.add(*write, source),
                 Action::Publish(event) => out.add(event::put(event, tenant, now), source),
                 // The same follow-up twice is one.
-                Action::Enqueue(task) if out.tasks.iter().any(|there| there.is_request(&task)) => {}
-                Action::Enqueue(task) => {
-                    out.tasks.push(Task::accept(*task, ids::fresh(), now));
-                    out.task_sources.push(source);
+                Action::Enqueue(asked) if out.tasks.iter().any(|there| there.is_same_request(&asked)) => {}
+                Action::Enqueue(asked) => {
+                    out.tasks.push(Task::accept(asked, ids::fresh(), now));
+                    out.sources.tasks.push(source);
                 }
             }
         }
@@ -56,26 +60,29 @@ pub(crate) fn compile(effects: &[Effect], tenant: &Name, now: Timestamp) -> Comp
     out
 }
 
-impl Compiled {
+impl Sources {
     /// The effects that `part` of the commit came from.
-    pub(crate) fn sources(&self, part: Part) -> &[usize] {
+    pub(crate) fn of(&self, part: Part) -> &[usize] {
         match part {
             Part::Task | Part::Log => &[],
-            Part::Record(n) => self.record_sources.get(n).map_or(&[], Vec::as_slice),
-            Part::NewTask(n) => self.task_sources.get(n..=n).unwrap_or_default(),
+            Part::Record(n) => self.records.get(n).map_or(&[], Vec::as_slice),
+            Part::NewTask(n) => self.tasks.get(n..=n).unwrap_or_default(),
         }
     }
+}
 
+impl Compiled {
     fn add(&mut self, write: RecordWrite, source: usize) {
-        let place = *self.record_of.entry(write.key().clone()).or_insert(self.records.len());
-        match (self.records.get_mut(place), self.record_sources.get_mut(place)) {
+        // There are few: a commit has a hundred items at the most.
+        let place = self.records.iter().position(|there| there.key() == write.key()).unwrap_or(self.records.len());
+        match (self.records.get_mut(place), self.sources.records.get_mut(place)) {
             (Some(earlier), Some(sources)) => {
                 fold(earlier, write);
                 sources.push(source);
             }
             _ => {
                 self.records.push(write);
-                self.record_sources.push(vec![source]);
+                self.sources.records.push(vec![source]);
             }
         }
     }
@@ -143,7 +150,7 @@ mod tests {
         let [RecordWrite::Patch { patch, .. }] = compiled.records.as_slice() else { panic!("{compiled:?}") };
         assert_eq!(serde_json::Value::from(patch.set.clone()), json!({"a": 3, "b": 2, "n": 6}));
         assert_eq!(patch.add, [("c".to_owned(), 5)].into());
-        assert_eq!(compiled.sources(Part::Record(0)), [0, 1]);
+        assert_eq!(compiled.sources.of(Part::Record(0)), [0, 1]);
     }
 
     #[test]
@@ -162,7 +169,7 @@ mod tests {
             let key = crate::ids::TaskKey { tenant: name("t"), id: uuid::Uuid::from_u128(id) };
             let payload = crate::json::Json::new(&json!({ "n": payload }));
             let now = Timestamp::default();
-            Effect::enqueue(crate::lifecycle::NewTask::of_type(key, Name::of(kind), payload, "me".into(), now))
+            Effect::enqueue(crate::lifecycle::Asked::of_type(key, Name::of(kind), payload, "me".into(), now))
         };
         let tasks = |other| compile(&[asked(1, "a", 1), other], &name("t"), Timestamp::default()).tasks.len();
         assert_eq!(tasks(asked(1, "a", 1)), 1);

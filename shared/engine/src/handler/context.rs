@@ -17,7 +17,7 @@ use crate::{
     handler::{Failure, Handler},
     ids::{self, Id, Name, TaskKey},
     json::Json,
-    lifecycle::{NewTask, Report, Task},
+    lifecycle::{Asked, Report, Task},
     records::{Entity, Stored},
     services::{Rules, Services},
     store::{RecordKey, Related, RelationKind},
@@ -143,24 +143,19 @@ impl<'a> TaskContext<'a> {
 
     /// A follow-up of this task: of its tenant, project, queue, lane, user, principal and request, due after `wait`,
     /// with an id that this execution always gives it.
-    pub fn follow_up<H: Handler>(&self, input: &H, wait: Duration) -> Result<NewTask, Failure> {
+    pub fn follow_up<H: Handler>(&self, input: &H, wait: Duration) -> Result<Asked, Failure> {
         self.follow_up_about(self.task.user_id.as_ref(), input, wait)
     }
 
     /// The same, about another user.
-    pub fn follow_up_about<H: Handler>(
-        &self,
-        user: Option<&Id>,
-        input: &H,
-        wait: Duration,
-    ) -> Result<NewTask, Failure> {
+    pub fn follow_up_about<H: Handler>(&self, user: Option<&Id>, input: &H, wait: Duration) -> Result<Asked, Failure> {
         let task = self.task;
         let (task_type, payload) = (Name::new(H::TYPE)?, Json::new(&serde_json::to_value(input)?));
         let (life, nth) = (task.life(), task.executions.to_string());
         let parts = [&*life, &*nth, task_type.as_str(), payload.as_str(), user.map_or("", Id::as_str)];
         let key = TaskKey { tenant: task.key.tenant.clone(), id: ids::derived(&parts) };
         let now = self.now();
-        Ok(NewTask {
+        Ok(Asked {
             project: task.project.clone(),
             queue: task.queue.clone(),
             lane: task.lane.clone(),
@@ -174,7 +169,7 @@ impl<'a> TaskContext<'a> {
             scheduled_for: now + wait,
             request_id: task.request_id.clone(),
             session_path: input.session_path(key.id),
-            ..NewTask::of_type(key, task_type, payload, task.created_by.clone(), now)
+            ..Asked::of_type(key, task_type, payload, task.created_by.clone(), now)
         })
     }
 

@@ -1,41 +1,17 @@
 //! How a task begins.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
-    ids::{Id, Name, TaskKey},
+    ids::{Name, TaskKey},
     json::Json,
-    lifecycle::{Priority, State, Task, wake},
+    lifecycle::{Asked, Priority, State, Task, wake},
 };
 
-/// What is known of a task before it is accepted; the fields mean what [`Task`]'s do.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs)] // documented at `Task`
-pub struct NewTask {
-    pub key: TaskKey,
-    pub project: Name,
-    pub queue: Name,
-    pub lane: Name,
-    pub task_type: Name,
-    pub agent_type: Option<Name>,
-    pub user_id: Option<Id>,
-    pub context_id: Option<Id>,
-    pub context_type: Option<Name>,
-    pub parent_id: Option<Uuid>,
-    pub priority: Priority,
-    pub payload: Json,
-    pub idempotency_key: Option<String>,
-    pub max_retries: u32,
-    pub timeout_s: u32,
-    pub scheduled_for: Timestamp,
-    pub expires_at: Option<Timestamp>,
-    pub created_by: String,
-    pub request_id: Option<String>,
-    pub session_path: Option<String>,
-}
-
-impl NewTask {
+impl Asked {
     /// A task with every choice left at its default: due now, 3 retries, 30 s.
     pub fn of_type(key: TaskKey, task_type: Name, payload: Json, created_by: String, now: Timestamp) -> Self {
         Self {
@@ -50,6 +26,7 @@ impl NewTask {
             context_type: None,
             parent_id: None,
             priority: Priority::default(),
+            payload_hash: payload.hash(),
             payload,
             idempotency_key: None,
             max_retries: Task::RETRIES,
@@ -73,13 +50,15 @@ impl Task {
     /// Timeout in seconds of a task whose request names none.
     pub const TIMEOUT_S: u32 = 30;
 
-    /// The task that `new` becomes when it is accepted at `now`. Its `wake_at` covers a crash before its message
+    /// The task that what was asked for becomes when it is accepted at `now`. Its `wake_at` covers a crash before its message
     /// is sent, so inserting it is enough for it to run.
-    pub fn accept(new: NewTask, version: Uuid, now: Timestamp) -> Self {
-        let run_at = new.scheduled_for;
+    pub fn accept(asked: impl Into<Arc<Asked>>, version: Uuid, now: Timestamp) -> Self {
+        let asked = asked.into();
+        let run_at = asked.scheduled_for;
         let notified = wake::has_message(run_at, now).into();
         Self {
-            payload_hash: new.payload.hash(),
+            wake_at: Some(wake::pending(run_at, notified, asked.expires_at, now)),
+            asked,
             created_at: now,
             updated_at: now,
             last_attempted_at: None,
@@ -95,30 +74,9 @@ impl Task {
             log_seq: 0,
             revision: 1,
             version,
-            wake_at: Some(wake::pending(run_at, notified, new.expires_at, now)),
             last_errors: Vec::new(),
             latest_attempt: None,
             redrive_note: None,
-            session_path: new.session_path,
-            key: new.key,
-            project: new.project,
-            queue: new.queue,
-            lane: new.lane,
-            task_type: new.task_type,
-            agent_type: new.agent_type,
-            user_id: new.user_id,
-            context_id: new.context_id,
-            context_type: new.context_type,
-            parent_id: new.parent_id,
-            priority: new.priority,
-            payload: new.payload,
-            idempotency_key: new.idempotency_key,
-            max_retries: new.max_retries,
-            timeout_s: new.timeout_s,
-            scheduled_for: new.scheduled_for,
-            expires_at: new.expires_at,
-            created_by: new.created_by,
-            request_id: new.request_id,
         }
     }
 }

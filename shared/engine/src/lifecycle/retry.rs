@@ -85,7 +85,7 @@ mod tests {
     use crate::{
         ids::{Name, TaskKey},
         json::Json,
-        lifecycle::NewTask,
+        lifecycle::Asked,
     };
 
     #[test]
@@ -106,7 +106,7 @@ mod tests {
 
     fn task(failures: u32) -> Task {
         let key = TaskKey { tenant: Name::default(), id: Uuid::nil() };
-        let new = NewTask::of_type(key, Name::of("scripted"), Json::default(), "me".into(), Timestamp::default());
+        let new = Asked::of_type(key, Name::of("scripted"), Json::default(), "me".into(), Timestamp::default());
         Task { failures, ..Task::accept(new, Uuid::nil(), Timestamp::default()) }
     }
 
@@ -122,8 +122,8 @@ mod tests {
         let policy = RetryPolicy::default();
         let waits: Vec<_> = (0..=4).map(|failures| wait(&task(failures), &policy, None)).collect();
         assert_eq!(waits, [Some(60), Some(120), Some(240), None, None]);
-        assert_eq!(wait(&Task { max_retries: 0, ..task(0) }, &policy, None), None, "0 is 0");
-        assert_eq!(wait(&Task { max_retries: 0, ..task(0) }, &policy, Some(5)), None);
+        assert_eq!(wait(&task(0).asking(|asked| asked.max_retries = 0), &policy, None), None, "0 is 0");
+        assert_eq!(wait(&task(0).asking(|asked| asked.max_retries = 0), &policy, Some(5)), None);
     }
 
     #[test]

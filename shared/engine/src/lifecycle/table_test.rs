@@ -34,7 +34,7 @@ fn failure() -> Failure {
 /// In its second drive, after one ended execution that failed.
 fn task(state: State) -> Task {
     let key = TaskKey { tenant: Name::default(), id: Uuid::nil() };
-    let new = NewTask::of_type(key, Name::of("scripted"), Json::new(&json!({})), "me".into(), before(600));
+    let new = Asked::of_type(key, Name::of("scripted"), Json::new(&json!({})), "me".into(), before(600));
     Task {
         state,
         executions: 1,
@@ -61,14 +61,14 @@ fn ended(state: State) -> Task {
 
 fn states() -> Vec<(&'static str, Task)> {
     let failed = Task { wake_at: Some(before(1)), ..ended(State::Failed { failure: failure() }) };
-    let unknown = Task { task_type: Name::of("make_tea"), ..pending(before(24 * 3600), now()) };
+    let unknown = pending(before(24 * 3600), now()).asking(|asked| asked.task_type = Name::of("make_tea"));
     vec![
         ("pending, due, to be looked at", pending(before(120), now())),
         ("pending, due, looked at already", pending(now(), after(120))),
         ("pending, due, woken so late that the poller looks before the lease ends", pending(now(), after(20))),
         ("pending, not due", pending(after(3600), after(3600 - 90))),
-        ("pending, expired", Task { expires_at: Some(now()), ..pending(before(60), now()) }),
-        ("pending, expires soon", Task { expires_at: Some(after(60)), ..pending(before(60), now()) }),
+        ("pending, expired", pending(before(60), now()).asking(|asked| asked.expires_at = Some(now()))),
+        ("pending, expires soon", pending(before(60), now()).asking(|asked| asked.expires_at = Some(after(60)))),
         ("pending, of an unknown type, for a day", unknown),
         ("running, a retry left", running(after(5))),
         ("running, no retry left", Task { failures: 3, ..running(after(5)) }),
@@ -76,7 +76,7 @@ fn states() -> Vec<(&'static str, Task)> {
         ("running, lease over, lost before", Task { losses: 1, ..running(now()) }),
         ("running, lease over, last loss", Task { losses: 4, ..running(now()) }),
         ("completed", ended(State::Completed { output: Json::new(&json!("done")) })),
-        ("failed, dead letter owed", Task { expires_at: Some(before(1)), ..failed.clone() }),
+        ("failed, dead letter owed", failed.clone().asking(|asked| asked.expires_at = Some(before(1)))),
         ("failed, dead letter sent", Task { dead_lettered_at: Some(before(1)), wake_at: None, ..failed }),
         ("cancelled", ended(State::Cancelled { reason: "no".into() })),
         ("blocked", ended(State::Blocked { reason: "ask".into() })),
@@ -199,7 +199,7 @@ fn fields(task: &Task) -> Vec<(&'static str, String)> {
 
 /// `task` with what `fields` shows, and what every change changes, as in `other`.
 fn with_fields_of(task: Task, other: &Task) -> Task {
-    let other = other.clone();
+    let (other, expires_at) = (other.clone(), other.expires_at);
     Task {
         state: other.state,
         executions: other.executions,
@@ -210,7 +210,6 @@ fn with_fields_of(task: Task, other: &Task) -> Task {
         redrives: other.redrives,
         log_seq: other.log_seq,
         wake_at: other.wake_at,
-        expires_at: other.expires_at,
         ended_at: other.ended_at,
         dead_lettered_at: other.dead_lettered_at,
         last_attempted_at: other.last_attempted_at,
@@ -221,6 +220,7 @@ fn with_fields_of(task: Task, other: &Task) -> Task {
         updated_at: now(),
         ..task
     }
+    .asking(|asked| asked.expires_at = expires_at)
 }
 
 fn cell(task: &Task, transition: &Transition) -> String {
@@ -278,7 +278,7 @@ fn every_state_against_every_event() {
 
 #[test]
 fn a_renewal_never_shortens_a_lease() {
-    let task = Task { timeout_s: 300, ..running(after(90)) };
+    let task = running(after(90)).asking(|asked| asked.timeout_s = 300);
     let fence = Fence { executions: 2, worker: WORKER };
     let renewed_at = |at| apply(&task, Event::Renew { fence }, at).unwrap().task.wake_at;
     assert_eq!(renewed_at(before(60)), Some(after(90)), "by a clock set back");
@@ -318,7 +318,7 @@ fn reasons_and_notes_are_redacted_and_cut_wherever_they_come_from() {
 
 #[test]
 fn a_task_remembers_its_newest_failures_only() {
-    let mut task = Task { last_errors: vec![], max_retries: 100, ..running(after(5)) };
+    let mut task = Task { last_errors: vec![], ..running(after(5)) }.asking(|asked| asked.max_retries = 100);
     for n in 0..8 {
         let failure = Failure::new(FailureKind::Handler, &format!("no {n}"), now(), 2);
         let settlement = Settlement::Retry { run_at: now(), failure, hinted: true };

@@ -1,6 +1,6 @@
 //! The task: everything Errand knows about one unit of work.
 
-use std::time::Duration;
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -66,10 +66,12 @@ pub struct Attempt {
     pub ended_at: Timestamp,
 }
 
-/// One task. Changed by [`super::apply`] and nothing else.
+/// What was asked for. It never changes, but for `expires_at`, which a redrive sets anew.
+///
+/// A new task is `Asked { queue, ..Asked::of_type(…) }`, which [`Task::accept`] takes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Task {
-    /// Whose it is and which.
+pub struct Asked {
+    /// Whose task it is and which.
     pub key: TaskKey,
     /// The tenant's project.
     pub project: Name,
@@ -93,7 +95,7 @@ pub struct Task {
     pub priority: Priority,
     /// What the handler is given; at most 256 KiB.
     pub payload: Json,
-    /// [`Json::hash`] of the payload.
+    /// [`Json::hash`] of the payload: who sets one sets both.
     pub payload_hash: String,
     /// The caller's name for this request.
     pub idempotency_key: Option<String>,
@@ -105,13 +107,23 @@ pub struct Task {
     pub scheduled_for: Timestamp,
     /// Not started after this.
     pub expires_at: Option<Timestamp>,
-    /// When it was accepted.
-    pub created_at: Timestamp,
     /// The authenticated principal that made it; follow-ups inherit it.
     pub created_by: String,
     /// The request that made it, as log lines name it: API Gateway's or Lambda's id of it, or the message's on the
     /// intake queue. Follow-ups inherit it.
     pub request_id: Option<String>,
+    /// Where an agent run of it can be followed, once it has begun: the path of its session in the HTTP API.
+    pub session_path: Option<String>,
+}
+
+/// One task: what was asked for, which is read as if it stood here (`task.payload`), and what became of it. Changed by
+/// [`super::apply`] and nothing else. Cheap to clone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// What was asked for.
+    pub asked: Arc<Asked>,
+    /// When it was accepted.
+    pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
     /// When its newest execution began.
@@ -148,8 +160,21 @@ pub struct Task {
     pub latest_attempt: Option<Attempt>,
     /// What the operator said with the newest redrive.
     pub redrive_note: Option<String>,
-    /// Where an agent run of it can be followed, once it has begun: the path of its session in the HTTP API.
-    pub session_path: Option<String>,
+}
+
+impl Asked {
+    /// Whether this and `other` are the same request: the same id, type and payload.
+    pub fn is_same_request(&self, other: &Asked) -> bool {
+        self.key == other.key && self.task_type == other.task_type && self.payload_hash == other.payload_hash
+    }
+}
+
+impl Deref for Task {
+    type Target = Asked;
+
+    fn deref(&self) -> &Asked {
+        &self.asked
+    }
 }
 
 impl Task {
@@ -173,19 +198,15 @@ impl Task {
         self.task_type.as_str() == Self::FOR_RUNNERS
     }
 
+    /// The same task, of which something else was asked; copies of it stay as they are.
+    pub fn asking(mut self, change: impl FnOnce(&mut Asked)) -> Self {
+        change(Arc::make_mut(&mut self.asked));
+        self
+    }
+
     /// The state's name.
     pub fn status(&self) -> Status {
         self.state.status()
-    }
-
-    /// Whether this is the task that `new` asks for: the same id, type and payload.
-    pub fn is_request(&self, new: &super::NewTask) -> bool {
-        self.key == new.key && self.task_type == new.task_type && self.payload_hash == new.payload.hash()
-    }
-
-    /// Whether this and `other` come of the same request.
-    pub fn is_same_request(&self, other: &Task) -> bool {
-        self.key == other.key && self.task_type == other.task_type && self.payload_hash == other.payload_hash
     }
 
     /// Names this life of the task. An idempotency key names a task for ever: once retention has removed the task, the

@@ -85,7 +85,7 @@ mod tests {
     use crate::{
         ids::{Name, TaskKey},
         json::Json,
-        lifecycle::{NewTask, retry::RetryPolicy},
+        lifecycle::{Asked, retry::RetryPolicy},
     };
 
     fn at(s: u64) -> Timestamp {
@@ -111,7 +111,7 @@ mod tests {
     fn a_claim_leaves_the_index_alone_but_a_runners() {
         let key = TaskKey { tenant: Name::default(), id: Uuid::from_u128(1) };
         let new = |task_type| {
-            let new = NewTask::of_type(key.clone(), Name::of(task_type), Json::default(), "me".into(), at(0));
+            let new = Asked::of_type(key.clone(), Name::of(task_type), Json::default(), "me".into(), at(0));
             Task::accept(new, Uuid::from_u128(2), at(0))
         };
         for wake_at in [at(10), at(120), at(3600)] {

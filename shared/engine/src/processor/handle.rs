@@ -129,7 +129,7 @@ mod tests {
         handler::Handler,
         ids::{self, Name, TaskKey},
         json::Json,
-        lifecycle::NewTask,
+        lifecycle::Asked,
         queue::MemoryQueue,
         registry::Registry,
         services::Services,
@@ -162,7 +162,7 @@ mod tests {
         let types = Registry::new().add::<Sleeper>(()).checked().unwrap();
         let app = App::new(Services::new(store, queue, clock.clone()), types);
         let key = TaskKey { tenant: Name::default(), id: ids::fresh() };
-        let new = NewTask::of_type(key, Name::of(Sleeper::TYPE), Json::new(&json!({})), "me".into(), clock.now());
+        let new = Asked::of_type(key, Name::of(Sleeper::TYPE), Json::new(&json!({})), "me".into(), clock.now());
         let task = Task::accept(new, ids::fresh(), clock.now());
         store::insert(&*app.store, task.clone()).await.unwrap();
         let task = change(&app, &task, Event::Claim { worker: ids::fresh() }, With::nothing()).await.unwrap();

@@ -195,14 +195,14 @@ mod tests {
     use super::*;
     use crate::{
         ids::{Name, TaskKey},
-        lifecycle::NewTask,
+        lifecycle::Asked,
     };
 
     #[test]
     fn an_output_is_kept_as_it_is() {
         let now = Timestamp::from_millis(1_790_000_000_000);
         let key = TaskKey { tenant: Name::default(), id: Uuid::from_u128(1) };
-        let new = NewTask::of_type(key, Name::of("scripted"), Json::new(&json!({})), "me".to_owned(), now);
+        let new = Asked::of_type(key, Name::of("scripted"), Json::new(&json!({})), "me".to_owned(), now);
         let task = Task::accept(new, Uuid::from_u128(2), now);
         let output = json!({"said": "const token = await getToken(user)\npassword=hunter2", "api_key": "k-1", "n": 1});
         let ending = Ending::Decided(Outcome::Complete { output: output.clone(), effects: Vec::new() });

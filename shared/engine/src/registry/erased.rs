@@ -14,7 +14,7 @@ use crate::{
         Json,
         read::{FieldError, read_lenient, read_strict},
     },
-    lifecycle::{NewTask, Task},
+    lifecycle::{Asked, Task},
     registry::catalog::{TaskType, describe},
     store::StoreError,
 };
@@ -26,7 +26,7 @@ pub trait Input: Send + Sync {
     fn settings(&self) -> Settings;
 
     /// Whether a new task may be like this.
-    fn admits(&self, new: &NewTask) -> Result<(), FieldError>;
+    fn admits(&self, new: &Asked) -> Result<(), FieldError>;
 
     /// Runs the task once.
     async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure>;
@@ -117,7 +117,7 @@ impl<H: Handler> Input for Given<H> {
         H::settings()
     }
 
-    fn admits(&self, new: &NewTask) -> Result<(), FieldError> {
+    fn admits(&self, new: &Asked) -> Result<(), FieldError> {
         self.input.admits(new)
     }
 

@@ -190,15 +190,15 @@ impl RecordWrite {
         }
     }
 
-    /// Whether `stored` is as this write expects it.
-    pub fn expects(&self, stored: Option<&Record>) -> bool {
+    /// Whether this write expects a record of the version `stored`, or that there is none.
+    pub fn expects(&self, stored: Option<Uuid>) -> bool {
         let (expect, must_exist) = match self {
             RecordWrite::Put { expect, .. } => (expect, false),
             RecordWrite::Patch { expect, .. } => (expect, true),
         };
         match (expect, stored) {
             (Expect::Absent, stored) => stored.is_none(),
-            (Expect::Version(v), Some(stored)) => stored.version == *v,
+            (Expect::Version(v), Some(stored)) => stored == *v,
             (Expect::Version(_), None) => false,
             (Expect::Any, stored) => stored.is_some() || !must_exist,
         }

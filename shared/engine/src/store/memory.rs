@@ -5,7 +5,7 @@ mod everything;
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
@@ -16,7 +16,8 @@ use crate::{
     lifecycle::{Task, Transition, log::LogEntry},
     store::{
         Commit, Due, DueItem, Inserted, ListQuery, Page, Part, Position, QueuePlace, QueueStats, RECORD_PAGE_BYTES,
-        Record, RecordKey, Related, Scope, Stats, Store, StoreError, TASK_PAGE_BYTES, TaskWrite, doc_bytes,
+        Record, RecordKey, RecordWrite, Related, Scope, Stats, Store, StoreError, TASK_PAGE_BYTES, TaskWrite,
+        doc_bytes,
     },
 };
 use counted::Counted;
@@ -92,7 +93,8 @@ impl Tables {
             None => None,
         };
         let records = commit.records.iter().enumerate();
-        let records = records.filter(|(_, w)| !w.expects(self.records.get(w.key()))).map(|(n, _)| Part::Record(n));
+        let version = |w: &RecordWrite| self.records.get(w.key()).map(|record| record.version);
+        let records = records.filter(|(_, w)| !w.expects(version(w))).map(|(n, _)| Part::Record(n));
         let tasks = commit.tasks.iter().enumerate();
         let tasks = tasks.filter(|(_, t)| self.tasks.contains_key(&t.key)).map(|(n, _)| Part::NewTask(n));
         task.into_iter().chain(records).chain(tasks).collect()
@@ -168,9 +170,8 @@ impl Store for MemoryStore {
         keys.iter().map(|key| Ok(tables.task(key).cloned())).collect()
     }
 
-    async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), StoreError>> {
-        let mut tables = self.tables();
-        commits.into_iter().map(|commit| tables.commit(commit)).collect()
+    async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError> {
+        self.tables().commit(Arc::unwrap_or_clone(commit))
     }
 
     fn shards(&self) -> u16 {

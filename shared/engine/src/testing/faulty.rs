@@ -54,10 +54,8 @@ impl Store for FaultyStore {
         self.faults.read("store.tasks", count, self.inner.tasks(keys), refuse).await
     }
 
-    async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), StoreError>> {
-        let count = commits.len();
-        let refuse = |fault| (0..count).map(|_| Err(store_error(fault))).collect();
-        self.faults.call("store.commit", self.inner.commit(commits), refuse).await
+    async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError> {
+        self.faults.call("store.commit", self.inner.commit(commit), |fault| Err(store_error(fault))).await
     }
 
     fn shards(&self) -> u16 {

@@ -33,7 +33,7 @@ async fn a_useful_response_is_rewarded_once_and_becomes_an_insight() {
     assert_eq!(workflow["responses"], 1);
     let [word] = world.follow_ups(&done).await.try_into().unwrap();
     assert_eq!((word.task_type.as_str(), word.priority), ("notify_expert_of_impact", Priority::Low));
-    assert_eq!((word.user_id, word.scheduled_for), (Some(Id::of("expert")), world.now() + IMPACT_AFTER));
+    assert_eq!((word.user_id.clone(), word.scheduled_for), (Some(Id::of("expert")), world.now() + IMPACT_AFTER));
 
     let again = world.run("process_community_response", payload()).await.skipped();
     assert_eq!(again, "response a is rated already");
