@@ -11,6 +11,12 @@ use std::process::ExitCode;
 use clap::Parser;
 use command::{Cli, Command};
 use errand::telemetry::Format;
+use mimalloc::MiMalloc;
+
+/// What one thread makes another often drops: a task goes from a reader to a worker to the writer. The system's
+/// allocator pays for that with a tenth of all processor time.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let Cli { command, serve } = Cli::parse();
