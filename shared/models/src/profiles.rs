@@ -175,7 +175,9 @@ impl Profiles {
     /// Those of a program that runs no task and so asks no model: `default`, which refuses to be asked. Such a program
     /// links no client for the others.
     pub fn not_asked() -> Self {
-        Self::of("default", Arc::new(NotAsked), (0.0, 0.0))
+        let Self(profiles) = Self::default();
+        let refuses = |(name, profile)| (name, Profile { backend: Arc::new(NotAsked), ..profile });
+        profiles.into_iter().map(refuses).collect()
     }
 
     /// One profile, with prices in USD for a million tokens in and out.
