@@ -326,3 +326,15 @@ async fn what_says_nothing_or_is_about_nobody_is_refused_when_it_is_asked_for() 
         assert_eq!(refused(&world, "/v1/tasks", &task).await, error(400, "invalid", "user_id"), "{task_type}");
     }
 }
+
+#[tokio::test]
+async fn what_nothing_acts_on_is_no_field_of_a_run() {
+    let world = World::new();
+    for field in ["recovery", "parent_run_id"] {
+        let body = json!({"prompt": "x", field: "manual"});
+        assert_eq!(refused(&world, "/v1/runs", &body).await, error(400, "invalid", field));
+    }
+    let run = outside(&world, &json!({})).await;
+    let shown = get(&world, &format!("/v1/runs/{run}")).await;
+    assert!(shown.get("recovery").is_none() && shown.get("parent_run_id").is_none(), "{shown:#}");
+}

@@ -127,7 +127,7 @@ async fn a_run_that_is_set_going_again_fails_loudly_too_if_no_runner_comes() {
 async fn a_run_that_is_set_going_again_has_what_it_was_asked_for_with() {
     let world = with_a_runner().await;
     let bundle = json!({"kind": "git", "repo_url": "https://git.example/r", "commit_id": "abc"});
-    let asked = json!({"resource_bundle": bundle, "kind": "review", "parent_run_id": "p", "recovery": "manual"});
+    let asked = json!({"resource_bundle": bundle, "kind": "review"});
     let (_, task) = blocked(&world, &asked).await;
     let mut claimed = Value::Null;
     for _ in 0..2 {
@@ -136,15 +136,13 @@ async fn a_run_that_is_set_going_again_has_what_it_was_asked_for_with() {
         assert_eq!(claimed["resource_bundle"]["repo_url"], "https://git.example/r");
         finish(&world, &claimed, json!({"status": "blocked", "reason": "which?"})).await;
     }
-    for field in ["kind", "parent_run_id", "recovery"] {
-        assert_eq!(claimed["run"][field], asked[field]);
-    }
+    assert_eq!(claimed["run"]["kind"], "review");
 }
 
 #[tokio::test]
 async fn a_workers_run_that_is_set_going_again_is_of_the_same_sort() {
     let world = World::new();
-    let run = done(&world, "/v1/runs", &json!({"prompt": "x", "kind": "review", "recovery": "manual"})).await;
+    let run = done(&world, "/v1/runs", &json!({"prompt": "x", "kind": "review"})).await;
     let (session, task) = (run["session_id"].as_str().unwrap(), run["task_id"].as_str().unwrap());
     // Once more before its worker has made a second run.
     for _ in 0..2 {
@@ -153,6 +151,6 @@ async fn a_workers_run_that_is_set_going_again_is_of_the_same_sort() {
     }
     world.deliver_all().await;
     let runs = get(&world, &format!("/v1/runs?session_id={session}")).await;
-    let sorts = runs["items"].as_array().unwrap().iter().map(|run| (run["kind"].clone(), run["recovery"].clone()));
-    assert_eq!(sorts.collect::<Vec<_>>(), vec![(json!("review"), json!("manual")); 2]);
+    let sorts = runs["items"].as_array().unwrap().iter().map(|run| run["kind"].clone());
+    assert_eq!(sorts.collect::<Vec<_>>(), vec![json!("review"); 2]);
 }

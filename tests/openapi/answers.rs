@@ -92,7 +92,7 @@ async fn outside(walk: &Walk) {
         "credential_ref": "key"});
     let asked = json!({"prompt": "do it", "executor": "runner", "profile": "fast", "session_id": "s", "agent_id": "a",
         "conversation_id": "c", "metadata": {"title": "T"}, "agent_metadata": {"auto_recovery": true},
-        "parent_run_id": "p", "resource_bundle": bundle});
+        "resource_bundle": bundle});
     let run = walk.twice("/v1/runs", asked).await;
     let path = format!("/v1/runs/{}", run["id"].as_str().unwrap());
     let command =

@@ -32,21 +32,6 @@ pub const MAX_OPEN_COMMANDS: usize = 32;
 /// How many jobs a run may have, ended ones among them.
 pub const MAX_JOBS: u32 = 1000;
 
-/// What can be done about a run whose worker was lost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Recovery {
-    /// The next execution goes on from its stored turns.
-    #[default]
-    RestartRecoverable,
-    /// What it held in memory is gone; the next execution begins again.
-    Ephemeral,
-    /// A person must look first.
-    Manual,
-    /// Nothing.
-    None,
-}
-
 /// Who does the work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -89,9 +74,6 @@ pub struct Run {
     /// Which drive of it: the task's `redrives`.
     #[serde(default)]
     pub drive: u32,
-    /// The run that asked for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent_run_id: Option<Id>,
     /// The session it goes on in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<Id>,
@@ -138,9 +120,6 @@ pub struct Run {
     /// What it looked up.
     #[serde(default)]
     pub retrieval: Retrieval,
-    /// What can be done if its worker is lost.
-    #[serde(default)]
-    pub recovery: Recovery,
     /// What it works with. (Answers show a view of it.)
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
@@ -210,7 +189,6 @@ impl Run {
             internal: false,
             task_id: task.key.id,
             drive: task.redrives,
-            parent_run_id: None,
             session_id: None,
             agent_id: None,
             profile,
@@ -227,7 +205,6 @@ impl Run {
             cost_usd: Usd::ZERO,
             citations: Vec::new(),
             retrieval: Retrieval::default(),
-            recovery: Recovery::default(),
             resource_bundle: None,
             queued_at: now,
             started_at: None,

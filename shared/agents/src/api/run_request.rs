@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json, value::to_raw_value};
 
-use crate::{Agents, Executor, Recovery, ResourceBundle, budget::Budgets, journal::Start};
+use crate::{Agents, Executor, ResourceBundle, budget::Budgets, journal::Start};
 use errand::{
     app::App,
     clock::Timestamp,
@@ -60,12 +60,6 @@ pub struct RunRequest {
     /// What sort of run; `agent` if absent.
     #[serde(default)]
     pub kind: Option<Name>,
-    /// The run that this one belongs to.
-    #[serde(default)]
-    pub parent_run_id: Option<Id>,
-    /// What can be done if its worker is lost.
-    #[serde(default)]
-    pub recovery: Recovery,
     /// What it works with. At most 64 KiB.
     #[serde(default, deserialize_with = "errand::json::read::optional_object")]
     pub resource_bundle: Option<ResourceBundle>,
@@ -142,13 +136,11 @@ impl RunRequest {
         Start {
             executor: self.executor,
             kind: self.kind.clone().unwrap_or(start.kind),
-            parent_run_id: self.parent_run_id.clone(),
             session_id: self.session_id.clone(),
             conversation_id: self.conversation_id.clone(),
             metadata: shown(&self.metadata),
             agent_id: self.agent_id.clone(),
             agent_metadata: shown(&self.agent_metadata),
-            recovery: self.recovery,
             workspace: self.project_id.clone(),
             session_ttl: agents.rules.session_ttl(),
             resource_bundle: self.resource_bundle.clone().map(ResourceBundle::without_secrets),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    Agent, AgentStatus, Executor, NotAdmitted, Recovery, Refused, ResourceBundle, Run, Session, SessionAction,
+    Agent, AgentStatus, Executor, NotAdmitted, Refused, ResourceBundle, Run, Session, SessionAction,
     event::BackendPhase,
     journal::{Draft, JournalError, Place, draft::Entry},
     key_of, run,
@@ -30,8 +30,6 @@ pub struct Start {
     pub executor: Executor,
     /// Whether it is the machinery's own.
     pub internal: bool,
-    /// The run that asks for it.
-    pub parent_run_id: Option<Id>,
     /// The session to go on in; absent: the task's own, which its redrives go on in.
     pub session_id: Option<Id>,
     /// What a new session is about.
@@ -46,8 +44,6 @@ pub struct Start {
     pub profile: Name,
     /// What is to be done; it makes a new session's title.
     pub prompt: String,
-    /// What can be done if its worker is lost.
-    pub recovery: Recovery,
     /// Whose workspace it works in; absent: its project's.
     pub workspace: Option<Id>,
     /// What it works with.
@@ -85,7 +81,6 @@ impl Start {
             source,
             executor: Executor::default(),
             internal: false,
-            parent_run_id: None,
             session_id: None,
             conversation_id: None,
             metadata: Doc::new(),
@@ -93,7 +88,6 @@ impl Start {
             agent_metadata: Doc::new(),
             profile,
             prompt,
-            recovery: Recovery::default(),
             workspace: None,
             resource_bundle: None,
             session_ttl: None,
@@ -124,17 +118,15 @@ impl Start {
         let mut run = Run {
             executor: self.executor,
             internal: self.internal,
-            parent_run_id: self.parent_run_id.clone(),
             session_id: Some(session_id.clone()),
             agent_id: Some(agent_id.clone()),
-            recovery: self.recovery,
             resource_bundle: self.resource_bundle.clone(),
             ..new
         };
         if let Some(Stored { value: first, .. }) = first {
             // What it was asked for with is with its first run: a task carries no more than its payload.
-            let Run { kind, internal, parent_run_id, recovery, resource_bundle, .. } = first;
-            run = Run { kind, internal, parent_run_id, recovery, resource_bundle, ..run };
+            let Run { kind, internal, resource_bundle, .. } = first;
+            run = Run { kind, internal, resource_bundle, ..run };
         }
         let mut draft = Draft::new(tenant.clone(), Entry::new(id, run), now);
         let until = self.session_ttl.map(|ttl| awaited_until(task, ttl, now));

@@ -145,6 +145,7 @@ fn a_run_reads_back_as_it_was_written_and_an_older_one_too() {
     assert_eq!(relations.parent, Some(Relation { of: Id::of("s"), sort: sort.clone() }));
     assert_eq!(relations.owner, Some(Relation { of: Id::of("default"), sort }));
     let least = r#"{"project": "p", "kind": "k", "source": "s", "task_id": "00000000-0000-0000-0000-000000000000",
-        "profile": "default", "status": "pending", "queued_at": "2026-01-01T00:00:00Z"}"#;
+        "profile": "default", "status": "pending", "queued_at": "2026-01-01T00:00:00Z",
+        "recovery": "manual", "parent_run_id": "gone, and never looked at"}"#;
     assert_eq!(serde_json::from_str::<Run>(least).unwrap().attempt, 0);
 }
