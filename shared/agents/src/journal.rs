@@ -124,7 +124,7 @@ pub(crate) async fn runs(app: &Services, task: &Task, drives: Range<u32>) -> Res
     let keys: Vec<RecordKey> = ids.map(|id| key_of::<Run>(&task.key.tenant, &id)).collect();
     let found = app.store.records_at(&keys).await?.into_iter().flatten();
     let found = found.filter(|record| run::is_of_life(record, task));
-    found.map(|record| Ok(Stored::read(record)?)).collect()
+    found.map(Stored::read).collect()
 }
 
 /// Reads the run at `place` and the records at `also`, has `build` decide, and commits what it drafted; again, on fresh
