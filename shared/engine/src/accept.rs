@@ -76,6 +76,15 @@ pub enum EnqueueError {
 }
 
 /// A task that was taken.
+///
+/// ```
+/// # use errand::{Client, Handler};
+/// # async fn take<H: Handler>(client: &Client, input: &H) -> Result<(), Box<dyn std::error::Error>> {
+/// let taken = client.enqueue(input).key("order-7").await?;
+/// println!("{} {}", taken.task.key.id, if taken.deduplicated { "was there" } else { "is new" });
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Accepted {
     /// The task, as it is stored.

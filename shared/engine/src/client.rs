@@ -170,6 +170,16 @@ fn typed<H: Handler>(input: &H) -> Result<(Name, Json), EnqueueError> {
 ///
 /// The answer is the task as it is stored. Where the store does not answer, the task may be there all the same: who asks
 /// again under the same [key](Enqueue::key) makes no second one.
+///
+/// ```
+/// # use errand::{Client, Handler, Id, Name};
+/// # use std::time::Duration;
+/// # async fn ask<H: Handler>(client: &Client, input: &H) -> Result<(), Box<dyn std::error::Error>> {
+/// let asked = client.enqueue(input).user(Id::of("ada")).queue(Name::of("letters")).max_retries(5);
+/// let taken = asked.delay(Duration::from_secs(3600)).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "nothing is enqueued until this is awaited"]
 pub struct Enqueue<'a> {
     app: &'a App,

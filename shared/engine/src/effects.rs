@@ -116,7 +116,17 @@ impl Effect {
     }
 }
 
-/// What a record belongs to.
+/// What a record belongs to: a message to its conversation, a response to its expert. Each is listed by both.
+///
+/// ```
+/// use errand::{Id, Relation, Relations};
+///
+/// let belongs = Relations {
+///     parent: Some(Relation { of: Id::of("conversation-7"), sort: "2026-01-01T00:00:00.000Z".into() }),
+///     owner: None,
+/// };
+/// assert_eq!(belongs.parent.unwrap().of, Id::of("conversation-7"));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Relations {
     /// What it belongs to.

@@ -13,7 +13,16 @@ use crate::{
 /// The first words of the types of events that Errand itself tells.
 const FAMILIES: [&str; 7] = ["agent", "intro", "message", "run", "solution", "task", "user"];
 
-/// Something that happened, for whoever listens. Delivered at least once, always with the same `id`.
+/// Something that happened, for whoever listens. Delivered at least once, always with the same `id`. A handler makes one by
+/// [`TaskContext::event`](crate::TaskContext::event), and publishes it with what it decides:
+///
+/// ```
+/// # use errand::{Effect, Failure, Id, Outcome, TaskContext};
+/// # fn decide(task: &TaskContext<'_>, order: &Id) -> Outcome {
+/// let shipped = task.event("order.shipped", order, serde_json::json!({"parcels": 2}));
+/// Outcome::Complete { output: "shipped".into(), effects: vec![Effect::publish(shipped)] }
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     /// What a listener removes repetitions by.
@@ -31,6 +40,15 @@ pub struct Event {
 }
 
 /// An event as listeners see it.
+///
+/// ```
+/// use errand::Published;
+///
+/// /// What a listener may do with it: its fields are those of the JSON that is posted.
+/// fn headline(event: &Published) -> String {
+///     format!("{} of {}", event.doc["type"], event.tenant)
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Published {
     /// What a listener removes repetitions by.

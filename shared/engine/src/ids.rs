@@ -136,6 +136,14 @@ impl<'de> Deserialize<'de> for Id {
 }
 
 /// Where a task is found: every read and write of a task names its tenant.
+///
+/// ```
+/// use errand::{Name, TaskKey};
+/// use uuid::Uuid;
+///
+/// let id = Uuid::nil();
+/// assert_ne!(TaskKey { tenant: Name::of("a"), id }, TaskKey { tenant: Name::of("b"), id });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TaskKey {
     /// Whose task it is.

@@ -83,7 +83,25 @@ pub trait Entity: Serialize + DeserializeOwned + Send + Sync {
     }
 }
 
-/// An entity as it is stored.
+/// An entity as it is stored: what [`TaskContext::need`](crate::TaskContext::need) and its like answer.
+///
+/// ```
+/// use errand::{Effect, Entity, Id, Relations, Stored};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Score { points: u32 }
+///
+/// impl Entity for Score {
+///     const KIND: &'static str = "score";
+///     fn relations(&self, _: &str) -> Relations { Relations::default() }
+/// }
+///
+/// /// Written only if nobody has changed it since it was read.
+/// fn doubled(score: &Stored<Score>) -> Effect {
+///     score.set([("points", (score.value.points * 2).into())])
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stored<E> {
     /// Its id.

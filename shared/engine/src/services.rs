@@ -11,7 +11,18 @@ use crate::{
     store::{COMMIT_ITEMS, Store},
 };
 
-/// Made once at start, shared by everything that runs.
+/// Store, queues, clock, listeners and rules. Made once at start, shared by everything that runs.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use errand::{App, Registry, Services, clock::SystemClock, queue::MemoryQueue, store::MemoryStore};
+///
+/// let clock = Arc::new(SystemClock);
+/// let (store, queue) = (Arc::new(MemoryStore::default()), Arc::new(MemoryQueue::new(clock.clone())));
+/// let app = App::new(Services::new(store, queue, clock), Registry::new().checked()?);
+/// # Ok::<(), errand::RegistryError>(())
+/// ```
 #[derive(Clone)]
 pub struct Services {
     /// Where tasks and records live.

@@ -53,6 +53,15 @@ pub enum Inserted {
 }
 
 /// Why a store did not do what it was asked: one variant for each reaction of the caller.
+///
+/// ```
+/// use errand::StoreError;
+///
+/// /// Whether the same may work in a moment.
+/// fn is_passing(error: &StoreError) -> bool {
+///     matches!(error, StoreError::Busy | StoreError::Unavailable(_))
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Something is no longer as the commit expected; nothing of it was written. Read again and decide again.

@@ -23,7 +23,19 @@ use crate::{
     store::{RecordKey, Related, RelationKind},
 };
 
-/// See the module. Handlers write nothing through it but their steps.
+/// What a handler is given: the task, the time, what is stored, and how to keep what it did outside. Handlers write nothing
+/// through it but their steps.
+///
+/// ```
+/// use errand::{Failure, Name, TaskContext};
+/// # async fn ask_the_bank(_: u64, _: &str) -> Result<String, Failure> { Ok(String::new()) }
+///
+/// /// Charges a card once, however often the task is run: the bank knows the key, and its answer is kept.
+/// async fn charge(task: &TaskContext<'_>, cents: u64) -> Result<String, Failure> {
+///     let key = task.idempotency_key();
+///     task.step(&Name::of("charge"), ask_the_bank(cents, &key)).await
+/// }
+/// ```
 pub struct TaskContext<'a> {
     services: &'a Services,
     task: &'a Task,

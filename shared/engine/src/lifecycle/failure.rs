@@ -10,6 +10,13 @@ use crate::{clock::Timestamp, json::cut, redact};
 pub const ERROR_BYTES: usize = 4 * 1024;
 
 /// What sort of thing went wrong. Stored as text: never rename one.
+///
+/// ```
+/// use errand::FailureKind;
+///
+/// assert_eq!(serde_json::to_value(FailureKind::RateLimit)?, "rate_limit");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {

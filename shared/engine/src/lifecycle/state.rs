@@ -6,6 +6,19 @@ use uuid::Uuid;
 use crate::{clock::Timestamp, json::Json, lifecycle::Failure};
 
 /// Where a task is in its life.
+///
+/// ```
+/// use errand::{State, Task};
+///
+/// fn told(task: &Task) -> String {
+///     match &task.state {
+///         State::Completed { output } => format!("done: {}", output.as_str()),
+///         State::Failed { failure } => failure.message.clone(),
+///         State::Blocked { reason } | State::Cancelled { reason } => reason.clone(),
+///         State::Pending { .. } | State::Running { .. } => "not yet".to_owned(),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     /// Waiting. Left by a worker's claim, an operator's cancel, or expiry.

@@ -13,6 +13,14 @@ use crate::{
 };
 
 /// How soon a due task is run, compared with others that are due: each priority has a queue of its own.
+///
+/// ```
+/// use errand::{Client, Handler, Priority, Task};
+///
+/// async fn at_once<H: Handler>(client: &Client, input: &H) -> Result<Task, Box<dyn std::error::Error>> {
+///     Ok(client.enqueue(input).priority(Priority::Urgent).await?.task)
+/// }
+/// ```
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -118,6 +126,15 @@ pub struct Asked {
 
 /// One task: what was asked for, which is read as if it stood here (`task.payload`), and what became of it. Changed by
 /// [`super::apply`] and nothing else. Cheap to clone.
+///
+/// ```
+/// use errand::{Status, Task};
+///
+/// fn line(task: &Task) -> String {
+///     let tried = format!("{} of {} tries", task.failures, task.max_retries + 1);
+///     format!("{} {}: {} after {tried}", task.task_type, task.key.id, task.status().as_str())
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Task {
     /// What was asked for.

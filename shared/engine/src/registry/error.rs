@@ -5,7 +5,22 @@ use crate::{
     json::read::FieldError,
 };
 
-/// Why a registry cannot be used.
+/// Why a registry cannot be used: told when a program starts, by what must be changed.
+///
+/// ```
+/// # use errand::{Failure, Handler, Outcome, Registry, TaskContext};
+/// # #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+/// # struct Send {}
+/// # impl Handler for Send {
+/// #     const TYPE: &'static str = "send";
+/// #     type State = ();
+/// #     async fn handle(&self, _: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
+/// #         Ok(Outcome::done("sent".into()))
+/// #     }
+/// # }
+/// let twice = Registry::new().add::<Send>(()).add::<Send>(()).checked();
+/// assert!(twice.err().unwrap().to_string().starts_with("two task types are named `send`"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RegistryError {
     /// Two have the same name.
@@ -33,6 +48,13 @@ pub enum RegistryError {
 }
 
 /// Why a task type and payload are no [`Input`](crate::registry::Input).
+///
+/// ```
+/// use errand::{InputError, Name, Registry, json::Json};
+///
+/// let unknown = Registry::new().accept(&Name::of("sing"), &Json::default()).err().unwrap();
+/// assert!(matches!(unknown, InputError::UnknownType { .. }));
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
     /// No handler has this name.

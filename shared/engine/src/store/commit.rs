@@ -68,7 +68,15 @@ pub enum RecordWrite {
     },
 }
 
-/// What must hold of a record for a write to happen.
+/// What must hold of a record for a write to happen. Where it does not, none of the commit happens.
+///
+/// ```
+/// use errand::{Doc, Effect, Expect, Id, Name, Relations};
+///
+/// // Welcomed once, whoever else has the same idea.
+/// let welcome = Effect::put(Name::of("welcome"), Id::of("ada"), Doc::new(), Relations::default(), Expect::Absent);
+/// let welcome = welcome.or_skip();
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
     /// It is not there.
@@ -80,6 +88,14 @@ pub enum Expect {
 }
 
 /// Changes to a record's fields; top-level fields only.
+///
+/// ```
+/// use errand::{Effect, Expect, Id, Name, Patch};
+///
+/// // Counted, whatever it stands at: nobody has to read it first.
+/// let one_more = Patch { add: [("visits".to_owned(), 1)].into(), ..Patch::default() };
+/// let counted = Effect::patch(Name::of("page"), Id::of("home"), one_more, Expect::Any);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Patch {
     /// Fields to set; `null` removes one.

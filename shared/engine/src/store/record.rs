@@ -10,6 +10,12 @@ use crate::{
 };
 
 /// A record's fields.
+///
+/// ```
+/// let mut doc = errand::Doc::new();
+/// doc.insert("points".into(), 3.into());
+/// assert_eq!(doc["points"], 3);
+/// ```
 pub type Doc = Map<String, Value>;
 
 /// About how many bytes a document has in a store: its text and its attributes differ by some quotes and lengths.
@@ -37,7 +43,15 @@ pub enum RelationKind {
     Owner,
 }
 
-/// That a record belongs to another, and where in its order it stands.
+/// That a record belongs to another, and where in its order it stands. Places are compared as text: write numbers with
+/// leading zeros, times as [`Timestamp`] does.
+///
+/// ```
+/// use errand::{Id, Relation, Timestamp};
+///
+/// let at = |ms| Relation { of: Id::of("ada"), sort: Timestamp::from_millis(ms).to_string() };
+/// assert!(at(1_000).sort < at(20_000).sort);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Relation {
     /// The other's id.
