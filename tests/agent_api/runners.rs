@@ -82,7 +82,7 @@ async fn a_name_of_the_backends_that_is_too_long_is_refused() {
 async fn the_runs_of_a_task_are_its_drives_newest_first() {
     let world = World::new();
     let (run, lease) = held(&world).await;
-    let end = json!({"lease_token": lease, "status": "failed", "failure": {"message": "no", "kind": "handler"}});
+    let end = json!({"lease_token": lease, "status": "failed", "failure": {"message": "no", "kind": "backend"}});
     let ended = done(&world, &format!("/v1/runs/{run}/finish"), &end).await;
     let task = ended["task_id"].as_str().unwrap();
     let of_task = format!("/v1/runs?task_id={task}");
@@ -149,7 +149,7 @@ async fn a_new_run_and_an_agents_failure_say_what_there_is_to_say() {
     let created = events["items"].as_array().unwrap().iter().find(|event| event["payload"]["phase"] == "run-created");
     let note = created.unwrap()["payload"]["note"].as_str().unwrap();
     assert!(note.contains("from api") && note.contains("runner") && note.contains("profile default"), "{note}");
-    let end = json!({"lease_token": lease, "status": "failed", "failure": {"message": "no disk", "kind": "handler"}});
+    let end = json!({"lease_token": lease, "status": "failed", "failure": {"message": "no disk", "kind": "backend"}});
     done(&world, &format!("/v1/runs/{run}/finish"), &end).await;
     world.poll().await;
     let events = world.events().await;
