@@ -5,7 +5,7 @@ use std::time::Duration;
 use errand::{
     clock::Timestamp,
     json::Json,
-    lifecycle::{Asked, Event, Task},
+    lifecycle::{Event, Task},
     store::{self, Counts, Record, Scope, Store},
 };
 use errand_local::sqlite::Pruned;
@@ -85,7 +85,7 @@ async fn log_rows_go_by_their_own_retention_in_small_batches() {
 async fn a_removed_tasks_large_payload_goes_with_it() {
     let fixture = Fixture::new();
     let payload = Json::new(&json!("x".repeat(5000)));
-    complete(&fixture.store, accepted(Asked { payload, ..new(&tenant()) }), at(1)).await;
+    complete(&fixture.store, accepted(new(&tenant()).with_payload(payload)), at(1)).await;
     assert_eq!(fixture.number("SELECT count(*) FROM payloads"), 1);
     fixture.store.prune(at(9), now(), 9).await.unwrap();
     assert_eq!(fixture.number("SELECT count(*) FROM payloads"), 0);

@@ -58,6 +58,7 @@ pub fn accepted(new: Asked) -> Task {
 
 /// A pending task in which everything that can be set is, with text beyond ASCII wherever that may stand.
 pub fn full(tenant: &Name) -> Task {
+    let payload = json!({"text": "Grüße, 世界 🦀 \u{0} \\ \"", "list": [1, 2.5, null], "empty": {}});
     let new = Asked {
         project: name("atlas"),
         queue: name("people.v2"),
@@ -68,7 +69,6 @@ pub fn full(tenant: &Name) -> Task {
         context_type: Some(name("conversation")),
         parent_id: Some(fresh()),
         priority: Priority::Urgent,
-        payload: Json::new(&json!({"text": "Grüße, 世界 🦀 \u{0} \\ \"", "list": [1, 2.5, null], "empty": {}})),
         idempotency_key: Some("order 17 / ü".to_owned()),
         max_retries: 0,
         timeout_s: 840,
@@ -78,7 +78,7 @@ pub fn full(tenant: &Name) -> Task {
         request_id: Some("JKJaXmPLvHcESHA=".to_owned()),
         ..new(tenant)
     };
-    with_history(accepted(new))
+    with_history(accepted(new.with_payload(Json::new(&payload))))
 }
 
 /// `task` after a life full of failures and operators: everything that a change may set is set.

@@ -3,7 +3,7 @@
 use errand::{
     ids::fresh,
     json::Json,
-    lifecycle::{Asked, Failure, FailureKind, Settlement, State, Status, Task, Transition},
+    lifecycle::{Failure, FailureKind, Settlement, State, Status, Task, Transition},
     store::{self, BODY_BYTES, Inserted, Store},
 };
 use serde_json::json;
@@ -93,7 +93,7 @@ async fn large(store: &dyn Store) {
     for bytes in [10 * 1024, BODY_BYTES] {
         let body = Json::new(&json!("ß".repeat(bytes / 2 - 1)));
         assert_eq!(body.as_str().len(), bytes);
-        let pending = insert(store, accepted(Asked { payload: body.clone(), ..new(&tenant) })).await;
+        let pending = insert(store, accepted(new(&tenant).with_payload(body.clone()))).await;
         assert_eq!(read(store, &pending.key).await, pending);
 
         let again = Task { version: Uuid::new_v4(), ..pending.clone() };

@@ -83,8 +83,7 @@ async fn a_run_is_begun_once_with_its_session_and_its_agent() {
     let session: Session = get(&app, run.session_id.as_ref().unwrap()).await;
     let agent: Agent = get(&app, run.agent_id.as_ref().unwrap()).await;
     assert_eq!((session.title.as_str(), agent.status), ("do it", AgentStatus::Spawning));
-    let payload = Json::new(&json!({"prompt": "else"}));
-    let other = Asked { payload_hash: payload.hash(), payload, ..new_task(&app, "k") };
+    let other = new_task(&app, "k").with_payload(Json::new(&json!({"prompt": "else"})));
     let refused = begin(&app, other, &asked()).await.unwrap_err();
     assert!(matches!(refused, JournalError::Refused(Refused::OtherPayload)), "{refused}");
 }

@@ -38,6 +38,11 @@ impl Asked {
             session_path: None,
         }
     }
+
+    /// The same, given another payload.
+    pub fn with_payload(self, payload: Json) -> Self {
+        Self { payload_hash: payload.hash(), payload, ..self }
+    }
 }
 
 impl Task {

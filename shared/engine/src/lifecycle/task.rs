@@ -103,7 +103,7 @@ pub struct Asked {
     pub priority: Priority,
     /// What the handler is given; at most 256 KiB.
     pub payload: Json,
-    /// [`Json::hash`] of the payload: who sets one sets both.
+    /// [`Json::hash`] of the payload; [`Asked::with_payload`] sets both.
     pub payload_hash: String,
     /// The caller's name for this request.
     pub idempotency_key: Option<String>,
