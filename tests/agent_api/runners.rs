@@ -38,7 +38,8 @@ async fn what_a_runner_has_used_is_counted_once_whatever_answer_is_lost() {
             "thread_id": "th", "turn_id": "tu", "used": used});
         let path = format!("/v1/runs/{run}/finish");
         // Its answer may be lost, at whatever the store was asked just then; the runner says it again.
-        Call::post(&path, &end).answer(&Faults::at(nth, fault).around(&world.app)).await;
+        let app = Faults::at(nth, fault).around(&world.app);
+        world.run(Call::post(&path, &end).answer(&app)).await;
         let ended = done(&world, &path, &end).await;
         assert_eq!(
             [&ended["status"], &ended["tokens_in"], &ended["tokens_out"], &ended["cost_usd"]],
