@@ -244,6 +244,6 @@ fn the_routes_of_agent_runs_are_described_and_no_others() {
         })
         .collect();
     let routes = ROUTES.iter().filter(|info| is_of_agents(info.path));
-    let others: BTreeSet<String> = ["GET /v1/tasks/{id}", "POST /v1/tasks/{id}/retry"].map(str::to_owned).into();
+    let others: BTreeSet<String> = ["POST /v1/tasks/{id}/retry".to_owned()].into();
     assert_eq!(described, routes.map(Route::key).collect::<BTreeSet<_>>().union(&others).cloned().collect());
 }

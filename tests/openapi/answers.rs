@@ -112,7 +112,7 @@ async fn outside(walk: &Walk) {
     walk.post(&format!("{job}/finish"), json!({"lease_token": lease, "status": "failed", "error": "no"})).await;
     walk.post(&format!("/v1/commands/{}/cancel", unwanted["id"].as_str().unwrap()), json!({})).await;
     let failed =
-        json!({"lease_token": lease, "status": "failed", "failure": {"message": "no", "kind": "infra_failed"}});
+        json!({"lease_token": lease, "status": "failed", "failure": {"message": "no", "kind": "schema_invalid"}});
     walk.post(&format!("{path}/finish"), failed).await;
     walk.reads(&run).await;
     walk.post("/v1/sessions/s/read", json!({"reader_id": "ada"})).await;

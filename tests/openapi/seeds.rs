@@ -57,6 +57,8 @@ impl Seeds {
             let killed = self.get(&format!("/v1/runs/{killed}")).await;
             self.tell("killed_agents", killed["agent_id"].as_str().unwrap());
         }
+        // One that has failed would be tried again.
+        self.tell("ends", "completed");
         self.hold("ended_runs", "ended_leases").await;
         let (run, lease) = self.hold("held_runs", "held_leases").await;
         let shown = self.get(&format!("/v1/runs/{run}")).await;

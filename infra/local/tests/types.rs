@@ -13,7 +13,8 @@ async fn each_type_is_served_with_its_schema_and_an_example_that_is_taken() {
     for task_type in types["items"].as_array().unwrap() {
         let (name, example) = (&task_type["name"], &task_type["example"]);
         assert!(task_type["schema"]["properties"].is_object() && task_type["description"].is_string(), "{task_type}");
-        let (status, answer) = server.post("/v1/tasks", json!({"task_type": name, "payload": example})).await;
+        let (status, answer) =
+            server.post("/v1/tasks", json!({"task_type": name, "payload": example, "user_id": "ada"})).await;
         if name == "run_outside" {
             // It comes with its run.
             assert_eq!((status, &answer["error"]["field"]), (400, &json!("task_type")), "{answer}");
@@ -22,7 +23,8 @@ async fn each_type_is_served_with_its_schema_and_an_example_that_is_taken() {
         assert_eq!(status, 201, "{answer}");
         let mut payload = example.clone();
         payload["x"] = json!(1);
-        let (status, answer) = server.post("/v1/tasks", json!({"task_type": name, "payload": payload})).await;
+        let (status, answer) =
+            server.post("/v1/tasks", json!({"task_type": name, "payload": payload, "user_id": "ada"})).await;
         assert_eq!((status, &answer["error"]["field"]), (400, &json!("payload.x")), "{answer}");
     }
 }

@@ -76,7 +76,7 @@ impl Client {
         Self { tenant, ..self }
     }
 
-    /// The same, whose tasks are made by `principal`: it stands in [`Task::created_by`].
+    /// The same, whose tasks are made by `principal`: it stands in `Task::created_by`.
     #[must_use]
     pub fn principal(self, principal: impl Into<String>) -> Self {
         Self { principal: principal.into(), ..self }

@@ -138,7 +138,7 @@ pub(crate) async fn finish(app: &App, request: &Request) -> Result<Answer, ApiEr
 /// What the runner says that it has used: for the run and its agent's budgets, and for the task's log.
 fn used(body: &FinishRequest) -> Result<(UsedByRunner, Report), ApiError> {
     let model = body.used.as_ref().and_then(|used| used.model.clone());
-    for (field, name) in [("thread_id", &body.thread_id), ("turn_id", &body.turn_id), ("used.model", &model)] {
+    for (field, name) in [("thread_id", &body.thread_id), ("turn_id", &body.turn_id), ("used", &model)] {
         if name.as_ref().is_some_and(|name| name.len() > BACKEND_NAME_BYTES) {
             return Err(ApiError::invalid(field, format!("expected at most {BACKEND_NAME_BYTES} bytes")));
         }
