@@ -220,10 +220,15 @@ impl Route {
     }
 
     fn admit(&self, request: &Request) -> Result<(), ApiError> {
-        let known: Vec<&str> = self.query.iter().map(|parameter| parameter.name).collect();
-        match request.query.keys().find(|field| !known.contains(&field.as_str())) {
-            Some(field) if known.is_empty() => Err(ApiError::invalid(field, "unknown parameter; there are none here")),
-            Some(field) => Err(ApiError::invalid(field, format!("unknown parameter; known are {}", known.join(", ")))),
+        let is_known = |field: &str| self.query.iter().any(|parameter| parameter.name == field);
+        match request.query.keys().find(|field| !is_known(field)) {
+            Some(field) if self.query.is_empty() => {
+                Err(ApiError::invalid(field, "unknown parameter; there are none here"))
+            }
+            Some(field) => {
+                let known: Vec<&str> = self.query.iter().map(|parameter| parameter.name).collect();
+                Err(ApiError::invalid(field, format!("unknown parameter; known are {}", known.join(", "))))
+            }
             None if self.scope == Scope::Installation && !request.caller.trusted => {
                 let message = format!("{} is for the installation's own services, not for a token", self.key());
                 Err(ApiError::forbidden(message))
