@@ -302,6 +302,8 @@ async fn a_run_that_its_runner_failed_is_tried_again_as_often_as_it_may_be() {
     let lease = claim(&world, &run, "one").await;
     let answer = done(&world, &finish, &failed(&lease, "handler")).await;
     assert_eq!(answer["status"], "pending", "{answer:#}");
+    // It has no lease any more: said again, that is what it hears.
+    assert_eq!(refused(&world, &finish, &failed(&lease, "handler")).await, error(409, "lease_conflict", ""));
     // As it is for a worker: a minute later, and under a new lease.
     assert_eq!(refused(&world, &format!("{path}/claim"), &json!({"runner_id": "one"})).await.0, 409);
     world.advance(60);
