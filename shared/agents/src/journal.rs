@@ -5,7 +5,6 @@
 //! one reads again and decides again: events get their numbers without gaps or repeats, and nothing is lost. A worker
 //! writes under its task's fence besides.
 
-use errand::records::Stored;
 mod append;
 mod claim;
 mod command;
@@ -34,6 +33,7 @@ use crate::{NotAdmitted, Refused, Run, event::TooMany, key_of, run};
 use errand::{
     ids::{Id, Name},
     lifecycle::{Fence, Task},
+    records::Stored,
     services::Services,
     store::{self, Commit, MAX_TRIES, Part, RecordKey, StoreError, TaskWrite, shown},
 };

@@ -179,6 +179,11 @@ fn named(task: &Task, life: &str, drive: u32) -> Id {
 }
 
 impl Run {
+    /// On whose budget it works: its agent's, or, of a run of an older version that names none, its task's own.
+    pub fn spender(&self) -> Id {
+        self.agent_id.clone().unwrap_or_else(|| Id::from(self.task_id))
+    }
+
     /// A run of `task`'s present drive that nobody has taken.
     pub fn of_task(task: &Task, kind: Name, source: Name, profile: Name, now: Timestamp) -> Self {
         Self {

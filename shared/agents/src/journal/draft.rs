@@ -1,7 +1,9 @@
 //! A draft: a run and what belongs to it as they were read, and what becomes of them in one commit.
 
 use crate::{
-    Agent, AgentAction, AgentStatus, Command, CommandAction, Refused, Run, RunAction, Session, SessionAction, create,
+    Agent, AgentAction, AgentStatus, Command, CommandAction, Refused, Run, RunAction, Session, SessionAction,
+    budget::Spending,
+    create,
     event::{self, BackendPhase, BackendStatus, EventBody},
     journal::JournalError,
     key_of, replace,
@@ -10,10 +12,12 @@ use errand::{
     clock::Timestamp,
     event::Event,
     ids::{self, Id, Name},
+    money::Usd,
     records::{Entity, Stored},
     services::Services,
     store::{Record, RecordKey, RecordWrite, StoreError},
 };
+use jiff::tz::TimeZone;
 
 /// See the module.
 pub(crate) struct Draft {
@@ -200,6 +204,21 @@ impl Draft {
     /// Appends an event.
     pub(crate) fn event(&mut self, body: EventBody) {
         self.events.push(body);
+    }
+
+    /// Counts what was paid `at` in the counter `key`, which was read as the `nth` of what was asked for besides: what that
+    /// has then. One that cannot be read is not written over: the next turn's check will stop there.
+    pub(crate) fn spend(
+        &mut self,
+        (nth, key): (usize, RecordKey),
+        cost: Usd,
+        (at, zone): (Timestamp, &TimeZone),
+    ) -> Option<Spending> {
+        let before = Spending::read(self.also.get(nth).and_then(Option::as_ref)).ok()?;
+        if let Some(write) = before.spend(key, cost, at, zone) {
+            self.also_write(write);
+        }
+        Some(before.with(cost, at, zone))
     }
 
     /// The number that the newest event will have.

@@ -34,12 +34,12 @@ pub struct UsedByRunner {
     pub cost: Usd,
 }
 
-/// Counts `used` in the run at `place` and in what its agent has spent, once for each execution (`attempt`), however often
+/// Counts `used` in the run at `place` and in what its `spender` has spent, once for each execution (`attempt`), however often
 /// it is said: the runner that was not answered says it again.
 pub async fn used(
     app: &Services,
     place: &Place,
-    (attempt, agent): (u32, &Id),
+    (attempt, spender): (u32, &Id),
     used: &UsedByRunner,
     zone: &TimeZone,
 ) -> Result<(), JournalError> {
@@ -47,7 +47,7 @@ pub async fn used(
     let kind = Name::of("run_used");
     let id = keyed_id(kind.as_str(), &place.run, Some(&attempt.to_string()));
     let told = RecordKey { tenant: tenant.clone(), kind, id };
-    let counter = Spending::key(tenant, agent);
+    let counter = Spending::key(tenant, spender);
     write(app, place, &[told.clone(), counter.clone()], |draft| {
         if draft.also.first().is_some_and(Option::is_some) {
             return Ok(());
@@ -56,12 +56,7 @@ pub async fn used(
         draft.on_run(RunAction::Used { attempt, thread_id, turn_id, usage, cost })?;
         let put = RecordWrite::put(told.clone(), Default::default(), Expect::Absent, draft.now);
         draft.put_first(put.expiring(draft.now + KEEP));
-        // A counter that cannot be read is not written over: the next turn's check will stop there.
-        if let Ok(spending) = Spending::read(draft.also.get(1).and_then(Option::as_ref))
-            && let Some(write) = spending.spend(counter.clone(), cost, draft.now, zone)
-        {
-            draft.also_write(write);
-        }
+        draft.spend((1, counter.clone()), cost, (draft.now, zone));
         Ok(())
     })
     .await

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     CommandAction, RunAction, SessionAction, StoredTurn, TurnDone,
-    budget::{self, Spending, Verdict},
+    budget::{self, Verdict},
     create,
     event::{AssistantMessage, BackendPhase, EventBody, ToolCall},
     journal::{self, Draft, JournalError},
@@ -130,12 +130,7 @@ impl Work<'_> {
     /// Counts what was paid at `at`, in what was read of the agent's counter, and says so if a limit is near.
     pub(super) fn spend(&self, draft: &mut Draft, cost: Usd, at: Timestamp) {
         let zone = self.agents.rules.zone();
-        // A counter that cannot be read is not written over: the next turn's check will stop there.
-        let Ok(spending) = Spending::read(draft.also.first().and_then(Option::as_ref)) else { return };
-        if let Some(write) = spending.spend(self.spending_key(), cost, at, zone) {
-            draft.also_write(write);
-        }
-        let after = spending.with(cost, at, zone);
+        let Some(after) = draft.spend((0, self.spending_key()), cost, (at, zone)) else { return };
         if let Verdict::Warn(near) | Verdict::Stop(near) = after.check(&self.budgets(), at, zone) {
             let (window, spent, limit) = (near.window.as_str(), near.spent_usd, near.limit_usd);
             let note = format!("{spent} of the {window} budget of {limit} are spent");

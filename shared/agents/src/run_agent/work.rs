@@ -170,8 +170,7 @@ impl<'a> Work<'a> {
 
     /// Where the agent's spending is counted.
     pub(super) fn spending_key(&self) -> RecordKey {
-        let own = Id::from(self.task.task().key.id);
-        Spending::key(&self.task.task().key.tenant, self.run.agent_id.as_ref().unwrap_or(&own))
+        Spending::key(&self.place.tenant, &self.run.spender())
     }
 
     /// Whether anything limits what may be spent.

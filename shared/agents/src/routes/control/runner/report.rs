@@ -14,7 +14,6 @@ use errand::{
     change::{With, change},
     clock::Timestamp,
     handler::Handler,
-    ids::Id,
     json::{
         Json,
         read::{FieldError, read_strict},
@@ -111,7 +110,8 @@ async fn on_command(
 }
 
 /// `POST /v1/runs/{id}/finish {lease_token, status, output?, failure?, reason?, thread_id?, turn_id?, used?}`: settles the
-/// task, and all ends with it. Said again by the runner that said it, it is answered as it is.
+/// task, and all ends with it. Said again by the runner that said it, it is answered as it is; a failed one that waits for
+/// another try is nobody's any more.
 pub(crate) async fn finish(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let body: FinishRequest = request.json()?;
     let LeaseToken(fence) = body.lease_token;
@@ -125,9 +125,9 @@ pub(crate) async fn finish(app: &App, request: &Request) -> Result<Answer, ApiEr
     let (used, report) = used(&body)?;
     let settlement = settlement(body, app, &task)?;
     if used != UsedByRunner::default() {
-        let agent = run.value.agent_id.clone().unwrap_or_else(|| Id::from(run.value.task_id));
-        let by = (fence.executions, &agent);
-        if let Err(error) = journal::used(app, &place, by, &used, Agents::of(app)?.rules.zone()).await {
+        let zone = Agents::of(app)?.rules.zone();
+        let by = (fence.executions, &run.value.spender());
+        if let Err(error) = journal::used(app, &place, by, &used, zone).await {
             return Err(explained(app, &place, error).await);
         }
     }
