@@ -26,7 +26,7 @@ use errand::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey, fresh},
     json::Json,
-    lifecycle::{Asked, Event, Fence, Report, Settlement, Task, apply},
+    lifecycle::{Asked, Fence, Report, Settlement, Task, Trigger, apply},
     store::Commit,
 };
 use errand_aws::{
@@ -145,20 +145,20 @@ fn task(payload_bytes: usize) -> Task {
     Task::accept(new_task(payload_bytes), Uuid::new_v4(), at(0))
 }
 
-/// The commit of what `event` makes of `task`, and the task after it.
-fn change(task: &Task, event: Event, now: Timestamp) -> (Commit, Task) {
-    let mut transition = apply(task, event, now).unwrap();
+/// The commit of what `trigger` makes of `task`, and the task after it.
+fn change(task: &Task, trigger: Trigger, now: Timestamp) -> (Commit, Task) {
+    let mut transition = apply(task, trigger, now).unwrap();
     transition.task.version = Uuid::new_v4();
     let after = transition.task.clone();
     (Commit::change(task.version, transition), after)
 }
 
 fn claim(task: &Task, now: Timestamp) -> (Commit, Task) {
-    change(task, Event::Claim { worker: Uuid::new_v4() }, now)
+    change(task, Trigger::Claim { worker: Uuid::new_v4() }, now)
 }
 
 fn settle(task: &Task, settlement: Settlement, now: Timestamp) -> (Commit, Task) {
-    change(task, Event::Settle { fence: fence(task), settlement, report: Report::default() }, now)
+    change(task, Trigger::Settle { fence: fence(task), settlement, report: Report::default() }, now)
 }
 
 fn complete(task: &Task, now: Timestamp) -> (Commit, Task) {

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use errand::{
     change::{With, change},
     ids::{Name, TaskKey, fresh},
-    lifecycle::Event,
+    lifecycle::Trigger,
     poller::PollReport,
     queue::QueueName,
     store,
@@ -68,7 +68,7 @@ pub(super) async fn lost_workers(stack: &Stack) {
     let app = stack.new_app(Lambda::ProcessTask);
     let key = TaskKey { tenant: Name::default(), id: id.parse().unwrap() };
     let pending = store::task(&*app.store, &key).await.unwrap().unwrap();
-    change(&app, &pending, Event::Claim { worker: fresh() }, With::nothing()).await.unwrap();
+    change(&app, &pending, Trigger::Claim { worker: fresh() }, With::nothing()).await.unwrap();
     // Its message comes again while the lease lasts, and is dropped: only the poller reaps.
     assert!(stack.deliver(MEDIUM).await.again.is_empty());
     assert_eq!(stack.poll().await, report());

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use errand::{
     json::Json,
-    lifecycle::{Event, Failure, FailureKind, Settlement, Task},
+    lifecycle::{Failure, FailureKind, Settlement, Task, Trigger},
     store::{self, Inserted, Store},
 };
 use uuid::Uuid;
@@ -64,7 +64,7 @@ async fn a_late_claim_costs_no_more_than_a_prompt_one_and_a_further_message_thre
         store::insert(&setup.store, task.clone()).await.unwrap();
         for _ in 0..messages {
             meter.take();
-            let (commit, notified) = change(&task, Event::Notify, task.wake_at.unwrap());
+            let (commit, notified) = change(&task, Trigger::Notify, task.wake_at.unwrap());
             store::commit(&setup.store, commit).await.unwrap();
             assert_eq!(meter.take().writes, units(&[("tasks", 1.0), ("due", 2.0)]));
             task = notified;
@@ -191,7 +191,7 @@ async fn the_task_of_the_cost_table_fits_one_unit_in_every_state() {
         store::insert(&setup.store, task.clone()).await.unwrap();
         let mut sizes = vec![size(&setup.item(&task.key).await)];
         let (commit, claimed) = claim(&task, at(1));
-        let (renew, renewed) = change(&claimed, Event::Renew { fence: fence(&claimed) }, at(2));
+        let (renew, renewed) = change(&claimed, Trigger::Renew { fence: fence(&claimed) }, at(2));
         let (ended, _) = settle(&renewed, end(&renewed), at(3));
         for commit in [commit, renew, ended] {
             store::commit(&setup.store, commit).await.unwrap();

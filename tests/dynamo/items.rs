@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use errand::{
     clock::Timestamp,
     ids::TaskKey,
-    lifecycle::{Event, Failure, FailureKind, Settlement, Task},
+    lifecycle::{Failure, FailureKind, Settlement, Task, Trigger},
     store::{self, Due, DueItem, Position, Store, StoreError},
 };
 use integration_tests::conformance::{lives::a_log_is_of_one_life, unreadable::lists_leave_out_what_cannot_be_read};
@@ -61,7 +61,7 @@ async fn only_an_ended_task_has_a_ttl_and_a_redrive_takes_it_back() {
     let failure = Failure::new(FailureKind::Handler, "no", at(2), 1);
     let (failed_commit, failed) = settle(&claimed, Settlement::Fail { failure }, at(2));
     let (redriven_commit, _) =
-        change(&failed, Event::Redrive { note: None, by: "me".into(), failed_at: None, run_at: None }, at(3));
+        change(&failed, Trigger::Redrive { note: None, by: "me".into(), failed_at: None, run_at: None }, at(3));
     let ttl = (at(2) + setup.config.retention).as_millis() / 1000;
     let expected = [None, Some(AttributeValue::N(ttl.to_string())), None];
     for (commit, expected) in [claimed_commit, failed_commit, redriven_commit].into_iter().zip(expected) {

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use errand::{
     clock::Timestamp,
     json::Json,
-    lifecycle::{Asked, Event, Task},
+    lifecycle::{Asked, Task, Trigger},
     store::{self, Inserted, ListQuery, Listing, Store, StoreError},
 };
 use uuid::Uuid;
@@ -66,7 +66,7 @@ async fn a_payload_is_kept_for_a_month_beyond_the_start_of_a_deferred_task() {
     assert!(ttl(&payload_items(&setup, &task).await[0]) > start + DAY * 30);
 
     let later = start + DAY * 100;
-    let (commit, _) = change(&task, Event::Reschedule { run_at: later, by: "me".into(), if_due: false }, at(1));
+    let (commit, _) = change(&task, Trigger::Reschedule { run_at: later, by: "me".into(), if_due: false }, at(1));
     store::commit(&setup.store, commit).await.unwrap();
     assert!(ttl(&payload_items(&setup, &task).await[0]) > later + DAY * 30);
 }
@@ -77,13 +77,13 @@ async fn a_payload_outlives_its_ended_task_and_a_redrive_keeps_it() {
     let task = task(LARGE);
     store::insert(&setup.store, task.clone()).await.unwrap();
     let cancelled_at = at(0) + DAY * 25;
-    let (commit, cancelled) = change(&task, Event::Cancel { reason: "no".into(), by: "me".into() }, cancelled_at);
+    let (commit, cancelled) = change(&task, Trigger::Cancel { reason: "no".into(), by: "me".into() }, cancelled_at);
     store::commit(&setup.store, commit).await.unwrap();
     let task_ttl = ttl(&setup.item(&task.key).await);
     assert!(ttl(&payload_items(&setup, &task).await[0]) >= task_ttl + DAY * 3);
 
     let redriven_at = cancelled_at + DAY * 29;
-    let redrive = Event::Redrive { note: None, by: "me".into(), failed_at: None, run_at: None };
+    let redrive = Trigger::Redrive { note: None, by: "me".into(), failed_at: None, run_at: None };
     store::commit(&setup.store, change(&cancelled, redrive, redriven_at).0).await.unwrap();
     assert!(ttl(&payload_items(&setup, &task).await[0]) >= redriven_at + DAY * 30);
 }

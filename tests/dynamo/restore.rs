@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use errand::{
-    lifecycle::{Event, Priority, Status, log::LogEntry},
+    lifecycle::{Priority, Status, Trigger, log::LogEntry},
     queue::QueueName,
     store,
 };
@@ -47,7 +47,7 @@ async fn begun(world: &World) -> [Uuid; 3] {
     deliver_all(world).await;
     assert_eq!(world.task(second).await.executions, 1);
     let third = world.scripted(&json!({"acts": [{"fail": "once"}, "complete"], "mark": "c"})).await;
-    let (claim, _) = change(&world.task(third).await, Event::Claim { worker: Uuid::new_v4() }, world.now());
+    let (claim, _) = change(&world.task(third).await, Trigger::Claim { worker: Uuid::new_v4() }, world.now());
     store::commit(&*world.app.store, claim).await.unwrap();
     [world.scripted(&waits).await, second, third]
 }

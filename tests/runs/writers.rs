@@ -6,7 +6,7 @@ use errand::{
     app::App,
     change::{With, change},
     ids::{Id, Name},
-    lifecycle::{Event, Status},
+    lifecycle::{Status, Trigger},
 };
 use errand_agents::{
     CommandKind, RunStatus,
@@ -151,7 +151,7 @@ async fn what_is_given_to_a_run_whose_runner_is_lost_is_there_for_the_next() {
         let (world, id) = overdue().await;
         let (task, run) = (world.task(id).await, seen(&world, id).await.id);
         let reap = writer(&world, |app| async move {
-            let lost = Event::Reap { max_losses: 5, jitter: 0.0 };
+            let lost = Trigger::Reap { max_losses: 5, jitter: 0.0 };
             change(&app, &task, lost, With::nothing()).await.unwrap();
         });
         let give = |n: u32| {

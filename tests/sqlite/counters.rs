@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use errand::{
     ids::Name,
-    lifecycle::{Asked, Event},
+    lifecycle::{Asked, Trigger},
     store::{Counts, KEEP_HOURS, QueueStats, Scope, Stats, Store},
 };
 use errand_local::sqlite::{Settings, SqliteStore};
@@ -24,7 +24,7 @@ async fn fill(store: &SqliteStore, tenant: &Name) {
     let running = change(store, &running, claimed(&running, at(1))).await;
     change(store, &running, failed(&running, at(30))).await;
     let cancelled = insert(store, task(tenant)).await;
-    let cancel = Event::Cancel { reason: "no".to_owned(), by: "me".to_owned() };
+    let cancel = Trigger::Cancel { reason: "no".to_owned(), by: "me".to_owned() };
     change(store, &cancelled, changed(&cancelled, cancel, at(40))).await;
     for s in [7, 7, 90] {
         insert(store, accepted(Asked { queue: name("later"), scheduled_for: at(s), ..new(tenant) })).await;
@@ -82,7 +82,7 @@ async fn a_task_that_waits_no_more_leaves_nothing_behind() {
         tasks.push(insert(store, accepted(Asked { scheduled_for: at(s), ..new(&tenant) })).await);
     }
     assert_eq!((waiting().await, fixture.number("SELECT count(*) FROM waiting")), (3, 2));
-    let later = Event::Reschedule { run_at: at(9), by: "me".to_owned(), if_due: false };
+    let later = Trigger::Reschedule { run_at: at(9), by: "me".to_owned(), if_due: false };
     tasks[0] = change(store, &tasks[0], changed(&tasks[0], later, at(1))).await;
     assert_eq!((waiting().await, fixture.number("SELECT max(tasks) FROM waiting")), (3, 2));
     for task in tasks {

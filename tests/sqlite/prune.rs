@@ -5,7 +5,7 @@ use std::time::Duration;
 use errand::{
     clock::Timestamp,
     json::Json,
-    lifecycle::{Event, Task},
+    lifecycle::{Task, Trigger},
     store::{self, Counts, Record, Scope, Store},
 };
 use errand_local::sqlite::Pruned;
@@ -29,7 +29,7 @@ async fn ended_tasks_past_their_retention_go_in_small_batches() {
         old.push(complete(store, task(&tenant), at(s)).await);
     }
     let cancelled = insert(store, task(&tenant)).await;
-    let cancel = Event::Cancel { reason: "no".to_owned(), by: "me".to_owned() };
+    let cancel = Trigger::Cancel { reason: "no".to_owned(), by: "me".to_owned() };
     old.push(change(store, &cancelled, changed(&cancelled, cancel, at(40))).await);
     let young = complete(store, task(&tenant), at(50)).await;
     let open = insert(store, task(&tenant)).await;
@@ -57,7 +57,7 @@ async fn a_failed_task_stays_until_its_dead_letter_is_sent() {
     let running = change(&store, &pending, claimed(&pending, at(1))).await;
     let ended = change(&store, &running, failed(&running, at(2))).await;
     assert_eq!(store.prune(at(9), now(), 9).await.unwrap().tasks, 0);
-    change(&store, &ended, changed(&ended, Event::DeadLettered { redrives: 0 }, at(3))).await;
+    change(&store, &ended, changed(&ended, Trigger::DeadLettered { redrives: 0 }, at(3))).await;
     assert_eq!(store.prune(at(9), now(), 9).await.unwrap().tasks, 1);
     let ever = Counts { failed: 1, ..Counts::default() };
     assert_eq!(store.stats(&Scope::All, at(9)).await.unwrap().now, ever);

@@ -1,7 +1,7 @@
 //! The start of a process whose queue and workers were in the last one's memory.
 
 use errand::{
-    lifecycle::{Asked, Event, State, Task, apply},
+    lifecycle::{Asked, State, Task, Trigger, apply},
     store::Store,
 };
 use integration_tests::conformance::fixtures::{
@@ -15,7 +15,7 @@ async fn every_lease_ends_so_that_the_poller_may_reap() {
     let Fixture { store, dir: _dir } = Fixture::new();
     let pending = insert(&store, task(&tenant())).await;
     let running = change(&store, &pending, claimed(&pending, at(1))).await;
-    assert!(apply(&running, Event::Reap { max_losses: 5, jitter: 0.0 }, at(10)).is_err());
+    assert!(apply(&running, Trigger::Reap { max_losses: 5, jitter: 0.0 }, at(10)).is_err());
 
     assert_eq!(store.recover(at(10)).await.unwrap(), 1);
     let State::Running { worker, started_at, .. } = running.state else { panic!("{running:?}") };
@@ -23,7 +23,7 @@ async fn every_lease_ends_so_that_the_poller_may_reap() {
     let recovered = Task { state, wake_at: Some(at(10)), ..running };
     assert_eq!(read(&store, &recovered.key).await, recovered);
     assert_eq!(store.due(0, at(10), 9).await.unwrap().len(), 1);
-    let lost = changed(&recovered, Event::Reap { max_losses: 5, jitter: 0.0 }, at(10));
+    let lost = changed(&recovered, Trigger::Reap { max_losses: 5, jitter: 0.0 }, at(10));
     change(&store, &recovered, lost).await;
 }
 

@@ -1,4 +1,4 @@
-//! Makes an event true: apply, commit, and again if somebody else was faster; then tells of it. The one place for that
+//! Makes a trigger true: apply, commit, and again if somebody else was faster; then tells of it. The one place for that
 //! rule.
 
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use crate::{
     effects::{Compiled, Effect, OnConflict, Sources, compile},
     handler::TaskContext,
     ids,
-    lifecycle::{Event, Rejected, Status, Task, apply},
+    lifecycle::{Rejected, Status, Task, Trigger, apply},
     notify::notify,
     store::{self, Commit, MAX_TRIES, Part, StoreError, patiently},
     telemetry::Told,
 };
 
-/// Why an event did not become true.
+/// Why a trigger did not become true.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     /// It does not apply to the task as it is now: an ordinary answer.
@@ -32,7 +32,7 @@ pub enum ChangeError {
     Store(#[from] StoreError),
 }
 
-/// What is committed with an event, besides what its type says: what ends with the task if the event ends it
+/// What is committed with a trigger, besides what its type says: what ends with the task if the trigger ends it
 /// ([`Handler::ended`]), and what becomes of a runner's run that waits ([`Handler::waits`]).
 ///
 /// [`Handler::ended`]: crate::handler::Handler::ended
@@ -81,17 +81,17 @@ async fn what_follows(app: &App, task: &Task, changed: &Task) -> Result<Vec<Effe
     }
 }
 
-/// Applies `event` to `task` and commits the result with its effects, on the version at hand. Where another version
+/// Applies `trigger` to `task` and commits the result with its effects, on the version at hand. Where another version
 /// is in the way, reads and applies again, at most [`MAX_TRIES`] times; so only `apply` ever says `LeaseLost`. Then sends
 /// the messages of follow-up tasks; their own `wake_at` covers a crash in between.
-pub async fn change(app: &App, task: &Task, event: Event, with: With) -> Result<Task, ChangeError> {
+pub async fn change(app: &App, task: &Task, trigger: Trigger, with: With) -> Result<Task, ChangeError> {
     let mut newer = None;
     let mut done = Vec::new();
     let mut tries = 0;
     loop {
         let task = newer.as_ref().unwrap_or(task);
         let now = app.clock.now();
-        let mut transition = apply(task, event.clone(), now)?;
+        let mut transition = apply(task, trigger.clone(), now)?;
         transition.task.version = ids::fresh();
         let follows = patiently(&*app.clock, with.until, || what_follows(app, task, &transition.task)).await?;
         let own: Vec<&Effect> = left(&with.effects, &done).collect();
@@ -100,7 +100,7 @@ pub async fn change(app: &App, task: &Task, event: Event, with: With) -> Result<
         if let Some(row) = &mut transition.log {
             row.effects = effects.iter().map(|effect| effect.describe()).collect();
         }
-        let told = transition.log.as_ref().map(|row| Told::of(row, &event));
+        let told = transition.log.as_ref().map(|row| Told::of(row, &trigger));
         let changed = transition.task.clone();
         let commit = Arc::new(Commit { records, tasks, ..Commit::change(task.version, transition) });
         // The very same commit: if it has landed all the same, the store says so.

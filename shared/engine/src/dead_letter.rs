@@ -5,7 +5,7 @@ use tracing::warn;
 use crate::{
     app::App,
     change::{With, change},
-    lifecycle::{Event, State, Task},
+    lifecycle::{State, Task, Trigger},
     meter,
     queue::{OutMessage, QueueError, QueueName},
     redact::chain,
@@ -22,7 +22,7 @@ pub(crate) async fn dead_letter(app: &App, task: &Task) {
         return;
     }
     meter::count(meter::DEAD_LETTERS);
-    let noted = Event::DeadLettered { redrives: task.redrives };
+    let noted = Trigger::DeadLettered { redrives: task.redrives };
     if let Err(error) = change(app, task, noted, With::nothing()).await {
         warn!(task.id = %task.key.id, error = %chain(&error), "a sent dead letter was not noted; it may be sent again");
     }

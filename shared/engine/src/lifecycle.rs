@@ -2,20 +2,20 @@
 
 mod accept;
 mod apply;
-mod event;
 mod failure;
 pub mod log;
 pub mod retry;
 mod state;
 mod task;
+mod trigger;
 mod wake;
 
 #[cfg(test)]
 mod table_test;
 
 pub use apply::{Transition, apply, unknown_type_ends};
-pub use event::{Event, Fence, Rejected, Report, Settlement};
 pub use failure::{ERROR_BYTES, Failure, FailureKind};
 pub use state::{State, Status};
 pub use task::{Asked, Attempt, Priority, Task};
+pub use trigger::{Fence, Rejected, Report, Settlement, Trigger};
 pub use wake::{Hint, LONGEST_HIDING, LOOK_AHEAD, hint, is_renewed, lease};

@@ -1,11 +1,11 @@
-//! What an operator does to a task, whoever asks for it: each is one event, logged with who did it.
+//! What an operator does to a task, whoever asks for it: each is one trigger, logged with who did it.
 
 use crate::{
     app::App,
     change::{ChangeError, With, change},
     clock::Timestamp,
     json::read::FieldError,
-    lifecycle::{ERROR_BYTES, Event, Status, Task},
+    lifecycle::{ERROR_BYTES, Status, Task, Trigger},
     notify::notify,
 };
 
@@ -94,14 +94,14 @@ pub enum OperateError {
 }
 
 impl Operation {
-    fn event(self, by: String, now: Timestamp) -> Event {
+    fn trigger(self, by: String, now: Timestamp) -> Trigger {
         match self {
             Operation::Cancel { reason } => {
-                Event::Cancel { reason: reason.unwrap_or_else(|| "cancelled by an operator".to_owned()), by }
+                Trigger::Cancel { reason: reason.unwrap_or_else(|| "cancelled by an operator".to_owned()), by }
             }
-            Operation::Retry { note } => Event::Redrive { note, by, failed_at: None, run_at: None },
-            Operation::Process { force } => Event::Reschedule { run_at: now, by, if_due: !force },
-            Operation::Reschedule { run_at } => Event::Reschedule { run_at, by, if_due: false },
+            Operation::Retry { note } => Trigger::Redrive { note, by, failed_at: None, run_at: None },
+            Operation::Process { force } => Trigger::Reschedule { run_at: now, by, if_due: !force },
+            Operation::Reschedule { run_at } => Trigger::Reschedule { run_at, by, if_due: false },
         }
     }
 
@@ -131,7 +131,7 @@ pub async fn operate(
     if operation.is_done(task) {
         return Ok(task.clone());
     }
-    let changed = change(app, task, operation.event(by, app.clock.now()), with).await?;
+    let changed = change(app, task, operation.trigger(by, app.clock.now()), with).await?;
     notify(app, std::slice::from_ref(&changed)).await;
     Ok(changed)
 }

@@ -23,7 +23,7 @@ use crate::{
     change::{ChangeError, With, change},
     clock::Timestamp,
     dead_letter::dead_letter,
-    lifecycle::{Event, FailureKind, State, Task, unknown_type_ends},
+    lifecycle::{FailureKind, State, Task, Trigger, unknown_type_ends},
     notify::notify,
     outbox::{self, Posted},
     redact::chain,
@@ -206,7 +206,7 @@ async fn note(app: &App, task: &Task, sent: bool) -> PollReport {
     if !sent {
         return PollReport { failed: 1, ..report };
     }
-    match change(app, task, Event::Notify, With::nothing()).await {
+    match change(app, task, Trigger::Notify, With::nothing()).await {
         Ok(_) | Err(ChangeError::Rejected(_) | ChangeError::Gone) => report.notified += 1,
         Err(problem) => report.fail(task, &problem),
     }
@@ -215,17 +215,17 @@ async fn note(app: &App, task: &Task, sent: bool) -> PollReport {
 
 async fn fulfil(app: &App, task: &Task, duty: Duty) -> PollReport {
     let mut report = PollReport::default();
-    let event = match duty {
+    let trigger = match duty {
         Duty::Nothing | Duty::Notify => return report,
         Duty::DeadLetter => {
             dead_letter(app, task).await;
             report.dead_letters += 1;
             return report;
         }
-        Duty::Reap => Event::Reap { max_losses: app.rules.max_losses, jitter: fastrand::f64() * 2.0 - 1.0 },
-        Duty::Expire(kind) => Event::Expire { kind },
+        Duty::Reap => Trigger::Reap { max_losses: app.rules.max_losses, jitter: fastrand::f64() * 2.0 - 1.0 },
+        Duty::Expire(kind) => Trigger::Expire { kind },
     };
-    match change(app, task, event, With::nothing()).await {
+    match change(app, task, trigger, With::nothing()).await {
         Ok(changed) => {
             match duty {
                 Duty::Reap => report.reaped += 1,

@@ -17,7 +17,7 @@ use crate::{
     clock::Timestamp,
     dead_letter::dead_letter,
     ids,
-    lifecycle::{Event, FailureKind, Rejected, Task},
+    lifecycle::{FailureKind, Rejected, Task, Trigger},
     meter,
     notify::notify,
     queue::{QueueName, TaskMessage},
@@ -156,7 +156,7 @@ async fn start(
     }
     loop {
         let now = app.clock.now();
-        match change(app, &task, Event::Claim { worker: ids::fresh() }, With::nothing()).await {
+        match change(app, &task, Trigger::Claim { worker: ids::fresh() }, With::nothing()).await {
             Ok(claimed) => return Ok(Start::Claimed(Box::new(claimed), input)),
             Err(ChangeError::Rejected(Rejected::NotDue(run_at))) => match run_at.since(now) {
                 wait if wait < CLOCK_SKEW => app.clock.sleep_until(run_at).await,
@@ -184,7 +184,7 @@ async fn start(
 /// A dead letter that somebody moved back to a work queue: redrives the task, if it is still failed there.
 async fn moved_back(app: &App, task: Task, executions: u32) -> Result<Task, ChangeError> {
     let by = "dead-letter queue".to_owned();
-    let redrive = Event::Redrive { note: None, by, failed_at: Some(executions), run_at: None };
+    let redrive = Trigger::Redrive { note: None, by, failed_at: Some(executions), run_at: None };
     match change(app, &task, redrive, With::nothing()).await {
         // Set going already: from here on it is an ordinary message.
         Err(ChangeError::Rejected(Rejected::NotEnded(_))) => Ok(task),
@@ -202,15 +202,15 @@ async fn unknown_type(app: &App, task: &Task) -> Result<Start, ChangeError> {
 }
 
 async fn reap(app: &App, task: &Task) -> Result<(), ChangeError> {
-    let event = Event::Reap { max_losses: app.rules.max_losses, jitter: fastrand::f64() * 2.0 - 1.0 };
-    let reaped = change(app, task, event, With::nothing()).await?;
+    let trigger = Trigger::Reap { max_losses: app.rules.max_losses, jitter: fastrand::f64() * 2.0 - 1.0 };
+    let reaped = change(app, task, trigger, With::nothing()).await?;
     notify(app, std::slice::from_ref(&reaped)).await;
     dead_letter(app, &reaped).await;
     Ok(())
 }
 
 async fn expire(app: &App, task: &Task, kind: FailureKind) -> Result<(), ChangeError> {
-    let failed = change(app, task, Event::Expire { kind }, With::nothing()).await?;
+    let failed = change(app, task, Trigger::Expire { kind }, With::nothing()).await?;
     dead_letter(app, &failed).await;
     Ok(())
 }

@@ -21,7 +21,7 @@ use crate::{
     clock::Timestamp,
     ids::Name,
     json::read::FieldError,
-    lifecycle::{Event, Task},
+    lifecycle::{Task, Trigger},
     notify::notify,
     operate::check_note,
     redact::chain,
@@ -186,8 +186,8 @@ impl Call<'_> {
 
     async fn one(&self, what: &Redrive, task: &Task, run_at: Option<Timestamp>) -> Result<Task, ChangeError> {
         let (note, by) = (what.note.clone(), self.by.clone());
-        let event = Event::Redrive { note, by, failed_at: Some(task.executions), run_at };
-        change(self.app, task, event, (self.with)(task)).await
+        let trigger = Trigger::Redrive { note, by, failed_at: Some(task.executions), run_at };
+        change(self.app, task, trigger, (self.with)(task)).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! Changing a task: compare and swap, and the log row that goes with it.
 
 use errand::{
-    lifecycle::{Event, Transition, log::LogEntry},
+    lifecycle::{Transition, Trigger, log::LogEntry},
     store::{self, Commit, Expect, Part, Store, StoreError},
 };
 use serde_json::json;
@@ -34,7 +34,7 @@ async fn stale(store: &dyn Store) {
     let pending = insert(store, task(&tenant)).await;
     let running = change(store, &pending, claimed(&pending, at(1))).await;
     let (note, follow_up) = (record(&tenant, &json!({})), task(&tenant));
-    let cancelled = changed(&pending, Event::Cancel { reason: "late".into(), by: "me".into() }, at(2));
+    let cancelled = changed(&pending, Trigger::Cancel { reason: "late".into(), by: "me".into() }, at(2));
     let commit = Commit {
         records: vec![put(&note, Expect::Absent)],
         tasks: vec![follow_up.clone()],

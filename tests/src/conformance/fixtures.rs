@@ -7,7 +7,7 @@ use errand::{
     ids::{Id, Name, TaskKey, fresh},
     json::Json,
     lifecycle::{
-        Asked, Attempt, Event, Failure, FailureKind, Priority, Report, Settlement, Task, Transition, apply,
+        Asked, Attempt, Failure, FailureKind, Priority, Report, Settlement, Task, Transition, Trigger, apply,
         log::{LogEntry, Outcome},
     },
     store::{self, Commit, Doc, Expect, Inserted, Record, RecordKey, RecordWrite, Store, TaskWrite},
@@ -119,22 +119,22 @@ pub async fn read(store: &dyn Store, key: &TaskKey) -> Task {
     store::task(store, key).await.expect("the task is readable").expect("the task is there")
 }
 
-/// What `event` makes of `task` at `at`, with a version of its own.
-pub fn changed(task: &Task, event: Event, at: Timestamp) -> Transition {
-    let mut transition = apply(task, event, at).expect("the event applies");
+/// What `trigger` makes of `task` at `at`, with a version of its own.
+pub fn changed(task: &Task, trigger: Trigger, at: Timestamp) -> Transition {
+    let mut transition = apply(task, trigger, at).expect("the trigger applies");
     transition.task.version = Uuid::new_v4();
     transition
 }
 
 /// `task`, claimed at `at`.
 pub fn claimed(task: &Task, at: Timestamp) -> Transition {
-    changed(task, Event::Claim { worker: fresh() }, at)
+    changed(task, Trigger::Claim { worker: fresh() }, at)
 }
 
 /// `task`, which runs, settled at `at`.
 pub fn settled(task: &Task, settlement: Settlement, at: Timestamp) -> Transition {
     let fence = task.fence().expect("the task runs");
-    changed(task, Event::Settle { fence, settlement, report: Report::default() }, at)
+    changed(task, Trigger::Settle { fence, settlement, report: Report::default() }, at)
 }
 
 /// `task`, which runs, completed at `at`.

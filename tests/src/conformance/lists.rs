@@ -3,7 +3,7 @@
 use errand::{
     clock::Timestamp,
     ids::Name,
-    lifecycle::{Asked, Event, Priority, Task},
+    lifecycle::{Asked, Priority, Task, Trigger},
     store::{Bucket, Filter, ListQuery, Listing, Store},
 };
 
@@ -78,12 +78,12 @@ async fn one_list(store: &dyn Store) {
     stands_in(store, &task, Bucket::Open).await;
     task = change(store, &task, failed(&task, at(2))).await;
     stands_in(store, &task, Bucket::Failed).await;
-    task = change(store, &task, changed(&task, Event::DeadLettered { redrives: 0 }, at(3))).await;
+    task = change(store, &task, changed(&task, Trigger::DeadLettered { redrives: 0 }, at(3))).await;
     stands_in(store, &task, Bucket::Failed).await;
-    let redrive = Event::Redrive { note: None, by: "me".to_owned(), failed_at: None, run_at: None };
+    let redrive = Trigger::Redrive { note: None, by: "me".to_owned(), failed_at: None, run_at: None };
     task = change(store, &task, changed(&task, redrive, at(4))).await;
     stands_in(store, &task, Bucket::Open).await;
-    task = change(store, &task, changed(&task, Event::Cancel { reason: "no".into(), by: "me".into() }, at(5))).await;
+    task = change(store, &task, changed(&task, Trigger::Cancel { reason: "no".into(), by: "me".into() }, at(5))).await;
     stands_in(store, &task, Bucket::Cancelled).await;
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use errand::{
-    lifecycle::{Asked, Event, Task},
+    lifecycle::{Asked, Task, Trigger},
     store::Store,
 };
 use uuid::Uuid;
@@ -18,7 +18,7 @@ const LATER: Duration = Duration::from_secs(40 * 24 * 3600);
 pub async fn a_log_is_of_one_life(store: &dyn Store, remove: impl AsyncFn(&Task)) {
     let mut first = insert(store, task(&tenant())).await;
     for s in 1..=3 {
-        let later = Event::Reschedule { run_at: at(s), by: "me".to_owned(), if_due: false };
+        let later = Trigger::Reschedule { run_at: at(s), by: "me".to_owned(), if_due: false };
         first = change(store, &first, changed(&first, later, at(s))).await;
     }
     let running = change(store, &first, claimed(&first, at(4))).await;

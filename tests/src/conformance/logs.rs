@@ -4,7 +4,7 @@ use errand::{
     clock::Timestamp,
     ids::fresh,
     lifecycle::{
-        Event, Failure, FailureKind, Settlement, Task, Transition,
+        Failure, FailureKind, Settlement, Task, Transition, Trigger,
         log::{LogEntry, LogKind, Outcome},
     },
     store::{self, Commit, Part, Store},
@@ -36,8 +36,8 @@ async fn rescheduled(store: &dyn Store, n: u64) -> (Task, Vec<LogEntry>) {
     let mut task = insert(store, task(&tenant())).await;
     let mut rows = Vec::new();
     for s in 1..=n {
-        let event = Event::Reschedule { run_at: at(s), by: "me".to_owned(), if_due: false };
-        let transition = changed(&task, event, at(s));
+        let trigger = Trigger::Reschedule { run_at: at(s), by: "me".to_owned(), if_due: false };
+        let transition = changed(&task, trigger, at(s));
         task = logged(store, &task, transition, &mut rows).await;
     }
     assert_eq!(rows.len() as u64, n);
@@ -58,10 +58,10 @@ async fn in_order(store: &dyn Store) {
         task = logged(store, &running, settled(&running, settlement, at(s)), &mut rows).await;
     }
     let redrive =
-        Event::Redrive { note: Some("once more".to_owned()), by: "me".to_owned(), failed_at: None, run_at: None };
+        Trigger::Redrive { note: Some("once more".to_owned()), by: "me".to_owned(), failed_at: None, run_at: None };
     let transition = changed(&task, redrive, at(6));
     task = logged(store, &task, transition, &mut rows).await;
-    let cancel = Event::Cancel { reason: "enough".to_owned(), by: "me".to_owned() };
+    let cancel = Trigger::Cancel { reason: "enough".to_owned(), by: "me".to_owned() };
     let transition = changed(&task, cancel, at(7));
     task = logged(store, &task, transition, &mut rows).await;
     assert_eq!(log(store, &task).await, rows);
@@ -144,8 +144,8 @@ async fn ahead(store: &dyn Store) {
     let back = Task { log_seq: 1, version: Uuid::new_v4(), ..task.clone() };
     let back = change(store, &task, Transition { task: back, log: None }).await;
     let cancel = |task: &Task| {
-        let event = Event::Cancel { reason: "enough".to_owned(), by: "me".to_owned() };
-        changed(task, event, at(9))
+        let trigger = Trigger::Cancel { reason: "enough".to_owned(), by: "me".to_owned() };
+        changed(task, trigger, at(9))
     };
     let answer = store::commit(store, Commit::change(back.version, cancel(&back))).await;
     assert_eq!(conflict(answer), [Part::Log]);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use errand::{
     ids::Name,
-    lifecycle::{Event, Priority, Task},
+    lifecycle::{Priority, Task, Trigger},
     store::{Bucket, ListQuery, Store},
 };
 
@@ -80,7 +80,7 @@ impl<'s> Scene<'s> {
         }
         if !self.to_redrive.is_empty() {
             let task = self.to_redrive.remove(nth(&self.to_redrive, self.turn));
-            let redrive = Event::Redrive { note: None, by: "me".to_owned(), failed_at: None, run_at: None };
+            let redrive = Trigger::Redrive { note: None, by: "me".to_owned(), failed_at: None, run_at: None };
             change(self.store, &task, changed(&task, redrive, at(3000))).await;
         }
     }

@@ -2,7 +2,7 @@
 
 use errand::{
     ids::Name,
-    lifecycle::{Asked, Event, Priority, Task},
+    lifecycle::{Asked, Priority, Task, Trigger},
     store::{Scope, Store},
 };
 
@@ -44,10 +44,10 @@ async fn oldest(store: &dyn Store) {
 async fn redriven(store: &dyn Store) {
     let tenant = tenant();
     let task = insert(store, scheduled(&tenant, Priority::Medium, 1)).await;
-    let cancel = Event::Cancel { reason: "no".to_owned(), by: "me".to_owned() };
+    let cancel = Trigger::Cancel { reason: "no".to_owned(), by: "me".to_owned() };
     let task = change(store, &task, changed(&task, cancel, at(2))).await;
     assert_eq!(store.oldest_due(&scope(&tenant), at(90)).await.unwrap(), None);
-    let redrive = Event::Redrive { note: None, by: "me".to_owned(), failed_at: None, run_at: None };
+    let redrive = Trigger::Redrive { note: None, by: "me".to_owned(), failed_at: None, run_at: None };
     let task = change(store, &task, changed(&task, redrive, at(50))).await;
     assert_eq!(store.oldest_due(&scope(&tenant), at(90)).await.unwrap(), task.run_at());
 }

@@ -2,7 +2,7 @@
 
 use errand::{
     json::Json,
-    lifecycle::{Asked, Event, Priority, Status, Task},
+    lifecycle::{Asked, Priority, Status, Task, Trigger},
     store::{BODY_BYTES, Bucket, Filter, ListQuery, Position, Store, TASK_PAGE_BYTES},
 };
 use serde_json::json;
@@ -141,7 +141,7 @@ async fn left(store: &dyn Store) {
     }
     let list = queue(&tenant, Bucket::Open);
     let page = store.list(&list, None, 1).await.unwrap();
-    let cancel = Event::Cancel { reason: "no".to_owned(), by: "me".to_owned() };
+    let cancel = Trigger::Cancel { reason: "no".to_owned(), by: "me".to_owned() };
     change(store, &first[0], changed(&first[0], cancel, now())).await;
     assert_eq!(from(store, &list, page.next, 1).await, first[1..]);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use errand::{
     ids::Name,
-    lifecycle::{Event, Settlement, Task},
+    lifecycle::{Settlement, Task, Trigger},
     store::{self, Commit, Counts, QueueStats, Scope, Stats, Store},
 };
 use uuid::Uuid;
@@ -52,13 +52,13 @@ async fn life(store: &dyn Store) {
     let snooze = Settlement::Snooze { run_at: at(2), hinted: true };
     let snoozed = change(store, &running, settled(&running, snooze, at(2))).await;
     expect(1, Counts { pending: 1, ..NONE }).await;
-    let later = Event::Reschedule { run_at: at(3), by: "me".to_owned(), if_due: false };
+    let later = Trigger::Reschedule { run_at: at(3), by: "me".to_owned(), if_due: false };
     let later = change(store, &snoozed, changed(&snoozed, later, at(2))).await;
     expect(0, Counts { pending: 1, ..NONE }).await;
     let running = change(store, &later, claimed(&later, at(3))).await;
     let ended = change(store, &running, failed(&running, at(4))).await;
     expect(2, Counts { failed: 1, ..NONE }).await;
-    let redrive = Event::Redrive { note: None, by: "me".to_owned(), failed_at: None, run_at: None };
+    let redrive = Trigger::Redrive { note: None, by: "me".to_owned(), failed_at: None, run_at: None };
     let open = change(store, &ended, changed(&ended, redrive, at(5))).await;
     expect(1, Counts { pending: 1, ..NONE }).await;
     let running = change(store, &open, claimed(&open, at(6))).await;
@@ -69,7 +69,7 @@ async fn life(store: &dyn Store) {
     change(store, &running, settled(&running, Settlement::Block { reason: "who?".to_owned() }, at(9))).await;
     expect(3, Counts { completed: 1, blocked: 1, ..NONE }).await;
     let third = insert(store, task(&tenant)).await;
-    change(store, &third, changed(&third, Event::Cancel { reason: "no".into(), by: "me".into() }, at(9))).await;
+    change(store, &third, changed(&third, Trigger::Cancel { reason: "no".into(), by: "me".into() }, at(9))).await;
     expect(2, Counts { completed: 1, blocked: 1, cancelled: 1, ..NONE }).await;
 }
 
@@ -185,7 +185,7 @@ async fn hours(store: &dyn Store) {
     expect(0, Counts { pending: 1, running: 1, ..NONE }).await;
     let ended = change(store, &running, failed(&running, at(HOUR))).await;
     expect(1, Counts { pending: 1, running: 1, failed: 1, ..NONE }).await;
-    let redrive = Event::Redrive { note: None, by: "me".to_owned(), failed_at: None, run_at: None };
+    let redrive = Trigger::Redrive { note: None, by: "me".to_owned(), failed_at: None, run_at: None };
     change(store, &ended, changed(&ended, redrive, at(2 * HOUR + 5))).await;
     expect(2, Counts { pending: 1, failed: 1, ..NONE }).await;
     expect(3, Counts { pending: 1, ..NONE }).await;
@@ -200,7 +200,7 @@ async fn newest(store: &dyn Store) {
     complete(store, task(&tenant).asking(|asked| asked.lane = name("b")), at(40)).await;
     assert_eq!(last().await, Some(at(50)));
     let cancelled = insert(store, task(&tenant)).await;
-    change(store, &cancelled, changed(&cancelled, Event::Cancel { reason: "no".into(), by: "me".into() }, at(60)))
+    change(store, &cancelled, changed(&cancelled, Trigger::Cancel { reason: "no".into(), by: "me".into() }, at(60)))
         .await;
     assert_eq!(last().await, Some(at(50)));
     let running = insert(store, task(&tenant)).await;

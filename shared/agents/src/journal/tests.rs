@@ -16,7 +16,7 @@ use errand::{
     clock::{ManualClock, Timestamp},
     ids::{self, TaskKey},
     json::Json,
-    lifecycle::{Asked, Event},
+    lifecycle::{Asked, Trigger},
     queue::MemoryQueue,
     records::{Entity, Stored},
     store::{MemoryStore, Related, RelationKind},
@@ -46,7 +46,7 @@ async fn begun(app: &App) -> Begun {
 }
 
 async fn claimed(app: &App, task: &Task) -> Task {
-    let task = change(app, task, Event::Claim { worker: ids::fresh() }, With::nothing()).await.unwrap();
+    let task = change(app, task, Trigger::Claim { worker: ids::fresh() }, With::nothing()).await.unwrap();
     claim(app, &task, &asked(), "w").await.unwrap();
     task
 }
@@ -151,7 +151,7 @@ async fn a_worker_that_was_given_up_on_writes_nothing() {
     let app = app();
     let task = claimed(&app, &begun(&app).await.task).await;
     let place = Place::held(&app, &task).await.unwrap();
-    let settled = Event::Settle {
+    let settled = Trigger::Settle {
         fence: task.fence().unwrap(),
         settlement: errand::lifecycle::Settlement::Snooze { run_at: app.clock.now(), hinted: false },
         report: Default::default(),
@@ -170,7 +170,7 @@ async fn another_run_in_the_session_waits_for_the_first() {
     let first = begin(&app, new_task(&app, "a"), &start).await.unwrap();
     let second = begin(&app, new_task(&app, "b"), &start).await.unwrap();
     claimed(&app, &first.task).await;
-    let task = change(&app, &second.task, Event::Claim { worker: ids::fresh() }, With::nothing()).await.unwrap();
+    let task = change(&app, &second.task, Trigger::Claim { worker: ids::fresh() }, With::nothing()).await.unwrap();
     let refused = claim(&app, &task, &start, "w").await.unwrap_err();
     assert!(matches!(refused, JournalError::Refused(Refused::Busy(_))), "{refused}");
 }
@@ -181,7 +181,7 @@ async fn what_is_cancelled_ends_in_all_its_parts_at_once() {
     let task = claimed(&app, &begun(&app).await.task).await;
     let run = Place::held(&app, &task).await.unwrap().run;
     let given = give(&app, &Name::default(), &run, &steer(None, "x")).await.unwrap();
-    let cancelled = Event::Cancel { reason: "enough".into(), by: "me".into() };
+    let cancelled = Trigger::Cancel { reason: "enough".into(), by: "me".into() };
     let ended = change(&app, &task, cancelled, With::nothing()).await.unwrap();
     let effects = ends(&app, None, &task, &ended).await.unwrap();
     assert_eq!(effects, [], "it has ended with its task");

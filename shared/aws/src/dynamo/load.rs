@@ -13,7 +13,7 @@ use errand::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey, derived},
     json::Json,
-    lifecycle::{Asked, Event, Report, Settlement, Task, apply},
+    lifecycle::{Asked, Report, Settlement, Task, Trigger, apply},
 };
 
 /// What DynamoDB takes for one key of an index.
@@ -71,11 +71,11 @@ fn life(n: usize, load: Load) -> Vec<Task> {
     };
     let mut task = new_task(n, load);
     while let Some(look) = task.wake_at.filter(|look| *look < at(load.waits_s)) {
-        task = then(Event::Notify, look);
+        task = then(Trigger::Notify, look);
     }
-    let claimed = then(Event::Claim { worker: Uuid::from_u128(2) }, at(load.waits_s));
+    let claimed = then(Trigger::Claim { worker: Uuid::from_u128(2) }, at(load.waits_s));
     let settlement = Settlement::Complete(Json::default());
-    let settle = Event::Settle { fence: claimed.fence().unwrap(), settlement, report: Report::default() };
+    let settle = Trigger::Settle { fence: claimed.fence().unwrap(), settlement, report: Report::default() };
     then(settle, at(load.waits_s + 1));
     states
 }

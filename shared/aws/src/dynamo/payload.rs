@@ -99,7 +99,7 @@ mod tests {
     use errand::{
         ids::{Id, Name, TaskKey},
         json::Json,
-        lifecycle::{Asked, Event, apply},
+        lifecycle::{Asked, Trigger, apply},
     };
 
     fn at(days: u32) -> Timestamp {
@@ -113,8 +113,8 @@ mod tests {
         Task::accept(new, Uuid::from_u128(2), at(0))
     }
 
-    fn after(task: &Task, event: Event, now: Timestamp) -> Task {
-        apply(task, event, now).unwrap().task
+    fn after(task: &Task, trigger: Trigger, now: Timestamp) -> Task {
+        apply(task, trigger, now).unwrap().task
     }
 
     #[test]
@@ -154,20 +154,20 @@ mod tests {
     #[test]
     fn an_ordinary_life_needs_one_put_and_a_long_one_another() {
         let retention = DAY * 30;
-        let claimed = after(&task(at(0)), Event::Claim { worker: Uuid::from_u128(3) }, at(0));
+        let claimed = after(&task(at(0)), Trigger::Claim { worker: Uuid::from_u128(3) }, at(0));
         assert!(!must_be_put_again(&claimed, retention));
-        let cancel = || Event::Cancel { reason: "no".into(), by: "me".into() };
+        let cancel = || Trigger::Cancel { reason: "no".into(), by: "me".into() };
         assert!(!must_be_put_again(&after(&claimed, cancel(), at(1)), retention));
 
         let late = after(&claimed, cancel(), at(20));
         assert!(must_be_put_again(&late, retention));
         assert!(kept_until(&late, retention) >= at(20) + retention + TTL_LAG);
 
-        let moved = after(&task(at(0)), Event::Reschedule { run_at: at(300), by: "me".into(), if_due: false }, at(1));
+        let moved = after(&task(at(0)), Trigger::Reschedule { run_at: at(300), by: "me".into(), if_due: false }, at(1));
         assert!(must_be_put_again(&moved, retention));
         assert_eq!(kept_until(&moved, retention), at(337));
         let redriven =
-            after(&late, Event::Redrive { note: None, by: "me".into(), failed_at: None, run_at: None }, at(49));
+            after(&late, Trigger::Redrive { note: None, by: "me".into(), failed_at: None, run_at: None }, at(49));
         assert!(must_be_put_again(&redriven, retention));
     }
 }

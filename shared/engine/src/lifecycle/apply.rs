@@ -9,7 +9,7 @@ use crate::{
     clock::Timestamp,
     json::cut,
     lifecycle::{
-        Attempt, Event, Failure, Fence, Rejected, State, Status, Task,
+        Attempt, Failure, Fence, Rejected, State, Status, Task, Trigger,
         log::{LogEntry, LogKind},
         wake,
     },
@@ -24,7 +24,7 @@ pub fn unknown_type_ends(run_at: Timestamp) -> Timestamp {
     run_at + UNKNOWN_TYPE_PATIENCE
 }
 
-/// A task as an event leaves it, and the action-log row of that event if it has one. Committed together or not at all.
+/// A task as a trigger leaves it, and the action-log row of that trigger if it has one. Committed together or not at all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transition {
     /// The task afterwards; `version` is still the old one until the commit draws a new one.
@@ -33,17 +33,17 @@ pub struct Transition {
     pub log: Option<LogEntry>,
 }
 
-/// What `event` makes of `task` at `now`, or why it does not apply. Pure; every rule of a task's life is here.
-pub fn apply(task: &Task, event: Event, now: Timestamp) -> Result<Transition, Rejected> {
+/// What `trigger` makes of `task` at `now`, or why it does not apply. Pure; every rule of a task's life is here.
+pub fn apply(task: &Task, trigger: Trigger, now: Timestamp) -> Result<Transition, Rejected> {
     let change = Change { before: task, task: task.clone(), log: None, now };
-    match (&task.state, event) {
-        (State::Pending { run_at, .. }, Event::Claim { worker }) => change.claim(*run_at, worker),
-        (State::Running { lease_expires_at, .. }, Event::Claim { .. }) => Err(Rejected::Held(*lease_expires_at)),
+    match (&task.state, trigger) {
+        (State::Pending { run_at, .. }, Trigger::Claim { worker }) => change.claim(*run_at, worker),
+        (State::Running { lease_expires_at, .. }, Trigger::Claim { .. }) => Err(Rejected::Held(*lease_expires_at)),
 
-        (State::Running { started_at, worker, lease_expires_at }, Event::Renew { fence }) => {
+        (State::Running { started_at, worker, lease_expires_at }, Trigger::Renew { fence }) => {
             change.renew(*worker, *started_at, *lease_expires_at, fence)
         }
-        (State::Running { started_at, .. }, Event::Settle { fence, settlement, report }) => {
+        (State::Running { started_at, .. }, Trigger::Settle { fence, settlement, report }) => {
             change.settle(*started_at, fence, settlement, report)
         }
         // Whatever the task has become since: the worker that asks no longer holds it.
@@ -53,62 +53,64 @@ pub fn apply(task: &Task, event: Event, now: Timestamp) -> Result<Transition, Re
             | State::Failed { .. }
             | State::Cancelled { .. }
             | State::Blocked { .. },
-            Event::Renew { .. } | Event::Settle { .. },
+            Trigger::Renew { .. } | Trigger::Settle { .. },
         ) => Err(Rejected::LeaseLost),
 
-        (State::Running { lease_expires_at, started_at, .. }, Event::Reap { max_losses, jitter }) => {
+        (State::Running { lease_expires_at, started_at, .. }, Trigger::Reap { max_losses, jitter }) => {
             change.reap(*lease_expires_at, *started_at, max_losses, jitter)
         }
-        (State::Pending { .. }, Event::Reap { .. }) => Err(Rejected::NotEnded(Status::Pending)),
+        (State::Pending { .. }, Trigger::Reap { .. }) => Err(Rejected::NotEnded(Status::Pending)),
 
-        (State::Pending { run_at, .. }, Event::Notify) => change.notify(*run_at),
-        (State::Running { lease_expires_at, .. }, Event::Notify) => Err(Rejected::Held(*lease_expires_at)),
+        (State::Pending { run_at, .. }, Trigger::Notify) => change.notify(*run_at),
+        (State::Running { lease_expires_at, .. }, Trigger::Notify) => Err(Rejected::Held(*lease_expires_at)),
 
-        (State::Failed { .. }, Event::DeadLettered { redrives }) => change.dead_lettered(redrives),
+        (State::Failed { .. }, Trigger::DeadLettered { redrives }) => change.dead_lettered(redrives),
         (
             State::Pending { .. }
             | State::Running { .. }
             | State::Completed { .. }
             | State::Cancelled { .. }
             | State::Blocked { .. },
-            Event::DeadLettered { .. },
+            Trigger::DeadLettered { .. },
         ) => Err(other_than_failed(task.status())),
 
-        (State::Pending { run_at, .. }, Event::Expire { kind }) => change.expire(*run_at, kind),
-        (State::Running { lease_expires_at, .. }, Event::Expire { .. }) => Err(Rejected::Held(*lease_expires_at)),
+        (State::Pending { run_at, .. }, Trigger::Expire { kind }) => change.expire(*run_at, kind),
+        (State::Running { lease_expires_at, .. }, Trigger::Expire { .. }) => Err(Rejected::Held(*lease_expires_at)),
 
-        (State::Pending { .. }, Event::Cancel { reason, by }) => change.cancel(None, reason, by),
-        (State::Running { started_at, .. }, Event::Cancel { reason, by }) => {
+        (State::Pending { .. }, Trigger::Cancel { reason, by }) => change.cancel(None, reason, by),
+        (State::Running { started_at, .. }, Trigger::Cancel { reason, by }) => {
             change.cancel(Some(*started_at), reason, by)
         }
 
-        (State::Pending { run_at: at, .. }, Event::Reschedule { if_due: true, .. }) if *at > now => {
+        (State::Pending { run_at: at, .. }, Trigger::Reschedule { if_due: true, .. }) if *at > now => {
             Err(Rejected::NotDue(*at))
         }
-        (State::Pending { .. }, Event::Reschedule { run_at, by, .. }) => change.reschedule(run_at, by),
-        (State::Running { lease_expires_at, .. }, Event::Reschedule { .. }) => Err(Rejected::Held(*lease_expires_at)),
+        (State::Pending { .. }, Trigger::Reschedule { run_at, by, .. }) => change.reschedule(run_at, by),
+        (State::Running { lease_expires_at, .. }, Trigger::Reschedule { .. }) => Err(Rejected::Held(*lease_expires_at)),
 
         (
             State::Completed { .. } | State::Failed { .. } | State::Cancelled { .. } | State::Blocked { .. },
-            Event::Claim { .. }
-            | Event::Reap { .. }
-            | Event::Notify
-            | Event::Expire { .. }
-            | Event::Cancel { .. }
-            | Event::Reschedule { .. },
+            Trigger::Claim { .. }
+            | Trigger::Reap { .. }
+            | Trigger::Notify
+            | Trigger::Expire { .. }
+            | Trigger::Cancel { .. }
+            | Trigger::Reschedule { .. },
         ) => Err(Rejected::Ended(task.status())),
 
-        (State::Failed { .. }, Event::Redrive { failed_at: Some(executions), .. }) if executions != task.executions => {
+        (State::Failed { .. }, Trigger::Redrive { failed_at: Some(executions), .. })
+            if executions != task.executions =>
+        {
             Err(Rejected::Ended(task.status()))
         }
-        (State::Failed { .. }, Event::Redrive { note, by, run_at, .. })
-        | (State::Cancelled { .. } | State::Blocked { .. }, Event::Redrive { note, by, run_at, failed_at: None }) => {
+        (State::Failed { .. }, Trigger::Redrive { note, by, run_at, .. })
+        | (State::Cancelled { .. } | State::Blocked { .. }, Trigger::Redrive { note, by, run_at, failed_at: None }) => {
             change.redrive(note, by, run_at)
         }
-        (State::Cancelled { .. } | State::Blocked { .. } | State::Completed { .. }, Event::Redrive { .. }) => {
+        (State::Cancelled { .. } | State::Blocked { .. } | State::Completed { .. }, Trigger::Redrive { .. }) => {
             Err(Rejected::Ended(task.status()))
         }
-        (State::Pending { .. } | State::Running { .. }, Event::Redrive { .. }) => {
+        (State::Pending { .. } | State::Running { .. }, Trigger::Redrive { .. }) => {
             Err(Rejected::NotEnded(task.status()))
         }
     }

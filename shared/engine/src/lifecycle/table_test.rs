@@ -1,4 +1,4 @@
-//! The specification: every state against every event, as one snapshot that is reviewed like code.
+//! The specification: every state against every trigger, as one snapshot that is reviewed like code.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -97,32 +97,32 @@ fn settlements() -> Vec<(&'static str, Settlement)> {
     ]
 }
 
-fn events() -> Vec<(String, Event)> {
+fn triggers() -> Vec<(String, Trigger)> {
     let fence = Fence { executions: 2, worker: WORKER };
     let other_worker = Fence { worker: OTHER_WORKER, ..fence };
     let other_execution = Fence { executions: 1, ..fence };
     let complete = |fence| {
         let settlement = Settlement::Complete(Json::default());
-        Event::Settle { fence, settlement, report: Report::default() }
+        Trigger::Settle { fence, settlement, report: Report::default() }
     };
-    let reschedule = |run_at, if_due| Event::Reschedule { run_at, by: "op".into(), if_due };
+    let reschedule = |run_at, if_due| Trigger::Reschedule { run_at, by: "op".into(), if_due };
     let redrive_at =
-        |failed_at, run_at| Event::Redrive { note: Some("try".into()), by: "op".into(), failed_at, run_at };
+        |failed_at, run_at| Trigger::Redrive { note: Some("try".into()), by: "op".into(), failed_at, run_at };
     let redrive = |failed_at| redrive_at(failed_at, None);
-    let mut events = vec![
-        ("claim".to_owned(), Event::Claim { worker: OTHER_WORKER }),
-        ("renew".to_owned(), Event::Renew { fence }),
-        ("renew by another worker".to_owned(), Event::Renew { fence: other_worker }),
-        ("renew of another execution".to_owned(), Event::Renew { fence: other_execution }),
+    let mut triggers = vec![
+        ("claim".to_owned(), Trigger::Claim { worker: OTHER_WORKER }),
+        ("renew".to_owned(), Trigger::Renew { fence }),
+        ("renew by another worker".to_owned(), Trigger::Renew { fence: other_worker }),
+        ("renew of another execution".to_owned(), Trigger::Renew { fence: other_execution }),
         ("settle by another worker".to_owned(), complete(other_worker)),
         ("settle of another execution".to_owned(), complete(other_execution)),
-        ("reap".to_owned(), Event::Reap { max_losses: 5, jitter: 0.0 }),
-        ("notify".to_owned(), Event::Notify),
-        ("dead-lettered in this drive".to_owned(), Event::DeadLettered { redrives: 1 }),
-        ("dead-lettered in another drive".to_owned(), Event::DeadLettered { redrives: 0 }),
-        ("expire".to_owned(), Event::Expire { kind: FailureKind::Expired }),
-        ("expire for its unknown type".to_owned(), Event::Expire { kind: FailureKind::UnknownType }),
-        ("cancel".to_owned(), Event::Cancel { reason: "off".into(), by: "op".into() }),
+        ("reap".to_owned(), Trigger::Reap { max_losses: 5, jitter: 0.0 }),
+        ("notify".to_owned(), Trigger::Notify),
+        ("dead-lettered in this drive".to_owned(), Trigger::DeadLettered { redrives: 1 }),
+        ("dead-lettered in another drive".to_owned(), Trigger::DeadLettered { redrives: 0 }),
+        ("expire".to_owned(), Trigger::Expire { kind: FailureKind::Expired }),
+        ("expire for its unknown type".to_owned(), Trigger::Expire { kind: FailureKind::UnknownType }),
+        ("cancel".to_owned(), Trigger::Cancel { reason: "off".into(), by: "op".into() }),
         ("reschedule soon".to_owned(), reschedule(after(60), false)),
         ("reschedule late".to_owned(), reschedule(after(3600), false)),
         ("reschedule to now, if due".to_owned(), reschedule(now(), true)),
@@ -133,10 +133,10 @@ fn events() -> Vec<(String, Event)> {
         ("redrive, to start late".to_owned(), redrive_at(Some(2), Some(after(3600)))),
         ("redrive, to start before now".to_owned(), redrive_at(Some(2), Some(before(60)))),
     ];
-    events.extend(settlements().into_iter().map(|(name, settlement)| {
-        (format!("settle: {name}"), Event::Settle { fence, settlement, report: Report::default() })
+    triggers.extend(settlements().into_iter().map(|(name, settlement)| {
+        (format!("settle: {name}"), Trigger::Settle { fence, settlement, report: Report::default() })
     }));
-    events
+    triggers
 }
 
 /// An instant as seen from now.
@@ -171,7 +171,7 @@ fn told(message: &str) -> &str {
     message.split(" at 20").next().unwrap_or(message)
 }
 
-/// Every field that an event may change, as text.
+/// Every field that a trigger may change, as text.
 fn fields(task: &Task) -> Vec<(&'static str, String)> {
     let attempt = task.latest_attempt.as_ref();
     vec![
@@ -250,14 +250,14 @@ fn cell(task: &Task, transition: &Transition) -> String {
 }
 
 #[test]
-fn every_state_against_every_event() {
+fn every_state_against_every_trigger() {
     let mut table = String::new();
     for (name, task) in states() {
         table += &format!("\n== {name} (wake_at {}, executions {}) ==\n", opt(task.wake_at), task.executions);
         let mut rejected: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (event_name, event) in events() {
-            match apply(&task, event, now()) {
-                Ok(transition) => table += &format!("{event_name}: {}\n", cell(&task, &transition)),
+        for (trigger_name, trigger) in triggers() {
+            match apply(&task, trigger, now()) {
+                Ok(transition) => table += &format!("{trigger_name}: {}\n", cell(&task, &transition)),
                 Err(why) => {
                     let why = match why {
                         Rejected::NotDue(at) => format!("not due before {}", rel(at)),
@@ -265,12 +265,12 @@ fn every_state_against_every_event() {
                         Rejected::Expired(at) => format!("expired {}", rel(at)),
                         other => other.to_string(),
                     };
-                    rejected.entry(why).or_default().push(event_name);
+                    rejected.entry(why).or_default().push(trigger_name);
                 }
             }
         }
-        for (why, events) in rejected {
-            table += &format!("REJECTED, {why}: {}\n", events.join("; "));
+        for (why, triggers) in rejected {
+            table += &format!("REJECTED, {why}: {}\n", triggers.join("; "));
         }
     }
     insta::assert_snapshot!(table);
@@ -280,14 +280,14 @@ fn every_state_against_every_event() {
 fn a_renewal_never_shortens_a_lease() {
     let task = running(after(90)).asking(|asked| asked.timeout_s = 300);
     let fence = Fence { executions: 2, worker: WORKER };
-    let renewed_at = |at| apply(&task, Event::Renew { fence }, at).unwrap().task.wake_at;
+    let renewed_at = |at| apply(&task, Trigger::Renew { fence }, at).unwrap().task.wake_at;
     assert_eq!(renewed_at(before(60)), Some(after(90)), "by a clock set back");
     assert_eq!(renewed_at(after(30)), Some(after(120)));
 }
 
 #[test]
 fn two_failures_at_one_time_owe_a_dead_letter_each() {
-    let letter_sent = Event::DeadLettered { redrives: 0 };
+    let letter_sent = Trigger::DeadLettered { redrives: 0 };
     let failed_again = Task { redrives: 1, ..ended(State::Failed { failure: failure() }) };
     assert_eq!(apply(&failed_again, letter_sent, now()), Err(Rejected::Ended(Status::Failed)));
 }
@@ -296,16 +296,16 @@ fn two_failures_at_one_time_owe_a_dead_letter_each() {
 fn reasons_and_notes_are_redacted_and_cut_wherever_they_come_from() {
     let long = format!("password=hunter2 {}", "x".repeat(2 * ERROR_BYTES));
     let fence = Fence { executions: 2, worker: WORKER };
-    let settle = |settlement| Event::Settle { fence, settlement, report: Report::default() };
+    let settle = |settlement| Trigger::Settle { fence, settlement, report: Report::default() };
     let by = || "op".to_owned();
     let blocked = ended(State::Blocked { reason: "ask".into() });
-    for (task, event) in [
+    for (task, trigger) in [
         (running(after(5)), settle(Settlement::Cancel { reason: long.clone() })),
         (running(after(5)), settle(Settlement::Block { reason: long.clone() })),
-        (running(after(5)), Event::Cancel { reason: long.clone(), by: by() }),
-        (blocked, Event::Redrive { note: Some(long.clone()), by: by(), failed_at: None, run_at: None }),
+        (running(after(5)), Trigger::Cancel { reason: long.clone(), by: by() }),
+        (blocked, Trigger::Redrive { note: Some(long.clone()), by: by(), failed_at: None, run_at: None }),
     ] {
-        let Transition { task, log } = apply(&task, event, now()).unwrap();
+        let Transition { task, log } = apply(&task, trigger, now()).unwrap();
         let in_task = match task.state {
             State::Cancelled { reason } | State::Blocked { reason } => reason,
             _ => task.redrive_note.unwrap(),
@@ -323,7 +323,7 @@ fn a_task_remembers_its_newest_failures_only() {
         let failure = Failure::new(FailureKind::Handler, &format!("no {n}"), now(), 2);
         let settlement = Settlement::Retry { run_at: now(), failure, hinted: true };
         let fence = Fence { executions: 2, worker: WORKER };
-        let settled = apply(&task, Event::Settle { fence, settlement, report: Report::default() }, now()).unwrap();
+        let settled = apply(&task, Trigger::Settle { fence, settlement, report: Report::default() }, now()).unwrap();
         task = Task { state: task.state, ..settled.task };
     }
     let kept: Vec<&str> = task.last_errors.iter().map(|e| e.message.as_str()).collect();
@@ -334,7 +334,7 @@ fn a_task_remembers_its_newest_failures_only() {
 fn a_row_never_ends_before_it_began_though_clocks_differ() {
     let State::Running { lease_expires_at, worker, .. } = running(after(5)).state else { panic!() };
     let task = task(State::Running { lease_expires_at, worker, started_at: after(3) });
-    let row = apply(&task, Event::Cancel { reason: String::new(), by: String::new() }, now()).unwrap().log.unwrap();
+    let row = apply(&task, Trigger::Cancel { reason: String::new(), by: String::new() }, now()).unwrap().log.unwrap();
     assert_eq!((row.started_at, row.ended_at, row.latency_ms), (after(3), after(3), 0));
 }
 
@@ -344,7 +344,7 @@ fn the_log_says_how_long_an_execution_took_and_keeps_the_start_of_its_output() {
     let report =
         Report { model: Some("m".into()), tokens_in: Some(1), tokens_out: Some(2), cost_nano_usd: Some(500_000_000) };
     let settlement = Settlement::Complete(Json::new(&json!("x".repeat(1000))));
-    let settled = apply(&running(after(5)), Event::Settle { fence, settlement, report }, now()).unwrap();
+    let settled = apply(&running(after(5)), Trigger::Settle { fence, settlement, report }, now()).unwrap();
     let row = settled.log.unwrap();
     assert_eq!((row.latency_ms, row.output_excerpt.map(|text| text.len())), (30_000, Some(256)));
     assert_eq!(
@@ -358,7 +358,7 @@ fn the_log_shows_no_secret_of_an_output_that_is_kept_whole() {
     let output = json!({"code": "const token = await getToken(user)", "api_key": "k-1", "said": "password=hunter2"});
     let (fence, report) = (Fence { executions: 2, worker: WORKER }, Report::default());
     let settlement = Settlement::Complete(Json::new(&output));
-    let settled = apply(&running(after(5)), Event::Settle { fence, settlement, report }, now()).unwrap();
+    let settled = apply(&running(after(5)), Trigger::Settle { fence, settlement, report }, now()).unwrap();
     let State::Completed { output: kept } = settled.task.state else { panic!() };
     assert_eq!(kept, Json::new(&output));
     let shown =

@@ -15,7 +15,7 @@ use crate::{
     change::{ChangeError, With, change},
     clock::Timestamp,
     handler::{Failure, Outcome, Retry, TaskContext},
-    lifecycle::{Event, FailureKind, Report, State, Task, is_renewed},
+    lifecycle::{FailureKind, Report, State, Task, Trigger, is_renewed},
     redact::chain,
     registry::{Input, InputError},
 };
@@ -99,7 +99,7 @@ async fn renew_until_lost(app: &App, held: &Mutex<Task>) {
         app.clock.sleep(RENEW_EVERY).await;
         let task = held.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(fence) = task.fence() else { return };
-        match change(app, &task, Event::Renew { fence }, With::nothing()).await {
+        match change(app, &task, Trigger::Renew { fence }, With::nothing()).await {
             Ok(renewed) => *held.lock().unwrap_or_else(PoisonError::into_inner) = renewed,
             Err(ChangeError::Rejected(_) | ChangeError::Gone) => return,
             // The lease has still a minute; the next renewal may succeed.
@@ -165,7 +165,7 @@ mod tests {
         let new = Asked::of_type(key, Name::of(Sleeper::TYPE), Json::new(&json!({})), "me".into(), clock.now());
         let task = Task::accept(new, ids::fresh(), clock.now());
         store::insert(&*app.store, task.clone()).await.unwrap();
-        let task = change(&app, &task, Event::Claim { worker: ids::fresh() }, With::nothing()).await.unwrap();
+        let task = change(&app, &task, Trigger::Claim { worker: ids::fresh() }, With::nothing()).await.unwrap();
         (app, clock, task)
     }
 

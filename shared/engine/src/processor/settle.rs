@@ -11,7 +11,7 @@ use crate::{
     dead_letter::dead_letter,
     handler::{Failure, Outcome, Retry, Settings},
     json::Json,
-    lifecycle::{self, Event, FailureKind, Report, Settlement, State, Task, retry::after_failure},
+    lifecycle::{self, FailureKind, Report, Settlement, State, Task, Trigger, retry::after_failure},
     notify::notify,
     processor::{
         Delivery, MARGIN, Verdict,
@@ -119,8 +119,8 @@ async fn settle(
         *hinted = arranged.is_hinted();
         again = Some(arranged);
     }
-    let event = Event::Settle { fence, settlement, report: (*used).clone() };
-    let settled = change(app, task, event, with.patient(execution.may_settle_until())).await?;
+    let trigger = Trigger::Settle { fence, settlement, report: (*used).clone() };
+    let settled = change(app, task, trigger, with.patient(execution.may_settle_until())).await?;
     let send = match again {
         Some(Again::ToSend) => true,
         // One that was there before the commit had landed after all was dropped.

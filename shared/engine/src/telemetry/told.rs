@@ -8,7 +8,7 @@ use crate::{
     app::App,
     clock::Timestamp,
     lifecycle::{
-        Event, FailureKind, Status, Task,
+        FailureKind, Status, Task, Trigger,
         log::{LogEntry, LogKind, Outcome},
     },
     meter,
@@ -29,15 +29,15 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// What is to be told of `row`, which came of `event`.
-    pub(crate) fn of(row: &LogEntry, event: &Event) -> Self {
+    /// What is to be told of `row`, which came of `trigger`.
+    pub(crate) fn of(row: &LogEntry, trigger: &Trigger) -> Self {
         Self {
             kind: row.kind,
             execution: row.execution,
             outcome: row.outcome,
             duration_ms: (row.kind == LogKind::Execution).then_some(row.latency_ms),
             failure: row.failure.as_ref().map(|failure| failure.kind),
-            settled: matches!(event, Event::Settle { .. }),
+            settled: matches!(trigger, Trigger::Settle { .. }),
         }
     }
 

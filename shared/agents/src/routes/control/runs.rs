@@ -11,7 +11,7 @@ use errand::{
     app::App,
     change::{With, change},
     ids::{Id, Name, TaskKey},
-    lifecycle::{Event, Task},
+    lifecycle::{Task, Trigger},
     money::Usd,
     records::Stored,
     store,
@@ -144,8 +144,8 @@ pub(crate) async fn kill(app: &App, request: &Request) -> Result<Answer, ApiErro
 async fn end(app: &App, request: &Request, task_id: Uuid, reason: Option<String>) -> Result<Task, ApiError> {
     let task = task_of(app, request, task_id).await?;
     let reason = reason.unwrap_or_else(|| "cancelled by an operator".to_owned());
-    let event = Event::Cancel { reason, by: request.caller.principal.clone() };
-    Ok(change(app, &task, event, With::nothing()).await?)
+    let trigger = Trigger::Cancel { reason, by: request.caller.principal.clone() };
+    Ok(change(app, &task, trigger, With::nothing()).await?)
 }
 
 /// The task of a run or agent of the caller's.

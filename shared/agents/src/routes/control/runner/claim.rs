@@ -10,7 +10,7 @@ use errand::{
     change::{ChangeError, With, change},
     clock::Timestamp,
     ids::{self, Id, Name},
-    lifecycle::{Event, Rejected, Report, Settlement, State, Task},
+    lifecycle::{Rejected, Report, Settlement, State, Task, Trigger},
     records::Stored,
     store,
 };
@@ -43,7 +43,7 @@ pub(crate) async fn claim(app: &App, request: &Request) -> Result<Answer, ApiErr
         Some(once) => With::nothing().once(once.remember(WORKER, json!(worker), app.clock.now())),
         None => With::nothing(),
     };
-    let claimed = match change(app, &task, Event::Claim { worker }, with).await {
+    let claimed = match change(app, &task, Trigger::Claim { worker }, with).await {
         Ok(claimed) => claimed,
         Err(ChangeError::Rejected(Rejected::Held(until))) => held_by(app, &task, once.as_ref(), until).await?,
         Err(problem) => return Err(problem.into()),
@@ -103,9 +103,9 @@ async fn held_by(app: &App, task: &Task, once: Option<&Once>, until: Timestamp) 
 async fn give_back(app: &App, task: &Task) {
     let Some(fence) = task.fence() else { return };
     let settlement = Settlement::Snooze { run_at: app.clock.now(), hinted: false };
-    let event = Event::Settle { fence, settlement, report: Report::default() };
+    let trigger = Trigger::Settle { fence, settlement, report: Report::default() };
     // If that fails too, the lease ends by itself.
-    let _ = change(app, task, event, With::nothing()).await;
+    let _ = change(app, task, trigger, With::nothing()).await;
 }
 
 /// `POST /v1/runs/{id}/heartbeat {lease_token}`: renews the lease and tells what is new. Of a run that was called off
@@ -119,7 +119,7 @@ pub(crate) async fn heartbeat(app: &App, request: &Request) -> Result<Answer, Ap
         return Ok(news(&run, None));
     }
     let task = task_of(app, request, run.value.task_id).await?;
-    match change(app, &task, Event::Renew { fence }, With::nothing()).await {
+    match change(app, &task, Trigger::Renew { fence }, With::nothing()).await {
         Ok(renewed) => {
             let runner = run.value.claimed_by.as_deref().and_then(|id| Id::new(id).ok());
             if let Some(runner) = runner

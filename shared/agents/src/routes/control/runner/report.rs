@@ -18,7 +18,7 @@ use errand::{
         Json,
         read::{FieldError, read_strict},
     },
-    lifecycle::{Event, Failure, FailureKind, Report, Settlement, Task, retry::after_failure},
+    lifecycle::{Failure, FailureKind, Report, Settlement, Task, Trigger, retry::after_failure},
     records::Stored,
     redact,
     store::BODY_BYTES,
@@ -131,7 +131,7 @@ pub(crate) async fn finish(app: &App, request: &Request) -> Result<Answer, ApiEr
             return Err(explained(app, &place, error).await);
         }
     }
-    change(app, &task, Event::Settle { fence, settlement, report }, With::nothing()).await?;
+    change(app, &task, Trigger::Settle { fence, settlement, report }, With::nothing()).await?;
     Ok(answer(&request.found::<Run>(app).await?))
 }
 

@@ -83,9 +83,9 @@ pub enum Settlement {
     },
 }
 
-/// Something that happens to a task.
+/// Something that happens to a task, and that [`apply`](super::apply) answers with a [`Transition`](super::Transition).
 #[derive(Clone, Debug, PartialEq)]
-pub enum Event {
+pub enum Trigger {
     /// A worker takes it.
     Claim {
         /// A fresh id of the worker for this claim.
@@ -153,7 +153,7 @@ pub enum Event {
     },
 }
 
-/// Why an event does not apply. An ordinary answer, not an error.
+/// Why a trigger does not apply. An ordinary answer, not an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
     /// Its time has not come.
@@ -168,7 +168,7 @@ pub enum Rejected {
     /// It has ended.
     #[error("already {}", .0.as_str())]
     Ended(Status),
-    /// It has not ended, or not in the way the event speaks of.
+    /// It has not ended, or not in the way the trigger speaks of.
     #[error("still {}", .0.as_str())]
     NotEnded(Status),
     /// Its `expires_at` has come, or would have come.
