@@ -7,7 +7,7 @@ use errand::{
     clock::Timestamp,
     ids::{self, Name, TaskKey},
     json::Json,
-    lifecycle::{Asked, Failure, FailureKind, State, Status, Task, log::LogKind},
+    lifecycle::{Asked, FailureKind, KeptFailure, State, Status, Task, log::LogKind},
 };
 use errand_local::sqlite::{Settings, SqliteStore};
 use integration_tests::{
@@ -33,7 +33,7 @@ fn failed(world: &World, s: u64) -> Task {
     let id = TaskKey { tenant: Name::default(), id: ids::fresh() };
     let payload = Json::new(&json!({"acts": [{"fail_for_good": "again"}]}));
     let new = Asked::of_type(id, Name::of("scripted"), payload, "me".into(), created_at);
-    let failure = Failure::new(FailureKind::Handler, "no", ended_at, 1);
+    let failure = KeptFailure::new(FailureKind::Handler, "no", ended_at, 1);
     Task {
         state: State::Failed { failure: failure.clone() },
         executions: 1,
@@ -187,7 +187,7 @@ async fn a_dry_run_shows_what_would_be_redriven_and_changes_nothing() {
 
 /// Four that differ in everything a filter names, and one beside them in another queue.
 async fn different(world: &World) -> Vec<Uuid> {
-    let of = |kind| State::Failed { failure: Failure::new(kind, "no", world.now(), 1) };
+    let of = |kind| State::Failed { failure: KeptFailure::new(kind, "no", world.now(), 1) };
     let name = |text: &'static str| Name::of(text);
     let tasks = vec![
         failed(world, 10),

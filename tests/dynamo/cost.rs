@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use errand::{
     json::Json,
-    lifecycle::{Failure, FailureKind, Settlement, Task, Trigger},
+    lifecycle::{FailureKind, KeptFailure, Settlement, Task, Trigger},
     store::{self, Inserted, Store},
 };
 use uuid::Uuid;
@@ -175,7 +175,7 @@ async fn the_task_of_the_cost_table_fits_one_unit_in_every_state() {
     let setup = super::setup().await;
     let fresh_task = || Task::accept(new_task(300), Uuid::new_v4(), at(0));
     let failure = |task: &Task| {
-        Failure::new(FailureKind::Handler, "the mail server answered 451: try again later", at(2), task.executions)
+        KeptFailure::new(FailureKind::Handler, "the mail server answered 451: try again later", at(2), task.executions)
     };
     let output = Json::new(&serde_json::json!({ "delivered": true, "message_id": "0190d3a4-7b7e" }));
     let ends: [&dyn Fn(&Task) -> Settlement; 6] = [

@@ -5,7 +5,7 @@ use errand::{
     app::App,
     clock::ManualClock,
     ids::{Id, Name, fresh},
-    lifecycle::{Failure, FailureKind, Settlement, Status, Task},
+    lifecycle::{FailureKind, KeptFailure, Settlement, Status, Task},
     store::{self, Commit, Counts, Doc, Expect, Record, RecordKey, RecordWrite, Scope, Stats, Store, hour_of},
 };
 use errand_aws::relay::{
@@ -63,7 +63,7 @@ async fn life(setup: &Setup, task: &Task) -> Vec<Item> {
     store::insert(&setup.store, task.clone()).await.unwrap();
     let mut images = vec![setup.item(&task.key).await];
     let (first, claimed) = claim(task, at(1));
-    let failure = Failure::new(FailureKind::Handler, "no", at(2), 1);
+    let failure = KeptFailure::new(FailureKind::Handler, "no", at(2), 1);
     let (second, waiting) = settle(&claimed, Settlement::Retry { run_at: at(60), failure, hinted: true }, at(2));
     let (third, running) = claim(&waiting, at(60));
     let (fourth, _) = complete(&running, at(61));

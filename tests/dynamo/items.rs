@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use errand::{
     clock::Timestamp,
     ids::TaskKey,
-    lifecycle::{Failure, FailureKind, Settlement, Task, Trigger},
+    lifecycle::{FailureKind, KeptFailure, Settlement, Task, Trigger},
     store::{self, Due, DueItem, Position, Store, StoreError},
 };
 use integration_tests::conformance::{lives::a_log_is_of_one_life, unreadable::lists_leave_out_what_cannot_be_read};
@@ -58,7 +58,7 @@ async fn only_an_ended_task_has_a_ttl_and_a_redrive_takes_it_back() {
     let task = task(300);
     insert(&setup, &task).await;
     let (claimed_commit, claimed) = claim(&task, at(1));
-    let failure = Failure::new(FailureKind::Handler, "no", at(2), 1);
+    let failure = KeptFailure::new(FailureKind::Handler, "no", at(2), 1);
     let (failed_commit, failed) = settle(&claimed, Settlement::Fail { failure }, at(2));
     let (redriven_commit, _) =
         change(&failed, Trigger::Redrive { note: None, by: "me".into(), failed_at: None, run_at: None }, at(3));
@@ -75,7 +75,7 @@ async fn only_an_ended_task_has_a_ttl_and_a_redrive_takes_it_back() {
 #[tokio::test]
 async fn a_task_reads_back_as_it_was_written_in_every_state() {
     let setup = setup().await;
-    let failure = |at| Failure::new(FailureKind::Timeout, "took too long", at, 1);
+    let failure = |at| KeptFailure::new(FailureKind::Timeout, "took too long", at, 1);
     let ends: [Settlement; 4] = [
         Settlement::Retry { run_at: at(60), failure: failure(at(2)), hinted: true },
         Settlement::Fail { failure: failure(at(2)) },

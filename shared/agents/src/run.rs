@@ -17,7 +17,7 @@ use errand::{
     clock::Timestamp,
     effects::Relations,
     ids::{self, Id, Name},
-    lifecycle::{Failure, Task},
+    lifecycle::{KeptFailure, Task},
     money::Usd,
     records::Entity,
     store::{Record, Relation},
@@ -86,7 +86,7 @@ pub struct Run {
     pub status: RunStatus,
     /// Why it did not succeed, if it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Failure>,
+    pub failure: Option<KeptFailure>,
     /// Which worker or runner took it last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_by: Option<String>,

@@ -14,7 +14,7 @@ mod wake;
 mod table_test;
 
 pub use apply::{Transition, apply, unknown_type_ends};
-pub use failure::{ERROR_BYTES, Failure, FailureKind};
+pub use failure::{ERROR_BYTES, FailureKind, KeptFailure};
 pub use state::{State, Status};
 pub use task::{Asked, Attempt, Priority, Task};
 pub use trigger::{Fence, Rejected, Report, Settlement, Trigger};

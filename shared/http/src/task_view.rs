@@ -7,7 +7,7 @@ use errand::{
     clock::Timestamp,
     ids::{Id, Name},
     json::Json,
-    lifecycle::{Attempt, Failure, Priority, State, Status, Task},
+    lifecycle::{Attempt, KeptFailure, Priority, State, Status, Task},
     registry::Registry,
     store::{Doc, Record},
 };
@@ -54,7 +54,7 @@ pub struct TaskView<'t> {
     pub output: Option<&'t Json>,
     /// Why it failed, if it has.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub failure: Option<&'t Failure>,
+    pub failure: Option<&'t KeptFailure>,
     /// Why it is cancelled, or what it waits for, if it is blocked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'t str>,
@@ -107,8 +107,8 @@ pub struct TaskView<'t> {
     /// Rises by one with every change; what read marks compare.
     pub revision: u64,
     /// Its newest failures, oldest first, at most five.
-    #[serde(skip_serializing_if = "<[Failure]>::is_empty")]
-    pub last_errors: &'t [Failure],
+    #[serde(skip_serializing_if = "<[KeptFailure]>::is_empty")]
+    pub last_errors: &'t [KeptFailure],
     /// How its newest ended execution went.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latest_attempt: Option<&'t Attempt>,

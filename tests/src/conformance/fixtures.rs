@@ -7,7 +7,7 @@ use errand::{
     ids::{Id, Name, TaskKey, fresh},
     json::Json,
     lifecycle::{
-        Asked, Attempt, Failure, FailureKind, Priority, Report, Settlement, Task, Transition, Trigger, apply,
+        Asked, Attempt, FailureKind, KeptFailure, Priority, Report, Settlement, Task, Transition, Trigger, apply,
         log::{LogEntry, Outcome},
     },
     store::{self, Commit, Doc, Expect, Inserted, Record, RecordKey, RecordWrite, Store, TaskWrite},
@@ -84,7 +84,7 @@ pub fn full(tenant: &Name) -> Task {
 /// `task` after a life full of failures and operators: everything that a change may set is set.
 pub fn with_history(task: Task) -> Task {
     let failure =
-        |n| Failure::new(FailureKind::Timeout, &format!("attempt {n} – zu spät"), at(n), n.try_into().unwrap());
+        |n| KeptFailure::new(FailureKind::Timeout, &format!("attempt {n} – zu spät"), at(n), n.try_into().unwrap());
     Task {
         updated_at: at(99),
         last_attempted_at: Some(at(98)),
@@ -144,7 +144,7 @@ pub fn completed(task: &Task, at: Timestamp) -> Transition {
 
 /// `task`, which runs, failed at `at`.
 pub fn failed(task: &Task, at: Timestamp) -> Transition {
-    settled(task, Settlement::Fail { failure: Failure::new(FailureKind::Handler, "no", at, task.executions) }, at)
+    settled(task, Settlement::Fail { failure: KeptFailure::new(FailureKind::Handler, "no", at, task.executions) }, at)
 }
 
 /// Commits what `transition` makes of `task`, which must be as it is stored.

@@ -4,7 +4,7 @@ use errand::{
     clock::Timestamp,
     ids::fresh,
     lifecycle::{
-        Failure, FailureKind, Settlement, Task, Transition, Trigger,
+        FailureKind, KeptFailure, Settlement, Task, Transition, Trigger,
         log::{LogEntry, LogKind, Outcome},
     },
     store::{self, Commit, Part, Store},
@@ -47,7 +47,7 @@ async fn rescheduled(store: &dyn Store, n: u64) -> (Task, Vec<LogEntry>) {
 async fn in_order(store: &dyn Store) {
     let mut rows = Vec::new();
     let mut task = insert(store, task(&tenant())).await;
-    let failure = |s, n| Failure::new(FailureKind::Backend, "später", at(s), n);
+    let failure = |s, n| KeptFailure::new(FailureKind::Backend, "später", at(s), n);
     let settlements = [
         (Settlement::Snooze { run_at: at(2), hinted: true }, 1),
         (Settlement::Retry { run_at: at(4), failure: failure(3, 2), hinted: false }, 3),
@@ -126,7 +126,7 @@ fn row(task: &Task, everything: bool) -> LogEntry {
         ended_at: Timestamp::from_millis(at(2).as_millis() + 345),
         latency_ms: 1345,
         outcome: Outcome::Completed,
-        failure: everything.then(|| Failure::new(FailureKind::EffectConflict, "zu spät", at(2), 3)),
+        failure: everything.then(|| KeptFailure::new(FailureKind::EffectConflict, "zu spät", at(2), 3)),
         reason: some("weil 🦀"),
         payload_hash: task.payload_hash.clone(),
         output_excerpt: some("{\"größe\":"),

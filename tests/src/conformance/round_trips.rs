@@ -3,7 +3,7 @@
 use errand::{
     ids::fresh,
     json::Json,
-    lifecycle::{Failure, FailureKind, Settlement, State, Status, Task, Transition},
+    lifecycle::{FailureKind, KeptFailure, Settlement, State, Status, Task, Transition},
     store::{self, BODY_BYTES, Inserted, Store},
 };
 use serde_json::json;
@@ -22,7 +22,7 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 fn states() -> Vec<State> {
-    let failure = Failure::new(FailureKind::Panic, "boom – außer sich", at(60), 9);
+    let failure = KeptFailure::new(FailureKind::Panic, "boom – außer sich", at(60), 9);
     let states = vec![
         State::Pending { run_at: at(61) },
         State::Running { lease_expires_at: at(95), worker: fresh(), started_at: at(60) },

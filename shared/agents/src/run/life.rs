@@ -5,7 +5,7 @@ use crate::{
     preview::{MESSAGE_PREVIEW, RESULT_PREVIEW, preview},
     run::{MAX_CITATIONS, Run, RunStatus, Terminal},
 };
-use errand::{clock::Timestamp, lifecycle::Failure, money::Usd};
+use errand::{clock::Timestamp, lifecycle::KeptFailure, money::Usd};
 use errand_models::Usage;
 
 /// What can happen to a run. The task's lease decides who may: `attempt` is its `executions`.
@@ -93,7 +93,7 @@ pub struct End {
     /// In which state.
     pub status: Terminal,
     /// Why, if it failed.
-    pub failure: Option<Failure>,
+    pub failure: Option<KeptFailure>,
     /// The result, what is missing, or why it was called off; empty: the newest message's start stays.
     pub text: String,
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use errand::{
     clock::Timestamp,
     ids::{Id, Name},
-    lifecycle::{Failure, Priority, State, Task, log::Outcome},
+    lifecycle::{KeptFailure, Priority, State, Task, log::Outcome},
 };
 
 /// An instant as a number.
@@ -88,7 +88,7 @@ pub(super) struct TaskDoc {
     #[serde(rename = "rv")]
     pub(super) revision: u64,
     #[serde(rename = "er", skip_serializing_if = "Vec::is_empty", default)]
-    pub(super) last_errors: Vec<Failure>,
+    pub(super) last_errors: Vec<KeptFailure>,
     #[serde(rename = "la", skip_serializing_if = "Option::is_none", default)]
     pub(super) latest_attempt: Option<(u32, Outcome, Millis)>,
     #[serde(rename = "rn", skip_serializing_if = "Option::is_none", default)]
@@ -109,7 +109,7 @@ pub(super) struct TaskDoc {
     pub(super) output: Option<String>,
     /// Failed, if it is not the newest of `last_errors`.
     #[serde(rename = "fa", skip_serializing_if = "Option::is_none", default)]
-    pub(super) failure: Option<Failure>,
+    pub(super) failure: Option<KeptFailure>,
     /// Cancelled or blocked.
     #[serde(rename = "re", skip_serializing_if = "Option::is_none", default)]
     pub(super) reason: Option<String>,

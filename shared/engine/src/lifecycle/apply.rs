@@ -9,7 +9,7 @@ use crate::{
     clock::Timestamp,
     json::cut,
     lifecycle::{
-        Attempt, Failure, Fence, Rejected, State, Status, Task, Trigger,
+        Attempt, Fence, KeptFailure, Rejected, State, Status, Task, Trigger,
         log::{LogEntry, LogKind},
         wake,
     },
@@ -149,13 +149,13 @@ impl Change<'_> {
     }
 
     /// A failed task owes its dead letter from now on.
-    fn fail(&mut self, failure: Failure) {
+    fn fail(&mut self, failure: KeptFailure) {
         self.remember(failure.clone());
         self.end(State::Failed { failure });
         self.task.wake_at = Some(self.now);
     }
 
-    fn remember(&mut self, failure: Failure) {
+    fn remember(&mut self, failure: KeptFailure) {
         let errors = &mut self.task.last_errors;
         errors.push(failure);
         let surplus = errors.len().saturating_sub(Task::LAST_ERRORS);

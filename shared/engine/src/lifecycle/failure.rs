@@ -104,7 +104,8 @@ impl fmt::Display for FailureKind {
 
 /// One failed execution, as the task and the action log keep it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Failure {
+#[schemars(rename = "Failure")]
+pub struct KeptFailure {
     /// The sort of failure.
     pub kind: FailureKind,
     /// A sentence for a person; redacted, at most 4 KiB.
@@ -115,7 +116,7 @@ pub struct Failure {
     pub execution: u32,
 }
 
-impl Failure {
+impl KeptFailure {
     /// Redacts and cuts `message`; there is no other way to make one.
     pub fn new(kind: FailureKind, message: &str, at: Timestamp, execution: u32) -> Self {
         Self { kind, message: cut(&redact::text(message), ERROR_BYTES).to_owned(), at, execution }

@@ -7,7 +7,7 @@ use crate::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey},
     json::cut,
-    lifecycle::{Failure, Report, Task},
+    lifecycle::{KeptFailure, Report, Task},
     money::usd,
     redact,
 };
@@ -111,7 +111,7 @@ pub struct LogEntry {
     pub outcome: Outcome,
     /// What went wrong, if something did.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub failure: Option<Failure>,
+    pub failure: Option<KeptFailure>,
     /// Why it was called off or blocked, or the redrive's note.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,

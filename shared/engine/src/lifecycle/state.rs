@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{clock::Timestamp, json::Json, lifecycle::Failure};
+use crate::{clock::Timestamp, json::Json, lifecycle::KeptFailure};
 
 /// Where a task is in its life.
 ///
@@ -43,7 +43,7 @@ pub enum State {
     /// Given up. Left only by an operator's redrive.
     Failed {
         /// The failure that ended it.
-        failure: Failure,
+        failure: KeptFailure,
     },
     /// Called off. Left only by an operator's redrive.
     Cancelled {

@@ -27,8 +27,8 @@ fn before(s: u64) -> Timestamp {
     now() - Duration::from_secs(s)
 }
 
-fn failure() -> Failure {
-    Failure::new(FailureKind::Handler, "no", before(1), 2)
+fn failure() -> KeptFailure {
+    KeptFailure::new(FailureKind::Handler, "no", before(1), 2)
 }
 
 /// In its second drive, after one ended execution that failed.
@@ -320,7 +320,7 @@ fn reasons_and_notes_are_redacted_and_cut_wherever_they_come_from() {
 fn a_task_remembers_its_newest_failures_only() {
     let mut task = Task { last_errors: vec![], ..running(after(5)) }.asking(|asked| asked.max_retries = 100);
     for n in 0..8 {
-        let failure = Failure::new(FailureKind::Handler, &format!("no {n}"), now(), 2);
+        let failure = KeptFailure::new(FailureKind::Handler, &format!("no {n}"), now(), 2);
         let settlement = Settlement::Retry { run_at: now(), failure, hinted: true };
         let fence = Fence { executions: 2, worker: WORKER };
         let settled = apply(&task, Trigger::Settle { fence, settlement, report: Report::default() }, now()).unwrap();

@@ -9,7 +9,7 @@ use crate::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey},
     json::Json,
-    lifecycle::{Failure, State, Status, log::Outcome},
+    lifecycle::{KeptFailure, State, Status, log::Outcome},
 };
 
 /// How soon a due task is run, compared with others that are due: each priority has a queue of its own.
@@ -172,7 +172,7 @@ pub struct Task {
     /// When the poller must look at it; `None` once nothing is owed.
     pub wake_at: Option<Timestamp>,
     /// The newest failures, oldest first, at most five.
-    pub last_errors: Vec<Failure>,
+    pub last_errors: Vec<KeptFailure>,
     /// How the newest ended execution went.
     pub latest_attempt: Option<Attempt>,
     /// What the operator said with the newest redrive.

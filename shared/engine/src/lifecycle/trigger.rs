@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::{
     clock::Timestamp,
     json::Json,
-    lifecycle::{Failure, FailureKind, Status},
+    lifecycle::{FailureKind, KeptFailure, Status},
 };
 
 /// What a worker must show to write: the execution it was given and the id it drew for it.
@@ -62,14 +62,14 @@ pub enum Settlement {
         /// When to run again.
         run_at: Timestamp,
         /// What went wrong.
-        failure: Failure,
+        failure: KeptFailure,
         /// Whether its message is on its way: the one in hand, hidden until then, or another.
         hinted: bool,
     },
     /// Failed for good.
     Fail {
         /// What went wrong.
-        failure: Failure,
+        failure: KeptFailure,
     },
     /// Not to be done after all.
     Cancel {

@@ -175,7 +175,7 @@ fn fitting(output: &Value) -> Result<Json, Failure> {
 }
 
 fn failed(task: &Task, failure: &Failure, settings: &Settings, jitter: f64, now: Timestamp) -> Settlement {
-    let record = lifecycle::Failure::new(failure.kind, &failure.message(), now, task.executions);
+    let record = lifecycle::KeptFailure::new(failure.kind, &failure.message(), now, task.executions);
     let after = match failure.retry {
         Retry::Never => return Settlement::Fail { failure: record },
         Retry::Backoff => None,

@@ -10,7 +10,7 @@ use crate::{
     handler::Handler,
     ids::TaskKey,
     lifecycle::{
-        Failure, State, Status, Task,
+        KeptFailure, State, Status, Task,
         log::{LogEntry, Outcome},
     },
     records::{Entity, Stored},
@@ -22,7 +22,7 @@ use crate::{
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use errand::{Effect, Failure, Handler, Id, Outcome, Registry, TaskContext, lifecycle::log, testing::Sandbox};
+/// # use errand::{Effect, KeptFailure, Handler, Id, Outcome, Registry, TaskContext, lifecycle::log, testing::Sandbox};
 /// # use schemars::JsonSchema;
 /// # use serde::{Deserialize, Serialize};
 /// # use serde_json::json;
@@ -118,7 +118,7 @@ impl Ended {
     }
 
     /// What went wrong, if something did.
-    pub fn failure(&self) -> Option<&Failure> {
+    pub fn failure(&self) -> Option<&KeptFailure> {
         self.row.failure.as_ref()
     }
 

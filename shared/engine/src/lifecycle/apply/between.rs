@@ -3,7 +3,7 @@
 use crate::{
     clock::Timestamp,
     lifecycle::{
-        Failure, FailureKind, Rejected, State, Status, Task,
+        FailureKind, KeptFailure, Rejected, State, Status, Task,
         apply::{Applied, Change, redacted, unknown_type_ends},
         log::{LogEntry, LogKind, Outcome},
         wake,
@@ -43,7 +43,7 @@ impl Change<'_> {
             }
         };
         let kind = if expired.is_some() { FailureKind::Expired } else { kind };
-        let failure = Failure::new(kind, &message, self.now, self.task.executions);
+        let failure = KeptFailure::new(kind, &message, self.now, self.task.executions);
         let row = LogEntry::next(self.before, LogKind::Expire, Outcome::Failed, self.now, self.now);
         self.fail(failure.clone());
         self.logged(LogEntry { failure: Some(failure), ..row })

@@ -6,7 +6,7 @@ use crate::{
     clock::Timestamp,
     json::{Json, cut},
     lifecycle::{
-        Failure, FailureKind, Fence, Rejected, Report, Settlement, State,
+        FailureKind, Fence, KeptFailure, Rejected, Report, Settlement, State,
         apply::{Applied, Change, redacted},
         lease,
         log::{EXCERPT_BYTES, LogEntry, LogKind, Outcome},
@@ -99,7 +99,7 @@ impl Change<'_> {
         self.task.losses += 1;
         let losses = self.task.losses;
         let message = format!("the worker was lost: its lease ended at {lease_end}");
-        let failure = Failure::new(FailureKind::WorkerLost, &message, self.now, self.task.executions);
+        let failure = KeptFailure::new(FailureKind::WorkerLost, &message, self.now, self.task.executions);
         let row = if losses >= max_losses {
             let row = row(Outcome::Failed);
             self.fail(failure.clone());

@@ -18,7 +18,7 @@ use errand::{
         Json,
         read::{FieldError, read_strict},
     },
-    lifecycle::{Failure, FailureKind, Report, Settlement, Task, Trigger, retry::after_failure},
+    lifecycle::{FailureKind, KeptFailure, Report, Settlement, Task, Trigger, retry::after_failure},
     records::Stored,
     redact,
     store::BODY_BYTES,
@@ -165,7 +165,7 @@ fn settlement(body: FinishRequest, app: &App, task: &Task) -> Result<Settlement,
         Terminal::Failed => {
             let FinishFailure { kind, message } = body.failure.ok_or_else(|| needed("failure"))?;
             let kind = kind.unwrap_or(FailureKind::Handler);
-            failed(Failure::new(kind, &message, app.clock.now(), task.executions), task, app.clock.now())
+            failed(KeptFailure::new(kind, &message, app.clock.now(), task.executions), task, app.clock.now())
         }
         Terminal::Blocked => Settlement::Block { reason: reason.ok_or_else(|| needed("reason"))? },
         Terminal::Cancelled => {
@@ -175,7 +175,7 @@ fn settlement(body: FinishRequest, app: &App, task: &Task) -> Result<Settlement,
 }
 
 /// Tried again as a worker's failure is: while its task has retries left, unless no other try can mend it.
-fn failed(failure: Failure, task: &Task, now: Timestamp) -> Settlement {
+fn failed(failure: KeptFailure, task: &Task, now: Timestamp) -> Settlement {
     let policy = RunOutside::settings().retry;
     let again = if failure.kind.is_permanent() { None } else { after_failure(task, &policy, None, 0.0, now) };
     match again {
