@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin, sync::Arc, task::Poll, time::Duration};
 use errand::{
     ids::{self, Id, Name},
     json::Json,
-    lifecycle::{Asked, FailureKind, State, Status, Task, Trigger, apply, log::Outcome},
+    lifecycle::{Asked, FailureKind, State, Status, Task, Trigger, apply, log::LogOutcome},
     queue::QueueName,
     store::{self, Commit, Inserted, Part, RelationKind, StoreError},
 };
@@ -55,7 +55,7 @@ impl Worker {
     }
 }
 
-async fn outcomes(world: &World, id: Uuid) -> Vec<Outcome> {
+async fn outcomes(world: &World, id: Uuid) -> Vec<LogOutcome> {
     world.log(id).await.iter().map(|row| row.outcome).collect()
 }
 
@@ -88,7 +88,7 @@ async fn a_stale_worker_cannot_complete_a_task_that_waits_again() {
     );
     world.drain().await;
     assert_eq!((world.marks("m").await, world.marks("then").await, world.events().await.len()), (1, 1, 1));
-    assert_eq!(outcomes(&world, id).await, [Outcome::Lost, Outcome::Completed]);
+    assert_eq!(outcomes(&world, id).await, [LogOutcome::Lost, LogOutcome::Completed]);
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn a_stale_worker_cannot_complete_a_task_that_another_holds() {
     other.end().await;
     world.drain().await;
     assert_eq!((world.marks("m").await, world.marks("then").await, world.events().await.len()), (1, 1, 1));
-    assert_eq!(outcomes(&world, id).await, [Outcome::Lost, Outcome::Completed]);
+    assert_eq!(outcomes(&world, id).await, [LogOutcome::Lost, LogOutcome::Completed]);
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn a_cancelled_execution_applies_nothing() {
     worker.end().await;
     world.drain().await;
     assert_eq!((status, world.task(id).await.status(), world.marks("m").await), (200, Status::Cancelled, 0));
-    assert_eq!(outcomes(&world, id).await, [Outcome::Cancelled]);
+    assert_eq!(outcomes(&world, id).await, [LogOutcome::Cancelled]);
 }
 
 /// A bouncer's check on a user who has a conversation, its worker about to make its first call.
@@ -266,7 +266,7 @@ async fn a_handler_whose_task_was_cancelled_is_stopped_at_the_next_renewal() {
         world.advance(10);
     }
     assert_eq!(world.now().since(cancelled_at).as_secs(), 30);
-    assert_eq!(outcomes(&world, id).await, [Outcome::Cancelled]);
+    assert_eq!(outcomes(&world, id).await, [LogOutcome::Cancelled]);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use errand::{lifecycle::log::Outcome, meter};
+use errand::{lifecycle::log::LogOutcome, meter};
 
 use crate::template::resources;
 
@@ -56,16 +56,16 @@ fn the_guides_outcomes_are_those_there_are() {
     let row = rows("| field |").into_iter().find(|row| row[0] == "`outcome`").unwrap();
     let described: BTreeSet<_> = names(row[1]).collect();
     let outcomes = [
-        Outcome::Completed,
-        Outcome::Snoozed,
-        Outcome::Retry,
-        Outcome::Failed,
-        Outcome::Cancelled,
-        Outcome::Blocked,
-        Outcome::Lost,
-        Outcome::Pending,
+        LogOutcome::Completed,
+        LogOutcome::Snoozed,
+        LogOutcome::Retry,
+        LogOutcome::Failed,
+        LogOutcome::Cancelled,
+        LogOutcome::Blocked,
+        LogOutcome::Lost,
+        LogOutcome::Pending,
     ];
-    assert_eq!(described, outcomes.map(Outcome::as_str).into_iter().chain(["lease_lost"]).collect());
+    assert_eq!(described, outcomes.map(LogOutcome::as_str).into_iter().chain(["lease_lost"]).collect());
 }
 
 #[test]

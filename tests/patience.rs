@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use errand::{
     clock::Timestamp,
-    lifecycle::{Priority, State, Status, log::Outcome},
+    lifecycle::{Priority, State, Status, log::LogOutcome},
     processor::{Delivery, Verdict, process},
     queue::QueueName,
 };
@@ -38,7 +38,7 @@ async fn verdict(world: &World, faults: &Arc<Faults>, delivery: Delivery, deadli
     world.run(process(&faults.around(&world.app), vec![delivery], deadline)).await.remove(0)
 }
 
-async fn outcomes(world: &World, id: Uuid) -> Vec<Outcome> {
+async fn outcomes(world: &World, id: Uuid) -> Vec<LogOutcome> {
     world.log(id).await.iter().map(|row| row.outcome).collect()
 }
 
@@ -51,7 +51,7 @@ async fn a_worker_waits_for_a_store_that_is_busy_when_it_settles() {
         assert_eq!(world.queue.depth(MEDIUM), 2, "the message in hand, and the follow-up's");
         let task = world.task(id).await;
         assert_eq!((task.status(), task.executions, task.losses), (Status::Completed, 1, 0), "{fault:?}");
-        assert_eq!((world.marks("m").await, outcomes(&world, id).await), (1, vec![Outcome::Completed]));
+        assert_eq!((world.marks("m").await, outcomes(&world, id).await), (1, vec![LogOutcome::Completed]));
     }
 }
 
@@ -63,7 +63,7 @@ async fn a_settlement_whose_answer_was_lost_is_known_again() {
     assert_eq!(verdict(&world, &faults, delivery, None).await, Verdict::Done);
     // Only who has settled tells of follow-ups.
     assert_eq!(world.queue.depth(MEDIUM), 2);
-    assert_eq!((world.marks("m").await, outcomes(&world, id).await), (1, vec![Outcome::Completed]));
+    assert_eq!((world.marks("m").await, outcomes(&world, id).await), (1, vec![LogOutcome::Completed]));
     world.queue.receive(MEDIUM, 9, VISIBILITY);
     world.advance(40);
     world.drain().await;
@@ -83,7 +83,7 @@ async fn a_settlement_that_somebody_has_gone_on_from_is_not_made_twice() {
     let (status, _) = world.request("POST /v1/tasks/{id}/cancel", Some(id), &json!({}), None).await;
     assert_eq!(status, 200);
     assert_eq!(world.run(work).await, [Verdict::Done]);
-    assert_eq!(outcomes(&world, id).await, [Outcome::Retry, Outcome::Cancelled]);
+    assert_eq!(outcomes(&world, id).await, [LogOutcome::Retry, LogOutcome::Cancelled]);
     assert_eq!(world.task(id).await.status(), Status::Cancelled);
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use errand::{
     lifecycle::{
         FailureKind, Status, Task,
-        log::{LogEntry, LogKind, Outcome},
+        log::{LogEntry, LogKind, LogOutcome},
     },
     store::RelationKind,
 };
@@ -75,8 +75,8 @@ fn failed_by_itself(row: &LogEntry) -> bool {
     row.failure.as_ref().is_some_and(|failure| failure.kind != FailureKind::WorkerLost)
 }
 
-fn ends_a_task(outcome: Outcome) -> bool {
-    matches!(outcome, Outcome::Completed | Outcome::Failed | Outcome::Cancelled | Outcome::Blocked)
+fn ends_a_task(outcome: LogOutcome) -> bool {
+    matches!(outcome, LogOutcome::Completed | LogOutcome::Failed | LogOutcome::Cancelled | LogOutcome::Blocked)
 }
 
 /// A completed task's effects are there once, any other's not at all.

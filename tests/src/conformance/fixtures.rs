@@ -8,7 +8,7 @@ use errand::{
     json::Json,
     lifecycle::{
         Asked, Attempt, FailureKind, KeptFailure, Priority, Report, Settlement, Task, Transition, Trigger, apply,
-        log::{LogEntry, Outcome},
+        log::{LogEntry, LogOutcome},
     },
     store::{self, Commit, Doc, Expect, Inserted, Record, RecordKey, RecordWrite, Store, TaskWrite},
 };
@@ -98,7 +98,7 @@ pub fn with_history(task: Task) -> Task {
         log_seq: 12,
         revision: 34,
         last_errors: (1..=5).map(failure).collect(),
-        latest_attempt: Some(Attempt { execution: 9, outcome: Outcome::Lost, ended_at: at(96) }),
+        latest_attempt: Some(Attempt { execution: 9, outcome: LogOutcome::Lost, ended_at: at(96) }),
         redrive_note: Some("noch einmal 🙏".to_owned()),
         ..task
     }

@@ -5,7 +5,7 @@ use errand::{
     ids::fresh,
     lifecycle::{
         FailureKind, KeptFailure, Settlement, Task, Transition, Trigger,
-        log::{LogEntry, LogKind, Outcome},
+        log::{LogEntry, LogKind, LogOutcome},
     },
     store::{self, Commit, Part, Store},
 };
@@ -88,7 +88,7 @@ async fn round_trip(store: &dyn Store) {
     let tenant = tenant();
     let kinds = [LogKind::Execution, LogKind::Cancel, LogKind::Reschedule, LogKind::Redrive, LogKind::Expire];
     let outcomes = {
-        use Outcome::{Blocked, Cancelled, Completed, Failed, Lost, Pending, Retry, Snoozed};
+        use LogOutcome::{Blocked, Cancelled, Completed, Failed, Lost, Pending, Retry, Snoozed};
         [Completed, Snoozed, Retry, Failed, Cancelled, Blocked, Lost, Pending]
     };
     let mut task = insert(store, full(&tenant)).await;
@@ -125,7 +125,7 @@ fn row(task: &Task, everything: bool) -> LogEntry {
         started_at: at(1),
         ended_at: Timestamp::from_millis(at(2).as_millis() + 345),
         latency_ms: 1345,
-        outcome: Outcome::Completed,
+        outcome: LogOutcome::Completed,
         failure: everything.then(|| KeptFailure::new(FailureKind::EffectConflict, "zu spät", at(2), 3)),
         reason: some("weil 🦀"),
         payload_hash: task.payload_hash.clone(),

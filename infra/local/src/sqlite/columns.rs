@@ -113,16 +113,16 @@ pub(super) fn log_kind(kind: LogKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use errand::lifecycle::log::Outcome;
+    use errand::lifecycle::log::LogOutcome;
 
     use super::*;
 
     #[test]
     fn the_words_stored_are_the_words_on_the_wire() {
-        use {LogKind as K, Outcome as O};
+        use {LogKind as K, LogOutcome as O};
         let all = [O::Completed, O::Snoozed, O::Retry, O::Failed, O::Cancelled, O::Blocked, O::Lost, O::Pending];
         for o in all {
-            assert_eq!(word::<Outcome>(o.as_str()).unwrap(), o);
+            assert_eq!(word::<LogOutcome>(o.as_str()).unwrap(), o);
         }
         for k in [K::Execution, K::Cancel, K::Reschedule, K::Redrive, K::Expire] {
             assert_eq!(word::<LogKind>(log_kind(k)).unwrap(), k);

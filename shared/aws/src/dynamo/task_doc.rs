@@ -8,7 +8,7 @@ use uuid::Uuid;
 use errand::{
     clock::Timestamp,
     ids::{Id, Name},
-    lifecycle::{KeptFailure, Priority, State, Task, log::Outcome},
+    lifecycle::{KeptFailure, Priority, State, Task, log::LogOutcome},
 };
 
 /// An instant as a number.
@@ -90,7 +90,7 @@ pub(super) struct TaskDoc {
     #[serde(rename = "er", skip_serializing_if = "Vec::is_empty", default)]
     pub(super) last_errors: Vec<KeptFailure>,
     #[serde(rename = "la", skip_serializing_if = "Option::is_none", default)]
-    pub(super) latest_attempt: Option<(u32, Outcome, Millis)>,
+    pub(super) latest_attempt: Option<(u32, LogOutcome, Millis)>,
     #[serde(rename = "rn", skip_serializing_if = "Option::is_none", default)]
     pub(super) redrive_note: Option<String>,
     #[serde(rename = "sp", skip_serializing_if = "Option::is_none", default)]

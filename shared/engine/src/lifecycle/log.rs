@@ -34,7 +34,8 @@ pub enum LogKind {
 /// How what a row tells of came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+#[schemars(rename = "Outcome")]
+pub enum LogOutcome {
     /// Done.
     Completed,
     /// Put off by the handler.
@@ -53,18 +54,18 @@ pub enum Outcome {
     Pending,
 }
 
-impl Outcome {
+impl LogOutcome {
     /// The name in log lines.
     pub fn as_str(self) -> &'static str {
         match self {
-            Outcome::Completed => "completed",
-            Outcome::Snoozed => "snoozed",
-            Outcome::Retry => "retry",
-            Outcome::Failed => "failed",
-            Outcome::Cancelled => "cancelled",
-            Outcome::Blocked => "blocked",
-            Outcome::Lost => "lost",
-            Outcome::Pending => "pending",
+            LogOutcome::Completed => "completed",
+            LogOutcome::Snoozed => "snoozed",
+            LogOutcome::Retry => "retry",
+            LogOutcome::Failed => "failed",
+            LogOutcome::Cancelled => "cancelled",
+            LogOutcome::Blocked => "blocked",
+            LogOutcome::Lost => "lost",
+            LogOutcome::Pending => "pending",
         }
     }
 }
@@ -108,7 +109,7 @@ pub struct LogEntry {
     /// `ended_at` less `started_at`.
     pub latency_ms: u64,
     /// How it came out.
-    pub outcome: Outcome,
+    pub outcome: LogOutcome,
     /// What went wrong, if something did.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub failure: Option<KeptFailure>,
@@ -139,7 +140,7 @@ pub struct LogEntry {
 
 impl LogEntry {
     /// The next row of `task`, which has still the state before the change; `apply` fills in what is special.
-    pub(crate) fn next(task: &Task, kind: LogKind, outcome: Outcome, started_at: Timestamp, now: Timestamp) -> Self {
+    pub(crate) fn next(task: &Task, kind: LogKind, outcome: LogOutcome, started_at: Timestamp, now: Timestamp) -> Self {
         let ended_at = now.max(started_at); // another machine's clock may have been ahead
         Self {
             key: task.key.clone(),

@@ -9,7 +9,7 @@ use crate::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey},
     json::Json,
-    lifecycle::{KeptFailure, State, Status, log::Outcome},
+    lifecycle::{KeptFailure, State, Status, log::LogOutcome},
 };
 
 /// How soon a due task is run, compared with others that are due: each priority has a queue of its own.
@@ -69,7 +69,7 @@ pub struct Attempt {
     /// Its number, from 1.
     pub execution: u32,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: LogOutcome,
     /// When it ended.
     pub ended_at: Timestamp,
 }

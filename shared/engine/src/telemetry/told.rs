@@ -9,7 +9,7 @@ use crate::{
     clock::Timestamp,
     lifecycle::{
         FailureKind, Status, Task, Trigger,
-        log::{LogEntry, LogKind, Outcome},
+        log::{LogEntry, LogKind, LogOutcome},
     },
     meter,
 };
@@ -20,7 +20,7 @@ use crate::{
 pub(crate) struct Told {
     kind: LogKind,
     execution: u32,
-    outcome: Outcome,
+    outcome: LogOutcome,
     /// Of an execution.
     duration_ms: Option<u64>,
     failure: Option<FailureKind>,
@@ -48,7 +48,7 @@ impl Told {
         let (key, outcome, duration_ms) = (&task.key, self.outcome.as_str(), self.duration_ms);
         let failure = self.failure.map(tracing::field::display);
         let (request_id, xray_trace_id) = (task.request_id.as_deref(), app.xray_trace_id());
-        if task.status() == Status::Failed || self.outcome == Outcome::Lost {
+        if task.status() == Status::Failed || self.outcome == LogOutcome::Lost {
             warn!(
                 task.id = %key.id, task.r#type = %task.task_type, task.execution = self.execution,
                 task.failures = task.failures, tenant = %key.tenant, outcome, duration_ms, request_id, xray_trace_id,
@@ -69,14 +69,14 @@ impl Told {
             (LogKind::Reschedule, _) => "task was given another start",
             (LogKind::Redrive, _) => "task was set going again",
             (LogKind::Cancel, _) => "task was called off before it ran",
-            (LogKind::Execution, Outcome::Completed) => "task completed",
-            (LogKind::Execution, Outcome::Snoozed) => "task put itself off",
-            (LogKind::Execution, Outcome::Retry) => "execution failed; the task will be tried again",
-            (LogKind::Execution, Outcome::Failed) => "task failed for good",
-            (LogKind::Execution, Outcome::Cancelled) => "task was called off",
-            (LogKind::Execution, Outcome::Blocked) => "task waits for a person",
-            (LogKind::Execution, Outcome::Lost) => "worker lost; the task will be tried again",
-            (LogKind::Execution, Outcome::Pending) => "task waits",
+            (LogKind::Execution, LogOutcome::Completed) => "task completed",
+            (LogKind::Execution, LogOutcome::Snoozed) => "task put itself off",
+            (LogKind::Execution, LogOutcome::Retry) => "execution failed; the task will be tried again",
+            (LogKind::Execution, LogOutcome::Failed) => "task failed for good",
+            (LogKind::Execution, LogOutcome::Cancelled) => "task was called off",
+            (LogKind::Execution, LogOutcome::Blocked) => "task waits for a person",
+            (LogKind::Execution, LogOutcome::Lost) => "worker lost; the task will be tried again",
+            (LogKind::Execution, LogOutcome::Pending) => "task waits",
         }
     }
 
@@ -91,14 +91,14 @@ impl Told {
             meter::count(meter::REAPS);
         }
         match self.outcome {
-            Outcome::Retry => meter::count(meter::RETRIES),
-            Outcome::Failed => meter::count(meter::FAILURES),
-            Outcome::Completed
-            | Outcome::Snoozed
-            | Outcome::Cancelled
-            | Outcome::Blocked
-            | Outcome::Lost
-            | Outcome::Pending => {}
+            LogOutcome::Retry => meter::count(meter::RETRIES),
+            LogOutcome::Failed => meter::count(meter::FAILURES),
+            LogOutcome::Completed
+            | LogOutcome::Snoozed
+            | LogOutcome::Cancelled
+            | LogOutcome::Blocked
+            | LogOutcome::Lost
+            | LogOutcome::Pending => {}
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     ids::Name,
     lifecycle::{
         State, Task,
-        log::{LogKind, Outcome},
+        log::{LogKind, LogOutcome},
     },
     store::{Everything, Record},
 };
@@ -81,7 +81,7 @@ fn task_line(everything: &Everything, task: &Task) -> String {
         State::Cancelled { reason } | State::Blocked { reason } => format!(" {reason}"),
         State::Pending { .. } | State::Running { .. } => String::new(),
     };
-    let times = everything.rows(task).filter(|row| row.outcome == Outcome::Completed).count();
+    let times = everything.rows(task).filter(|row| row.outcome == LogOutcome::Completed).count();
     let (what, payload, status) = (&task.task_type, task.payload.as_str(), task.status().as_str());
     format!("task {what} {payload}: {status}{became} (completed {times} times)")
 }

@@ -11,7 +11,7 @@ use crate::{
     ids::TaskKey,
     lifecycle::{
         KeptFailure, State, Status, Task,
-        log::{LogEntry, Outcome},
+        log::{LogEntry, LogOutcome},
     },
     records::{Entity, Stored},
     store::{Everything, Record},
@@ -22,7 +22,7 @@ use crate::{
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use errand::{Effect, KeptFailure, Handler, Id, Outcome, Registry, TaskContext, lifecycle::log, testing::Sandbox};
+/// # use errand::{Effect, Failure, Handler, Id, Outcome, Registry, TaskContext, lifecycle::log, testing::Sandbox};
 /// # use schemars::JsonSchema;
 /// # use serde::{Deserialize, Serialize};
 /// # use serde_json::json;
@@ -52,7 +52,7 @@ use crate::{
 /// # async fn main() {
 /// let sandbox = Sandbox::new(Registry::new().add::<CountDown>(()));
 /// let ended = sandbox.run(&CountDown { from: 2 }).await;
-/// assert_eq!(ended.outcome(), log::Outcome::Completed);
+/// assert_eq!(ended.outcome(), log::LogOutcome::Completed);
 /// assert_eq!(ended.event_types(), ["user.counted"]);
 /// assert_eq!(ended.follow_ups::<CountDown>(), [CountDown { from: 1 }]);
 ///
@@ -105,7 +105,7 @@ impl Ended {
     }
 
     /// How the execution came out.
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> LogOutcome {
         self.row.outcome
     }
 

@@ -5,7 +5,7 @@ use crate::{
     lifecycle::{
         FailureKind, KeptFailure, Rejected, State, Status, Task,
         apply::{Applied, Change, redacted, unknown_type_ends},
-        log::{LogEntry, LogKind, Outcome},
+        log::{LogEntry, LogKind, LogOutcome},
         wake,
     },
 };
@@ -44,7 +44,7 @@ impl Change<'_> {
         };
         let kind = if expired.is_some() { FailureKind::Expired } else { kind };
         let failure = KeptFailure::new(kind, &message, self.now, self.task.executions);
-        let row = LogEntry::next(self.before, LogKind::Expire, Outcome::Failed, self.now, self.now);
+        let row = LogEntry::next(self.before, LogKind::Expire, LogOutcome::Failed, self.now, self.now);
         self.fail(failure.clone());
         self.logged(LogEntry { failure: Some(failure), ..row })
     }
@@ -55,7 +55,7 @@ impl Change<'_> {
             None => (LogKind::Cancel, self.now),
         };
         let reason = redacted(&reason);
-        let row = LogEntry::next(self.before, kind, Outcome::Cancelled, started_at, self.now);
+        let row = LogEntry::next(self.before, kind, LogOutcome::Cancelled, started_at, self.now);
         self.end(State::Cancelled { reason: reason.clone() });
         self.logged(LogEntry { by: Some(by), reason: Some(reason), ..row })
     }
@@ -64,13 +64,13 @@ impl Change<'_> {
         if let Some(at) = self.task.expires_at.filter(|at| *at <= run_at) {
             return Err(Rejected::Expired(at));
         }
-        let row = LogEntry::next(self.before, LogKind::Reschedule, Outcome::Pending, self.now, self.now);
+        let row = LogEntry::next(self.before, LogKind::Reschedule, LogOutcome::Pending, self.now, self.now);
         self.wait(run_at, wake::has_message(run_at, self.now));
         self.logged(LogEntry { by: Some(by), reason: Some(format!("to start at {run_at}")), ..row })
     }
 
     pub(super) fn redrive(mut self, note: Option<String>, by: String, run_at: Option<Timestamp>) -> Applied {
-        let row = LogEntry::next(self.before, LogKind::Redrive, Outcome::Pending, self.now, self.now);
+        let row = LogEntry::next(self.before, LogKind::Redrive, LogOutcome::Pending, self.now, self.now);
         let note = note.map(|text| redacted(&text));
         self.task.failures = 0;
         self.task.losses = 0;

@@ -9,7 +9,7 @@ use crate::{
         FailureKind, Fence, KeptFailure, Rejected, Report, Settlement, State,
         apply::{Applied, Change, redacted},
         lease,
-        log::{EXCERPT_BYTES, LogEntry, LogKind, Outcome},
+        log::{EXCERPT_BYTES, LogEntry, LogKind, LogOutcome},
         retry, wake,
     },
     redact,
@@ -51,18 +51,18 @@ impl Change<'_> {
         let row = |outcome| LogEntry::next(self.before, LogKind::Execution, outcome, started_at, self.now);
         let row = match settlement {
             Settlement::Complete(output) => {
-                let row = LogEntry { output_excerpt: Some(excerpt(&output)), ..row(Outcome::Completed) };
+                let row = LogEntry { output_excerpt: Some(excerpt(&output)), ..row(LogOutcome::Completed) };
                 self.end(State::Completed { output });
                 row
             }
             Settlement::Snooze { run_at, hinted } => {
-                let row = row(Outcome::Snoozed);
+                let row = row(LogOutcome::Snoozed);
                 self.task.snoozes += 1;
                 self.wait(run_at, hinted);
                 row
             }
             Settlement::Retry { run_at, failure, hinted } if self.task.may_retry() => {
-                let row = LogEntry { failure: Some(failure.clone()), ..row(Outcome::Retry) };
+                let row = LogEntry { failure: Some(failure.clone()), ..row(LogOutcome::Retry) };
                 self.task.failures += 1;
                 self.remember(failure);
                 self.wait(run_at, hinted);
@@ -70,20 +70,20 @@ impl Change<'_> {
             }
             // No retry is left: never more than `max_retries + 1` failing executions per drive.
             Settlement::Retry { failure, .. } | Settlement::Fail { failure } => {
-                let row = LogEntry { failure: Some(failure.clone()), ..row(Outcome::Failed) };
+                let row = LogEntry { failure: Some(failure.clone()), ..row(LogOutcome::Failed) };
                 self.task.failures += 1;
                 self.fail(failure);
                 row
             }
             Settlement::Cancel { reason } => {
                 let reason = redacted(&reason);
-                let row = LogEntry { reason: Some(reason.clone()), ..row(Outcome::Cancelled) };
+                let row = LogEntry { reason: Some(reason.clone()), ..row(LogOutcome::Cancelled) };
                 self.end(State::Cancelled { reason });
                 row
             }
             Settlement::Block { reason } => {
                 let reason = redacted(&reason);
-                let row = LogEntry { reason: Some(reason.clone()), ..row(Outcome::Blocked) };
+                let row = LogEntry { reason: Some(reason.clone()), ..row(LogOutcome::Blocked) };
                 self.end(State::Blocked { reason });
                 row
             }
@@ -101,11 +101,11 @@ impl Change<'_> {
         let message = format!("the worker was lost: its lease ended at {lease_end}");
         let failure = KeptFailure::new(FailureKind::WorkerLost, &message, self.now, self.task.executions);
         let row = if losses >= max_losses {
-            let row = row(Outcome::Failed);
+            let row = row(LogOutcome::Failed);
             self.fail(failure.clone());
             row
         } else {
-            let row = row(Outcome::Lost);
+            let row = row(LogOutcome::Lost);
             self.remember(failure.clone());
             let run_at = self.now + retry::after_loss(losses, jitter);
             self.wait(run_at, wake::has_message(run_at, self.now));

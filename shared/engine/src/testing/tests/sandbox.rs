@@ -7,7 +7,7 @@ async fn an_execution_tells_what_it_did() {
     sandbox.put("s", &Sum { of: 4 }).await;
     sandbox.put("another", &Sum { of: 4 }).await;
     let ended = sandbox.run(&Do::Everything(Some(Box::new(Do::FailOnce)))).await;
-    assert_eq!((ended.status(), ended.outcome()), (Status::Completed, log::Outcome::Completed));
+    assert_eq!((ended.status(), ended.outcome()), (Status::Completed, log::LogOutcome::Completed));
     assert_eq!((ended.output(), ended.row().seq), (json!({"sum": "s"}), 1));
     let mut written: Vec<i64> = ended.written::<Sum>().iter().map(|sum| sum.value.of).collect();
     written.sort_unstable();
@@ -22,7 +22,7 @@ async fn an_execution_tells_what_it_did() {
 async fn a_task_that_failed_is_run_again_at_its_time() {
     let sandbox = Sandbox::new(types());
     let (first, start) = (sandbox.run(&Do::FailOnce).await, sandbox.now());
-    assert_eq!((first.status(), first.outcome()), (Status::Pending, log::Outcome::Retry));
+    assert_eq!((first.status(), first.outcome()), (Status::Pending, log::LogOutcome::Retry));
     assert_eq!(first.failure().map(|failure| &*failure.message), Some("not yet"));
     assert_eq!((first.output(), first.written::<Sum>().len()), (json!(null), 0));
     let second = sandbox.execute(first.key()).await;
