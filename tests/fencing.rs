@@ -15,7 +15,7 @@ use integration_tests::{
     world::{VISIBILITY, World, key},
 };
 use serde_json::{Value, json};
-use shared::domain::{Channel, Conversation, ConversationStatus, Delivery, Direction, Message, User};
+use shared::domain::{Channel, Conversation, ConversationStatus, Direction, Message, MessageStatus, User};
 use uuid::Uuid;
 
 /// A worker that goes on call by call.
@@ -175,7 +175,7 @@ async fn what_a_handler_decided_on_old_data_is_decided_anew() {
         role: Name::of("user"),
         direction: Direction::Inbound,
         channel: Channel::Sms,
-        status: Delivery::Sent,
+        status: MessageStatus::Sent,
         to: Vec::new(),
         content: "here I am".into(),
     };

@@ -11,8 +11,8 @@ use errand::{
 use integration_tests::{settings::Settings, world::World};
 use serde_json::{Value, json};
 use shared::domain::{
-    Channel, Conversation, ConversationStatus, Delivery, Direction, Introduction, IntroductionStatus, Message,
-    Priority, PriorityStatus, User,
+    Channel, Conversation, ConversationStatus, Direction, Introduction, IntroductionStatus, Message, MessageStatus,
+    PriorityStatus, User, UserPriority,
 };
 
 fn id(text: &str) -> Id {
@@ -159,7 +159,7 @@ async fn a_followup_is_an_outbound_message_and_whoever_delivers_it_hears_of_it()
         role: Name::of("concierge"),
         direction: Direction::Outbound,
         channel: Channel::Sms,
-        status: Delivery::Pending,
+        status: MessageStatus::Pending,
         to: Vec::new(),
         content: "Hi Ada, following up: your tea".into(),
     };
@@ -266,7 +266,7 @@ fn check(agent: &str, attempt_count: u32) -> Value {
 }
 
 fn message(role: &'static str, direction: Direction) -> Message {
-    let (channel, status) = (Channel::Sms, Delivery::Sent);
+    let (channel, status) = (Channel::Sms, MessageStatus::Sent);
     Message {
         conversation_id: id("c"),
         role: Name::of(role),
@@ -355,7 +355,7 @@ async fn told(agent: &str) -> Value {
         world
             .put(
                 &format!("p{n}"),
-                &Priority { user_id: id("u"), item_type, item_id, rank: 9 - n, value_score: 50, status },
+                &UserPriority { user_id: id("u"), item_type, item_id, rank: 9 - n, value_score: 50, status },
             )
             .await;
     }

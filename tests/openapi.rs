@@ -9,7 +9,7 @@ use errand_agents::ROUTES;
 use errand_http::Route;
 use errand_local::{
     options::{Durability, Options},
-    runner::Runner,
+    running::RunningServer,
 };
 use integration_tests::{
     described::DOCUMENT,
@@ -156,12 +156,12 @@ fn reached(report: &Path) -> BTreeSet<String> {
 async fn the_server_does_as_the_document_says() {
     let data = tempfile::tempdir().unwrap();
     let options = Options::on_a_free_port(data.path().to_owned(), Durability::Normal);
-    let runner = Runner::start(&options, Settings::default().types()).await.unwrap();
-    let seeds = Seeds::plant(format!("http://{}", runner.address)).await;
+    let server = RunningServer::start(&options, Settings::default().types()).await.unwrap();
+    let seeds = Seeds::plant(format!("http://{}", server.address)).await;
     let [config, report] = ["schemathesis.toml", "report.har"].map(|name| data.path().join(name));
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     fs::write(&config, fs::read_to_string(here.join("schemathesis.toml")).unwrap() + &seeds.toml()).unwrap();
-    let url = format!("http://{}/v1/openapi.json", runner.address);
+    let url = format!("http://{}/v1/openapi.json", server.address);
     let mut schemathesis = tool("schemathesis");
     schemathesis.current_dir(data.path()).arg("--config-file").arg(config);
     schemathesis.args(["run", &url, "--checks", "all", "--max-examples", EXAMPLES, "--no-color"]);
@@ -176,5 +176,5 @@ async fn the_server_does_as_the_document_says() {
     let reached = reached(&report);
     let others: Vec<String> = ROUTES.iter().map(Route::key).filter(|key| !reached.contains(key)).collect();
     assert_eq!(others, ["GET /v1/openapi.json"], "{said}");
-    runner.stop().await;
+    server.stop().await;
 }

@@ -7,7 +7,7 @@ use errand::{
     json::Json,
     lifecycle::{Asked, Priority, State, Status, Task, log::LogKind},
     queue::QueueName,
-    store::{self, RelationKind, Scope},
+    store::{self, RelationKind, StatsScope},
 };
 use integration_tests::{
     faults::{Fault, Faults},
@@ -164,9 +164,10 @@ async fn statistics_counted_attempts_and_were_lost_at_restart() {
     world.scripted(&json!({"acts": [{"fail": "no"}]})).await;
     world.drain().await;
     let restarted = World::on(world.app.store.clone());
-    for scope in
-        [Scope::All, Scope::Queue { tenant: Name::default(), project: Name::default(), queue: Name::default() }]
-    {
+    for scope in [
+        StatsScope::All,
+        StatsScope::Queue { tenant: Name::default(), project: Name::default(), queue: Name::default() },
+    ] {
         let stats = restarted.app.store.stats(&scope, restarted.now()).await.unwrap().now;
         assert_eq!((stats.open(), stats.completed, stats.failed), (0, 1, 1), "{scope:?}");
     }

@@ -9,7 +9,7 @@ use errand::{
     json::Json,
     lifecycle::{Asked, FailureKind, KeptFailure, State, Status, Task, log::LogKind},
 };
-use errand_local::sqlite::{Settings, SqliteStore};
+use errand_local::sqlite::{SqliteSettings, SqliteStore};
 use integration_tests::{
     events::{Answered, Call},
     faults::{Fault, Faults},
@@ -22,7 +22,7 @@ use uuid::Uuid;
 /// One of each store, empty, with what keeps its files. (Only the one in memory can be driven by its clock.)
 async fn worlds() -> Vec<(World, Option<TempDir>)> {
     let dir = tempfile::tempdir().unwrap();
-    let sqlite = SqliteStore::open(&dir.path().join("errand.db"), Settings::default()).unwrap();
+    let sqlite = SqliteStore::open(&dir.path().join("errand.db"), SqliteSettings::default()).unwrap();
     let dynamo = crate::dynamo::setup().await.store;
     vec![(World::new(), None), (World::on(Arc::new(sqlite)), Some(dir)), (World::on(Arc::new(dynamo)), None)]
 }

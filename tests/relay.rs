@@ -14,7 +14,7 @@ use errand::{
     ids::{Name, TaskKey},
     lifecycle::Status,
 };
-use errand_aws::relay::{Change, Seen, Sequence, Standing};
+use errand_aws::relay::{Change, Seen, Sequence, TaskStanding};
 use integration_tests::relay::MemoryBus;
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ fn sequence(number: u128) -> Sequence {
 
 /// That the task `id` of `tenant` went from one status to another.
 fn change(tenant: &str, id: u128, old: Option<Status>, new: Status, at: Timestamp) -> Change {
-    let standing = |status| Standing { status, failures: 0 };
+    let standing = |status| TaskStanding { status, failures: 0 };
     Change {
         key: TaskKey { tenant: Name::new(tenant).unwrap(), id: Uuid::from_u128(id) },
         project: Name::default(),

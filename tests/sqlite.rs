@@ -7,7 +7,7 @@ mod prune;
 mod recover;
 mod rows;
 
-use errand_local::sqlite::{Settings, SqliteStore};
+use errand_local::sqlite::{SqliteSettings, SqliteStore};
 use tempfile::TempDir;
 
 /// A directory and a store in it.
@@ -35,5 +35,5 @@ impl Fixture {
 }
 
 fn open(dir: &TempDir) -> SqliteStore {
-    SqliteStore::open(&dir.path().join("errand.db"), Settings::default()).unwrap()
+    SqliteStore::open(&dir.path().join("errand.db"), SqliteSettings::default()).unwrap()
 }

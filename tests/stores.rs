@@ -1,7 +1,7 @@
 //! Every store keeps every promise of the conformance suite.
 
 use errand::store::MemoryStore;
-use errand_local::sqlite::{Settings, SqliteStore};
+use errand_local::sqlite::{SqliteSettings, SqliteStore};
 use integration_tests::conformance;
 
 use crate::dynamo::relayed::Relayed;
@@ -25,6 +25,6 @@ async fn the_dynamodb_store_counts_what_is_relayed() {
 #[tokio::test]
 async fn the_sqlite_store_keeps_every_promise() {
     let dir = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&dir.path().join("errand.db"), Settings::default()).unwrap();
+    let store = SqliteStore::open(&dir.path().join("errand.db"), SqliteSettings::default()).unwrap();
     conformance::run(&store, conformance::cases().chain(conformance::counts())).await;
 }

@@ -7,7 +7,7 @@ use errand_agents::ROUTES;
 use errand_http::Route;
 use errand_local::{
     options::{Durability, Options},
-    runner::Runner,
+    running::RunningServer,
 };
 use integration_tests::{
     events::{Answered, Call, is_of_agents},
@@ -234,12 +234,12 @@ async fn a_server_with_a_token_demands_it_on_every_route_and_beside_them() {
     let data = tempfile::tempdir().unwrap();
     let options = Options::on_a_free_port(data.path().to_owned(), Durability::Normal);
     let options = Options { token: Some("open sesame".to_owned()), ..options };
-    let runner = Runner::start(&options, Settings::default().types()).await.unwrap();
+    let server = RunningServer::start(&options, Settings::default().types()).await.unwrap();
     let client = errand_models::http::client(Duration::from_secs(30)).unwrap();
     let routes = ROUTES.iter().map(|info| (info.method, info.path.replace(['{', '}'], "")));
     let beside = [("GET", "/".to_owned()), ("GET", "/v1/nothing".to_owned()), ("DELETE", "/v1/tasks".to_owned())];
     for (method, path) in routes.chain(beside) {
-        let url = format!("http://{}{path}", runner.address);
+        let url = format!("http://{}{path}", server.address);
         let ask = || client.request(method.parse::<reqwest::Method>().unwrap(), &url);
         for (token, wanted) in
             [(None, true), (Some("open sesam"), true), (Some(""), true), (Some("open sesame"), false)]
@@ -249,5 +249,5 @@ async fn a_server_with_a_token_demands_it_on_every_route_and_beside_them() {
             assert_eq!(status == 401, wanted, "{method} {path} with {token:?}: {status}");
         }
     }
-    runner.stop().await;
+    server.stop().await;
 }

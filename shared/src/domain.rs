@@ -12,11 +12,11 @@ mod verification;
 mod workflow;
 
 pub use community::{CommunityRequest, CommunityResponse, RequestStatus, ResponseStatus};
-pub use conversation::{Channel, Conversation, ConversationStatus, Delivery, Direction, Message, Summary};
+pub use conversation::{Channel, Conversation, ConversationStatus, Direction, Message, MessageStatus, Summary};
 pub use credit::CreditEvent;
 pub use email::{Email, StoredEmail};
 pub use introduction::{Introduction, IntroductionStatus};
-pub use priority::{Priority, PriorityStatus};
+pub use priority::{PriorityStatus, UserPriority};
 pub use user::User;
 pub use values::{LinkedinUrl, TimeOfDay};
 pub use verification::{LinkedinConnection, Verification, VerificationKind, VerificationStatus};
@@ -34,7 +34,7 @@ pub fn kinds() -> Registry {
         .record::<Conversation>()
         .record::<Message>()
         .record::<Summary>()
-        .record::<Priority>()
+        .record::<UserPriority>()
         .record::<CommunityRequest>()
         .record::<CommunityResponse>()
         .record::<Introduction>()

@@ -6,10 +6,10 @@ use errand::{
     clock::ManualClock,
     ids::{Id, Name, fresh},
     lifecycle::{FailureKind, KeptFailure, Settlement, Status, Task},
-    store::{self, Commit, Counts, Doc, Expect, Record, RecordKey, RecordWrite, Scope, Stats, Store, hour_of},
+    store::{self, Commit, Counts, Doc, Expect, Record, RecordKey, RecordWrite, Stats, StatsScope, Store, hour_of},
 };
 use errand_aws::relay::{
-    Batch, BusEvents, Change, Counters, Deltas, Moved, Seen, Sequence, Standing, Tally, fold, relay,
+    Batch, BusEvents, Change, Counters, Deltas, Moved, Seen, Sequence, Tally, TaskStanding, fold, relay,
 };
 use integration_tests::{
     relay::{batch, stream_record},
@@ -38,11 +38,15 @@ async fn folded(setup: &Setup) {
 }
 
 /// The queue of a change.
-fn queue_of(change: &Change) -> Scope {
-    Scope::Queue { tenant: change.key.tenant.clone(), project: change.project.clone(), queue: change.queue.clone() }
+fn queue_of(change: &Change) -> StatsScope {
+    StatsScope::Queue {
+        tenant: change.key.tenant.clone(),
+        project: change.project.clone(),
+        queue: change.queue.clone(),
+    }
 }
 
-async fn stats(setup: &Setup, scope: &Scope) -> Stats {
+async fn stats(setup: &Setup, scope: &StatsScope) -> Stats {
     setup.store.stats(scope, at(0)).await.unwrap()
 }
 
@@ -87,7 +91,7 @@ async fn the_life_of_a_task_is_counted_by_what_it_is_and_when() {
     let task = task(300);
     let records = records(&life(&setup, &task).await, 7);
     let queue =
-        Scope::Queue { tenant: task.key.tenant.clone(), project: task.project.clone(), queue: task.queue.clone() };
+        StatsScope::Queue { tenant: task.key.tenant.clone(), project: task.project.clone(), queue: task.queue.clone() };
     let relayed = relay::handle(&app(), &setup.store, BusEvents::default(), batch("s-1", None, &records[..2], false))
         .await
         .unwrap();
@@ -112,7 +116,7 @@ async fn the_life_of_a_task_is_counted_by_what_it_is_and_when() {
     };
     assert_eq!(counted, expected);
     let all = Stats { lanes: Default::default(), types: Default::default(), ..expected };
-    assert_eq!(stats(&setup, &Scope::All).await, all);
+    assert_eq!(stats(&setup, &StatsScope::All).await, all);
     assert_eq!(setup.store.watermark("s-1").await.unwrap(), Some(sequence(11)));
     assert_eq!(setup.store.watermark("s-2").await.unwrap(), None);
 
@@ -145,7 +149,7 @@ async fn a_counter_forgets_the_hours_that_nobody_asks_for() {
     let hours = all["counts"].as_m().unwrap()["hours"].as_m().unwrap();
     assert_eq!(hours.len(), 2, "{hours:?}");
     assert!(!all.contains_key("ttl_s"));
-    assert_eq!(stats(&setup, &Scope::All).await.changes, 3);
+    assert_eq!(stats(&setup, &StatsScope::All).await.changes, 3);
 }
 
 /// The items that a version before wrote of a task's three changes: its own total and hour, and everybody's.
@@ -205,7 +209,7 @@ async fn what_the_version_before_has_counted_counts_on() {
     folded(&setup).await;
     let counted = stats(&setup, &queue_of(&of)).await;
     assert_eq!((counted.now.pending, counted.now.running, counted.changes), (1, 1, 6));
-    let all = stats(&setup, &Scope::All).await;
+    let all = stats(&setup, &StatsScope::All).await;
     assert_eq!((all.now.pending, all.now.running, all.now.completed, all.changes), (5, 1, 1, 10));
 
     let mut listed = Vec::new();
@@ -232,7 +236,7 @@ async fn a_window_that_the_version_before_has_begun_is_counted_to_its_end() {
     let batch = Batch { shard: "s".into(), records, state: Some(state.to_string()), is_last: true };
     relay(&app(), &setup.store, BusEvents::default(), batch).await.unwrap();
     folded(&setup).await;
-    for scope in [Scope::All, queue_of(&of)] {
+    for scope in [StatsScope::All, queue_of(&of)] {
         let counted = stats(&setup, &scope).await;
         assert_eq!((counted.now.pending, counted.changes, counted.last_hours.pending), (3, 3, 3), "{scope}");
     }
@@ -280,7 +284,7 @@ async fn a_task_of_a_newer_version_is_counted_and_what_cannot_be_read_stops_noth
         relay::handle(&app(), &setup.store, BusEvents::default(), batch("s", None, &records, true)).await.unwrap();
     assert!(response.batch_item_failures.is_empty(), "{response:?}");
     folded(&setup).await;
-    let counted = stats(&setup, &Scope::All).await;
+    let counted = stats(&setup, &StatsScope::All).await;
     assert_eq!((counted.now, counted.changes), (Counts { completed: 1, ..Counts::default() }, 5));
     // The answer has the shape that Lambda knows.
     let answer = serde_json::to_value(&response).unwrap();
@@ -319,7 +323,7 @@ async fn an_event_is_seen_when_it_is_stored_and_not_when_it_is_noted() {
 }
 
 pub(super) fn change(tenant: usize, kind: usize, old: Option<Status>, new: Status) -> Change {
-    let standing = |status| Standing { status, failures: 0 };
+    let standing = |status| TaskStanding { status, failures: 0 };
     let name = |start: &str, n: usize| Name::new(&format!("{start:x<14}{n}")).unwrap();
     Change {
         key: errand::ids::TaskKey { tenant: name("tenant", tenant), id: fresh() },
@@ -350,7 +354,7 @@ fn places(tenants: usize, queues: usize, kinds: usize) -> Vec<Change> {
 /// What a shard tells of tasks, each of one of these places, from insert to end: 125 a second from second `from` on.
 fn window(places: impl IntoIterator<Item = Change>, shard: usize, from: usize) -> Batch {
     use Status::{Completed, Pending, Running};
-    let standing = |status| Standing { status, failures: 0 };
+    let standing = |status| TaskStanding { status, failures: 0 };
     let tasks = places.into_iter().enumerate().flat_map(|(n, place)| {
         let at = at((from + n / 125) as u64);
         let steps = [(None, Pending), (Some(Pending), Running), (Some(Running), Completed)];
@@ -410,7 +414,7 @@ async fn shards_that_count_on_the_same_counters_at_once_lose_nothing() {
     };
     futures::future::join_all((0..6).map(count)).await;
     folded(&setup).await;
-    let all = stats(&setup, &Scope::All).await;
+    let all = stats(&setup, &StatsScope::All).await;
     assert_eq!((all.now.pending, all.changes), (6 * 5 * 4, 6 * 5 * 4));
     let queue = queue_of(&change(0, 0, None, Status::Pending));
     assert_eq!(stats(&setup, &queue).await.now.pending, 6 * 5 * 2);
@@ -427,7 +431,7 @@ async fn a_window_whose_writing_was_not_heard_of_is_not_counted_twice() {
     assert!(relay(&app(), &setup.store, BusEvents::default(), batch.clone()).await.is_err());
     relay(&app(), &setup.store, BusEvents::default(), batch).await.unwrap();
     folded(&setup).await;
-    assert_eq!(stats(&setup, &Scope::All).await.now.pending, 1);
+    assert_eq!(stats(&setup, &StatsScope::All).await.now.pending, 1);
 
     // And by whoever did not see it written when it began.
     let mut counts = Tally::default();
@@ -437,7 +441,7 @@ async fn a_window_whose_writing_was_not_heard_of_is_not_counted_twice() {
         assert_eq!(moved, Moved::StandsAt(Some(sequence(1))), "{from:?}");
     }
     folded(&setup).await;
-    assert_eq!(stats(&setup, &Scope::All).await.changes, 1);
+    assert_eq!(stats(&setup, &StatsScope::All).await.changes, 1);
 }
 
 #[tokio::test]
@@ -453,7 +457,7 @@ async fn answers_that_a_folder_never_hears_add_nothing_twice() {
         faults.lose_answer(lost);
         let _ = fold(&setup.store, &clock(), None).await;
         folded(&setup).await;
-        assert_eq!(stats(&setup, &Scope::All).await.now.pending, 1, "the {lost}th");
+        assert_eq!(stats(&setup, &StatsScope::All).await.now.pending, 1, "the {lost}th");
         let queue = queue_of(&change(0, 0, None, Status::Pending));
         assert_eq!(stats(&setup, &queue).await.now.pending, 1, "the {lost}th");
         assert!(setup.store.waiting().await.unwrap().is_empty(), "the {lost}th");
@@ -474,7 +478,7 @@ async fn what_a_newer_version_has_counted_waits_for_it_and_holds_nothing_up() {
     }
     relay(&app(), &setup.store, BusEvents::default(), batch(1)).await.unwrap();
     folded(&setup).await;
-    assert_eq!(stats(&setup, &Scope::All).await.now.pending, 0);
+    assert_eq!(stats(&setup, &StatsScope::All).await.now.pending, 0);
     let queue = queue_of(&change(0, 0, None, Status::Pending));
     assert_eq!(stats(&setup, &queue).await.now.pending, 1);
     for (pk, sk, name) in counts {
@@ -502,5 +506,5 @@ async fn the_fullest_window_fits_an_item() {
     let moved = setup.store.advance("s", None, &sequence(1), &counts, at(0)).await.unwrap();
     assert_eq!(moved, Moved::Done);
     folded(&setup).await;
-    assert_eq!(stats(&setup, &Scope::All).await.now.completed, counts.iter().count() as u64 - 1);
+    assert_eq!(stats(&setup, &StatsScope::All).await.now.completed, counts.iter().count() as u64 - 1);
 }

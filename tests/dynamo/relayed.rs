@@ -11,8 +11,8 @@ use errand::{
     ids::{Name, TaskKey},
     lifecycle::{Task, log::LogEntry},
     store::{
-        Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related, Scope,
-        Stats, Store, StoreError, TaskWrite,
+        Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related, Stats,
+        StatsScope, Store, StoreError, TaskWrite,
     },
 };
 use errand_aws::relay::{BusEvents, fold};
@@ -125,7 +125,7 @@ impl Store for Relayed {
         self.setup.store.records(related, after, limit).await
     }
 
-    async fn stats(&self, scope: &Scope, now: Timestamp) -> Result<Stats, StoreError> {
+    async fn stats(&self, scope: &StatsScope, now: Timestamp) -> Result<Stats, StoreError> {
         self.setup.store.stats(scope, now).await
     }
 
@@ -139,7 +139,7 @@ impl Store for Relayed {
         self.setup.store.queues(tenant, after, limit, now).await
     }
 
-    async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    async fn oldest_due(&self, scope: &StatsScope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.setup.store.oldest_due(scope, now).await
     }
 

@@ -7,7 +7,7 @@ use errand::{
     outbox::published,
     store::{self, Commit, Expect, Patch, RecordKey, RecordWrite, Relation},
 };
-use errand_local::sqlite::{Settings, SqliteStore};
+use errand_local::sqlite::{SqliteSettings, SqliteStore};
 use integration_tests::world::World;
 
 use super::{event, listed, publish};
@@ -15,7 +15,7 @@ use super::{event, listed, publish};
 #[tokio::test]
 async fn a_cursor_finds_what_comes_after_all_before_it_has_expired() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Arc::new(SqliteStore::open(&dir.path().join("errand.db"), Settings::default()).unwrap());
+    let store = Arc::new(SqliteStore::open(&dir.path().join("errand.db"), SqliteSettings::default()).unwrap());
     let world = World::on(store.clone());
     publish(&world, "default", ["a", "b", "c"].map(str::to_owned)).await;
     poller::handle(&world.app, None).await;

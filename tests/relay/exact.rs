@@ -12,7 +12,7 @@ use errand::{
     clock::Timestamp,
     ids::{Id, Name},
     lifecycle::Status,
-    store::Scope,
+    store::StatsScope,
 };
 use errand_aws::relay::{Batch, BusEvents, Relayed, Seen, Sequence, Tally, fold, relay};
 use futures::poll;
@@ -132,7 +132,7 @@ fn counted(counts: &Tally) -> (Numbers, u64) {
             let numbers = by.iter().map(|(status, n)| ((counter.to_string(), place.clone(), *status), *n));
             all.extend(numbers);
         }
-        if *counter == Scope::All {
+        if *counter == StatsScope::All {
             changes = sums.changes;
         }
     }

@@ -11,7 +11,7 @@ use errand::clock::{Clock, ManualClock, SystemClock, Timestamp};
 use errand_agents::{Command, CommandStatus, ExecutionState};
 use errand_local::{
     options::{Durability, Options},
-    runner::Runner,
+    running::RunningServer,
 };
 use errand_models::Profiles;
 use integration_tests::{events::Call, settings::Settings, world::World};
@@ -62,7 +62,7 @@ struct Server {
     model: Arc<Model>,
     /// Unless its time is real.
     clock: Option<Arc<ManualClock>>,
-    runner: Runner,
+    running: RunningServer,
     client: reqwest::Client,
     world: World,
     _dir: TempDir,
@@ -144,14 +144,14 @@ impl Server {
         let (profiles, _) = Profiles::read(&profiles, |_| None).unwrap();
         let options = Options::on_a_free_port(dir.path().to_owned(), Durability::Normal);
         let options = Options { poll_interval_ms: 10, ..options };
-        let runner = Runner::start_at(&options, Settings::asking(profiles).types(), clock).await.unwrap();
+        let running = RunningServer::start_at(&options, Settings::asking(profiles).types(), clock).await.unwrap();
         let client = errand_models::http::client(Duration::from_secs(30)).unwrap();
-        let world = World::on(runner.app.store.clone());
-        Self { model, clock: None, runner, client, world, _dir: dir }
+        let world = World::on(running.app.store.clone());
+        Self { model, clock: None, running, client, world, _dir: dir }
     }
 
     async fn ask(&self, call: &Call) -> Value {
-        let request = call.http(&format!("http://{}", self.runner.address));
+        let request = call.http(&format!("http://{}", self.running.address));
         let response = self.client.execute(request.try_into().unwrap()).await.unwrap();
         let (status, body) = (response.status(), response.bytes().await.unwrap());
         assert!(status.is_success(), "{status} {}", String::from_utf8_lossy(&body));
@@ -232,7 +232,7 @@ async fn a_run_is_done_in_one_turn() {
     let log = server.ask(&Call::get(&format!("/v1/tasks/{}/log", run.task))).await;
     let row = &log["items"][0];
     assert_eq!((&row["tokens_in"], &row["cost_usd"], &row["model"]), (&json!(100), &json!(0.01), &json!("told")));
-    server.runner.stop().await;
+    server.running.stop().await;
 }
 
 #[tokio::test]
@@ -243,7 +243,7 @@ async fn a_run_that_trails_off_is_followed_up() {
     let seen = server.ended(&run).await;
     assert_eq!((server.asked(), seen.turns.len(), seen.task.status().as_str()), (2, 2, "completed"));
     assert!(server.last_prompt().starts_with("Your answer is not finished."), "{}", server.last_prompt());
-    server.runner.stop().await;
+    server.running.stop().await;
 }
 
 #[tokio::test]
@@ -253,7 +253,7 @@ async fn a_run_that_goes_in_circles_is_asked_for_another_way_and_then_blocked() 
     let seen = server.ended(&run).await;
     assert!(server.last_prompt().starts_with("You are going in circles."), "{}", server.last_prompt());
     assert_eq!((server.asked(), seen.task.status().as_str()), (3, "blocked"));
-    server.runner.stop().await;
+    server.running.stop().await;
 }
 
 #[tokio::test]
@@ -267,7 +267,7 @@ async fn a_run_is_steered_between_turns() {
     let seen = server.ended(&run).await;
     assert!(server.last_prompt().ends_with("Only the cheap ones."), "{}", server.last_prompt());
     assert_eq!((server.asked(), seen.task.status().as_str()), (2, "completed"));
-    server.runner.stop().await;
+    server.running.stop().await;
 }
 
 #[tokio::test]
@@ -283,7 +283,7 @@ async fn every_turn_given_while_runs_end_is_done_or_refused() {
         for _ in 0..EACH {
             let body = json!({"kind": "turn", "payload": {"prompt": "And now tests."}});
             let call = Call::post(&format!("/v1/runs/{}/commands", run.run), &body);
-            let request = call.http(&format!("http://{}", server.runner.address));
+            let request = call.http(&format!("http://{}", server.running.address));
             let status = server.client.execute(request.try_into().unwrap()).await.unwrap().status().as_u16();
             assert!([201, 409].contains(&status), "{status}");
             taken += usize::from(status == 201);
@@ -310,7 +310,7 @@ async fn a_run_is_interrupted() {
     let seen = server.ended(&run).await;
     assert_eq!((server.asked(), seen.run.turns, seen.task.status().as_str()), (1, 0, "blocked"));
     assert_eq!(seen.run.result_preview, "interrupted");
-    server.runner.stop().await;
+    server.running.stop().await;
 }
 
 #[tokio::test]
@@ -334,7 +334,7 @@ async fn a_run_that_is_cancelled_drops_its_turn_within_ten_seconds() {
     let seen = server.ended(&run).await;
     assert_eq!((seen.run.turns, seen.task.status().as_str()), (0, "cancelled"));
     assert_eq!(seen.session.execution_state, ExecutionState::Terminal);
-    server.runner.stop().await;
+    server.running.stop().await;
 }
 
 #[tokio::test]
@@ -352,7 +352,7 @@ async fn a_run_that_is_cancelled_hangs_up_on_its_model_long_before_that_must_ans
     assert_eq!((&shown["status"], &shown["result_preview"]), (&json!("cancelled"), &json!("enough")));
     let seen = server.ended(&run).await;
     assert_eq!((server.asked(), seen.run.turns, seen.task.status().as_str()), (1, 0, "cancelled"));
-    server.runner.stop().await;
+    server.running.stop().await;
 }
 
 #[tokio::test]
@@ -366,7 +366,7 @@ async fn a_run_passes_its_warning_and_then_its_budget() {
     let notes: Vec<String> = notes.filter_map(|note| Some(note.as_str()?.to_owned())).collect();
     assert_eq!(notes.iter().filter(|note| note.contains("hourly budget")).count(), 2, "{notes:?}");
     assert_eq!(server.asked(), 2);
-    server.runner.stop().await;
+    server.running.stop().await;
 }
 
 #[tokio::test]
@@ -376,7 +376,7 @@ async fn a_run_whose_price_is_not_known_never_asks() {
     let seen = server.ended(&run).await;
     assert_eq!((server.asked(), seen.run.turns), (0, 0));
     assert_eq!(json!(seen.run.failure)["kind"], "budget_unavailable");
-    server.runner.stop().await;
+    server.running.stop().await;
 }
 
 #[tokio::test]
@@ -392,5 +392,5 @@ async fn a_run_that_says_what_blocks_it_is_redriven_with_the_answer() {
     assert!(server.last_prompt().contains("Behind the door."), "{}", server.last_prompt());
     assert_eq!((done.task.status().as_str(), done.run.drive, server.asked()), ("completed", 1, 2));
     assert!(done.session.revision > blocked.session.revision);
-    server.runner.stop().await;
+    server.running.stop().await;
 }

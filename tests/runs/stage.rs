@@ -213,7 +213,7 @@ pub(super) async fn spent(world: &World) -> i64 {
 }
 
 /// Gives a command.
-pub(super) async fn give(world: &World, run: &Id, kind: CommandKind, prompt: &str) -> journal::Given {
+pub(super) async fn give(world: &World, run: &Id, kind: CommandKind, prompt: &str) -> journal::GivenCommand {
     let payload = json!({"prompt": prompt});
     let new = journal::NewCommand { kind, payload, idempotency_key: None, by: "test".into() };
     journal::give(&world.app, &Name::default(), run, &new).await.unwrap()

@@ -5,9 +5,9 @@ use std::time::Duration;
 use errand::{
     ids::Name,
     lifecycle::{Asked, Trigger},
-    store::{Counts, KEEP_HOURS, QueueStats, Scope, Stats, Store},
+    store::{Counts, KEEP_HOURS, QueueStats, Stats, StatsScope, Store},
 };
-use errand_local::sqlite::{Settings, SqliteStore};
+use errand_local::sqlite::{SqliteSettings, SqliteStore};
 use integration_tests::conformance::fixtures::{
     accepted, at, change, changed, claimed, complete, failed, insert, name, new, now, task, tenant,
 };
@@ -39,7 +39,7 @@ async fn what_a_file_of_the_first_schema_holds_is_counted_when_it_is_opened() {
     let tenant = tenant();
     fill(&fixture.store, &tenant).await;
     let counted = fixture.store.queues(&tenant, None, 9, at(50)).await.unwrap().items;
-    let oldest = fixture.store.oldest_due(&Scope::All, at(50)).await.unwrap();
+    let oldest = fixture.store.oldest_due(&StatsScope::All, at(50)).await.unwrap();
     let Fixture { store, dir } = fixture;
     drop(store);
 
@@ -54,7 +54,7 @@ async fn what_a_file_of_the_first_schema_holds_is_counted_when_it_is_opened() {
     db.execute_batch(copy).unwrap();
     drop(db);
 
-    let store = SqliteStore::open(&old, Settings::default()).unwrap();
+    let store = SqliteStore::open(&old, SqliteSettings::default()).unwrap();
     let migrated = store.queues(&tenant, None, 9, at(50)).await.unwrap().items;
     // A file has no memory of when what happened, nor of how often.
     let tasks = [5, 3];
@@ -63,7 +63,7 @@ async fn what_a_file_of_the_first_schema_holds_is_counted_when_it_is_opened() {
         QueueStats { stats, ..queue }
     });
     assert_eq!(migrated, expected.collect::<Vec<_>>());
-    assert_eq!((store.oldest_due(&Scope::All, at(50)).await.unwrap(), oldest), (Some(at(7)), Some(at(7))));
+    assert_eq!((store.oldest_due(&StatsScope::All, at(50)).await.unwrap(), oldest), (Some(at(7)), Some(at(7))));
 
     // And it goes on from there.
     complete(&store, task(&tenant), at(60)).await;
@@ -97,7 +97,7 @@ async fn how_long_work_waits_is_told_to_the_second_and_never_too_early() {
     let fixture = Fixture::new();
     let half = Duration::from_millis(500);
     insert(&fixture.store, accepted(Asked { scheduled_for: at(5) + half, ..new(&tenant()) })).await;
-    let oldest = async |at| fixture.store.oldest_due(&Scope::All, at).await.unwrap();
+    let oldest = async |at| fixture.store.oldest_due(&StatsScope::All, at).await.unwrap();
     assert_eq!(
         [oldest(at(5) + half).await, oldest(at(6)).await, oldest(at(9)).await],
         [None, Some(at(6)), Some(at(6))]
@@ -117,5 +117,5 @@ async fn counts_of_hours_go_after_two_days_and_those_of_tasks_never() {
     assert_eq!((prune(now() + KEEP_HOURS).await, hours()), (0, 4));
     assert_eq!((prune(at(1) + KEEP_HOURS).await, hours()), (2, 2));
     assert_eq!((prune(at(9000) + KEEP_HOURS).await, hours()), (2, 0));
-    assert_eq!(store.stats(&Scope::All, at(0)).await.unwrap().now.completed, 1);
+    assert_eq!(store.stats(&StatsScope::All, at(0)).await.unwrap().now.completed, 1);
 }

@@ -1,7 +1,7 @@
 //! The file: made, reopened, cut off, refused.
 
-use errand::store::{Counts, Scope, Store};
-use errand_local::sqlite::{OpenError, Settings, SqliteStore};
+use errand::store::{Counts, StatsScope, Store};
+use errand_local::sqlite::{OpenError, SqliteSettings, SqliteStore};
 use integration_tests::conformance::fixtures::{at, complete, full, insert, log, read, record, stored, task, tenant};
 use serde_json::json;
 
@@ -20,7 +20,7 @@ async fn a_file_made_once_opens_again_with_everything_in_it() {
     store.check().await.unwrap();
     assert_eq!(read(&store, &task.key).await, task);
     assert_eq!(store.record(&note.key).await.unwrap(), Some(note));
-    assert_eq!(store.stats(&Scope::All, at(0)).await.unwrap().now, Counts { pending: 1, ..Counts::default() });
+    assert_eq!(store.stats(&StatsScope::All, at(0)).await.unwrap().now, Counts { pending: 1, ..Counts::default() });
 }
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn what_was_answered_survives_the_sudden_end_of_the_process() {
         assert_eq!(read(&store, &task.key).await, task);
         assert_eq!(log(&store, &task).await.len(), 1);
     }
-    assert_eq!(store.stats(&Scope::All, at(0)).await.unwrap().now, Counts { completed: 20, ..Counts::default() });
+    assert_eq!(store.stats(&StatsScope::All, at(0)).await.unwrap().now, Counts { completed: 20, ..Counts::default() });
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ fn a_file_of_a_newer_schema_is_refused_and_left_alone() {
     let file = dir.path().join("errand.db");
     rusqlite::Connection::open(&file).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let before = std::fs::read(&file).unwrap();
-    let refused = SqliteStore::open(&file, Settings::default()).err().unwrap();
+    let refused = SqliteStore::open(&file, SqliteSettings::default()).err().unwrap();
     assert!(matches!(refused, OpenError::Newer { found: 99, known: 6, .. }), "{refused:?}");
     assert!(refused.to_string().ends_with("has schema 99, but this version knows only up to 6"), "{refused}");
     assert_eq!(std::fs::read(&file).unwrap(), before);
@@ -76,7 +76,7 @@ fn a_file_that_is_no_database_is_refused_and_left_alone() {
     let file = dir.path().join("errand.db");
     let text = "a diary, not a database; ".repeat(100);
     std::fs::write(&file, &text).unwrap();
-    let refused = SqliteStore::open(&file, Settings::default()).err().unwrap();
+    let refused = SqliteStore::open(&file, SqliteSettings::default()).err().unwrap();
     assert!(matches!(refused, OpenError::Unusable { .. }), "{refused:?}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
 }

@@ -3,7 +3,7 @@
 use errand::{
     ids::Name,
     lifecycle::{Report, Task},
-    store::{self, Commit, Expect, Inserted, Scope, Stats, Store, StoreError},
+    store::{self, Commit, Expect, Inserted, Stats, StatsScope, Store, StoreError},
 };
 use futures::future::join_all;
 use integration_tests::conformance::fixtures::{
@@ -61,10 +61,10 @@ async fn when_the_file_fails_the_whole_group_is_rolled_back_and_told_so() {
         assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
     }
     assert_eq!(store::task(store, &first.key).await.unwrap(), None);
-    assert_eq!(store.stats(&Scope::All, at(0)).await.unwrap(), Stats::at(at(0)));
+    assert_eq!(store.stats(&StatsScope::All, at(0)).await.unwrap(), Stats::at(at(0)));
 
     // The store goes on, and has not kept what was rolled back: neither counts nor the new queue's number.
-    let scope = Scope::Queue { tenant, project: Name::default(), queue: name("fresh") };
+    let scope = StatsScope::Queue { tenant, project: Name::default(), queue: name("fresh") };
     insert(store, first).await;
     insert(store, last).await;
     let stats = store.stats(&scope, at(0)).await.unwrap();
@@ -82,7 +82,7 @@ async fn calls_made_at_once_are_each_answered_for_themselves() {
     let answers = join_all(inserts.iter().map(|task| store::insert(&store, task.clone()))).await;
     let new = answers.iter().filter(|answer| matches!(answer, Ok(Inserted::New))).count();
     assert_eq!(new, 101);
-    assert_eq!(store.stats(&Scope::All, at(0)).await.unwrap().now.pending, 101);
+    assert_eq!(store.stats(&StatsScope::All, at(0)).await.unwrap().now.pending, 101);
 }
 
 #[tokio::test]

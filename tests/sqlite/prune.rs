@@ -6,7 +6,7 @@ use errand::{
     clock::Timestamp,
     json::Json,
     lifecycle::{Task, Trigger},
-    store::{self, Counts, Record, Scope, Store},
+    store::{self, Counts, Record, StatsScope, Store},
 };
 use errand_local::sqlite::Pruned;
 use integration_tests::conformance::{
@@ -47,7 +47,7 @@ async fn ended_tasks_past_their_retention_go_in_small_batches() {
         assert_eq!(store::task(store, &task.key).await.unwrap(), Some(task));
     }
     let ever = Counts { pending: 1, completed: 4, cancelled: 1, ..Counts::default() };
-    assert_eq!(store.stats(&Scope::All, at(60)).await.unwrap().now, ever, "what was removed stays counted");
+    assert_eq!(store.stats(&StatsScope::All, at(60)).await.unwrap().now, ever, "what was removed stays counted");
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn a_failed_task_stays_until_its_dead_letter_is_sent() {
     change(&store, &ended, changed(&ended, Trigger::DeadLettered { redrives: 0 }, at(3))).await;
     assert_eq!(store.prune(at(9), now(), 9).await.unwrap().tasks, 1);
     let ever = Counts { failed: 1, ..Counts::default() };
-    assert_eq!(store.stats(&Scope::All, at(9)).await.unwrap().now, ever);
+    assert_eq!(store.stats(&StatsScope::All, at(9)).await.unwrap().now, ever);
 }
 
 #[tokio::test]

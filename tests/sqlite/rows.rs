@@ -3,7 +3,7 @@
 use errand::{
     ids::Name,
     lifecycle::Task,
-    store::{self, Bucket, Commit, Due, DueItem, Expect, Filter, ListQuery, Listing, Scope, Store, StoreError},
+    store::{self, Bucket, Commit, Due, DueItem, Expect, Filter, ListQuery, Listing, StatsScope, Store, StoreError},
 };
 use integration_tests::conformance::{
     fixtures::{at, claimed, id, insert, name, put, record, stored, task, tenant, writes},
@@ -118,6 +118,6 @@ async fn a_filter_that_shows_one_task_of_many_goes_on_through_short_pages() {
         }
     }
     assert_eq!((found, pages), (vec![wanted], 3));
-    assert_eq!(store.stats(&Scope::All, at(0)).await.unwrap().now.pending, 2501);
+    assert_eq!(store.stats(&StatsScope::All, at(0)).await.unwrap().now.pending, 2501);
     assert_eq!(store::task(&store, &task(&tenant).key).await.unwrap(), None);
 }

@@ -16,7 +16,7 @@ use errand::{
     clock::Timestamp,
     event::Published,
     listener::{Listener, NotTaken},
-    store::{Scope, StoreError},
+    store::{StatsScope, StoreError},
 };
 use errand_aws::relay::{Counters, Delta, Deltas, Moved, Round, Sequence, Sums, Tally};
 use serde_json::{Map, Value, json};
@@ -81,7 +81,7 @@ struct Kept {
     deltas: BTreeMap<String, Tally>,
     round: Round,
     /// Up to which round each stands, and what it holds.
-    counters: BTreeMap<Scope, (u64, Sums)>,
+    counters: BTreeMap<StatsScope, (u64, Sums)>,
 }
 
 impl MemoryCounters {

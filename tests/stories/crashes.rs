@@ -55,7 +55,7 @@ impl Processes {
             Outlives::StoreAndQueues => None,
             Outlives::File => {
                 let dir = tempfile::tempdir().unwrap();
-                let settings = sqlite::Settings { synchronous: sqlite::Synchronous::Normal };
+                let settings = sqlite::SqliteSettings { synchronous: sqlite::Synchronous::Normal };
                 let store = SqliteStore::open(&dir.path().join("errand.db"), settings).unwrap();
                 Some((dir, Arc::new(store)))
             }

@@ -2,7 +2,7 @@
 
 use errand::ids::{Id, Name};
 use serde_json::{Value, json};
-use shared::domain::Priority;
+use shared::domain::UserPriority;
 
 use super::{at, contents, ending, enqueue, put, said, stage::Stage, wait_until};
 
@@ -20,7 +20,7 @@ async fn user(stage: &mut impl Stage, id: &'static str, zone: &str) {
     });
     put(stage, &format!("user/{id}"), user).await;
     put(stage, &format!("conversation/{id}"), json!({"user_id": id})).await;
-    let item = Priority::id_of(&Id::of(id), &Name::of("community_request"), &Id::of("q"));
+    let item = UserPriority::id_of(&Id::of(id), &Name::of("community_request"), &Id::of("q"));
     let priority = json!({
         "user_id": id, "item_type": "community_request", "item_id": "q", "rank": 1, "value_score": 80,
     });

@@ -9,7 +9,7 @@ use errand::{
 };
 use errand_local::{
     options::{Durability, Options},
-    runner::Runner,
+    running::RunningServer,
 };
 use integration_tests::events::{Answered, Call};
 use serde_json::Value;
@@ -29,7 +29,7 @@ const MOST_LOOKS: usize = 20_000;
 /// See the module.
 struct OneMachine {
     clock: Arc<ManualClock>,
-    runner: Runner,
+    server: RunningServer,
     client: reqwest::Client,
 }
 
@@ -39,7 +39,7 @@ impl Stage for OneMachine {
     }
 
     async fn ask(&mut self, call: &Call) -> Answered {
-        let request = call.http(&format!("http://{}", self.runner.address));
+        let request = call.http(&format!("http://{}", self.server.address));
         let response = self.client.execute(request.try_into().unwrap()).await.unwrap();
         let status = response.status().as_u16();
         Answered { status, body: serde_json::from_slice(&response.bytes().await.unwrap()).unwrap() }
@@ -60,7 +60,7 @@ impl Stage for OneMachine {
     }
 
     fn store(&self) -> &dyn Store {
-        &*self.runner.app.store
+        &*self.server.app.store
     }
 }
 
@@ -71,11 +71,11 @@ async fn play(name: &str, story: impl AsyncFn(&mut OneMachine) -> Value) {
     let options = Options { poll_interval_ms: 10, ..options };
     let clock = Arc::new(ManualClock::at(Timestamp::default()));
     let types = model::settings().await.types();
-    let runner = Runner::start_at(&options, types, clock.clone()).await.unwrap();
+    let server = RunningServer::start_at(&options, types, clock.clone()).await.unwrap();
     let client = errand_models::http::client(Duration::from_secs(30)).unwrap();
-    let mut stage = OneMachine { clock, runner, client };
+    let mut stage = OneMachine { clock, server, client };
     ends_as(name, &story(&mut stage).await);
-    stage.runner.stop().await;
+    stage.server.stop().await;
 }
 
 #[tokio::test]

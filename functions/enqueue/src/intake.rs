@@ -7,7 +7,7 @@ use errand::{
     json::read::read_strict,
     queue::{QueueName, TENANT_ATTRIBUTE},
 };
-use errand_http::{ApiError, Caller, Refused, TaskRequest, enqueue::accept, put_aside};
+use errand_http::{ApiError, Caller, RefusedMessage, TaskRequest, enqueue::accept, put_aside};
 
 /// Takes each message for itself, all with as few requests as that takes. What cannot be accepted goes to the
 /// intake's dead-letter queue with the reason; what the store or that queue did not take comes again.
@@ -21,7 +21,12 @@ pub async fn intake(app: &App, event: SqsEvent) -> SqsBatchResponse {
             Err(error) if error.is_temporary() => again.extend(message.message_id),
             Err(why) => {
                 let tenant = tenant(&message).map(str::to_owned);
-                refused.push(Refused { id: message.message_id, body: message.body.unwrap_or_default(), tenant, why });
+                refused.push(RefusedMessage {
+                    id: message.message_id,
+                    body: message.body.unwrap_or_default(),
+                    tenant,
+                    why,
+                });
             }
         }
     }

@@ -12,7 +12,7 @@ use errand::{
     processor::{Delivery, Verdict, process_each},
     queue::{QueueName, TRACE_ATTRIBUTE},
 };
-use errand_http::{Refused, put_aside};
+use errand_http::{RefusedMessage, put_aside};
 use futures::future::join;
 use tracing::error;
 
@@ -47,7 +47,7 @@ pub async fn handle_each(
                 error!(message_id = message.message_id, "a message names no task and is put aside");
                 meter::count(meter::UNREADABLE);
                 let (id, body) = (message.message_id, message.body.unwrap_or_default());
-                refused.push(Refused { id, body, tenant: None, why: why.into() });
+                refused.push(RefusedMessage { id, body, tenant: None, why: why.into() });
             }
             Err(Unreadable::Queue) => {
                 // Not ours to take off it. Its own limit, if it has one, ends it.

@@ -11,7 +11,7 @@ use errand::{
     telemetry::{self, Format},
 };
 
-use crate::{options::Options, runner::Runner, signals};
+use crate::{options::Options, running::RunningServer, signals};
 
 /// How a program's help tells of the variable that its log lines obey.
 pub const LOG_LINES: &str = "RUST_LOG says which log lines there are: error, warn, info (the default), debug, trace, or by module, \
@@ -53,12 +53,12 @@ pub async fn serve(
     let environment = Environment::of_process();
     let types = types(&environment)?;
     redact::know_secrets(environment.secrets().into_iter().chain(options.secrets()));
-    let mut runner = Runner::start(options, types).await?;
-    eprintln!("errand listens on http://{}", runner.address);
+    let mut server = RunningServer::start(options, types).await?;
+    eprintln!("errand listens on http://{}", server.address);
     tokio::select! {
         () = signals::stop() => {}
-        broken = runner.broken() => return Err(broken),
+        broken = server.broken() => return Err(broken),
     }
-    runner.stop().await;
+    server.stop().await;
     Ok(())
 }

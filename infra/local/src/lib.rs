@@ -13,7 +13,7 @@ mod command;
 pub mod mapping;
 pub mod options;
 pub(crate) mod private;
-pub mod runner;
+pub mod running;
 pub mod server;
 mod signals;
 pub mod sqlite;

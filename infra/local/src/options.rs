@@ -11,7 +11,7 @@ use errand::{
 use reqwest::Url;
 use rustix::process::{Resource, getrlimit};
 
-use crate::{server::Limits, sqlite::Synchronous};
+use crate::{server::ConnectionLimits, sqlite::Synchronous};
 
 /// How many tasks each queue runs at the same time.
 const WORKERS: u16 = 1000;
@@ -150,11 +150,11 @@ impl From<Durability> for Synchronous {
 
 impl Options {
     /// How much of the server its clients may have. No more connections than half of what the process may open.
-    pub fn limits(&self) -> Limits {
+    pub fn limits(&self) -> ConnectionLimits {
         // Each connection is an open file, and there are others: the database's, calls to models and webhooks.
         let files = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files / 2).ok());
         let connections = usize::from(self.connections).min(files.unwrap_or(usize::MAX));
-        Limits::of(connections, Duration::from_secs(self.idle_s))
+        ConnectionLimits::of(connections, Duration::from_secs(self.idle_s))
     }
 
     /// How long ended things are kept.

@@ -30,7 +30,7 @@ pub use connections::serve;
 
 /// How much of the server one client, and all of them, may have.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct ConnectionLimits {
     /// Connections at the same time.
     pub connections: usize,
     /// Of these, from one address.
@@ -41,7 +41,7 @@ pub struct Limits {
     pub body: Duration,
 }
 
-impl Limits {
+impl ConnectionLimits {
     /// So many connections, half of them from one address, each waited for so long at most.
     pub fn of(connections: usize, wait: Duration) -> Self {
         Self { connections, per_address: connections.div_ceil(2), idle: wait, body: wait }
@@ -52,7 +52,7 @@ impl Limits {
 type Token = Option<Arc<str>>;
 
 /// The routes of the API over `app`. With a token, every request must bear it, whatever it asks for.
-pub fn router(app: App, token: Option<String>, limits: &Limits) -> Router {
+pub fn router(app: App, token: Option<String>, limits: &ConnectionLimits) -> Router {
     let mut router = Router::new();
     let bodies = Bodies::new(limits.body);
     for route in &*ROUTES {

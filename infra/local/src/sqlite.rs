@@ -44,7 +44,7 @@ pub enum Synchronous {
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Settings {
+pub struct SqliteSettings {
     /// When a write counts as done.
     pub synchronous: Synchronous,
 }
@@ -108,7 +108,7 @@ impl Drop for Joined {
 
 impl SqliteStore {
     /// Opens `file`, making it if it is not there, and brings it to this version's schema. Blocks meanwhile.
-    pub fn open(file: &Path, settings: Settings) -> Result<Self, OpenError> {
+    pub fn open(file: &Path, settings: SqliteSettings) -> Result<Self, OpenError> {
         let db = schema::open_writer(file, settings)?;
         let writer = Writer::start(db)?;
         let reader = |name| Reader::start(name, schema::open_reader(file)?, READ_WITHIN);
@@ -154,7 +154,7 @@ mod tests {
     #[tokio::test]
     async fn neither_the_poller_nor_who_asks_for_single_items_waits_for_a_list() {
         let dir = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(&dir.path().join("errand.db"), Settings::default()).unwrap();
+        let store = SqliteStore::open(&dir.path().join("errand.db"), SqliteSettings::default()).unwrap();
         let (go, wait) = std::sync::mpsc::channel::<()>();
         let mut list = Box::pin(store.pages.read(move |_| Ok(wait.recv().is_ok())));
         assert!(futures::poll!(&mut list).is_pending());

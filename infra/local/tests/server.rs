@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use errand::registry::Registry;
 use errand_local::{
     options::{Durability, Options},
-    runner::Runner,
+    running::RunningServer,
 };
 use process::{Hook, Server, scripted};
 use serde_json::{Value, json};
@@ -304,9 +304,9 @@ async fn documented_settings_were_ignored() {
     let data = tempfile::tempdir().unwrap();
     let options = Options::on_a_free_port(data.path().to_owned(), Durability::Normal);
     let options = Options { tasks_per_poll: 7, ..options };
-    let runner = Runner::start(&options, Registry::new()).await.unwrap();
-    assert_eq!(runner.app.rules.poll_page, 7);
-    runner.stop().await;
+    let server = RunningServer::start(&options, Registry::new()).await.unwrap();
+    assert_eq!(server.app.rules.poll_page, 7);
+    server.stop().await;
 }
 
 #[tokio::test]

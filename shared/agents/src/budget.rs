@@ -40,11 +40,12 @@ pub struct Budgets {
     pub monthly_usd: Option<Usd>,
 }
 
-/// What a limit is for.
+/// How long a limit holds before it begins anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)] // see Budgets
-pub enum Window {
+#[schemars(rename = "Window")]
+pub enum Period {
     Hourly,
     Daily,
     Monthly,
@@ -54,7 +55,7 @@ pub enum Window {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Standing {
     /// Which.
-    pub window: Window,
+    pub window: Period,
     /// What was spent.
     pub spent_usd: Usd,
     /// What may be.
@@ -63,7 +64,7 @@ pub struct Standing {
 
 /// What budgets say to another turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum BudgetVerdict {
     /// Go on.
     Fine,
     /// Go on; [`WARN_PERCENT`] of a limit are reached.
@@ -111,9 +112,9 @@ pub fn before_turn(
         return Err(no_price());
     }
     match spending.as_ref().map_err(Clone::clone)?.check(budgets, at, zone) {
-        Verdict::Fine => Ok(None),
-        Verdict::Warn(standing) => Ok(Some(standing)),
-        Verdict::Stop(standing) => Err(OverBudget::Exceeded(standing)),
+        BudgetVerdict::Fine => Ok(None),
+        BudgetVerdict::Warn(standing) => Ok(Some(standing)),
+        BudgetVerdict::Stop(standing) => Err(OverBudget::Exceeded(standing)),
     }
 }
 
@@ -140,7 +141,7 @@ fn no_price() -> OverBudget {
     OverBudget::Unavailable("the profile has no prices".into())
 }
 
-impl Window {
+impl Period {
     /// How long from `at` until something of it may be spent again: a day and a month begin anew, an hour lets go of
     /// what was spent minute by minute.
     pub fn relief(self, at: Timestamp, zone: &TimeZone) -> Duration {
@@ -150,9 +151,9 @@ impl Window {
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
-            Window::Hourly => "hourly",
-            Window::Daily => "daily",
-            Window::Monthly => "monthly",
+            Period::Hourly => "hourly",
+            Period::Daily => "daily",
+            Period::Monthly => "monthly",
         }
     }
 }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use append::{APPEND_EVENTS, Appended, TooMany, append, id};
+pub use append::{APPEND_EVENTS, NewEvents, TooMany, append, id};
 pub use incoming::read;
 pub use normal::{CUT_MARK, EVENT_NAME_BYTES, EVENT_TEXT_BYTES};
 
@@ -78,7 +78,7 @@ pub struct CommandOutput {
 /// `tool_call`: the agent uses a tool.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
-pub struct ToolCall {
+pub struct ToolCallNote {
     /// Which.
     pub tool: String,
     /// Which call, as the backend names it.
@@ -137,7 +137,7 @@ pub enum EventBody {
     BackendStatus(BackendStatus),
     AssistantMessage(AssistantMessage),
     CommandOutput(CommandOutput),
-    ToolCall(ToolCall),
+    ToolCall(ToolCallNote),
     Diff(Diff),
     Error(ErrorNote),
     TerminalStatus(TerminalNote),

@@ -19,9 +19,9 @@ mod wait;
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
-pub use append::{Batch, append};
+pub use append::{AppendedEvents, append};
 pub use claim::claim;
-pub use command::{Given, NewCommand, change_command, give};
+pub use command::{GivenCommand, NewCommand, change_command, give};
 pub(crate) use draft::Draft;
 pub use end::ends;
 pub use job::{MadeJob, NewJob, finish_job, make_job};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use crate::supervisor::Limits;
+use crate::supervisor::Thresholds;
 use errand::{
     clock::Zone,
     json::read::{FieldError, read_strict},
@@ -20,12 +20,12 @@ pub struct AgentRules {
     /// So many days after its last run a session may be cleaned up; 0: never.
     pub session_days: u32,
     /// From where on a run is in trouble.
-    pub supervisor: Limits,
+    pub supervisor: Thresholds,
 }
 
 impl Default for AgentRules {
     fn default() -> Self {
-        Self { budget_zone: None, session_days: 30, supervisor: Limits::default() }
+        Self { budget_zone: None, session_days: 30, supervisor: Thresholds::default() }
     }
 }
 

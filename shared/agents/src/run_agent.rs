@@ -15,7 +15,7 @@ use serde_json::json;
 use std::time::Duration;
 use uuid::Uuid;
 
-use self::{follow::Step, turn::Asked, work::Work};
+use self::{follow::Step, turn::TurnAsked, work::Work};
 use crate::{
     Agents, Refused, Session,
     budget::Budgets,
@@ -109,8 +109,8 @@ impl Handler for RunAgent {
                     }
                     let asked = if work.is_long(&ask) { work.put_in_short().await? } else { work.ask(ask).await? };
                     match asked {
-                        Asked::Stored | Asked::Interrupted => {}
-                        Asked::Lost => return Err(of_journal(JournalError::LeaseLost)),
+                        TurnAsked::Stored | TurnAsked::Interrupted => {}
+                        TurnAsked::Lost => return Err(of_journal(JournalError::LeaseLost)),
                     }
                 }
             }

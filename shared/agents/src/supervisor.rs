@@ -8,8 +8,8 @@ mod incident;
 mod incomplete;
 mod next;
 
-pub use assess::{Action, Assessment, Goal, History, Limits, Reason, Severity, ToolUse, Turn, assess};
+pub use assess::{Assessment, Goal, History, Reason, Remedy, Severity, Thresholds, ToolUse, Turn, assess};
 pub use blocker::blocker;
 pub use incident::Incident;
 pub use incomplete::{Unfinished, looks_incomplete, unfinished};
-pub use next::{MAX_FOLLOW_UPS, Next, Round, first_prompt, next, without_requirements};
+pub use next::{MAX_FOLLOW_UPS, Next, TurnEnd, first_prompt, next, without_requirements};

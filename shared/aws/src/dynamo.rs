@@ -43,7 +43,7 @@ use errand::{
     lifecycle::{Task, log::LogEntry},
     store::{
         Commit, Due, DueItem, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related,
-        Retention, Scope, Stats, Store, StoreError,
+        Retention, Stats, StatsScope, Store, StoreError,
     },
 };
 
@@ -166,7 +166,7 @@ impl Store for DynamoStore {
         self.records_page(related, after, limit).await
     }
 
-    async fn stats(&self, scope: &Scope, now: Timestamp) -> Result<Stats, StoreError> {
+    async fn stats(&self, scope: &StatsScope, now: Timestamp) -> Result<Stats, StoreError> {
         self.stats_of(scope, now).await
     }
 
@@ -180,7 +180,7 @@ impl Store for DynamoStore {
         self.stats_by_queue(tenant, after, limit, now).await
     }
 
-    async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    async fn oldest_due(&self, scope: &StatsScope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.oldest_due_in(scope, now).await
     }
 

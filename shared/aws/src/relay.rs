@@ -14,10 +14,10 @@ mod window;
 use async_trait::async_trait;
 use tracing::{error, warn};
 
-pub use change::{BusEvents, Change, Standing};
+pub use change::{BusEvents, Change, TaskStanding};
 pub use fold::{Delta, Deltas, Round, fold};
 pub use sequence::{NoSequence, Sequence};
-pub use tally::{ByStatus, Kind, MOST_KINDS_OF_ONE, Sums, Tally};
+pub use tally::{ByStatus, MOST_KINDS_OF_ONE, Sums, Tally, TallyKind};
 pub use window::Window;
 
 use errand::{

@@ -95,7 +95,7 @@ pub struct Accepted {
 
 /// What a request may leave to the task's type and the installation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
+pub struct TaskLimits {
     /// How many failures are followed by another try, up to [`Task::MAX_RETRIES`]; if `None`, as many as
     /// [`Rules::max_retries`] says.
     ///
@@ -162,7 +162,7 @@ pub fn check_is_in_time(new: &Asked, now: Timestamp) -> Result<(), FieldError> {
 
 /// Checks `new` against its type and the limits, and completes it. Whether it is in time is for [`accept`] to ask: what
 /// is said again under its key is answered however late it is.
-pub fn check(app: &App, new: Asked, limits: Limits) -> Result<Asked, EnqueueError> {
+pub fn check(app: &App, new: Asked, limits: TaskLimits) -> Result<Asked, EnqueueError> {
     check_size(new.payload.as_str().len())?;
     let input = app.types.accept(&new.task_type, &new.payload)?;
     input.admits(&new)?;

@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use uuid::Uuid;
 
 use crate::{
-    accept::{self, Accepted, EnqueueError, Limits},
+    accept::{self, Accepted, EnqueueError, TaskLimits},
     app::App,
     change::{ChangeError, With},
     clock::Timestamp,
@@ -89,7 +89,7 @@ impl Client {
         let new = typed(input).map(|(task_type, payload)| {
             Asked::of_type(key, task_type, payload, self.principal.clone(), Timestamp::default())
         });
-        Enqueue { app: &self.app, new, start: Start::Now, limits: Limits::default() }
+        Enqueue { app: &self.app, new, start: Start::Now, limits: TaskLimits::default() }
     }
 
     /// The tenant's task `id`, if it is there.
@@ -185,7 +185,7 @@ pub struct Enqueue<'a> {
     app: &'a App,
     new: Result<Asked, EnqueueError>,
     start: Start,
-    limits: Limits,
+    limits: TaskLimits,
 }
 
 enum Start {

@@ -14,7 +14,7 @@ use std::{
 pub use catalog::TaskType;
 pub use erased::Input;
 pub use error::{InputError, RegistryError};
-pub use kinds::Kind;
+pub use kinds::RecordKind;
 
 use schemars::{Schema, SchemaGenerator};
 
@@ -53,7 +53,7 @@ use erased::{AnyType, Of};
 pub struct Registry {
     types: BTreeMap<Name, Registered>,
     /// In the order in which they were registered.
-    kinds: Vec<(Name, Kind)>,
+    kinds: Vec<(Name, RecordKind)>,
     state: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
     wrong: Option<RegistryError>,
 }
@@ -89,13 +89,13 @@ impl Registry {
     #[must_use]
     pub fn record<E: Entity>(self) -> Self {
         let name = E::KIND;
-        self.kind(name, Kind::written::<E>())
+        self.kind(name, RecordKind::written::<E>())
     }
 
     /// The same with the kind `name`, whose records tasks alone write, and which are shown over HTTP as they are.
     #[must_use]
     pub fn shown(self, name: &'static str) -> Self {
-        self.kind(name, Kind::shown(name))
+        self.kind(name, RecordKind::shown(name))
     }
 
     /// The same with `state`, for what is served beside tasks: the routes of an installation find it by its type. Of one
@@ -176,7 +176,7 @@ impl Registry {
     }
 
     /// The kind of this name, if its records are shown over HTTP.
-    pub fn kind_of(&self, name: &Name) -> Option<&Kind> {
+    pub fn kind_of(&self, name: &Name) -> Option<&RecordKind> {
         self.kinds.iter().find(|(known, _)| known == name).map(|(_, kind)| kind)
     }
 
@@ -215,7 +215,7 @@ impl Registry {
         self
     }
 
-    fn kind(mut self, name: &'static str, kind: Kind) -> Self {
+    fn kind(mut self, name: &'static str, kind: RecordKind) -> Self {
         match Name::new(name) {
             Ok(name) => self.put_kind(name, kind),
             Err(source) => {
@@ -225,7 +225,7 @@ impl Registry {
         }
     }
 
-    fn put_kind(mut self, name: Name, kind: Kind) -> Self {
+    fn put_kind(mut self, name: Name, kind: RecordKind) -> Self {
         if let Some(there) = self.kind_of(&name) {
             let (first, second) = (there.rust_name(), kind.rust_name());
             self.wrong(RegistryError::Doubled { what: "kinds of records", name, first, second });

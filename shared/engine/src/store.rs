@@ -22,7 +22,7 @@ pub use memory::MemoryStore;
 pub use patience::{MAX_TRIES, patiently};
 pub use record::{Doc, Record, RecordKey, Related, Relation, RelationKind, doc_bytes};
 pub use retention::Retention;
-pub use stats::{Counts, KEEP_HOURS, QueuePlace, QueueStats, Scope, Stats, Step, hour_of};
+pub use stats::{CountStep, Counts, KEEP_HOURS, QueuePlace, QueueStats, Stats, StatsScope, hour_of};
 
 use crate::{
     clock::Timestamp,
@@ -163,7 +163,7 @@ pub trait Store: Send + Sync {
     ) -> Result<Page<Record, String>, StoreError>;
 
     /// What was counted of `scope`, as of `now`. It may lag behind: in DynamoDB by two minutes.
-    async fn stats(&self, scope: &Scope, now: Timestamp) -> Result<Stats, StoreError>;
+    async fn stats(&self, scope: &StatsScope, now: Timestamp) -> Result<Stats, StoreError>;
 
     /// What was counted of each queue that ever had a task of `tenant`, by project and queue, after the place `after`.
     /// It may lag likewise.
@@ -178,7 +178,7 @@ pub trait Store: Send + Sync {
     /// The earliest `run_at` of the pending tasks of `scope` that are due at `now`, if any is: how long work waits
     /// for a worker. It may be later where some cannot be read, and where telling exactly would cost too much: SQLite tells it to the second, rounded
     /// up; DynamoDB looks at the oldest open tasks of each priority.
-    async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+    async fn oldest_due(&self, scope: &StatsScope, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
 
     /// Whether the store answers and is of the shape this version needs.
     async fn check(&self) -> Result<(), StoreError>;

@@ -12,7 +12,7 @@ use crate::ApiError;
 
 /// A message that cannot be accepted.
 #[derive(Debug)]
-pub struct Refused {
+pub struct RefusedMessage {
     /// Its id on the queue it came from.
     pub id: Option<String>,
     /// What it says.
@@ -25,9 +25,9 @@ pub struct Refused {
 
 /// Sends what was `refused` to a dead-letter queue, each with its body, and its tenant and the reason as attributes, so
 /// that it neither comes again nor is lost, and can be moved back. Answers with the ids of those that could not be sent: they must come again.
-pub async fn put_aside(app: &App, to: QueueName, refused: Vec<Refused>) -> Vec<String> {
-    let letter = |refused: Refused| {
-        let Refused { id, body, tenant, why } = refused;
+pub async fn put_aside(app: &App, to: QueueName, refused: Vec<RefusedMessage>) -> Vec<String> {
+    let letter = |refused: RefusedMessage| {
+        let RefusedMessage { id, body, tenant, why } = refused;
         (id, OutMessage::refused(body, tenant, why.code, explain(&why)))
     };
     let (ids, letters): (Vec<_>, Vec<_>) = refused.into_iter().map(letter).unzip();

@@ -25,7 +25,7 @@ pub use actions::{
     CancelRequest, Marked, PollRequest, ProcessRequest, ReadRequest, RedriveRequest, RescheduleRequest, RetryRequest,
     SessionMarked, check_note,
 };
-pub use aside::{Refused, put_aside};
+pub use aside::{RefusedMessage, put_aside};
 pub use batch::{BATCH_KEY_BYTES, BatchAnswer, BatchItem, BatchRequest};
 pub use dead_letters::{DeadLetterView, Redriven};
 pub use errand::redrive::{DeadLetterFilter, DeadLetters};

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{ApiError, Caller, size::least_bytes};
 use errand::{
-    accept::{self, Limits},
+    accept::{self, TaskLimits},
     app::App,
     clock::Timestamp,
     ids::{Id, Name},
@@ -84,7 +84,7 @@ impl TaskRequest {
     /// Checks the request against its type and the limits ([`accept::check`]), and makes it a task of the caller's.
     pub fn accept(self, caller: &Caller, app: &App, now: Timestamp) -> Result<Asked, ApiError> {
         let (payload, scheduled_for) = (payload(&self.payload)?, self.start(now)?);
-        let limits = Limits { max_retries: self.max_retries, timeout_s: self.timeout_s };
+        let limits = TaskLimits { max_retries: self.max_retries, timeout_s: self.timeout_s };
         let key = accept::key(&caller.tenant, &self.project, self.idempotency_key.as_deref());
         let new = Asked {
             project: self.project,

@@ -34,7 +34,7 @@ pub use finish::Finish;
 pub use openai::OpenAi;
 pub use price::Prices;
 pub use profiles::{Profile, ProfileView, Profiles, ProfilesError, UnknownProfile};
-pub use scripted::Scripted;
+pub use scripted::ScriptedModel;
 pub use usage::Usage;
 
 /// Something that answers.

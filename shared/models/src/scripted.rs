@@ -11,7 +11,7 @@ use crate::{ChatAnswer, ChatBackend, ChatError, ChatRequest, Finish, ToolCall, U
 /// A backend that says what it is told. Which answer is decided by how many the conversation already has, so that the
 /// same request is always answered the same; the last one is repeated.
 #[derive(Clone, Debug)]
-pub struct Scripted(Vec<Line>);
+pub struct ScriptedModel(Vec<Line>);
 
 /// What its answers call themselves.
 pub(super) const MODEL: &str = "scripted (no model)";
@@ -61,7 +61,7 @@ enum Fail {
     Refused,
 }
 
-impl Scripted {
+impl ScriptedModel {
     /// The answers, in order; none if there are no lines, or one that says, calls and fails nothing.
     pub(super) fn new(lines: Vec<Line>) -> Option<Self> {
         let says = |line: &Line| !line.text.trim().is_empty() || !line.tool_calls.is_empty() || line.fail.is_some();
@@ -70,7 +70,7 @@ impl Scripted {
 }
 
 #[async_trait]
-impl ChatBackend for Scripted {
+impl ChatBackend for ScriptedModel {
     async fn chat(&self, request: &ChatRequest) -> Result<ChatAnswer, ChatError> {
         let line = self.0.get(request.answered()).or(self.0.last()).cloned().unwrap_or_default();
         tokio::time::sleep(Duration::from_millis(line.delay_ms)).await;
@@ -120,8 +120,8 @@ mod tests {
     use super::*;
     use crate::ChatMessage;
 
-    fn scripted(lines: Value) -> Scripted {
-        Scripted::new(serde_json::from_value(lines).unwrap()).unwrap()
+    fn scripted(lines: Value) -> ScriptedModel {
+        ScriptedModel::new(serde_json::from_value(lines).unwrap()).unwrap()
     }
 
     /// A conversation with so many answers.
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_line_without_anything_in_it_is_refused() {
         for lines in [json!([]), json!([{"text": " "}]), json!([{"text": "so"}, {"tokens_in": 1}])] {
-            assert!(Scripted::new(serde_json::from_value(lines.clone()).unwrap()).is_none(), "{lines}");
+            assert!(ScriptedModel::new(serde_json::from_value(lines.clone()).unwrap()).is_none(), "{lines}");
         }
     }
 }

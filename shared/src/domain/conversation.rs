@@ -72,7 +72,7 @@ pub enum Channel {
 /// Whether an outbound message has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Delivery {
+pub enum MessageStatus {
     /// Not yet.
     #[default]
     Pending,
@@ -94,7 +94,7 @@ pub struct Message {
     pub channel: Channel,
     /// Whether it has left.
     #[serde(default)]
-    pub status: Delivery,
+    pub status: MessageStatus,
     /// To whom, by e-mail; empty: to the conversation's user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub to: Vec<StoredEmail>,

@@ -23,7 +23,7 @@ pub enum PriorityStatus {
 
 /// Something a user should hear of. A user has one for each item: its id follows from what it is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Priority {
+pub struct UserPriority {
     /// Whose.
     pub user_id: Id,
     /// What sort of thing it is about, such as `community_request`.
@@ -39,14 +39,14 @@ pub struct Priority {
     pub status: PriorityStatus,
 }
 
-impl Priority {
+impl UserPriority {
     /// The id of `user`'s priority about this item.
     pub fn id_of(user: &Id, item_type: &Name, item_id: &Id) -> Id {
         Id::from(ids::derived(&["priority", user.as_str(), item_type.as_str(), item_id.as_str()]))
     }
 }
 
-impl Entity for Priority {
+impl Entity for UserPriority {
     const KIND: &'static str = "priority";
 
     fn relations(&self, place: &str) -> Relations {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::priorities;
-use crate::domain::{CommunityResponse, Priority, ResponseStatus};
+use crate::domain::{CommunityResponse, ResponseStatus, UserPriority};
 use errand::{
     handler::{Failure, Handler, Outcome, TaskContext},
     ids::Id,
@@ -38,7 +38,7 @@ impl Handler for NotifyExpertOfImpact {
         }
         let priority = priorities::priority(expert, "response_impact", &response.id, RANK, VALUE);
         let closed = response.set([("status", json!(ResponseStatus::ClosedLoop))]);
-        let output = json!({"priority_id": Priority::only_id(&priority), "response_id": response.id});
+        let output = json!({"priority_id": UserPriority::only_id(&priority), "response_id": response.id});
         Ok(Outcome::Complete { output, effects: vec![priorities::add(task, &priority), closed] })
     }
 }

@@ -9,7 +9,7 @@ use super::{
     quiet::polite_at,
     talk::{self, Words},
 };
-use crate::domain::{CommunityRequest, CommunityResponse, Priority, PriorityStatus};
+use crate::domain::{CommunityRequest, CommunityResponse, PriorityStatus, UserPriority};
 use errand::{
     accept::{check_has_user, check_says_something},
     effects::Effect,
@@ -84,18 +84,18 @@ impl Handler for NotifyUserOfPriorities {
         lines.extend((left > 0).then(|| format!("And {left} more.")));
         let said = partner.say_unless_interrupted(task, Words::text(lines.join("\n")));
         let output = json!({"message_id": said.message_id, "priorities": ids(&items), "left": left});
-        let presented = |item: &Stored<Priority>| item.set([("status", json!(PriorityStatus::Presented))]);
+        let presented = |item: &Stored<UserPriority>| item.set([("status", json!(PriorityStatus::Presented))]);
         let effects: Vec<Effect> = [said.effect].into_iter().chain(items.iter().map(presented)).collect();
         Ok(Outcome::Complete { output, effects })
     }
 }
 
-fn ids(items: &[Stored<Priority>]) -> Vec<&Id> {
+fn ids(items: &[Stored<UserPriority>]) -> Vec<&Id> {
     items.iter().map(|item| &item.id).collect()
 }
 
 /// What a priority is about, for the user. What it is about may be gone, or of a kind that is not known here.
-async fn describe(task: &TaskContext<'_>, priority: &Priority) -> Result<String, Failure> {
+async fn describe(task: &TaskContext<'_>, priority: &UserPriority) -> Result<String, Failure> {
     let id = &priority.item_id;
     let known = match priority.item_type.as_str() {
         "community_request" => {

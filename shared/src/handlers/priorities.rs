@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use serde_json::json;
 
-use crate::domain::{Priority, PriorityStatus};
+use crate::domain::{PriorityStatus, UserPriority};
 use errand::{
     effects::Effect,
     handler::{Failure, Outcome, TaskContext},
@@ -14,16 +14,16 @@ use errand::{
 };
 
 /// An active priority of `user` about an item.
-pub(super) fn priority(user: &Id, item_type: &'static str, item_id: &Id, rank: u32, value_score: u32) -> Priority {
+pub(super) fn priority(user: &Id, item_type: &'static str, item_id: &Id, rank: u32, value_score: u32) -> UserPriority {
     let (user_id, item_type, item_id) = (user.clone(), Name::of(item_type), item_id.clone());
-    Priority { user_id, item_type, item_id, rank, value_score, status: PriorityStatus::Active }
+    UserPriority { user_id, item_type, item_id, rank, value_score, status: PriorityStatus::Active }
 }
 
 /// Completes by adding `priority`; there already, whatever its status: skipped.
-pub(super) async fn offer(task: &TaskContext<'_>, priority: &Priority) -> Result<Outcome, Failure> {
-    let Priority { user_id, item_type, item_id, .. } = priority;
-    let id = Priority::id_of(user_id, item_type, item_id);
-    if task.get::<Priority>(&id).await?.is_some() {
+pub(super) async fn offer(task: &TaskContext<'_>, priority: &UserPriority) -> Result<Outcome, Failure> {
+    let UserPriority { user_id, item_type, item_id, .. } = priority;
+    let id = UserPriority::id_of(user_id, item_type, item_id);
+    if task.get::<UserPriority>(&id).await?.is_some() {
         let item = item_type.as_str().replace('_', " ");
         return Ok(Outcome::skipped(format!("user {user_id} has a priority about {item} {item_id} already")));
     }
@@ -32,14 +32,14 @@ pub(super) async fn offer(task: &TaskContext<'_>, priority: &Priority) -> Result
 }
 
 /// Adds `priority`, if it is not there.
-pub(super) fn add(task: &TaskContext<'_>, priority: &Priority) -> Effect {
-    let id = Priority::id_of(&priority.user_id, &priority.item_type, &priority.item_id);
+pub(super) fn add(task: &TaskContext<'_>, priority: &UserPriority) -> Effect {
+    let id = UserPriority::id_of(&priority.user_id, &priority.item_type, &priority.item_id);
     priority.put(&id, task.now(), Expect::Absent).or_skip()
 }
 
 /// A user's active priorities, the first first.
-pub(super) async fn active(task: &TaskContext<'_>, user: &Id) -> Result<Vec<Stored<Priority>>, Failure> {
-    let mut active = task.children::<Priority>(user, 1000).await?;
+pub(super) async fn active(task: &TaskContext<'_>, user: &Id) -> Result<Vec<Stored<UserPriority>>, Failure> {
+    let mut active = task.children::<UserPriority>(user, 1000).await?;
     active.retain(|p| p.value.status == PriorityStatus::Active);
     active.sort_by_key(|p| (p.value.rank, Reverse(p.value.value_score)));
     Ok(active)

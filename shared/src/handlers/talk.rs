@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::domain::{
-    Channel, Conversation, ConversationStatus, Delivery, Direction, Email, Message, StoredEmail, User,
+    Channel, Conversation, ConversationStatus, Direction, Email, Message, MessageStatus, StoredEmail, User,
 };
 use errand::{
     clock::Timestamp,
@@ -106,7 +106,7 @@ impl Partner {
             role: Name::of("system"),
             direction: Direction::Inbound,
             channel: Channel::default(),
-            status: Delivery::Sent,
+            status: MessageStatus::Sent,
             to: Vec::new(),
             content: guidance.to_string(),
         };
@@ -131,7 +131,7 @@ impl Partner {
             role: self.user.value.poc_agent_type.clone().unwrap_or_else(super::concierge),
             direction: Direction::Outbound,
             channel,
-            status: Delivery::Pending,
+            status: MessageStatus::Pending,
             to: to.into_iter().map(StoredEmail::from).collect(),
             content,
         };

@@ -12,7 +12,7 @@ use errand::{
 };
 use errand_local::{
     options::{Durability, Options},
-    runner::Runner,
+    running::RunningServer,
 };
 use outside::{Mailer, types};
 use schemars::JsonSchema;
@@ -65,18 +65,18 @@ impl Client {
 }
 
 /// A server in this process.
-async fn server(mailer: Mailer) -> (Runner, Client, TempDir) {
+async fn server(mailer: Mailer) -> (RunningServer, Client, TempDir) {
     let data = tempfile::tempdir().unwrap();
     let options = Options::on_a_free_port(data.path().to_owned(), Durability::Normal);
-    let runner = Runner::start(&options, types(mailer)).await.unwrap();
-    let client = Client::of(format!("http://{}", runner.address));
-    (runner, client, data)
+    let running = RunningServer::start(&options, types(mailer)).await.unwrap();
+    let client = Client::of(format!("http://{}", running.address));
+    (running, client, data)
 }
 
 #[tokio::test]
 async fn a_task_of_an_own_type_is_run_and_the_record_it_wrote_is_read_and_written() {
     let mailer = Mailer::default();
-    let (runner, client, _data) = server(mailer.clone()).await;
+    let (running, client, _data) = server(mailer.clone()).await;
     let task = client.run(json!({"customer": "ada", "cents": 1250})).await;
     assert_eq!((&task["status"], mailer.sent()), (&json!("completed"), vec!["ada owes 12.50".to_owned()]), "{task}");
 
@@ -88,12 +88,12 @@ async fn a_task_of_an_own_type_is_run_and_the_record_it_wrote_is_read_and_writte
     assert_eq!(client.get("/v1/records/invoice?owner=ada").await["items"], json!([paid]));
     let (status, refused) = client.ask("PATCH", &path, Some(json!({"paid": "maybe"}))).await;
     assert_eq!((status, &refused["error"]["field"]), (400, &json!("paid")));
-    runner.stop().await;
+    running.stop().await;
 }
 
 #[tokio::test]
 async fn an_own_type_is_shown_and_nothing_else_is_taken() {
-    let (runner, client, _data) = server(Mailer::default()).await;
+    let (running, client, _data) = server(Mailer::default()).await;
     let shown = client.get("/v1/task-types").await;
     let [shown] = &shown["items"].as_array().unwrap()[..] else { panic!("{shown}") };
     assert_eq!((&shown["name"], &shown["example"]["cents"]), (&json!("send_invoice"), &json!(1250)));
@@ -110,7 +110,7 @@ async fn an_own_type_is_shown_and_nothing_else_is_taken() {
     assert_eq!(refused(json!({"task_type": "scripted", "payload": {}})).await, "task_type");
     let (status, _) = client.ask("PUT", "/v1/records/user/ada", Some(json!({"first_name": "Ada"}))).await;
     assert!((400..500).contains(&status), "{status}");
-    runner.stop().await;
+    running.stop().await;
 }
 
 /// A type with a name that is taken.
@@ -131,7 +131,7 @@ async fn a_name_that_two_types_have_keeps_the_server_from_starting() {
     let data = tempfile::tempdir().unwrap();
     let options = Options::on_a_free_port(data.path().to_owned(), Durability::Normal);
     let doubled = types(Mailer::default()).merge(Registry::new().add::<Second>(()));
-    let error = Runner::start(&options, doubled).await.err().unwrap().to_string();
+    let error = RunningServer::start(&options, doubled).await.err().unwrap().to_string();
     let named = ["send_invoice", "outside::SendInvoice", "Second"];
     assert!(named.iter().all(|name| error.contains(name)), "{error}");
     assert_eq!(data.path().read_dir().unwrap().count(), 0, "it is told before anything is touched");

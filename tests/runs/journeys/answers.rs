@@ -56,7 +56,7 @@ async fn journey(name: &str, more: Value, script: Vec<Value>, end: &End) -> (Val
 async fn all(journeys: Vec<(&str, Value, Vec<Value>, End)>) {
     for (name, more, script, end) in journeys {
         let (_, _, server) = journey(name, more, script, &end).await;
-        server.runner.stop().await;
+        server.running.stop().await;
     }
 }
 
@@ -90,7 +90,7 @@ async fn what_a_model_server_says_in_another_form_is_understood_and_counted() {
     let text = || json!({"content": "All is done."});
     let (task, _, server) = journey("parts", json!({}), vec![answer(parts, "stop", usage())], &DONE).await;
     assert_eq!(task["output"]["result"], "All is done.");
-    server.runner.stop().await;
+    server.running.stop().await;
     all(vec![
         ("counts as fractions", json!({}), vec![answer(text(), "stop", floats)], DONE),
         ("no counts", json!({}), vec![answer(text(), "stop", json!(null))], End { cost: 0, ..DONE }),
@@ -113,7 +113,7 @@ async fn an_answer_of_unknown_cost_is_kept_and_no_other_follows_where_there_is_a
     let (_, run, server) = journey("with a budget", limited, vec![unfinished()], &over).await;
     let events = server.ask(&Call::get(&format!("/v1/runs/{}/events", run.run))).await;
     assert!(events.to_string().contains("That is the first half of it"), "{events}");
-    server.runner.stop().await;
+    server.running.stop().await;
     all(vec![("without", json!({}), vec![unfinished()], End { asked: 2, ..DONE })]).await;
 }
 
@@ -128,7 +128,7 @@ async fn a_run_that_is_refused_is_blocked_with_the_words() {
     ] {
         let (task, _, server) = journey(words, json!({}), vec![answer(message, reason, usage())], &blocked()).await;
         assert!(task["reason"].as_str().is_some_and(|reason| reason.contains(words)), "{task:#}");
-        server.runner.stop().await;
+        server.running.stop().await;
     }
 }
 
@@ -177,7 +177,7 @@ async fn a_run_is_told_when_its_model_server_wants_to_be_asked_again() {
     clock.set(run_at);
     let seen = server.ended(&run).await;
     assert_eq!((server.asked(), seen.task.status().as_str()), (2, "completed"));
-    server.runner.stop().await;
+    server.running.stop().await;
 }
 
 #[tokio::test]
@@ -200,5 +200,5 @@ async fn a_model_server_that_never_answers_is_given_up_on_and_asked_again() {
         (server.asked(), &task["status"], &task["last_errors"][0]["kind"]),
         (2, &json!("completed"), &json!("timeout"))
     );
-    server.runner.stop().await;
+    server.running.stop().await;
 }

@@ -3,7 +3,7 @@
 use errand::{
     ids::Name,
     lifecycle::{Asked, Priority, Task, Trigger},
-    store::{Scope, Store},
+    store::{StatsScope, Store},
 };
 
 use super::{
@@ -16,8 +16,8 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "a_redriven_task_waits_from_its_redrive", check: |s| Box::pin(redriven(s)) },
 ];
 
-fn scope(tenant: &Name) -> Scope {
-    Scope::Queue { tenant: tenant.clone(), project: Name::default(), queue: Name::default() }
+fn scope(tenant: &Name) -> StatsScope {
+    StatsScope::Queue { tenant: tenant.clone(), project: Name::default(), queue: Name::default() }
 }
 
 fn scheduled(tenant: &Name, priority: Priority, s: u64) -> Task {
@@ -38,7 +38,7 @@ async fn oldest(store: &dyn Store) {
     assert_eq!(oldest(5000).await, Some(at(30)));
     change(store, &running, failed(&running, at(41))).await;
     assert_eq!(oldest(5000).await, Some(at(30)));
-    assert!(store.oldest_due(&Scope::All, at(100_000_000)).await.unwrap().is_some_and(|at_| at_ <= at(4000)));
+    assert!(store.oldest_due(&StatsScope::All, at(100_000_000)).await.unwrap().is_some_and(|at_| at_ <= at(4000)));
 }
 
 async fn redriven(store: &dyn Store) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use errand::{
     ids::Name,
     lifecycle::{Settlement, Task, Trigger},
-    store::{self, Commit, Counts, QueueStats, Scope, Stats, Store},
+    store::{self, Commit, Counts, QueueStats, Stats, StatsScope, Store},
 };
 use uuid::Uuid;
 
@@ -27,8 +27,8 @@ pub(super) const CASES: &[Case] = &[
 
 const NONE: Counts = Counts { pending: 0, running: 0, completed: 0, failed: 0, cancelled: 0, blocked: 0 };
 
-fn scope(tenant: &Name, queue: &Name) -> Scope {
-    Scope::Queue { tenant: tenant.clone(), project: Name::default(), queue: queue.clone() }
+fn scope(tenant: &Name, queue: &Name) -> StatsScope {
+    StatsScope::Queue { tenant: tenant.clone(), project: Name::default(), queue: queue.clone() }
 }
 
 /// What was counted of the default queue, at [`now`].
@@ -122,7 +122,7 @@ async fn places(store: &dyn Store) {
 
 async fn queues(store: &dyn Store) {
     let (tenant, other) = (tenant(), tenant());
-    let before = store.stats(&Scope::All, now()).await.unwrap();
+    let before = store.stats(&StatsScope::All, now()).await.unwrap();
     let elsewhere = |queue: &str| task(&tenant).asking(|asked| asked.queue = name(queue));
     store.insert(vec![task(&tenant), elsewhere("z"), elsewhere("a"), elsewhere("z"), task(&other)]).await;
     let project = insert(store, elsewhere("z").asking(|asked| asked.project = name("atlas"))).await;
@@ -130,11 +130,11 @@ async fn queues(store: &dyn Store) {
     let names: Vec<_> = found.iter().map(|q| (q.project.as_str(), q.queue.as_str(), q.stats.now.pending)).collect();
     assert_eq!(names, [("atlas", "z", 1), ("default", "a", 1), ("default", "default", 1), ("default", "z", 2)]);
     for QueueStats { project, queue, stats } in found {
-        let scope = Scope::Queue { tenant: tenant.clone(), project, queue };
+        let scope = StatsScope::Queue { tenant: tenant.clone(), project, queue };
         assert_eq!(store.stats(&scope, now()).await.unwrap(), stats);
     }
     // Others may use the store.
-    let after = store.stats(&Scope::All, now()).await.unwrap();
+    let after = store.stats(&StatsScope::All, now()).await.unwrap();
     assert!(after.now.pending >= before.now.pending + 6 && after.changes >= before.changes + 6, "{after:?}");
     assert!(after.last_hours.pending >= before.last_hours.pending + 6, "{after:?}");
     assert!(after.lanes.is_empty() && after.types.is_empty());

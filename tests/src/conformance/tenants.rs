@@ -4,8 +4,8 @@ use errand::{
     ids::{Name, TaskKey},
     lifecycle::{Task, Transition},
     store::{
-        self, Bucket, Commit, Due, DueItem, Expect, Part, Record, RecordKey, Related, Relation, RelationKind, Scope,
-        Stats, Store, TaskWrite,
+        self, Bucket, Commit, Due, DueItem, Expect, Part, Record, RecordKey, Related, Relation, RelationKind, Stats,
+        StatsScope, Store, TaskWrite,
     },
 };
 use serde_json::json;
@@ -139,7 +139,7 @@ async fn counts(store: &dyn Store) {
     let running = insert(store, task(&mine)).await;
     let running = change(store, &running, claimed(&running, at(1))).await;
     change(store, &running, completed(&running, at(2))).await;
-    let scope = |tenant| Scope::Queue { tenant, project: Name::default(), queue: Name::default() };
+    let scope = |tenant| StatsScope::Queue { tenant, project: Name::default(), queue: Name::default() };
     let theirs = tenant();
     assert_eq!(store.stats(&scope(theirs.clone()), at(3)).await.unwrap(), Stats::at(at(3)));
     assert_eq!(store.queues(&theirs, None, 9, at(3)).await.unwrap().items, []);

@@ -4,7 +4,7 @@
 use errand::{
     ids::Name,
     lifecycle::Task,
-    store::{Bucket, Filter, ListQuery, Scope, Store},
+    store::{Bucket, Filter, ListQuery, StatsScope, Store},
 };
 
 use super::{
@@ -40,7 +40,7 @@ pub async fn lists_leave_out_what_cannot_be_read(store: &dyn Store, spoil: impl 
     }
     let none = Filter { lane: Some(name("nobody")), ..Filter::default() };
     assert_eq!(all(store, &ListQuery { filter: none, ..queue(&tenant, Bucket::Open) }, 1).await, []);
-    let scope = Scope::Queue { tenant: tenant.clone(), project: Name::default(), queue: Name::default() };
+    let scope = StatsScope::Queue { tenant: tenant.clone(), project: Name::default(), queue: Name::default() };
     assert!(store.oldest_due(&scope, at(500)).await.unwrap().is_some());
-    assert!(store.oldest_due(&Scope::All, at(500)).await.unwrap().is_some());
+    assert!(store.oldest_due(&StatsScope::All, at(500)).await.unwrap().is_some());
 }

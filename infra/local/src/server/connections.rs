@@ -21,7 +21,7 @@ use tokio::{
 };
 use tracing::{error, warn};
 
-use super::Limits;
+use super::ConnectionLimits;
 
 /// The most bytes of a connection that are read ahead, and the most of a request's head: as much memory may each hold.
 const READ_AHEAD_BYTES: usize = 64 * 1024;
@@ -33,7 +33,7 @@ const NO_ROOM: Duration = Duration::from_secs(1);
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// Serves `router` to whoever connects to `listener`, until `stop` completes and the last request is answered.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
+pub async fn serve(listener: TcpListener, router: Router, limits: ConnectionLimits, stop: impl Future<Output = ()>) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.idle).max_buf_size(READ_AHEAD_BYTES);
     let (open, told) = (Arc::new(Open::default()), Arc::new(Told::default()));
@@ -114,7 +114,7 @@ impl Open {
 
 impl Place {
     /// A place for one more from `address`, or why there is none.
-    fn take(open: &Arc<Open>, limits: &Limits, address: IpAddr) -> Result<Self, &'static str> {
+    fn take(open: &Arc<Open>, limits: &ConnectionLimits, address: IpAddr) -> Result<Self, &'static str> {
         let mut by_address = open.by_address();
         if by_address.values().sum::<usize>() >= limits.connections {
             return Err("there are as many as may be");
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_place_is_free_again_when_its_connection_ends() {
         let open = Arc::new(Open::default());
-        let limits = Limits { connections: 3, per_address: 2, ..Limits::of(0, Duration::ZERO) };
+        let limits = ConnectionLimits { connections: 3, per_address: 2, ..ConnectionLimits::of(0, Duration::ZERO) };
         let from = |last: u8| Place::take(&open, &limits, IpAddr::from([127, 0, 0, last]));
         let (one, _two) = (from(1).unwrap(), from(1).unwrap());
         assert!(from(1).is_err_and(|reason| reason.ends_with("of one address")));

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use errand::{
     ids::Name,
     lifecycle::{Status, Task},
-    store::Step,
+    store::CountStep,
 };
 use rusqlite::{Connection, params};
 
@@ -78,7 +78,7 @@ impl Counts {
     pub(super) fn note(&mut self, queue_n: i64, before: Option<(Status, Option<i64>)>, task: &Task) {
         let (status, run_at) = before.map_or((None, None), |(status, run_at)| (Some(status), run_at));
         self.waits(queue_n, run_at, task.run_at().map(|at| at.as_millis()));
-        let Some(step) = Step::of(status, task) else { return };
+        let Some(step) = CountStep::of(status, task) else { return };
         let place = (queue_n, step.hour.as_millis(), task.lane.clone(), task.task_type.clone());
         let change = self.changed.entry(place).or_default();
         add(&mut change.by, step.entered, 1);

@@ -122,11 +122,11 @@ mod tests {
     use errand::ids::{Id, Name};
 
     use super::*;
-    use crate::sqlite::{Settings, schema};
+    use crate::sqlite::{SqliteSettings, schema};
 
     /// How SQLite means to go about the list.
     fn plan(listing: &Listing, after: bool) -> String {
-        let db = schema::open_writer(Path::new(":memory:"), Settings::default()).unwrap();
+        let db = schema::open_writer(Path::new(":memory:"), SqliteSettings::default()).unwrap();
         let sql = format!("EXPLAIN QUERY PLAN {}{}", task_read::SELECT, range(listing, after));
         let mut plan = db.prepare(&sql).unwrap();
         let steps = plan.raw_query().mapped(|row| row.get::<_, String>(3)).collect::<rusqlite::Result<Vec<_>>>();

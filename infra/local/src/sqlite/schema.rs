@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::{OpenError, Settings, Synchronous};
+use super::{OpenError, SqliteSettings, Synchronous};
 
 /// Each step from one schema to the next. The file's `user_version` is how many it has seen; never edit one that
 /// was released, add another.
@@ -38,7 +38,7 @@ const WRITER_CACHE_KIB: i32 = 8 * 1024;
 const READER_CACHE_KIB: i32 = 1024;
 
 /// The connection that writes, the file brought to [`VERSION`]. A file that is refused is left as it was.
-pub(super) fn open_writer(file: &Path, settings: Settings) -> Result<Connection, OpenError> {
+pub(super) fn open_writer(file: &Path, settings: SqliteSettings) -> Result<Connection, OpenError> {
     let unusable = |source| OpenError::Unusable { file: file.to_owned(), source };
     let mut db = Connection::open(file).map_err(unusable)?;
     db.busy_timeout(BUSY_TIMEOUT).map_err(unusable)?;
@@ -68,7 +68,7 @@ pub(super) fn version(db: &Connection) -> rusqlite::Result<u32> {
     db.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-fn set_up(db: &Connection, settings: Settings) -> rusqlite::Result<()> {
+fn set_up(db: &Connection, settings: SqliteSettings) -> rusqlite::Result<()> {
     db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     let synchronous = match settings.synchronous {
         Synchronous::Full => "full",
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     fn opened(synchronous: Synchronous) -> Connection {
-        open_writer(Path::new(":memory:"), Settings { synchronous }).unwrap()
+        open_writer(Path::new(":memory:"), SqliteSettings { synchronous }).unwrap()
     }
 
     #[test]

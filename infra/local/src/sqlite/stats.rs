@@ -6,7 +6,7 @@ use errand::{
     clock::Timestamp,
     ids::Name,
     lifecycle::Status,
-    store::{Counts, Page, QueuePlace, QueueStats, Scope, Stats, StoreError},
+    store::{Counts, Page, QueuePlace, QueueStats, Stats, StatsScope, StoreError},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -19,10 +19,10 @@ use super::{
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// What was counted of `scope`.
-pub(super) fn stats(db: &Connection, scope: &Scope, now: Timestamp) -> Result<Stats, StoreError> {
+pub(super) fn stats(db: &Connection, scope: &StatsScope, now: Timestamp) -> Result<Stats, StoreError> {
     match scope {
-        Scope::All => all(db, now),
-        Scope::Queue { tenant, project, queue } => match queue_n(db, tenant, project, queue)? {
+        StatsScope::All => all(db, now),
+        StatsScope::Queue { tenant, project, queue } => match queue_n(db, tenant, project, queue)? {
             Some(n) => of_queue(db, n, now),
             None => Ok(Stats::at(now)),
         },
@@ -57,14 +57,14 @@ pub(super) fn queues(
 }
 
 /// The earliest `run_at` of what is pending and due, rounded up to a second.
-pub(super) fn oldest_due(db: &Connection, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+pub(super) fn oldest_due(db: &Connection, scope: &StatsScope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
     let ask = |sql: &str, of: &[&dyn rusqlite::ToSql]| -> rusqlite::Result<Option<i64>> {
         db.prepare_cached(sql)?.query_row(of, |row| row.get(0)).optional()
     };
     let now = now.as_millis();
     let found = match scope {
-        Scope::All => ask("SELECT due_from FROM waiting WHERE due_from <= ?1 ORDER BY due_from LIMIT 1", &[&now]),
-        Scope::Queue { tenant, project, queue } => ask(
+        StatsScope::All => ask("SELECT due_from FROM waiting WHERE due_from <= ?1 ORDER BY due_from LIMIT 1", &[&now]),
+        StatsScope::Queue { tenant, project, queue } => ask(
             "SELECT due_from FROM waiting WHERE due_from <= ?1 AND queue_n =
              (SELECT n FROM queues WHERE tenant = ?2 AND project = ?3 AND queue = ?4) ORDER BY due_from LIMIT 1",
             &[&now, &tenant.as_str(), &project.as_str(), &queue.as_str()],
@@ -157,7 +157,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::sqlite::{Settings, schema};
+    use crate::sqlite::{SqliteSettings, schema};
 
     const HOURS: i64 = 48;
 
@@ -167,7 +167,7 @@ mod tests {
 
     /// A file with as many queues of one tenant, all of which were in use in each of the last hours.
     fn used(queues: i64) -> Connection {
-        let db = schema::open_writer(Path::new(":memory:"), Settings::default()).unwrap();
+        let db = schema::open_writer(Path::new(":memory:"), SqliteSettings::default()).unwrap();
         let seed = format!(
             "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {queues})
             INSERT INTO queues (n, tenant, project, queue) SELECT n, 't', 'p', printf('q%06d', n) FROM n;
@@ -217,8 +217,8 @@ mod tests {
     fn what_is_read_of_all_queues_is_the_same_however_many_there_are() {
         let (mut few, mut many) = (used(1_000), used(100_000));
         let health = |db: &Connection| {
-            let oldest = oldest_due(db, &Scope::All, now()).unwrap();
-            (stats(db, &Scope::All, now()).unwrap(), oldest)
+            let oldest = oldest_due(db, &StatsScope::All, now()).unwrap();
+            (stats(db, &StatsScope::All, now()).unwrap(), oldest)
         };
         let ((of_few, _), (of_many, (stats, oldest))) = (steps(&mut few, health), steps(&mut many, health));
         assert_eq!((stats.now.completed, stats.changes, stats.last_hours.completed), (100_000, 200_000, 2));

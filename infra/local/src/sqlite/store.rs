@@ -8,8 +8,8 @@ use errand::{
     ids::{Name, TaskKey},
     lifecycle::{Task, log::LogEntry},
     store::{
-        Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related, Scope,
-        Stats, Store, StoreError,
+        Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related, Stats,
+        StatsScope, Store, StoreError,
     },
 };
 use rusqlite::Connection;
@@ -99,7 +99,7 @@ impl Store for SqliteStore {
         self.pages.read(move |db| queries::records(db, &related, after.as_deref(), limit)).await
     }
 
-    async fn stats(&self, scope: &Scope, now: Timestamp) -> Result<Stats, StoreError> {
+    async fn stats(&self, scope: &StatsScope, now: Timestamp) -> Result<Stats, StoreError> {
         let scope = scope.clone();
         self.pages.read(move |db| stats::stats(db, &scope, now)).await
     }
@@ -115,7 +115,7 @@ impl Store for SqliteStore {
         self.pages.read(move |db| stats::queues(db, &tenant, after.as_ref(), limit, now)).await
     }
 
-    async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    async fn oldest_due(&self, scope: &StatsScope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let scope = scope.clone();
         self.pages.read(move |db| stats::oldest_due(db, &scope, now)).await
     }

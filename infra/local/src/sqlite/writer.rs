@@ -182,7 +182,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::sqlite::{Settings, schema};
+    use crate::sqlite::{SqliteSettings, schema};
 
     type Answer = oneshot::Receiver<(Result<usize, StoreError>, fn(&mut Tables<'_>) -> rusqlite::Result<usize>)>;
 
@@ -197,7 +197,7 @@ mod tests {
 
     /// What each job is answered, and how many queues there are afterwards.
     fn answers(work: &[fn(&mut Tables<'_>) -> rusqlite::Result<usize>]) -> (Vec<Result<usize, StoreError>>, i64) {
-        let db = schema::open_writer(Path::new(":memory:"), Settings::default()).unwrap();
+        let db = schema::open_writer(Path::new(":memory:"), SqliteSettings::default()).unwrap();
         let mut tables = Tables::prepare(&db).unwrap();
         let (jobs, answers): (Vec<_>, Vec<_>) = work.iter().map(|work| job(1, *work)).unzip();
         ride(&mut tables, jobs, &Last::default());
@@ -239,7 +239,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_that_took_no_write_is_known_to_take_none_until_it_takes_one() {
-        let db = schema::open_writer(Path::new(":memory:"), Settings::default()).unwrap();
+        let db = schema::open_writer(Path::new(":memory:"), SqliteSettings::default()).unwrap();
         let writer = Writer::start(db).unwrap();
         let room = |pages: i64| {
             // No less than there are already.

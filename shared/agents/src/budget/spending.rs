@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::{ToSpan, civil::Date, tz::TimeZone};
 use serde_json::Value;
 
-use crate::budget::{Budgets, OverBudget, Standing, Usd, Verdict, WARN_PERCENT, Window};
+use crate::budget::{BudgetVerdict, Budgets, OverBudget, Period, Standing, Usd, WARN_PERCENT};
 use errand::{
     clock::Timestamp,
     ids::{self, Id, Name},
@@ -87,13 +87,13 @@ impl Spending {
     }
 
     /// How it stands to `budgets` at `at`: the first limit that is reached, else the first that is near.
-    pub fn check(&self, budgets: &Budgets, at: Timestamp, zone: &TimeZone) -> Verdict {
+    pub fn check(&self, budgets: &Budgets, at: Timestamp, zone: &TimeZone) -> BudgetVerdict {
         let Budgets { hourly_usd, daily_usd, monthly_usd } = *budgets;
         let today = date(at, zone);
         let limits = [
-            (Window::Hourly, hourly_usd, self.last_hour(at)),
-            (Window::Daily, daily_usd, self.sum(&day_field(today))),
-            (Window::Monthly, monthly_usd, self.sum(&month_field(today))),
+            (Period::Hourly, hourly_usd, self.last_hour(at)),
+            (Period::Daily, daily_usd, self.sum(&day_field(today))),
+            (Period::Monthly, monthly_usd, self.sum(&month_field(today))),
         ];
         let standings = limits
             .into_iter()
@@ -102,7 +102,10 @@ impl Spending {
             let mut standings = standings.clone();
             standings.find(|standing| standing.spent_usd.reaches(percent, standing.limit_usd))
         };
-        reaching(100).map(Verdict::Stop).or_else(|| reaching(WARN_PERCENT).map(Verdict::Warn)).unwrap_or(Verdict::Fine)
+        reaching(100)
+            .map(BudgetVerdict::Stop)
+            .or_else(|| reaching(WARN_PERCENT).map(BudgetVerdict::Warn))
+            .unwrap_or(BudgetVerdict::Fine)
     }
 
     /// Of the last 60 minutes, and up to one more: a minute that is partly within them counts whole. Minutes that are still
@@ -131,13 +134,13 @@ fn date(at: Timestamp, zone: &TimeZone) -> Date {
     jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or_default().to_zoned(zone.clone()).date()
 }
 
-/// See [`Window::relief`].
-pub(super) fn relief(window: Window, at: Timestamp, zone: &TimeZone) -> Duration {
+/// See [`Period::relief`].
+pub(super) fn relief(window: Period, at: Timestamp, zone: &TimeZone) -> Duration {
     let today = date(at, zone);
     let begins = match window {
-        Window::Hourly => None,
-        Window::Daily => today.tomorrow().ok(),
-        Window::Monthly => today.last_of_month().tomorrow().ok(),
+        Period::Hourly => None,
+        Period::Daily => today.tomorrow().ok(),
+        Period::Monthly => today.last_of_month().tomorrow().ok(),
     };
     let begins = begins.and_then(|day| day.to_zoned(zone.clone()).ok());
     let begins = begins.map(|day| Timestamp::from_millis(day.timestamp().as_millisecond()));

@@ -45,18 +45,18 @@ fn spent_in(turns: &[(Timestamp, f64)], zone: &TimeZone) -> Option<Record> {
     })
 }
 
-fn verdict_in(turns: &[(Timestamp, f64)], budgets: &Budgets, at: Timestamp, zone: &TimeZone) -> Verdict {
+fn verdict_in(turns: &[(Timestamp, f64)], budgets: &Budgets, at: Timestamp, zone: &TimeZone) -> BudgetVerdict {
     Spending::read(spent_in(turns, zone).as_ref()).unwrap().check(budgets, at, zone)
 }
 
 /// `hourly warn 0.8`
-fn shown(verdict: Verdict) -> String {
+fn shown(verdict: BudgetVerdict) -> String {
     let of =
         |said: &str, standing: Standing| format!("{} {said} {}", standing.window.as_str(), json!(standing.spent_usd));
     match verdict {
-        Verdict::Fine => "fine".into(),
-        Verdict::Warn(standing) => of("warn", standing),
-        Verdict::Stop(standing) => of("stop", standing),
+        BudgetVerdict::Fine => "fine".into(),
+        BudgetVerdict::Warn(standing) => of("warn", standing),
+        BudgetVerdict::Stop(standing) => of("stop", standing),
     }
 }
 
@@ -163,7 +163,7 @@ fn a_clock_that_is_ahead_takes_nothing_from_one_behind() {
     let turns = [(at("2026-01-31T23:59:00Z"), 1.0), (at("2026-02-01T00:03:00Z"), 0.1)];
     for budgets in [of(Some(1.0), None, None), of(None, Some(1.0), None), of(None, None, Some(1.0))] {
         let said = verdict_in(&turns, &budgets, at("2026-01-31T23:59:30Z"), &TimeZone::UTC);
-        assert!(matches!(said, Verdict::Stop(_)), "{said:?}");
+        assert!(matches!(said, BudgetVerdict::Stop(_)), "{said:?}");
     }
 }
 
@@ -185,7 +185,7 @@ fn what_cannot_be_told_stops_where_there_is_a_limit() {
     assert_eq!(ask(&none, Some(usd(1.0)), None, &fresh), unavailable, "a goal is a limit");
     assert_eq!(ask(&none, None, None, &unreadable), Ok(None), "without a limit there is nothing to hold");
     assert_eq!(ask(&limited, None, prices, &spent), Err(FailureKind::BudgetExceeded));
-    let warning = Standing { window: Window::Hourly, spent_usd: usd(0.8), limit_usd: usd(1.0) };
+    let warning = Standing { window: Period::Hourly, spent_usd: usd(0.8), limit_usd: usd(1.0) };
     assert_eq!(ask(&limited, None, prices, &near), Ok(Some(warning)));
 }
 
@@ -273,10 +273,10 @@ async fn runs_at_the_same_time_and_repeated_commits_count_every_turn_once() {
 #[test]
 fn there_is_relief_when_the_day_or_month_begins_and_minute_by_minute() {
     let berlin = TimeZone::get("Europe/Berlin").unwrap();
-    let relief = |window: Window, text: &str, zone: &TimeZone| window.relief(at(text), zone).as_secs();
-    assert_eq!(relief(Window::Hourly, "2026-03-10T12:00:30Z", &TimeZone::UTC), 60);
-    assert_eq!(relief(Window::Daily, "2026-03-10T23:59:30Z", &TimeZone::UTC), 30);
-    assert_eq!(relief(Window::Monthly, "2026-02-28T23:00:00Z", &TimeZone::UTC), 3600);
+    let relief = |window: Period, text: &str, zone: &TimeZone| window.relief(at(text), zone).as_secs();
+    assert_eq!(relief(Period::Hourly, "2026-03-10T12:00:30Z", &TimeZone::UTC), 60);
+    assert_eq!(relief(Period::Daily, "2026-03-10T23:59:30Z", &TimeZone::UTC), 30);
+    assert_eq!(relief(Period::Monthly, "2026-02-28T23:00:00Z", &TimeZone::UTC), 3600);
     // Of the day on which the clock is put forward, 23 hours.
-    assert_eq!(relief(Window::Daily, "2026-03-28T23:00:00Z", &berlin), 23 * 3600);
+    assert_eq!(relief(Period::Daily, "2026-03-28T23:00:00Z", &berlin), 23 * 3600);
 }

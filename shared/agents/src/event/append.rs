@@ -17,7 +17,7 @@ pub struct TooMany(pub usize);
 /// Events to put, each only if absent: an event with that number there already means that the run's `last_event_seq` was
 /// not the newest, and that all is to be decided again on a fresh read.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Appended {
+pub struct NewEvents {
     /// Them, and their ids.
     pub records: Vec<(Id, RunEvent)>,
     /// The run's new `last_event_seq`, to be set in the same commit.
@@ -32,7 +32,7 @@ pub fn id(run: &Id, seq: u64) -> Id {
 }
 
 /// Makes `bodies`, normalised, the events of `run` after its `last_seq`th.
-pub fn append(run: &Id, last_seq: u64, bodies: Vec<EventBody>, at: Timestamp) -> Result<Appended, TooMany> {
+pub fn append(run: &Id, last_seq: u64, bodies: Vec<EventBody>, at: Timestamp) -> Result<NewEvents, TooMany> {
     if bodies.len() > APPEND_EVENTS {
         return Err(TooMany(bodies.len()));
     }
@@ -45,7 +45,7 @@ pub fn append(run: &Id, last_seq: u64, bodies: Vec<EventBody>, at: Timestamp) ->
         })
         .collect();
     let last_seq = last_seq + records.len() as u64;
-    Ok(Appended { records, last_seq, to_read })
+    Ok(NewEvents { records, last_seq, to_read })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::event::{
-    AssistantMessage, BackendStatus, CommandOutput, Diff, ErrorNote, EventBody, TerminalNote, ToolCall,
+    AssistantMessage, BackendStatus, CommandOutput, Diff, ErrorNote, EventBody, TerminalNote, ToolCallNote,
 };
 use errand::{json::cut, redact};
 
@@ -40,7 +40,7 @@ impl EventBody {
                 let (text, command) = (cutter.text(&text), cutter.maybe_name(command));
                 EventBody::CommandOutput(CommandOutput { text, command, exit_code })
             }
-            EventBody::ToolCall(ToolCall { tool, call_id, input, output }) => EventBody::ToolCall(ToolCall {
+            EventBody::ToolCall(ToolCallNote { tool, call_id, input, output }) => EventBody::ToolCall(ToolCallNote {
                 tool: cutter.name(&tool),
                 call_id: cutter.maybe_name(call_id),
                 input: cutter.json(input),
@@ -149,7 +149,7 @@ mod tests {
             }),
             EventBody::AssistantMessage(AssistantMessage { text: secret.into(), turn_id: some() }),
             EventBody::CommandOutput(CommandOutput { text: secret.into(), command: some(), exit_code: None }),
-            EventBody::ToolCall(ToolCall { tool: secret.into(), call_id: some(), input, output: some() }),
+            EventBody::ToolCall(ToolCallNote { tool: secret.into(), call_id: some(), input, output: some() }),
             EventBody::Diff(Diff { text: secret.into(), path: some() }),
             EventBody::Error(ErrorNote { message: secret.into(), kind: None }),
             EventBody::TerminalStatus(TerminalNote {
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn a_long_input_becomes_the_start_of_its_text() {
         let input =
-            |n: usize| ToolCall { tool: "t".into(), call_id: None, input: json!(["é".repeat(n)]), output: None };
+            |n: usize| ToolCallNote { tool: "t".into(), call_id: None, input: json!(["é".repeat(n)]), output: None };
         let stored = |n| match EventBody::ToolCall(input(n)).normalised() {
             (EventBody::ToolCall(call), cut) => (call.input, cut),
             other => panic!("{other:?}"),

@@ -22,7 +22,7 @@ const KEEP_BATCHES: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Events that were appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Batch {
+pub struct AppendedEvents {
     /// The number of the first.
     pub first_seq: u64,
     /// The number of the last; less than the first if there were none.
@@ -38,7 +38,7 @@ pub async fn append(
     place: &Place,
     key: Option<&str>,
     bodies: Vec<EventBody>,
-) -> Result<Batch, JournalError> {
+) -> Result<AppendedEvents, JournalError> {
     let kind = Name::of("event_batch");
     let id = key.map(|key| keyed_id(kind.as_str(), &place.run, Some(key)));
     let record = id.map(|id| RecordKey { tenant: place.tenant.clone(), kind, id });
@@ -50,14 +50,14 @@ pub async fn append(
                 return Err(Refused::OtherPayload.into());
             }
             let seq = |field| there.doc.get(field).and_then(Value::as_u64).unwrap_or_default();
-            return Ok(Batch { first_seq: seq("first_seq"), last_seq: seq("last_seq"), deduplicated: true });
+            return Ok(AppendedEvents { first_seq: seq("first_seq"), last_seq: seq("last_seq"), deduplicated: true });
         }
         if let Some(ended) = draft.run().status.terminal() {
             return Err(Refused::Ended(ended.as_str()).into());
         }
         let first_seq = draft.last_event_seq() + 1;
         bodies.iter().cloned().for_each(|body| draft.event(body));
-        let batch = Batch { first_seq, last_seq: draft.last_event_seq(), deduplicated: false };
+        let batch = AppendedEvents { first_seq, last_seq: draft.last_event_seq(), deduplicated: false };
         if let Some(key) = &record {
             let (last_seq, hash) = (batch.last_seq, &hash);
             let doc = json!({"first_seq": first_seq, "last_seq": last_seq, "hash": hash});

@@ -31,7 +31,7 @@ pub struct NewCommand {
 
 /// A command that is there.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Given {
+pub struct GivenCommand {
     /// Its id.
     pub id: Id,
     /// It.
@@ -41,7 +41,7 @@ pub struct Given {
 }
 
 /// Gives `new` to `run`. Under a key it is given once; with another payload under it, or to an ended run, it is refused.
-pub async fn give(app: &Services, tenant: &Name, run: &Id, new: &NewCommand) -> Result<Given, JournalError> {
+pub async fn give(app: &Services, tenant: &Name, run: &Id, new: &NewCommand) -> Result<GivenCommand, JournalError> {
     let place = Place::of_run(tenant.clone(), run.clone());
     let id = keyed_id("command", run, new.idempotency_key.as_deref());
     let payload_hash = Json::new(&serde_json::json!([new.kind, new.payload])).hash();
@@ -50,7 +50,7 @@ pub async fn give(app: &Services, tenant: &Name, run: &Id, new: &NewCommand) -> 
         let known = there.as_ref().map(|there| there.value.payload_hash.as_str());
         match (admit(draft.run().status, known, &payload_hash)?, there) {
             (Admitted::Deduplicated, Some(there)) => {
-                return Ok(Given { id: id.clone(), command: there.value, deduplicated: true });
+                return Ok(GivenCommand { id: id.clone(), command: there.value, deduplicated: true });
             }
             (Admitted::Deduplicated, None) | (Admitted::New, _) => {}
         }
@@ -81,7 +81,7 @@ pub async fn give(app: &Services, tenant: &Name, run: &Id, new: &NewCommand) -> 
         };
         draft.commands.push(Entry::new(id.clone(), command.clone()));
         draft.happened(BackendPhase::CommandCreated, Some(id.clone()), None);
-        Ok(Given { id: id.clone(), command, deduplicated: false })
+        Ok(GivenCommand { id: id.clone(), command, deduplicated: false })
     })
     .await
 }

@@ -109,7 +109,7 @@ async fn a_batch_sent_again_adds_nothing_and_another_under_its_key_is_refused() 
     let place = Place::of_run(Name::default(), begun.run.unwrap().id);
     let first = append(&app, &place, Some("k"), vec![message("a")]).await.unwrap();
     let again = append(&app, &place, Some("k"), vec![message("a")]).await.unwrap();
-    assert_eq!((first.deduplicated, again), (false, Batch { deduplicated: true, ..first }));
+    assert_eq!((first.deduplicated, again), (false, AppendedEvents { deduplicated: true, ..first }));
     assert!(append(&app, &place, Some("k"), vec![message("b")]).await.is_err());
     assert_eq!(events(&app, &place.run).await.len(), 2);
     let too_many = append(&app, &place, None, vec![message("a"); 51]).await.unwrap_err();

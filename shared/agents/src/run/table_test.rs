@@ -45,7 +45,7 @@ fn run(status: RunStatus) -> Run {
 }
 
 fn end(status: Terminal) -> End {
-    let failure = (status == Terminal::Failed).then(|| Failure::new(FailureKind::Timeout, "late", now(), 2));
+    let failure = (status == Terminal::Failed).then(|| KeptFailure::new(FailureKind::Timeout, "late", now(), 2));
     End { status, failure, text: format!("it {}", status.as_str()) }
 }
 

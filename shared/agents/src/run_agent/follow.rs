@@ -9,7 +9,7 @@ use crate::{
     journal::{self, Draft},
     of_journal,
     run_agent::{Failure, Outcome, ask::Ask, work::Work},
-    supervisor::{Action, MAX_FOLLOW_UPS, Next, Round, first_prompt, next},
+    supervisor::{MAX_FOLLOW_UPS, Next, Remedy, TurnEnd, first_prompt, next},
 };
 use errand::ids::Id;
 use errand_models::Finish;
@@ -86,12 +86,12 @@ impl Work<'_> {
         let assessment = self.assessment(&self.turns, &self.session, self.run.cost_usd);
         let follow_ups = self.turns.iter().filter(|turn| turn.cause == Cause::FollowUp).count();
         debug_assert!(follow_ups <= MAX_FOLLOW_UPS, "the supervisor allows no more");
-        next(&Round { turn: &last.assessed(), follow_ups, assessment: &assessment })
+        next(&TurnEnd { turn: &last.assessed(), follow_ups, assessment: &assessment })
     }
 
     /// Whether the supervisor wants a person, whatever else is said.
     fn is_stopped(&self) -> bool {
-        self.assessment(&self.turns, &self.session, self.run.cost_usd).action == Action::Block
+        self.assessment(&self.turns, &self.session, self.run.cost_usd).action == Remedy::Block
     }
 
     pub(super) fn first_prompt(&self) -> String {

@@ -11,7 +11,7 @@ use crate::{
         Failure,
         ask::Ask,
         context::{Exchange, Room, Telling, middle_left_out, share},
-        turn::{Asked, KEEP_TURNS},
+        turn::{KEEP_TURNS, TurnAsked},
         work::Work,
     },
 };
@@ -37,18 +37,18 @@ const INSTRUCTION: &str = "You put in short what an agent did and said, for the 
 impl Work<'_> {
     /// Whether what would be told with `ask` is long, and can be made much shorter.
     pub(super) fn is_long(&self, ask: &Ask) -> bool {
-        let (room, limits) = (self.room(), &self.agents.rules.supervisor);
+        let (room, thresholds) = (self.room(), &self.agents.rules.supervisor);
         let (_, since) = self.told_apart();
         let Some((_newest, older)) = since.split_last() else { return false };
-        let messages = self.session.messages >= limits.session_messages.min(2 * super::work::EARLIER_TURNS as u64);
-        let characters = limits.session_chars.is_some_and(|most| self.session.characters >= most);
+        let messages = self.session.messages >= thresholds.session_messages.min(2 * super::work::EARLIER_TURNS as u64);
+        let characters = thresholds.session_chars.is_some_and(|most| self.session.characters >= most);
         let bytes = older.iter().map(|turn| answer_bytes(turn)).sum::<usize>();
         let fills = bytes >= room.bytes / WORTH_SHARE && self.telling(ask).bytes() >= room.long;
         !older.is_empty() && (messages || characters || fills)
     }
 
     /// Puts all but the newest turn in short.
-    pub(super) async fn put_in_short(&mut self) -> Result<Asked, Failure> {
+    pub(super) async fn put_in_short(&mut self) -> Result<TurnAsked, Failure> {
         let (_, since) = self.told_apart();
         let older = since.split_last().map_or(&[][..], |(_, older)| older);
         let (mut said, count) = (self.recap.said_with(older), older.len() as u64);
@@ -79,7 +79,7 @@ impl Work<'_> {
         };
         self.store_recap(&recap, paid.map(|usage| (usage, cost.unwrap_or(most))), count).await?;
         self.recap = recap;
-        Ok(Asked::Stored)
+        Ok(TurnAsked::Stored)
     }
 
     /// What the model has made of it, within its share; without it, what there was.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::{
     CommandAction, RunAction, SessionAction, StoredTurn, TurnDone,
-    budget::{self, Verdict},
+    budget::{self, BudgetVerdict},
     create,
-    event::{AssistantMessage, BackendPhase, EventBody, ToolCall},
+    event::{AssistantMessage, BackendPhase, EventBody, ToolCallNote},
     journal::{self, Draft, JournalError},
     key_of, of_journal,
     run_agent::{Failure, ask::Ask, watch::Stop, work::Work},
@@ -18,7 +18,7 @@ use errand_models::{ChatAnswer, ChatRequest};
 pub(super) const KEEP_TURNS: Duration = Duration::from_secs(180 * 24 * 3600);
 
 /// What came of asking.
-pub(super) enum Asked {
+pub(super) enum TurnAsked {
     /// The answer is stored.
     Stored,
     /// The call was dropped: somebody wants something else.
@@ -29,7 +29,7 @@ pub(super) enum Asked {
 
 impl Work<'_> {
     /// Asks the model, and stores its answer before anything depends on it.
-    pub(super) async fn ask(&mut self, ask: Ask) -> Result<Asked, Failure> {
+    pub(super) async fn ask(&mut self, ask: Ask) -> Result<TurnAsked, Failure> {
         let request = self.request(&ask);
         let most = budget::most_of_turn(self.profile.prices, &request);
         let answer = match self.answered(&request, most).await? {
@@ -38,7 +38,7 @@ impl Work<'_> {
         };
         let stored = self.store(ask, answer, most).await?;
         self.turns.push(stored);
-        Ok(Asked::Stored)
+        Ok(TurnAsked::Stored)
     }
 
     /// What the model answers, or what came of asking it instead.
@@ -46,13 +46,13 @@ impl Work<'_> {
         &self,
         request: &ChatRequest,
         most: Usd,
-    ) -> Result<Result<ChatAnswer, Asked>, Failure> {
+    ) -> Result<Result<ChatAnswer, TurnAsked>, Failure> {
         let answer = tokio::select! {
             biased;
             answer = self.agents.profiles.chat(self.task, self.asked.profile.as_str(), request) => answer,
             stop = self.watch() => return Ok(Err(match stop {
-                Stop::Interrupted => Asked::Interrupted,
-                Stop::Lost => Asked::Lost,
+                Stop::Interrupted => TurnAsked::Interrupted,
+                Stop::Lost => TurnAsked::Lost,
             })),
         };
         let failure = match answer {
@@ -60,7 +60,7 @@ impl Work<'_> {
             Err(failure) => failure,
         };
         match self.trouble(&failure, most).await {
-            Err(JournalError::LeaseLost) => Ok(Err(Asked::Lost)),
+            Err(JournalError::LeaseLost) => Ok(Err(TurnAsked::Lost)),
             // Nothing follows of which it cannot be told whether there is money for it.
             Ok(Some(over)) => Err(Failure::said(over.kind(), over.to_string())),
             // What went wrong with the model is what counts.
@@ -131,7 +131,7 @@ impl Work<'_> {
     pub(super) fn spend(&self, draft: &mut Draft, cost: Usd, at: Timestamp) {
         let zone = self.agents.rules.zone();
         let Some(after) = draft.spend((0, self.spending_key()), cost, (at, zone)) else { return };
-        if let Verdict::Warn(near) | Verdict::Stop(near) = after.check(&self.budgets(), at, zone) {
+        if let BudgetVerdict::Warn(near) | BudgetVerdict::Stop(near) = after.check(&self.budgets(), at, zone) {
             let (window, spent, limit) = (near.window.as_str(), near.spent_usd, near.limit_usd);
             let note = format!("{spent} of the {window} budget of {limit} are spent");
             draft.happened(BackendPhase::SessionUpdated, None, Some(note));
@@ -150,7 +150,7 @@ fn tell(draft: &mut Draft, turn: &StoredTurn, dropped: usize) {
     for call in &turn.answer.tool_calls {
         let input = serde_json::from_str(&call.arguments).unwrap_or_else(|_| call.arguments.clone().into());
         let (tool, call_id, output) = (call.name.clone(), Some(call.id.clone()), call.output.clone());
-        draft.event(EventBody::ToolCall(ToolCall { tool, call_id, input, output }));
+        draft.event(EventBody::ToolCall(ToolCallNote { tool, call_id, input, output }));
     }
     if dropped > 0 {
         draft.happened(BackendPhase::SessionUpdated, None, Some(format!("{dropped} more tool calls are not shown")));

@@ -41,7 +41,7 @@ pub enum Reason {
 /// What to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Action {
+pub enum Remedy {
     /// Nothing.
     Continue,
     /// Ask the agent for another way.
@@ -56,7 +56,7 @@ pub struct Assessment {
     /// How bad it is.
     pub severity: Severity,
     /// What to do.
-    pub action: Action,
+    pub action: Remedy,
     /// In a sentence; empty if nothing is the matter.
     pub message: String,
     /// What to say to the agent.
@@ -118,7 +118,7 @@ pub struct History<'a> {
 /// Where trouble begins; all bounds belong to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Limits {
+pub struct Thresholds {
     /// So many calls of one tool with the same arguments, in one turn, are trouble.
     pub same_tool: usize,
     /// So many are bad trouble.
@@ -145,7 +145,7 @@ pub struct Limits {
     pub incidents_s: u64,
 }
 
-impl Default for Limits {
+impl Default for Thresholds {
     fn default() -> Self {
         Self {
             same_tool: 3,
@@ -170,18 +170,18 @@ const REPLAN: &str = "You are going in circles. Stop repeating what you did. Say
 
 /// Assesses a run after a turn. The worst that is the matter decides; the third trouble of one run within half an hour
 /// blocks it.
-pub fn assess(history: &History<'_>, limits: &Limits) -> Assessment {
-    let Some((reason, severity, action, message)) = rules::matter(history, limits) else {
-        let (severity, action) = (Severity::None, Action::Continue);
+pub fn assess(history: &History<'_>, thresholds: &Thresholds) -> Assessment {
+    let Some((reason, severity, action, message)) = rules::matter(history, thresholds) else {
+        let (severity, action) = (Severity::None, Remedy::Continue);
         return Assessment { severity, action, message: String::new(), prompt: None, incident: None };
     };
     let incident = incident(history, reason);
-    let troubles = troubles(history, &incident, limits);
-    let prompt = (action == Action::Replan).then_some(REPLAN);
-    if reason.is_trouble() && troubles >= limits.incidents {
+    let troubles = troubles(history, &incident, thresholds);
+    let prompt = (action == Remedy::Replan).then_some(REPLAN);
+    if reason.is_trouble() && troubles >= thresholds.incidents {
         let message =
-            format!("{message}; with it there are {troubles} incidents within {} minutes", limits.incidents_s / 60);
-        let (severity, action) = (Severity::High, Action::Block);
+            format!("{message}; with it there are {troubles} incidents within {} minutes", thresholds.incidents_s / 60);
+        let (severity, action) = (Severity::High, Remedy::Block);
         return Assessment { severity, action, message, prompt: None, incident: Some(incident) };
     }
     Assessment { severity, action, message, prompt, incident: Some(incident) }
@@ -194,8 +194,8 @@ fn incident(history: &History<'_>, reason: Reason) -> Incident {
 }
 
 /// How many troubles this run had of late, this one included and counted once.
-fn troubles(history: &History<'_>, this: &Incident, limits: &Limits) -> usize {
-    let window = Duration::from_secs(limits.incidents_s);
+fn troubles(history: &History<'_>, this: &Incident, thresholds: &Thresholds) -> usize {
+    let window = Duration::from_secs(thresholds.incidents_s);
     let earlier = history
         .incidents
         .iter()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::supervisor::{Action, Assessment, Turn, Unfinished, blocker, unfinished};
+use crate::supervisor::{Assessment, Remedy, Turn, Unfinished, blocker, unfinished};
 use errand_models::Finish;
 
 /// How many follow-ups a run has at most.
@@ -27,7 +27,7 @@ const NO_TOOLS: &str = "You called tools, but no tool is run for you here: nothi
 
 /// What is known when a turn is over. One that was called off, or has no answer, is none.
 #[derive(Clone, Copy, Debug)]
-pub struct Round<'a> {
+pub struct TurnEnd<'a> {
     /// The turn.
     pub turn: &'a Turn,
     /// How many follow-ups there were.
@@ -61,7 +61,7 @@ pub fn without_requirements(prompt: &str) -> String {
 }
 
 /// What follows a turn. A refusal is no answer; then what the agent says is missing beats what the assessment says.
-pub fn next(round: &Round<'_>) -> Next {
+pub fn next(round: &TurnEnd<'_>) -> Next {
     if let Finish::Refused(words) = &round.turn.finish {
         return Next::Block(format!("the model refuses: {words}"));
     }
@@ -71,9 +71,9 @@ pub fn next(round: &Round<'_>) -> Next {
     let Assessment { action, message, prompt, .. } = round.assessment;
     let unfinished = unfinished(round.turn);
     let follow_up = match action {
-        Action::Block => return Next::Block(message.clone()),
-        Action::Replan => *prompt,
-        Action::Continue => unfinished.map(asking),
+        Remedy::Block => return Next::Block(message.clone()),
+        Remedy::Replan => *prompt,
+        Remedy::Continue => unfinished.map(asking),
     };
     match follow_up {
         None => Next::Done,
@@ -109,14 +109,14 @@ mod tests {
     use super::*;
     use crate::supervisor::{Severity, ToolUse};
 
-    fn assessment(action: Action) -> Assessment {
-        let prompt = (action == Action::Replan).then_some("another way");
+    fn assessment(action: Remedy) -> Assessment {
+        let prompt = (action == Remedy::Replan).then_some("another way");
         Assessment { severity: Severity::Medium, action, message: "trouble".into(), prompt, incident: None }
     }
 
     #[test]
     fn what_follows_a_turn() {
-        use Action::{Block, Continue, Replan};
+        use Remedy::{Block, Continue, Replan};
         let (whole, broken, blocked) = ("Done.", "And then...", "BLOCKED: a key");
         let (again, another) = (Next::FollowUp(CONTINUE), Next::FollowUp("another way"));
         let (trouble, key) = (Next::Block("trouble".into()), Next::Block("a key".into()));
@@ -137,7 +137,7 @@ mod tests {
         ] {
             let assessment = assessment(action);
             let turn = Turn { text: answer.into(), ..Turn::default() };
-            let round = Round { turn: &turn, follow_ups, assessment: &assessment };
+            let round = TurnEnd { turn: &turn, follow_ups, assessment: &assessment };
             assert_eq!(next(&round), *expected, "{round:?}");
         }
     }
@@ -163,8 +163,8 @@ mod tests {
         ] {
             let used = |tool: &str| ToolUse { tool: tool.into(), arguments: String::new(), output: String::new() };
             let turn = Turn { text: text.into(), finish: finish.clone(), tools: ["b", "a", "b"].map(used).into() };
-            let assessment = assessment(Action::Continue);
-            let round = Round { turn: &turn, follow_ups, assessment: &assessment };
+            let assessment = assessment(Remedy::Continue);
+            let round = TurnEnd { turn: &turn, follow_ups, assessment: &assessment };
             assert_eq!(next(&round), expected, "{round:?}");
         }
     }

@@ -21,7 +21,7 @@ use crate::{
 use errand::{
     clock::Timestamp,
     redact::chain,
-    store::{Scope, StoreError},
+    store::{StatsScope, StoreError},
 };
 
 /// How many deltas of each part one round takes: the ids of all must fit the round's item.
@@ -66,7 +66,7 @@ impl Deltas for DynamoStore {
     }
 
     async fn add(&self, round: u64, mut counts: Tally, now: Timestamp) -> Result<(), StoreError> {
-        let counters: Vec<Scope> = counts.iter().map(|(counter, _)| counter.clone()).collect();
+        let counters: Vec<StatsScope> = counts.iter().map(|(counter, _)| counter.clone()).collect();
         for counters in counters.chunks(COUNTERS_AT_ONCE) {
             let mut stored = self.counter_items(counters.iter().map(keys::counter).collect()).await?;
             let adds = counters.iter().filter_map(|counter| {
@@ -105,7 +105,7 @@ impl DynamoStore {
     fn addition(
         &self,
         round: u64,
-        counter: &Scope,
+        counter: &StatsScope,
         stored: Option<Item>,
         sums: &Sums,
         now: Timestamp,

@@ -10,7 +10,7 @@ use crate::{
         attributes::{Fields, Item},
         keys, record_item,
     },
-    relay::{Change, Seen, Standing},
+    relay::{Change, Seen, TaskStanding},
 };
 use errand::{event, ids::Name, lifecycle::Status};
 
@@ -51,12 +51,12 @@ fn change(old: Option<&Item>, new: &Item) -> anyhow::Result<Seen> {
     })))
 }
 
-fn standing(image: &Item) -> anyhow::Result<Standing> {
+fn standing(image: &Item) -> anyhow::Result<TaskStanding> {
     let status: Status = serde_json::from_value(Fields(image).text("s")?.into())?;
     let doc = doc(image)?;
     // Left out while it is 0.
     let failures = if doc.contains_key("f") { Fields(doc).integer("f")? } else { 0 };
-    Ok(Standing { status, failures })
+    Ok(TaskStanding { status, failures })
 }
 
 fn doc(image: &Item) -> anyhow::Result<&Item> {

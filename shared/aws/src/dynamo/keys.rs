@@ -14,7 +14,7 @@ use errand::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey},
     lifecycle::Task,
-    store::{Bucket, DueItem, Listing, Position, RecordKey, Related, Relation, RelationKind, Scope},
+    store::{Bucket, DueItem, Listing, Position, RecordKey, Related, Relation, RelationKind, StatsScope},
 };
 
 /// Parts of the deltas: all shards of the stream write theirs at the same moment, the end of their windows.
@@ -52,10 +52,10 @@ pub(super) fn record(key: &RecordKey) -> Item {
 }
 
 /// The key of a counter's item. No tenant is called `*`.
-pub(super) fn counter(counter: &Scope) -> Item {
+pub(super) fn counter(counter: &StatsScope) -> Item {
     match counter {
-        Scope::All => item(counters(None), "q".to_owned()),
-        Scope::Queue { tenant, project, queue } => item(counters(Some(tenant)), queue_counter(project, queue)),
+        StatsScope::All => item(counters(None), "q".to_owned()),
+        StatsScope::Queue { tenant, project, queue } => item(counters(Some(tenant)), queue_counter(project, queue)),
     }
 }
 

@@ -5,7 +5,7 @@ use errand::{
     clock::Timestamp,
     ids::Name,
     lifecycle::{Priority, Task},
-    store::{Bucket, DueItem, Filter, ListQuery, Listing, Position, Scope, StoreError},
+    store::{Bucket, DueItem, Filter, ListQuery, Listing, Position, StatsScope, StoreError},
 };
 
 /// How many of a queue's oldest open tasks of each priority are looked at. Beyond deferred tasks that are older than
@@ -18,10 +18,14 @@ const OF_SHARD: usize = 1;
 impl DynamoStore {
     /// Of a queue: among the oldest open tasks of each priority. Of everything: among the tasks that the poller turns
     /// to next, hence a sample of what is late.
-    pub(super) async fn oldest_due_in(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    pub(super) async fn oldest_due_in(
+        &self,
+        scope: &StatsScope,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
         let tasks = match scope {
-            Scope::Queue { tenant, project, queue } => self.oldest_open(tenant, project, queue).await?,
-            Scope::All => self.next_due().await?,
+            StatsScope::Queue { tenant, project, queue } => self.oldest_open(tenant, project, queue).await?,
+            StatsScope::All => self.next_due().await?,
         };
         Ok(tasks.iter().filter_map(Task::run_at).filter(|at| *at <= now).min())
     }

@@ -11,12 +11,12 @@ use crate::{
         fold::{read_counter, told},
         keys,
     },
-    relay::{ByStatus, Kind, Sums, Tally, before},
+    relay::{ByStatus, Sums, Tally, TallyKind, before},
 };
 use errand::{
     clock::Timestamp,
     ids::Name,
-    store::{Counts, Page, QueuePlace, QueueStats, Scope, Stats, StoreError},
+    store::{Counts, Page, QueuePlace, QueueStats, Stats, StatsScope, StoreError},
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -27,10 +27,10 @@ const BEHIND_QUEUES: &str = "q$";
 const UNREADABLE: &str = "a counter cannot be read; it is left out";
 
 impl DynamoStore {
-    pub(super) async fn stats_of(&self, scope: &Scope, now: Timestamp) -> Result<Stats, StoreError> {
+    pub(super) async fn stats_of(&self, scope: &StatsScope, now: Timestamp) -> Result<Stats, StoreError> {
         let tenant = match scope {
-            Scope::All => None,
-            Scope::Queue { tenant, .. } => Some(tenant),
+            StatsScope::All => None,
+            StatsScope::Queue { tenant, .. } => Some(tenant),
         };
         let (mut counted, rest) = self.counted_before(tenant, now, vec![keys::counter(scope)]).await?;
         for item in rest {
@@ -52,7 +52,7 @@ impl DynamoStore {
         let (before, _) = self.counted_before(Some(tenant), now, Vec::new()).await?;
         let mut queues: BTreeMap<(Name, Name), Sums> = BTreeMap::new();
         for (counter, sums) in before.iter() {
-            if let Scope::Queue { project, queue, .. } = counter {
+            if let StatsScope::Queue { project, queue, .. } = counter {
                 queues.insert((project.clone(), queue.clone()), sums.clone());
             }
         }
@@ -134,7 +134,7 @@ fn stats(sums: &Sums, now: Timestamp) -> Stats {
     let (mut all, mut lanes, mut types) = (ByStatus::new(), BTreeMap::new(), BTreeMap::new());
     for (kind, by) in &sums.kinds {
         add(&mut all, by);
-        if let Kind::Of(lane, task_type) = kind {
+        if let TallyKind::Of(lane, task_type) = kind {
             add(lanes.entry(lane.clone()).or_default(), by);
             add(types.entry(task_type.clone()).or_default(), by);
         }

@@ -15,8 +15,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::relay::{Kind, Tally};
-use errand::{clock::Timestamp, ids::Name, lifecycle::Status, store::Scope};
+use crate::relay::{Tally, TallyKind};
+use errand::{clock::Timestamp, ids::Name, lifecycle::Status, store::StatsScope};
 
 /// What a window carried: the numbers of each counter, whose name was `{tenant}` or `{tenant}#{hour}`, `*` being everybody.
 pub(super) type Before = BTreeMap<String, BTreeMap<String, i64>>;
@@ -40,10 +40,10 @@ pub(crate) fn add(to: &mut Tally, tenant: Option<&Name>, hour: Option<Timestamp>
     let (what, of) = name.split_once('/')?;
     let parts: Vec<&str> = of.split('/').collect();
     let (counter, kind) = match (tenant, parts.as_slice()) {
-        (None, [""]) => (Scope::All, Some(Kind::Rest)),
+        (None, [""]) => (StatsScope::All, Some(TallyKind::Rest)),
         (Some(tenant), [project, queue]) => (queue_of(tenant, project, queue)?, None),
         (Some(tenant), [project, queue, lane, kind]) => {
-            (queue_of(tenant, project, queue)?, Some(Kind::Of(long(lane)?, long(kind)?)))
+            (queue_of(tenant, project, queue)?, Some(TallyKind::Of(long(lane)?, long(kind)?)))
         }
         _ => return None,
     };
@@ -58,8 +58,8 @@ pub(crate) fn add(to: &mut Tally, tenant: Option<&Name>, hour: Option<Timestamp>
     Some(())
 }
 
-fn queue_of(tenant: &Name, project: &str, queue: &str) -> Option<Scope> {
-    Some(Scope::Queue { tenant: tenant.clone(), project: long(project)?, queue: long(queue)? })
+fn queue_of(tenant: &Name, project: &str, queue: &str) -> Option<StatsScope> {
+    Some(StatsScope::Queue { tenant: tenant.clone(), project: long(project)?, queue: long(queue)? })
 }
 
 fn status(letter: &str) -> Option<Status> {

@@ -29,14 +29,14 @@ pub struct Change {
     /// When it was made.
     pub at: Timestamp,
     /// How the task stood before; `None` if it is new.
-    pub old: Option<Standing>,
+    pub old: Option<TaskStanding>,
     /// How it stands after.
-    pub new: Standing,
+    pub new: TaskStanding,
 }
 
 /// How a task stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct TaskStanding {
     /// Its status.
     pub status: Status,
     /// Its failures in this drive.
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     fn change(old: Option<(Status, u32)>, new: (Status, u32)) -> Change {
-        let standing = |(status, failures)| Standing { status, failures };
+        let standing = |(status, failures)| TaskStanding { status, failures };
         Change {
             key: TaskKey { tenant: Name::of("acme"), id: Uuid::from_u128(7) },
             project: Name::default(),

@@ -1,6 +1,6 @@
 //! What changes of tasks add to which counters.
 //!
-//! What counts is [`Step`]'s to say. Each queue has a counter, by lane and type; everybody together has one, by status
+//! What counts is [`CountStep`]'s to say. Each queue has a counter, by lane and type; everybody together has one, by status
 //! alone.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use errand::{
     clock::Timestamp,
     ids::Name,
     lifecycle::Status,
-    store::{KEEP_HOURS, Scope, Step},
+    store::{CountStep, KEEP_HOURS, StatsScope},
 };
 
 /// When [`Tally::is_full`]: with the longest names so many are 470 KB as text, of which Lambda hands on 1 MiB within a
@@ -31,7 +31,7 @@ pub type ByStatus = BTreeMap<Status, i64>;
 /// What a counter counts apart from the rest. As text `lane/type`, or `*`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub enum Kind {
+pub enum TallyKind {
     /// A queue's tasks of one lane and type.
     Of(Name, Name),
     /// All tasks together, or those for whose kind there is no room.
@@ -42,7 +42,7 @@ pub enum Kind {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sums {
     /// How many tasks there are by kind and status; of what is to be added, how many more or less.
-    pub kinds: BTreeMap<Kind, ByStatus>,
+    pub kinds: BTreeMap<TallyKind, ByStatus>,
     /// How many entered each status in which hour, by its start.
     pub hours: BTreeMap<Timestamp, ByStatus>,
     /// How many changes of a status there were, inserts included.
@@ -54,13 +54,13 @@ pub struct Sums {
 /// What is to be added, by counter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Written")]
-pub struct Tally(BTreeMap<Scope, Sums>);
+pub struct Tally(BTreeMap<StatsScope, Sums>);
 
 /// A tally as this version or the one before wrote it.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Written {
-    Now(BTreeMap<Scope, Sums>),
+    Now(BTreeMap<StatsScope, Sums>),
     Before(Before),
 }
 
@@ -76,14 +76,16 @@ impl From<Written> for Tally {
 impl Tally {
     /// Counts one change.
     pub fn add(&mut self, change: &Change) {
-        let Some(step) = Step::between(change.old.map(|old| old.status), change.new.status, change.at) else { return };
-        let queue = Scope::Queue {
+        let Some(step) = CountStep::between(change.old.map(|old| old.status), change.new.status, change.at) else {
+            return;
+        };
+        let queue = StatsScope::Queue {
             tenant: change.key.tenant.clone(),
             project: change.project.clone(),
             queue: change.queue.clone(),
         };
-        self.of_mut(queue).count(Kind::Of(change.lane.clone(), change.task_type.clone()), step);
-        self.of_mut(Scope::All).count(Kind::Rest, step);
+        self.of_mut(queue).count(TallyKind::Of(change.lane.clone(), change.task_type.clone()), step);
+        self.of_mut(StatsScope::All).count(TallyKind::Rest, step);
     }
 
     /// Whether it must be written before one more change is added. Depends on nothing but the changes themselves:
@@ -98,17 +100,17 @@ impl Tally {
     }
 
     /// Each counter with what is to be added to it.
-    pub fn iter(&self) -> impl Iterator<Item = (&Scope, &Sums)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&StatsScope, &Sums)> {
         self.0.iter()
     }
 
     /// Takes out what is said of one counter.
-    pub fn remove(&mut self, counter: &Scope) -> Option<Sums> {
+    pub fn remove(&mut self, counter: &StatsScope) -> Option<Sums> {
         self.0.remove(counter)
     }
 
     /// What is to be added to one counter.
-    pub fn of_mut(&mut self, counter: Scope) -> &mut Sums {
+    pub fn of_mut(&mut self, counter: StatsScope) -> &mut Sums {
         self.0.entry(counter).or_default()
     }
 
@@ -121,7 +123,7 @@ impl Tally {
 }
 
 impl Sums {
-    fn count(&mut self, kind: Kind, step: Step) {
+    fn count(&mut self, kind: TallyKind, step: CountStep) {
         if let Some(left) = step.left {
             self.tasks(kind.clone(), left, -1);
         }
@@ -132,13 +134,13 @@ impl Sums {
     }
 
     /// Adds `by` tasks in a status.
-    pub(super) fn tasks(&mut self, kind: Kind, status: Status, by: i64) {
+    pub(super) fn tasks(&mut self, kind: TallyKind, status: Status, by: i64) {
         plus(self.kind_mut(kind), status, by);
     }
 
-    fn kind_mut(&mut self, kind: Kind) -> &mut ByStatus {
+    fn kind_mut(&mut self, kind: TallyKind) -> &mut ByStatus {
         let has_room = self.kinds.len() < MOST_KINDS_OF_ONE || self.kinds.contains_key(&kind);
-        self.kinds.entry(if has_room { kind } else { Kind::Rest }).or_default()
+        self.kinds.entry(if has_room { kind } else { TallyKind::Rest }).or_default()
     }
 
     /// Adds `by` tasks that entered a status.
@@ -174,16 +176,16 @@ fn plus(numbers: &mut ByStatus, status: Status, by: i64) {
     }
 }
 
-impl From<Kind> for String {
-    fn from(kind: Kind) -> Self {
+impl From<TallyKind> for String {
+    fn from(kind: TallyKind) -> Self {
         match kind {
-            Kind::Of(lane, task_type) => format!("{lane}/{task_type}"),
-            Kind::Rest => "*".to_owned(),
+            TallyKind::Of(lane, task_type) => format!("{lane}/{task_type}"),
+            TallyKind::Rest => "*".to_owned(),
         }
     }
 }
 
-impl TryFrom<String> for Kind {
+impl TryFrom<String> for TallyKind {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -207,12 +209,12 @@ mod tests {
     fn a_counter_that_names_as_many_kinds_as_it_may_goes_on_with_those_and_puts_the_others_together() {
         let mut sums = Sums::default();
         for n in 0..MOST_KINDS_OF_ONE + 5 {
-            sums.tasks(Kind::Of(name(0), name(n)), Status::Pending, 1);
+            sums.tasks(TallyKind::Of(name(0), name(n)), Status::Pending, 1);
         }
-        sums.tasks(Kind::Of(name(0), name(0)), Status::Pending, 1);
+        sums.tasks(TallyKind::Of(name(0), name(0)), Status::Pending, 1);
         assert_eq!(sums.kinds.len(), MOST_KINDS_OF_ONE + 1);
-        let pending = |kind: &Kind| sums.kinds.get(kind).and_then(|by| by.get(&Status::Pending)).copied();
-        assert_eq!((pending(&Kind::Rest), pending(&Kind::Of(name(0), name(0)))), (Some(5), Some(2)));
+        let pending = |kind: &TallyKind| sums.kinds.get(kind).and_then(|by| by.get(&Status::Pending)).copied();
+        assert_eq!((pending(&TallyKind::Rest), pending(&TallyKind::Of(name(0), name(0)))), (Some(5), Some(2)));
         let text = serde_json::to_string(&sums).unwrap();
         assert!(text.len() < 350 * 1024, "{} bytes", text.len());
         assert_eq!(serde_json::from_str::<Sums>(&text).unwrap(), sums);

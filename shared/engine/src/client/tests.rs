@@ -146,7 +146,7 @@ async fn ask_with(client: &Client, key: &str, payload: Value) -> Result<Accepted
     let (key, now) = (key.to_owned(), client.app.clock.now());
     let task = accept::key(&client.tenant, &Name::default(), Some(&key));
     let new = Asked::of_type(task, Name::of("tell"), Json::new(&payload), "api".to_owned(), now);
-    let checked = accept::check(&client.app, Asked { idempotency_key: Some(key), ..new }, Limits::default());
+    let checked = accept::check(&client.app, Asked { idempotency_key: Some(key), ..new }, TaskLimits::default());
     accept::accept(&client.app, vec![checked], now).await.remove(0)
 }
 

@@ -14,7 +14,7 @@ use crate::{
 
 /// A kind of records that are shown over HTTP.
 #[derive(Clone, Copy, Debug)]
-pub struct Kind {
+pub struct RecordKind {
     of: &'static str,
     secrets: &'static [&'static str],
     written: Option<Written>,
@@ -27,7 +27,7 @@ struct Written {
     guarded: fn(Option<&Doc>, &Doc) -> Option<&'static str>,
 }
 
-impl Kind {
+impl RecordKind {
     pub(super) fn written<E: Entity>() -> Self {
         let written = Written { check: check::<E>, guarded: E::guarded };
         Self { of: type_name::<E>(), secrets: E::SECRETS, written: Some(written) }

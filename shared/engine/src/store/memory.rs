@@ -16,7 +16,7 @@ use crate::{
     lifecycle::{Task, Transition, log::LogEntry},
     store::{
         Commit, Due, DueItem, Inserted, ListQuery, Page, Part, Position, QueuePlace, QueueStats, RECORD_PAGE_BYTES,
-        Record, RecordKey, RecordWrite, Related, Scope, Stats, Store, StoreError, TASK_PAGE_BYTES, TaskWrite,
+        Record, RecordKey, RecordWrite, Related, Stats, StatsScope, Store, StoreError, TASK_PAGE_BYTES, TaskWrite,
         doc_bytes,
     },
 };
@@ -256,7 +256,7 @@ impl Store for MemoryStore {
         Ok(Page::within(rest, limit, RECORD_PAGE_BYTES, |record| doc_bytes(&record.doc)))
     }
 
-    async fn stats(&self, scope: &Scope, now: Timestamp) -> Result<Stats, StoreError> {
+    async fn stats(&self, scope: &StatsScope, now: Timestamp) -> Result<Stats, StoreError> {
         Ok(self.tables().counted.stats(scope, now))
     }
 
@@ -270,7 +270,7 @@ impl Store for MemoryStore {
         Ok(self.tables().counted.queues(tenant, after, limit, now))
     }
 
-    async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    async fn oldest_due(&self, scope: &StatsScope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let tables = self.tables();
         let in_scope = tables.tasks.values().filter(|task| scope.has(task));
         Ok(in_scope.filter_map(Task::run_at).filter(|at| *at <= now).min())

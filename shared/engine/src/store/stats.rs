@@ -22,7 +22,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// What to count. As text `*`, or `tenant/project/queue`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub enum Scope {
+pub enum StatsScope {
     /// Every task of the installation.
     All,
     /// One queue's.
@@ -53,9 +53,9 @@ pub struct Counts {
 pub struct Stats {
     /// How many are pending and running now, and how many have ended in each way since the installation began.
     pub now: Counts,
-    /// The same for each lane of a queue; empty for [`Scope::All`].
+    /// The same for each lane of a queue; empty for [`StatsScope::All`].
     pub lanes: BTreeMap<Name, Counts>,
-    /// The same for each task type of a queue; empty for [`Scope::All`].
+    /// The same for each task type of a queue; empty for [`StatsScope::All`].
     pub types: BTreeMap<Name, Counts>,
     /// How many changes of a status were counted, inserts included: the newest revision. Only rises.
     pub changes: u64,
@@ -90,7 +90,7 @@ impl QueueStats {
 
 /// What one change of a task counts as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct CountStep {
     /// The status that has one less; `None` for a new task.
     pub left: Option<Status>,
     /// The status that has one more, now and in its hour.
@@ -101,49 +101,49 @@ pub struct Step {
     pub processed_at: Option<Timestamp>,
 }
 
-impl Scope {
+impl StatsScope {
     /// Whether `task` is in it.
     pub fn has(&self, task: &Task) -> bool {
         match self {
-            Scope::All => true,
-            Scope::Queue { tenant, project, queue } => {
+            StatsScope::All => true,
+            StatsScope::Queue { tenant, project, queue } => {
                 task.key.tenant == *tenant && task.project == *project && task.queue == *queue
             }
         }
     }
 }
 
-impl fmt::Display for Scope {
+impl fmt::Display for StatsScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Scope::All => f.write_str("*"),
-            Scope::Queue { tenant, project, queue } => write!(f, "{tenant}/{project}/{queue}"),
+            StatsScope::All => f.write_str("*"),
+            StatsScope::Queue { tenant, project, queue } => write!(f, "{tenant}/{project}/{queue}"),
         }
     }
 }
 
-impl From<Scope> for String {
-    fn from(scope: Scope) -> Self {
+impl From<StatsScope> for String {
+    fn from(scope: StatsScope) -> Self {
         scope.to_string()
     }
 }
 
-impl TryFrom<String> for Scope {
+impl TryFrom<String> for StatsScope {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
         let names: Option<Vec<Name>> = text.split('/').map(|name| Name::new(name).ok()).collect();
         match names.as_deref() {
-            _ if text == "*" => Ok(Scope::All),
+            _ if text == "*" => Ok(StatsScope::All),
             Some([tenant, project, queue]) => {
-                Ok(Scope::Queue { tenant: tenant.clone(), project: project.clone(), queue: queue.clone() })
+                Ok(StatsScope::Queue { tenant: tenant.clone(), project: project.clone(), queue: queue.clone() })
             }
             _ => Err(format!("{text:?} is no queue")),
         }
     }
 }
 
-impl Step {
+impl CountStep {
     /// What it counts as that a task whose status was `before` (`None`: that was not there) has become `task`;
     /// nothing if the status is the same.
     pub fn of(before: Option<Status>, task: &Task) -> Option<Self> {

@@ -10,8 +10,8 @@ use crate::{
     lifecycle::{Task, log::LogEntry},
     queue::{OutMessage, Queue, QueueError, QueueName},
     store::{
-        Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related, Scope,
-        Stats, Store, StoreError,
+        Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related, Stats,
+        StatsScope, Store, StoreError,
     },
     testing::faults::{Fault, Faults},
 };
@@ -107,7 +107,7 @@ impl Store for FaultyStore {
             .await
     }
 
-    async fn stats(&self, scope: &Scope, now: Timestamp) -> Result<Stats, StoreError> {
+    async fn stats(&self, scope: &StatsScope, now: Timestamp) -> Result<Stats, StoreError> {
         self.faults.call("store.stats", self.inner.stats(scope, now), |fault| Err(store_error(fault))).await
     }
 
@@ -123,7 +123,7 @@ impl Store for FaultyStore {
             .await
     }
 
-    async fn oldest_due(&self, scope: &Scope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    async fn oldest_due(&self, scope: &StatsScope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.faults.call("store.oldest_due", self.inner.oldest_due(scope, now), |fault| Err(store_error(fault))).await
     }
 

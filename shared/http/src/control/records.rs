@@ -5,7 +5,7 @@ use errand::{
     app::App,
     effects::Relations,
     json::read::FieldError,
-    registry::Kind,
+    registry::RecordKind,
     store::{self, Commit, Doc, Expect, MAX_TRIES, Record, RecordKey, RecordWrite, StoreError},
 };
 use uuid::Uuid;
@@ -66,7 +66,12 @@ async fn write(
 }
 
 /// Whoever may not verify users may not write what their verification rests on.
-fn may_write(app: &App, request: &Request, kind: &Kind, (there, doc): (Option<&Record>, &Doc)) -> Result<(), ApiError> {
+fn may_write(
+    app: &App,
+    request: &Request,
+    kind: &RecordKind,
+    (there, doc): (Option<&Record>, &Doc),
+) -> Result<(), ApiError> {
     match kind.guarded(there.map(|there| &there.doc), doc) {
         Some(guarded) if !request.is_by_verifier(app) => {
             let by = &request.caller.principal;

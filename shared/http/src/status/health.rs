@@ -9,7 +9,7 @@ use errand::{
     outbox::{self, Owed},
     poller::{LastPoll, last_poll},
     redact::chain,
-    store::Scope,
+    store::StatsScope,
 };
 use serde::Serialize;
 
@@ -78,9 +78,9 @@ impl Work {
     async fn of(app: &App, last_poll: Option<LastPoll>, now: Timestamp) -> Self {
         Self {
             last_poll,
-            oldest_due_at: app.store.oldest_due(&Scope::All, now).await.ok().flatten(),
+            oldest_due_at: app.store.oldest_due(&StatsScope::All, now).await.ok().flatten(),
             owed: outbox::owed(app).await.ok(),
-            tasks: app.store.stats(&Scope::All, now).await.ok().map(|stats| Counted::of(&stats, now)),
+            tasks: app.store.stats(&StatsScope::All, now).await.ok().map(|stats| Counted::of(&stats, now)),
         }
     }
 }

@@ -7,7 +7,7 @@ use errand::{
     app::App,
     clock::Timestamp,
     ids::Name,
-    store::{Counts, QueuePlace, Scope, Stats},
+    store::{Counts, QueuePlace, Stats, StatsScope},
 };
 use futures::try_join;
 use serde::Serialize;
@@ -97,7 +97,7 @@ pub(crate) async fn queue(app: &App, request: &Request) -> Result<Answer, ApiErr
 
 /// A queue as it stands.
 pub(crate) async fn now(app: &App, tenant: &Name, project: Name, queue: Name) -> Result<QueueNow, ApiError> {
-    let scope = Scope::Queue { tenant: tenant.clone(), project: project.clone(), queue: queue.clone() };
+    let scope = StatsScope::Queue { tenant: tenant.clone(), project: project.clone(), queue: queue.clone() };
     let now = app.clock.now();
     let (stats, oldest_due_at) = try_join!(app.store.stats(&scope, now), app.store.oldest_due(&scope, now))?;
     Ok(QueueNow { queue: QueueView::of(project, queue, stats, now), oldest_due_at })

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    ChatBackend, Extractive, OpenAi, Scripted, extractive,
+    ChatBackend, Extractive, OpenAi, ScriptedModel, extractive,
     http::WebUrl,
     price::{Price, Prices},
     profiles::{Profile, ProfileView, ProfilesError},
@@ -234,7 +234,7 @@ impl Written {
         let (backend, key): (Arc<dyn ChatBackend>, _) = match self {
             Written::Extractive {} => (Arc::new(Extractive), None),
             Written::Scripted { answers, .. } => {
-                let scripted = Scripted::new(answers).ok_or(ProfilesError::EmptyScript { profile: name })?;
+                let scripted = ScriptedModel::new(answers).ok_or(ProfilesError::EmptyScript { profile: name })?;
                 (Arc::new(scripted), None)
             }
             Written::OpenAi(openai) => {

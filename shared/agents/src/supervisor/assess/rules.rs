@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::supervisor::{
-    assess::{Action, Goal, History, Limits, Reason, Severity, Turn},
+    assess::{Goal, History, Reason, Remedy, Severity, Thresholds, Turn},
     unfinished,
 };
 use errand::json::first;
@@ -14,35 +14,35 @@ const STALLING: [&str; 2] = ["still working", "trying again"];
 
 /// The worst that is the matter: what wants another way, then what is to be known. Whether the goal's budget allows
 /// another turn is asked where one is wanted: an answer that is finished is, whatever it cost.
-pub(super) fn matter(history: &History<'_>, limits: &Limits) -> Option<(Reason, Severity, Action, String)> {
+pub(super) fn matter(history: &History<'_>, thresholds: &Thresholds) -> Option<(Reason, Severity, Remedy, String)> {
     let (tool, uses) = most_repeated_call(history.turns);
-    if uses >= limits.same_tool {
-        let severity = if uses >= limits.same_tool_high { Severity::High } else { Severity::Medium };
+    if uses >= thresholds.same_tool {
+        let severity = if uses >= thresholds.same_tool_high { Severity::High } else { Severity::Medium };
         let message = format!("tool `{tool}` was called {uses} times with the same arguments");
-        return Some((Reason::SameTool, severity, Action::Replan, message));
+        return Some((Reason::SameTool, severity, Remedy::Replan, message));
     }
-    let stalled = stalled_follow_ups(history.turns, limits);
-    if stalled >= limits.stalled_follow_ups {
+    let stalled = stalled_follow_ups(history.turns, thresholds);
+    if stalled >= thresholds.stalled_follow_ups {
         let message = format!("{stalled} follow-ups in a row brought nothing new");
-        return Some((Reason::Stalled, Severity::Medium, Action::Replan, message));
+        return Some((Reason::Stalled, Severity::Medium, Remedy::Replan, message));
     }
     let (calls, outputs) = tool_outputs(history.turns);
-    if calls >= limits.tool_calls && outputs <= limits.distinct_outputs {
+    if calls >= thresholds.tool_calls && outputs <= thresholds.distinct_outputs {
         let message = format!("{calls} tool calls had {outputs} different outputs");
-        return Some((Reason::SameOutputs, Severity::Medium, Action::Replan, message));
+        return Some((Reason::SameOutputs, Severity::Medium, Remedy::Replan, message));
     }
-    history.goal.and_then(|goal| goal_matter(goal, limits))
+    history.goal.and_then(|goal| goal_matter(goal, thresholds))
 }
 
-fn goal_matter(goal: Goal, limits: &Limits) -> Option<(Reason, Severity, Action, String)> {
+fn goal_matter(goal: Goal, thresholds: &Thresholds) -> Option<(Reason, Severity, Remedy, String)> {
     let Goal { spent, budget } = goal;
     if spent.reaches(100, budget) {
         let message = format!("the goal's budget is spent: {spent} of {budget}");
-        return Some((Reason::GoalSpent, Severity::High, Action::Continue, message));
+        return Some((Reason::GoalSpent, Severity::High, Remedy::Continue, message));
     }
-    spent.reaches(limits.goal_warn_percent, budget).then(|| {
+    spent.reaches(thresholds.goal_warn_percent, budget).then(|| {
         let message = format!("the goal's budget is nearly spent: {spent} of {budget}");
-        (Reason::GoalNearlySpent, Severity::Medium, Action::Continue, message)
+        (Reason::GoalNearlySpent, Severity::Medium, Remedy::Continue, message)
     })
 }
 
@@ -63,15 +63,16 @@ fn tool_outputs(turns: &[Turn]) -> (usize, usize) {
 
 /// How many of the newest follow-ups brought nothing new, in a row. An answer that is finished ends its run, however
 /// short it is: it is no stall.
-fn stalled_follow_ups(turns: &[Turn], limits: &Limits) -> usize {
+fn stalled_follow_ups(turns: &[Turn], thresholds: &Thresholds) -> usize {
     if turns.last().is_none_or(|newest| unfinished(newest).is_none()) {
         return 0;
     }
-    let openings: Vec<&str> = turns.iter().map(|turn| first(turn.text.trim(), limits.opening_chars)).collect();
+    let openings: Vec<&str> = turns.iter().map(|turn| first(turn.text.trim(), thresholds.opening_chars)).collect();
     let brings_nothing = |turn: &&Turn| {
         let text = turn.text.trim();
-        let short = first(text, limits.short_chars).len() == text.len() && text.chars().count() < limits.short_chars;
-        let opening = first(text, limits.opening_chars);
+        let short =
+            first(text, thresholds.short_chars).len() == text.len() && text.chars().count() < thresholds.short_chars;
+        let opening = first(text, thresholds.opening_chars);
         let again = openings.iter().filter(|other| **other == opening).count() > 1;
         let lower = text.to_lowercase();
         // What goes on from where it was cut is new, however little it is.

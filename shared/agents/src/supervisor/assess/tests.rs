@@ -40,7 +40,7 @@ struct Case {
     elsewhere: bool,
 }
 
-fn assessed_with(case: &Case, limits: &Limits) -> Assessment {
+fn assessed_with(case: &Case, thresholds: &Thresholds) -> Assessment {
     let at = |age| now() - Duration::from_secs(age);
     let run_id = Some(Id::of(if case.elsewhere { "other" } else { "r" }));
     let incident = |(n, (reason, age)): (usize, &(Reason, u64))| Incident {
@@ -60,13 +60,13 @@ fn assessed_with(case: &Case, limits: &Limits) -> Assessment {
         incidents: &incidents,
         now: now(),
     };
-    assess(&history, limits)
+    assess(&history, thresholds)
 }
 
 /// In short: `severity action reason`.
 fn found(case: &Case) -> String {
-    let Assessment { severity, action, incident, prompt, .. } = assessed_with(case, &Limits::default());
-    assert_eq!(prompt.is_some(), action == Action::Replan);
+    let Assessment { severity, action, incident, prompt, .. } = assessed_with(case, &Thresholds::default());
+    assert_eq!(prompt.is_some(), action == Remedy::Replan);
     let reason = incident.map_or("-", |incident| incident.reason.as_str());
     format!("{severity:?} {action:?} {reason}").to_lowercase()
 }
@@ -164,11 +164,11 @@ fn a_follow_up_that_brings_nothing_new_and_no_end_wants_another_way() {
         ("a refusal ends it", turns(&[more(0), Turn { finish: Finish::Refused("no".into()), ..text("") }]), FINE),
         ("huge and different", turns(&[more(0), text(&format!("{}...", "ÿ".repeat(1_000_000)))]), FINE),
     ]);
-    let patient = Limits { stalled_follow_ups: 2, ..Limits::default() };
+    let patient = Thresholds { stalled_follow_ups: 2, ..Thresholds::default() };
     let action = |case: &Case| assessed_with(case, &patient).action;
-    assert_eq!(action(&turns(&[more(0), more(0)])), Action::Continue, "one in a row");
-    assert_eq!(action(&turns(&[more(0), more(0), more(0)])), Action::Replan, "two in a row");
-    assert_eq!(action(&turns(&[more(0), more(0), more(1), more(0)])), Action::Continue, "two, but not in a row");
+    assert_eq!(action(&turns(&[more(0), more(0)])), Remedy::Continue, "one in a row");
+    assert_eq!(action(&turns(&[more(0), more(0), more(0)])), Remedy::Replan, "two in a row");
+    assert_eq!(action(&turns(&[more(0), more(0), more(1), more(0)])), Remedy::Continue, "two, but not in a row");
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn the_third_trouble_of_a_run_in_half_an_hour_blocks_it() {
 #[test]
 fn the_same_assessment_again_is_the_same_incident() {
     let case = Case { turns: vec![trailing(&long(0)), text("ok..."), text("ok...")], ..Case::default() };
-    let assessed = |case: &Case| assessed_with(case, &Limits::default());
+    let assessed = |case: &Case| assessed_with(case, &Thresholds::default());
     let first = assessed(&case).incident.unwrap();
     assert_eq!(assessed(&case).incident.unwrap().id, first.id);
     let one_turn_on = Case { turns: [case.turns.clone(), vec![text("ok...")]].concat(), ..case.clone() };
@@ -220,13 +220,13 @@ fn the_same_assessment_again_is_the_same_incident() {
         incidents: &stored,
         now: now(),
     };
-    assert_eq!(assess(&history, &Limits::default()).action, Action::Replan);
+    assert_eq!(assess(&history, &Thresholds::default()).action, Remedy::Replan);
 }
 
 #[test]
 fn limits_are_configurable() {
-    let limits: Limits = serde_json::from_str(r#"{"same_tool": 2}"#).unwrap();
+    let thresholds: Thresholds = serde_json::from_str(r#"{"same_tool": 2}"#).unwrap();
     let case = Case { turns: vec![tools(&["a", "a"])], ..Case::default() };
-    assert_eq!((found(&case).as_str(), assessed_with(&case, &limits).action), (FINE, Action::Replan));
-    assert!(serde_json::from_str::<Limits>(r#"{"session_mesages": 5}"#).is_err());
+    assert_eq!((found(&case).as_str(), assessed_with(&case, &thresholds).action), (FINE, Remedy::Replan));
+    assert!(serde_json::from_str::<Thresholds>(r#"{"session_mesages": 5}"#).is_err());
 }

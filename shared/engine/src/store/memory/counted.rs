@@ -6,7 +6,7 @@ use crate::{
     clock::Timestamp,
     ids::Name,
     lifecycle::{Status, Task},
-    store::{Counts, KEEP_HOURS, Page, QueuePlace, QueueStats, Scope, Stats, Step},
+    store::{CountStep, Counts, KEEP_HOURS, Page, QueuePlace, QueueStats, Stats, StatsScope},
 };
 
 /// Tenant, project, queue.
@@ -29,19 +29,19 @@ struct Queue {
 impl Counted {
     /// Counts that a task whose status was `before` has become `task`.
     pub(super) fn count(&mut self, before: Option<Status>, task: &Task) {
-        let Some(step) = Step::of(before, task) else { return };
+        let Some(step) = CountStep::of(before, task) else { return };
         let key = (task.key.tenant.clone(), task.project.clone(), task.queue.clone());
         self.0.entry(key).or_default().count((task.lane.clone(), task.task_type.clone()), step);
     }
 
     /// What was counted of `scope`.
-    pub(super) fn stats(&self, scope: &Scope, now: Timestamp) -> Stats {
+    pub(super) fn stats(&self, scope: &StatsScope, now: Timestamp) -> Stats {
         match scope {
-            Scope::Queue { tenant, project, queue } => {
+            StatsScope::Queue { tenant, project, queue } => {
                 let found = self.0.get(&(tenant.clone(), project.clone(), queue.clone()));
                 found.map_or_else(|| Stats::at(now), |queue| queue.stats(now))
             }
-            Scope::All => {
+            StatsScope::All => {
                 let mut all = Stats::at(now);
                 for stats in self.0.values().map(|queue| queue.stats(now)) {
                     all.now.add(&stats.now);
@@ -72,7 +72,7 @@ impl Counted {
 }
 
 impl Queue {
-    fn count(&mut self, place: (Name, Name), step: Step) {
+    fn count(&mut self, place: (Name, Name), step: CountStep) {
         let counts = self.places.entry(place).or_default();
         *counts.of_mut(step.entered) += 1;
         if let Some(left) = step.left {

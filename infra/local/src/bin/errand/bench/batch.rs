@@ -3,8 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::ensure;
-use errand::{app::App, store::Scope};
-use errand_local::{options, runner::Runner};
+use errand::{app::App, store::StatsScope};
+use errand_local::{options, running::RunningServer};
 use futures::future::try_join_all;
 use indicatif::ProgressBar;
 use rusqlite::{Connection, OpenFlags};
@@ -18,9 +18,9 @@ const BATCH: u64 = 100;
 /// Batches enqueued at the same time.
 const PRODUCERS: u64 = 4;
 
-/// A runner on a database of its own.
+/// A server on a database of its own.
 pub(super) struct Bench {
-    runner: Runner,
+    server: RunningServer,
     file: PathBuf,
 }
 
@@ -35,13 +35,13 @@ impl Bench {
         let file = data.join("errand.db");
         let types = types(&Installation { scripted: true, ..Installation::default() });
         let options = options::Options::on_a_free_port(data, bench.synchronous);
-        Ok(Self { runner: Runner::start(&options, types).await?, file })
+        Ok(Self { server: RunningServer::start(&options, types).await?, file })
     }
 
     /// Enqueues `tasks` and waits until the last has ended.
     pub(super) async fn run(&self, tasks: u64, what: &str) -> anyhow::Result<Measured> {
         let before = self.completed().await?;
-        let since = self.runner.app.clock.now();
+        let since = self.server.app.clock.now();
         let bar = bar(tasks, what);
         let batches = tasks.div_ceil(BATCH);
         let producers = (0..PRODUCERS).map(|nth| self.produce((nth..batches).step_by(PRODUCERS as usize), tasks));
@@ -73,17 +73,17 @@ impl Bench {
     }
 
     pub(super) fn app(&self) -> &App {
-        &self.runner.app
+        &self.server.app
     }
 
     pub(super) async fn stop(self) {
-        self.runner.stop().await;
+        self.server.stop().await;
     }
 
     async fn produce(&self, batches: impl Iterator<Item = u64>, tasks: u64) -> anyhow::Result<()> {
         for nth in batches {
             let size = BATCH.min(tasks - nth * BATCH);
-            Call::of("EnqueueBatch").body(batch_body(size, "")).answer(&self.runner.app).await?;
+            Call::of("EnqueueBatch").body(batch_body(size, "")).answer(&self.server.app).await?;
         }
         Ok(())
     }
@@ -100,8 +100,8 @@ impl Bench {
     }
 
     async fn completed(&self) -> anyhow::Result<u64> {
-        let app = &self.runner.app;
-        Ok(app.store.stats(&Scope::All, app.clock.now()).await?.now.completed)
+        let app = &self.server.app;
+        Ok(app.store.stats(&StatsScope::All, app.clock.now()).await?.now.completed)
     }
 
     fn open(&self) -> anyhow::Result<Connection> {

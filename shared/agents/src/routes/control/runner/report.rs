@@ -44,7 +44,7 @@ pub(crate) async fn append(app: &App, request: &Request) -> Result<Answer, ApiEr
         Ok(batch) => batch,
         Err(error) => return Err(explained(app, &place, error).await),
     };
-    let journal::Batch { first_seq, last_seq, deduplicated } = batch;
+    let journal::AppendedEvents { first_seq, last_seq, deduplicated } = batch;
     let count = (last_seq + 1).saturating_sub(first_seq);
     Ok(Answer::json(200, &Appended { first_seq, last_seq, count, deduplicated }))
 }

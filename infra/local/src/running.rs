@@ -40,7 +40,7 @@ use crate::{
 const RELEASE_WITHIN: Duration = Duration::from_secs(5);
 
 /// A running server.
-pub struct Runner {
+pub struct RunningServer {
     /// What its functions work with.
     pub app: App,
     /// Where it listens.
@@ -55,7 +55,7 @@ pub struct Runner {
     _lock: File,
 }
 
-impl Runner {
+impl RunningServer {
     /// Opens the data directory, recovers what the last process left, and serves tasks of these `types`. Once it has
     /// returned, the secrets of `options` are masked wherever they appear.
     pub async fn start(options: &Options, types: Registry) -> anyhow::Result<Self> {
@@ -74,7 +74,7 @@ impl Runner {
         private::prepare(&options.data, &database)
             .with_context(|| format!("the data directory {} could not be made ready", options.data.display()))?;
         let lock = lock(&options.data)?;
-        let settings = sqlite::Settings { synchronous: options.synchronous.into() };
+        let settings = sqlite::SqliteSettings { synchronous: options.synchronous.into() };
         let store = Arc::new(SqliteStore::open(&database, settings)?);
         let recovered = store.recover(clock.now()).await?;
         let queue = Arc::new(MemoryQueue::new(clock.clone()));
