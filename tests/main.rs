@@ -29,6 +29,7 @@ mod processing;
 mod readme;
 mod redrive;
 mod relay;
+mod rights;
 mod runs;
 mod second_life;
 mod slots;

@@ -379,6 +379,15 @@ fn whoever_may_write_verified_knows_who_may() {
 }
 
 #[test]
+fn whoever_answers_a_token_knows_which_scope_gives_which_right() {
+    for (id, function) in resources("AWS::Lambda::Function") {
+        let given = &function["Environment"]["Variables"]["ERRAND_TOKEN_SCOPES"];
+        let answers = ["IntakeFunction", "StatusFunction", "ControlFunction"].contains(&id.as_str());
+        assert_eq!(!given.is_null(), answers, "{id}");
+    }
+}
+
+#[test]
 fn a_request_is_kept_until_it_is_a_task_or_a_dead_letter() {
     let intake = resource("AWS::SQS::Queue", "IntakeQueue");
     assert_eq!(intake["MessageRetentionPeriod"], 1_209_600);

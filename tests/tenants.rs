@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use errand::lifecycle::Status;
+use errand::{lifecycle::Status, rights::Scopes};
 use errand_agents::ROUTES;
 use errand_http::Route;
 use errand_local::{
@@ -22,6 +22,11 @@ const SECRET: &str = "for-my-eyes-only";
 
 /// Other tenants than the first, which is `default`.
 const OTHER: &str = "other";
+
+/// The claims of another's token, which has every right.
+fn token(tenant: &str) -> Value {
+    json!({"sub": "mallory", "tenant": tenant, "scope": "read enqueue work operate"})
+}
 
 /// What another tenant is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +89,9 @@ fn case(route: &str, mine: &Mine) -> (Call, Seen) {
 /// A world with one thing of each sort, all of them the first tenant's, and nothing left to do in it.
 async fn mine() -> (World, Mine) {
     let mut world = World::new();
-    world.set(&Settings::verified_by("local"));
+    let mut settings = Settings::verified_by("local");
+    settings.rules.scopes = Scopes::by_name();
+    world.set(&settings);
     let failing = json!({"acts": [{"fail_for_good": SECRET}], "mark": SECRET});
     let failed = world.scripted(&failing).await;
     world.scripted(&json!({"publish": SECRET})).await;
@@ -176,21 +183,21 @@ async fn no_route_leads_to_what_is_another_tenants_by_the_header() {
 
 #[tokio::test]
 async fn a_tokens_claim_says_whose_it_is_and_no_header_changes_that() {
-    let claims = json!({"sub": "mallory", "tenant": OTHER});
+    let claims = token(OTHER);
     every_route_ends_at_the_tenant(false, |call| call.header("x-errand-tenant", "default").token(&claims)).await;
 }
 
 #[tokio::test]
 async fn no_body_or_parameter_says_whose_a_request_is() {
     let (world, mine) = mine().await;
-    let token = json!({"sub": "mallory", "tenant": OTHER});
+    let claims = token(OTHER);
     for info in routes() {
         let (call, _) = case(info.name, &mine);
         let call = match info.method {
             "GET" => Call::get(&format!("{}?tenant=default", call.path())),
             _ => call.text(r#"{"tenant": "default"}"#),
         };
-        let answer = call.token(&token).answer(&world.app).await;
+        let answer = call.token(&claims).answer(&world.app).await;
         let refused = [400, 403, 404].contains(&answer.status);
         assert!(refused, "{}: {:#}", info.key(), answer.body);
     }
@@ -202,7 +209,7 @@ async fn health_tells_a_token_of_no_other_tenants_tasks() {
     let health = Call::get("/v1/health");
     let trusted = health.clone().header("x-errand-tenant", OTHER).answer(&world.app).await.body(200);
     assert_eq!((&trusted["tasks"]["failed"], trusted["last_poll"].is_object()), (&json!(1), true));
-    let told = health.token(&json!({"sub": "mallory", "tenant": OTHER})).answer(&world.app).await.body(200);
+    let told = health.token(&token(OTHER)).answer(&world.app).await.body(200);
     let fields: Vec<&String> = told.as_object().unwrap().keys().collect();
     assert_eq!(fields, ["queue", "status", "store", "version"]);
 }

@@ -44,7 +44,7 @@ fn read(message: &SqsMessage) -> Result<(Caller, TaskRequest), ApiError> {
     let mut task: TaskRequest = read_strict(message.body.as_deref().unwrap_or_default())?;
     task.idempotency_key = task.idempotency_key.or(message.message_id.as_ref().map(|id| format!("sqs:{id}")));
     let request_id = message.message_id.clone().unwrap_or_default();
-    Ok((Caller { tenant: tenant.unwrap_or_default(), principal, trusted: true, request_id }, task))
+    Ok((Caller::trusted(tenant.unwrap_or_default(), principal, request_id), task))
 }
 
 fn tenant(message: &SqsMessage) -> Option<&str> {

@@ -24,7 +24,7 @@ async fn take(app: &App, mut event: Value, invocation_id: &str) -> Result<Answer
     let mut task: TaskRequest = read_strict(&event.to_string())?;
     task.idempotency_key.get_or_insert_with(|| format!("invoke:{invocation_id}"));
     let (principal, request_id) = ("invoke".to_owned(), invocation_id.to_owned());
-    let caller = Caller { tenant, principal, trusted: true, request_id };
+    let caller = Caller::trusted(tenant, principal, request_id);
     let accepted = accept_one(app, caller, task).await?;
     Ok(Answer::json(status(&accepted), &view(&accepted)))
 }

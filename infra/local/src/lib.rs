@@ -17,5 +17,6 @@ pub mod running;
 pub mod server;
 mod signals;
 pub mod sqlite;
+pub mod tokens;
 
 pub use command::{LOG_LINES, main, run, serve};

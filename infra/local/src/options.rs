@@ -11,7 +11,7 @@ use errand::{
 use reqwest::Url;
 use rustix::process::{Resource, getrlimit};
 
-use crate::{server::ConnectionLimits, sqlite::Synchronous};
+use crate::{server::ConnectionLimits, sqlite::Synchronous, tokens::Tokens};
 
 /// How many tasks each queue runs at the same time.
 const WORKERS: u16 = 1000;
@@ -34,7 +34,7 @@ const GRACE_S: u64 = 25;
 /// Settings of the one-machine server.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// Address to listen on; beyond this machine only with a token
+    /// Address to listen on; beyond this machine only with a token, or a file of tokens
     #[arg(long, env = "ERRAND_HOST", default_value = "127.0.0.1")]
     pub host: IpAddr,
 
@@ -80,8 +80,8 @@ pub struct Options {
     #[arg(long, env = "ERRAND_WEBHOOK_URL", hide_env_values = true, value_name = "URL")]
     pub webhook_url: Option<Url>,
 
-    /// Principals that may write what kinds of records guard, and see what these keep secret, comma-separated; here every
-    /// caller is `local`, and nobody else is one
+    /// Principals that may write what kinds of records guard, and see what these keep secret, comma-separated; without a
+    /// file of tokens every caller here is `local`, and nobody else is one
     #[arg(long = "verifier", env = "ERRAND_VERIFIERS", value_name = "PRINCIPAL")]
     pub verifiers: Vec<String>,
 
@@ -89,9 +89,13 @@ pub struct Options {
     #[arg(long, env = "ERRAND_SYNCHRONOUS", value_enum, default_value_t = Durability::Full)]
     pub synchronous: Durability,
 
-    /// Token that every request must bear (`Authorization: Bearer …`)
+    /// Token that every request must bear (`Authorization: Bearer …`); it gives every right, for every tenant
     #[arg(long, env = "ERRAND_TOKEN", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
     pub token: Option<String>,
+
+    /// File of the tokens one of which every request must bear: whose each is, its tenant and its rights
+    #[arg(long, env = "ERRAND_TOKENS", value_name = "FILE", conflicts_with = "token")]
+    pub tokens: Option<PathBuf>,
 
     /// Connections at the same time, half of them from one address; never more than half of the files that the process may
     /// open (`ulimit -n`). Those beyond are closed at once
@@ -157,6 +161,15 @@ impl Options {
         ConnectionLimits::of(connections, Duration::from_secs(self.idle_s))
     }
 
+    /// The tokens one of which a request must bear, if it must.
+    pub fn access(&self) -> anyhow::Result<Option<Tokens>> {
+        match (&self.token, &self.tokens) {
+            (Some(token), _) => Ok(Some(Tokens::one(token))),
+            (None, Some(file)) => Tokens::read(file).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
     /// How long ended things are kept.
     pub fn retention(&self) -> Retention {
         Retention::of_days(self.task_retention_days, self.log_retention_days)
@@ -184,6 +197,7 @@ impl Options {
             verifiers: Vec::new(),
             synchronous,
             token: None,
+            tokens: None,
             connections: CONNECTIONS,
             idle_s: IDLE_S,
             log_format: LogFormat::Text,

@@ -19,6 +19,7 @@ use errand::{
     queue::{MemoryQueue, QueueName},
     redact,
     registry::Registry,
+    rights::Scopes,
     services::{Rules, Services},
 };
 use errand_models::http::Webhook;
@@ -67,8 +68,12 @@ impl RunningServer {
         let types = types.checked()?;
         // The first call counts: a program with more secrets has named all of them before.
         redact::know_secrets(options.secrets());
-        if !options.host.is_loopback() && options.token.is_none() {
-            bail!("listening on {} lets others in: set a token (--token or ERRAND_TOKEN)", options.host);
+        let access = options.access()?;
+        if !options.host.is_loopback() && access.is_none() {
+            bail!(
+                "listening on {} lets others in: set a token (--token, ERRAND_TOKEN) or a file of them (--tokens)",
+                options.host
+            );
         }
         let database = options.data.join("errand.db");
         private::prepare(&options.data, &database)
@@ -100,7 +105,7 @@ impl RunningServer {
         upkeep.spawn(upkeep::post(app.clone(), interval, told(stopped.clone())));
         upkeep.spawn(upkeep::prune(app.clock.clone(), store, options.retention(), told(stopped.clone())));
         let limits = options.limits();
-        let router = server::router(app.clone(), options.token.clone(), &limits);
+        let router = server::router(app.clone(), access, &limits);
         let server = tokio::spawn(server::serve(listener, router, limits, told(stopped)));
         let grace = Duration::from_secs(options.grace_s);
         Ok(Self { app, address, stop, server, upkeep, mappings, batches: Vec::new(), grace, _lock: lock })
@@ -164,6 +169,8 @@ fn rules(options: &Options) -> anyhow::Result<Rules> {
         max_retries: options.max_retries,
         max_losses: options.max_losses,
         verifiers: options.verifiers.iter().flat_map(|list| principals(list)).collect(),
+        // The rights of a token stand in its file.
+        scopes: Scopes::by_name(),
         poll_page: usize::try_from(options.tasks_per_poll)?,
     })
 }

@@ -6,7 +6,10 @@ mod connections;
 use std::{collections::HashMap, net::IpAddr, slice, sync::Arc, time::Duration};
 
 use aws_lambda_events::{
-    apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse},
+    apigw::{
+        ApiGatewayRequestAuthorizer, ApiGatewayRequestAuthorizerIamDescription,
+        ApiGatewayRequestAuthorizerJwtDescription, ApiGatewayV2httpRequest, ApiGatewayV2httpResponse,
+    },
     encodings::Body,
 };
 use axum::{
@@ -25,6 +28,7 @@ use errand_http::{
     gateway::{self, only},
 };
 
+use crate::tokens::{Holder, Tokens};
 use body::{Bodies, Leave};
 pub use connections::serve;
 
@@ -48,11 +52,11 @@ impl ConnectionLimits {
     }
 }
 
-/// The token that requests must bear, if there is one.
-type Token = Option<Arc<str>>;
+/// The tokens one of which a request must bear, if it must.
+type Access = Option<Arc<Tokens>>;
 
-/// The routes of the API over `app`. With a token, every request must bear it, whatever it asks for.
-pub fn router(app: App, token: Option<String>, limits: &ConnectionLimits) -> Router {
+/// The routes of the API over `app`. With tokens, every request must bear one, whatever it asks for.
+pub fn router(app: App, access: Option<Tokens>, limits: &ConnectionLimits) -> Router {
     let mut router = Router::new();
     let bodies = Bodies::new(limits.body);
     for route in &*ROUTES {
@@ -75,7 +79,7 @@ pub fn router(app: App, token: Option<String>, limits: &ConnectionLimits) -> Rou
         refuse(&ApiError { status: 405, code: "method_not_allowed", ..error })
     };
     let router = router.fallback(no_route).method_not_allowed_fallback(no_method);
-    router.layer(from_fn_with_state::<_, Token, (State<Token>, Request)>(token.map(Arc::from), authorized))
+    router.layer(from_fn_with_state::<_, Access, (State<Access>, Request)>(access.map(Arc::new), authorized))
 }
 
 async fn answer(app: &App, bodies: &Bodies, route: &Route, request: Request) -> Response {
@@ -86,24 +90,29 @@ async fn answer(app: &App, bodies: &Bodies, route: &Route, request: Request) -> 
     response(gateway::serve(app, slice::from_ref(route), event).await)
 }
 
-async fn authorized(State(token): State<Token>, request: Request, next: Next) -> Response {
-    match authorize(token.as_deref(), &request) {
-        Ok(()) => next.run(request).await,
+async fn authorized(State(access): State<Access>, mut request: Request, next: Next) -> Response {
+    match authorize(access.as_deref(), &request) {
+        Ok(holder) => {
+            request.extensions_mut().insert(holder);
+            next.run(request).await
+        }
         Err(error) => refuse(&error),
     }
 }
 
-fn authorize(token: Option<&str>, request: &Request) -> Result<(), ApiError> {
+/// Who asks, if that is said by a token.
+type Bearer = Option<Arc<Holder>>;
+
+fn authorize(access: Option<&Tokens>, request: &Request) -> Result<Bearer, ApiError> {
     let headers = request.headers();
     let (host, borne) = (only(headers, header::HOST.as_str())?, only(headers, header::AUTHORIZATION.as_str())?);
-    let Some(token) = token else { return from_this_machine(headers, host) };
+    let Some(tokens) = access else { return from_this_machine(headers, host).map(|()| None) };
     let borne =
         borne.and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    if same(borne, token) {
-        return Ok(());
-    }
-    let error = ApiError::forbidden("this server demands its token: Authorization: Bearer …");
-    Err(ApiError { status: 401, code: "unauthorized", ..error })
+    tokens.holder(borne).map(Some).ok_or_else(|| {
+        let error = ApiError::forbidden("this server demands a token of its own: Authorization: Bearer …");
+        ApiError { status: 401, code: "unauthorized", ..error }
+    })
 }
 
 /// What a browser says of who had it ask: another page, of whatever site. It says `none` of its user.
@@ -124,10 +133,26 @@ fn from_this_machine(headers: &HeaderMap, host: Option<&HeaderValue>) -> Result<
     Err(ApiError::forbidden("without a token this server answers only programs on this machine"))
 }
 
-/// Compares without telling by the time it takes how much of a guess was right.
-fn same(a: &str, b: &str) -> bool {
-    let hash = |text: &str| errand::json::Json::new(&text.into()).hash();
-    hash(a) == hash(b)
+/// What API Gateway would say of who bears a token: of one for a tenant, as of an issuer's; of one for all, as of a
+/// service whose requests are signed.
+fn authorizer(holder: &Holder) -> ApiGatewayRequestAuthorizer {
+    let mut authorizer = ApiGatewayRequestAuthorizer::default();
+    match &holder.tenant {
+        Some(tenant) => {
+            let rights: Vec<&str> = holder.rights.iter().map(|right| right.as_str()).collect();
+            let claims =
+                [("tenant", tenant.to_string()), ("sub", holder.principal.clone()), ("scope", rights.join(" "))];
+            let mut jwt = ApiGatewayRequestAuthorizerJwtDescription::default();
+            jwt.claims = claims.into_iter().map(|(name, claim)| (name.to_owned(), claim)).collect();
+            authorizer.jwt = Some(jwt);
+        }
+        None => {
+            let mut iam = ApiGatewayRequestAuthorizerIamDescription::default();
+            iam.user_arn = Some(holder.principal.clone());
+            authorizer.iam = Some(iam);
+        }
+    }
+    authorizer
 }
 
 /// What API Gateway (payload format 2.0) would make of the request.
@@ -149,6 +174,8 @@ async fn event(bodies: &Bodies, route: &Route, request: Request) -> Result<(ApiG
     }
     event.query_string_parameters = by_name.into();
     event.headers = parts.headers;
+    let bearer = parts.extensions.get::<Bearer>().and_then(Option::as_deref);
+    event.request_context.authorizer = bearer.map(authorizer);
     event.request_context.route_key = event.route_key.clone();
     event.request_context.request_id = Some(ids::fresh().to_string());
     event.request_context.http.method = parts.method;

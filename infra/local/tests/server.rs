@@ -157,6 +157,53 @@ async fn beyond_this_machine_it_demands_a_token_and_then_checks_it() {
 }
 
 #[tokio::test]
+async fn a_token_of_the_file_says_whose_a_request_is_and_what_it_may() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("tokens.json");
+    let file = file.to_str().unwrap();
+    let made = |more: &[&str]| {
+        let made = process::output(&[&["token", "--file", file][..], more].concat());
+        made.lines().find(|line| line.starts_with("errand_")).unwrap().to_owned()
+    };
+    let acme = made(&["--principal", "ci", "--tenant", "acme", "--rights", "read,enqueue"]);
+    let other = made(&["--principal", "viewer", "--tenant", "other", "--rights", "read"]);
+    let all = made(&["--principal", "ops"]);
+
+    let server = Server::start(&["--tokens", file]);
+    let ask = async |token: &str, method: &str, path: &str, body: Value| {
+        let url = format!("{}{path}", server.url);
+        let request = reqwest::Client::new().request(method.parse().unwrap(), url).bearer_auth(token);
+        // No header changes whose a request is that bears a tenant's token.
+        let sent = request.header("x-errand-tenant", "acme").body(body.to_string()).send().await.unwrap();
+        (sent.status().as_u16(), serde_json::from_str::<Value>(&sent.text().await.unwrap()).unwrap())
+    };
+    let (status, task) = ask(&acme, "POST", "/v1/tasks", scripted(json!({}))).await;
+    assert_eq!((status, &task["created_by"]), (201, &json!("ci")), "{task}");
+    let path = format!("/v1/tasks/{}", task["id"].as_str().unwrap());
+    let seen = async |token: &str| ask(token, "GET", &path, json!({})).await.0;
+    assert_eq!((seen(&acme).await, seen(&all).await, seen(&other).await), (200, 200, 404));
+    assert_eq!((seen("errand_").await, server.status_of("/v1/health", None).await), (401, 401));
+    let redrive = async |token: &str| {
+        let (status, body) = ask(token, "POST", "/v1/dead-letters/redrive", json!({"all": true})).await;
+        (status, body["error"]["message"].as_str().unwrap_or_default().to_owned())
+    };
+    let refused = "POST /v1/dead-letters/redrive needs the right `operate`, which the token does not have";
+    assert_eq!(redrive(&acme).await, (403, refused.to_owned()));
+    assert_eq!(redrive(&all).await.0, 200);
+    assert_eq!(ask(&other, "POST", "/v1/tasks", scripted(json!({}))).await.0, 403);
+}
+
+#[test]
+fn a_file_of_tokens_that_is_not_there_is_told_at_start() {
+    let error = process::refusal(&["--port", "0", "--tokens", "/nowhere/tokens.json"]);
+    assert!(error.contains("/nowhere/tokens.json could not be read"), "{error}");
+    let both = process::refusal(&["--tokens", "a", "--token", "b"]);
+    assert!(both.contains("cannot be used with"), "{both}");
+    let half = process::refusal(&["token", "--file", "a", "--principal", "p", "--tenant", "t"]);
+    assert!(half.contains("--rights"), "{half}");
+}
+
+#[tokio::test]
 async fn without_a_token_a_page_in_a_browser_is_refused() {
     let server = Server::start(&[]);
     for (name, value) in [

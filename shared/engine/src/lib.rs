@@ -4,7 +4,7 @@
 //! This is the engine. It knows no task type of its own, no HTTP, no AWS and no SQLite: those stand on it.
 //!
 //! Each module knows only those before it: `redact`, `json`, `clock`, `ids`, `money`, `lifecycle`, `store`, `queue`,
-//! `event`, `listener`, `release`, `services`, `effects`, `records`, `handler`, `registry`, `app`, `environment`,
+//! `event`, `listener`, `release`, `rights`, `services`, `effects`, `records`, `handler`, `registry`, `app`, `environment`,
 //! `meter`, `telemetry`, `notify`, `change`, `accept`, `operate`, `redrive`, `client`, `dead_letter`, `outbox`, `poller`, `processor`,
 //! `read_marks`, `testing`.
 //!
@@ -132,6 +132,7 @@ pub mod redact;
 pub mod redrive;
 pub mod registry;
 pub mod release;
+pub mod rights;
 pub mod services;
 pub mod store;
 pub mod telemetry;

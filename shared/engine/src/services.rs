@@ -8,6 +8,7 @@ use crate::{
     listener::Listeners,
     queue::Queue,
     release::Release,
+    rights::Scopes,
     store::{COMMIT_ITEMS, Store},
 };
 
@@ -60,6 +61,8 @@ pub struct Rules {
     ///
     /// [`Entity::guarded`]: crate::records::Entity::guarded
     pub verifiers: Vec<String>,
+    /// Which scopes of a token give its bearer which rights.
+    pub scopes: Scopes,
     /// How many due items the poller takes up at a time, in each shard.
     pub poll_page: usize,
 }
@@ -70,6 +73,7 @@ impl Default for Rules {
             max_retries: Task::RETRIES,
             max_losses: retry::MAX_LOSSES,
             verifiers: Vec::new(),
+            scopes: Scopes::default(),
             // So many events are listed in one commit, whose other item is the outbox.
             poll_page: COMMIT_ITEMS - 1,
         }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use errand::{
     app::App,
     poller::{self, PollReport},
+    rights::Right,
     store::Doc,
 };
 use serde_json::json;
@@ -49,15 +50,18 @@ pub fn routes() -> Vec<Route> {
             .keyed()
             .or(&[404]),
         Route::post("/v1/tasks/{id}/read", "ReadTask", read::task)
+            .needs(Right::Read)
             .answers::<Marked>("Marks a task as seen.")
             .body::<ReadRequest>()
             .or(&[404]),
         Route::post("/v1/dead-letters/redrive", "RedriveDeadLetters", redrive::redrive)
+            .needs(Right::Operate)
             .answers::<Redriven>("Sets failed tasks going again, at most 1,000 or 20 s of them; a dry run shows which.")
             .body::<RedriveRequest>()
             .keyed(),
         // It is work for every tenant, and its report counts theirs.
         Route::post("/v1/poll", "RunPoll", poll)
+            .needs(Right::Operate)
             .of_the_installation()
             .answers::<PollReport>("Polls once, now: what was done.")
             .optional_body::<PollRequest>(),

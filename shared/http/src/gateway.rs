@@ -1,7 +1,7 @@
 //! Between API Gateway's HTTP events (payload format 2.0) and the API's requests and answers: what the three HTTP
 //! functions and the one-machine server share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::{Answer, ApiError, Caller, Request, Route};
 use aws_lambda_events::{
@@ -13,6 +13,7 @@ use errand::{
     accept::{KEY_FIELD, check_key},
     app::App,
     ids::Name,
+    rights::Scopes,
 };
 use http::{HeaderMap, HeaderValue, header};
 use tracing::{Instrument, info_span};
@@ -30,14 +31,14 @@ const MAX_PARAMETERS: usize = 64;
 const TENANT_CLAIM: &str = "tenant";
 
 /// Reads an event. The tenant of a token is its claim, never a field of the request.
-fn request(route: &'static str, mut event: ApiGatewayV2httpRequest) -> Result<Request, ApiError> {
+fn request(route: &'static str, scopes: &Scopes, mut event: ApiGatewayV2httpRequest) -> Result<Request, ApiError> {
     let body = text_body(&mut event)?;
     let idempotency_key = text_header(&event.headers, KEY_HEADER, KEY_FIELD)?;
     idempotency_key.as_deref().map_or(Ok(()), check_key)?;
     let if_match = text_header(&event.headers, header::IF_MATCH.as_str(), "If-Match")?;
     Ok(Request {
         route,
-        caller: caller(&event)?,
+        caller: caller(&event, scopes)?,
         idempotency_key,
         if_match: if_match.map(|etag| etag.trim_matches('"').to_owned()),
         query: query(&event)?,
@@ -56,7 +57,7 @@ pub async fn serve(app: &App, routes: &[Route], event: ApiGatewayV2httpRequest) 
 async fn answer(app: &App, routes: &[Route], event: ApiGatewayV2httpRequest) -> Result<Answer, ApiError> {
     let key = event.route_key.as_deref().unwrap_or_default();
     let route = Route::find(routes, key).ok_or_else(|| ApiError::not_found(format!("no such route: {key}")))?;
-    route.answer(app, &request(route.name, event)?).await
+    route.answer(app, &request(route.name, &app.rules.scopes, event)?).await
 }
 
 /// Makes the answer to a request that may have failed.
@@ -99,7 +100,7 @@ fn query(event: &ApiGatewayV2httpRequest) -> Result<BTreeMap<String, String>, Ap
     Ok(query)
 }
 
-fn caller(event: &ApiGatewayV2httpRequest) -> Result<Caller, ApiError> {
+fn caller(event: &ApiGatewayV2httpRequest, scopes: &Scopes) -> Result<Caller, ApiError> {
     let request_id = event.request_context.request_id.clone().unwrap_or_default();
     let authorizer = event.request_context.authorizer.as_ref();
     if let Some(jwt) = authorizer.and_then(|authorizer| authorizer.jwt.as_ref()) {
@@ -108,13 +109,21 @@ fn caller(event: &ApiGatewayV2httpRequest) -> Result<Caller, ApiError> {
             ApiError::forbidden(format!("the token's claim `{TENANT_CLAIM}` is no tenant: {error}"))
         })?;
         let principal = jwt.claims.get("sub").cloned().unwrap_or_default();
-        return Ok(Caller { tenant, principal, trusted: false, request_id });
+        let rights = scopes.rights(&scopes_of(&jwt.claims));
+        return Ok(Caller { tenant, principal, trusted: false, rights, request_id });
     }
     let tenant = only(&event.headers, TENANT_HEADER)?.map(|value| value.to_str().unwrap_or_default());
     let tenant = tenant.map(Name::new).transpose().map_err(|error| ApiError::name(TENANT_HEADER, error))?;
     let iam = authorizer.and_then(|authorizer| authorizer.iam.as_ref()).and_then(|iam| iam.user_arn.clone());
     let principal = iam.unwrap_or_else(|| "local".to_owned());
-    Ok(Caller { tenant: tenant.unwrap_or_default(), principal, trusted: true, request_id })
+    Ok(Caller::trusted(tenant.unwrap_or_default(), principal, request_id))
+}
+
+/// The scopes of a token: the claim `scope` as the standard has it, separated by spaces, or `scp`, a list, which API
+/// Gateway hands on as `[a b]`.
+fn scopes_of(claims: &HashMap<String, String>) -> Vec<&str> {
+    let claims = ["scope", "scp"].into_iter().filter_map(|name| claims.get(name));
+    claims.flat_map(|claim| claim.trim_matches(['[', ']']).split_ascii_whitespace()).collect()
 }
 
 /// A header that is there and not text is not taken for none: a key or version would silently guard nothing. Errors call
@@ -154,7 +163,7 @@ mod tests {
         for (name, value) in headers {
             event.headers.append(*name, value.parse().unwrap());
         }
-        request("ListTasks", event)
+        request("ListTasks", &Scopes::default(), event)
     }
 
     #[test]
@@ -170,7 +179,13 @@ mod tests {
 
     #[test]
     fn more_parameters_than_any_route_has_are_refused() {
-        let sent = |count| request("ListTasks", list(&vec!["user_id=u"; count].join("&"), vec!["u".to_owned(); count]));
+        let sent = |count| {
+            request(
+                "ListTasks",
+                &Scopes::default(),
+                list(&vec!["user_id=u"; count].join("&"), vec!["u".to_owned(); count]),
+            )
+        };
         assert_eq!(sent(MAX_PARAMETERS).unwrap().query["user_id"].len(), 2 * MAX_PARAMETERS - 1);
         let refused = sent(MAX_PARAMETERS + 1).unwrap_err();
         assert_eq!(refused.message, "expected at most 64 parameters after ?, found 65");
@@ -184,7 +199,9 @@ mod tests {
         std::thread::spawn(move || {
             answer
                 .send(
-                    request("ListTasks", list("user_id=…", vec!["u".to_owned(); parts])).unwrap().query["user_id"]
+                    request("ListTasks", &Scopes::default(), list("user_id=…", vec!["u".to_owned(); parts]))
+                        .unwrap()
+                        .query["user_id"]
                         .len(),
                 )
                 .unwrap();

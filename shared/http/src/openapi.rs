@@ -50,16 +50,14 @@ fn document(routes: &[Route], types: &Registry) -> Value {
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
-        // On one machine without a token, none of them.
-        "security": [{}, {"token": []}, {"aws": []}],
         "paths": paths,
         "components": {
             "schemas": schemas.components(),
             "securitySchemes": {
                 "token": {
                     "type": "http", "scheme": "bearer",
-                    "description": "The one-machine server's token; on AWS one of the issuer's, whose claim `tenant` \
-                        says whose it is.",
+                    "description": "One of the one-machine server's tokens; on AWS one of the issuer's, whose claim \
+                        `tenant` says whose it is. An operation names the right that the token must give.",
                 },
                 "aws": {
                     "type": "apiKey", "in": "header", "name": "Authorization",

@@ -12,6 +12,7 @@ use errand::{
     app::App,
     ids::{Id, Name, NameError, TaskKey},
     json::read::read_strict,
+    rights::{Right, Rights},
     store::{BODY_BYTES, RECORD_BYTES},
 };
 
@@ -32,8 +33,17 @@ pub struct Caller {
     pub principal: String,
     /// Whether they may ask for any tenant: a service of the installation's own, and nobody who shows a token.
     pub trusted: bool,
+    /// What they may do.
+    pub rights: Rights,
     /// The id of their request, for log lines and answers; empty if it has none.
     pub request_id: String,
+}
+
+impl Caller {
+    /// A service of the installation's own, which may do everything.
+    pub fn trusted(tenant: Name, principal: String, request_id: String) -> Self {
+        Self { tenant, principal, trusted: true, rights: Right::ALL.into(), request_id }
+    }
 }
 
 /// A request.

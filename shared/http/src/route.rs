@@ -7,7 +7,7 @@ mod serve;
 
 use std::fmt;
 
-use errand::{accept::KEY_BYTES, app::App};
+use errand::{accept::KEY_BYTES, app::App, rights::Right};
 use schemars::JsonSchema;
 use serde_json::Value;
 
@@ -56,6 +56,8 @@ pub struct Route {
     pub one_machine: bool,
     /// Who may ask.
     pub scope: Scope,
+    /// What they must have the right to.
+    pub right: Right,
     /// What it does, in a line.
     pub(crate) summary: &'static str,
     /// The parameters after `?`.
@@ -85,6 +87,10 @@ impl Route {
             function,
             one_machine: false,
             scope: Scope::Tenant,
+            right: match function {
+                Function::Status => Right::Read,
+                Function::Enqueue | Function::Control => Right::Enqueue,
+            },
             summary: "",
             query: Vec::new(),
             headers: Vec::new(),
@@ -192,6 +198,11 @@ impl Route {
         self
     }
 
+    /// Asks for this right, instead of that of its function: to read, or to enqueue.
+    pub fn needs(self, right: Right) -> Self {
+        Self { right, ..self }
+    }
+
     /// Is for the installation's own services alone.
     pub(crate) fn of_the_installation(self) -> Self {
         Self { scope: Scope::Installation, ..self }
@@ -213,13 +224,18 @@ impl Route {
         routes.iter().find(|route| route.method == method && route.path == path)
     }
 
-    /// Answers a request for this route: whoever may not ask, and parameters that it does not have, are refused.
+    /// Answers a request for this route: who may not ask is refused, and so are
+    /// parameters that it does not have.
     pub async fn answer(&self, app: &App, request: &Request) -> Result<Answer, ApiError> {
         self.admit(request)?;
         (self.serve)(app, request).await
     }
 
     fn admit(&self, request: &Request) -> Result<(), ApiError> {
+        if !request.caller.rights.contains(&self.right) {
+            let message = format!("{} needs the right `{}`, which the token does not have", self.key(), self.right);
+            return Err(ApiError::forbidden(message));
+        }
         let is_known = |field: &str| self.query.iter().any(|parameter| parameter.name == field);
         match request.query.keys().find(|field| !is_known(field)) {
             Some(field) if self.query.is_empty() => {

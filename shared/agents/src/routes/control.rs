@@ -5,6 +5,7 @@ mod read;
 mod runner;
 mod runs;
 
+use errand::rights::Right;
 use errand_http::{CancelRequest, ReadRequest, Route, SessionMarked};
 use serde_json::json;
 
@@ -46,19 +47,23 @@ fn of_a_run() -> [Route; 8] {
             .optional_body::<CancelRequest>()
             .or(&[404, 409]),
         Route::post("/v1/runs/{id}/claim", "ClaimRun", runner::claim)
+            .needs(Right::Work)
             .answers::<Claimed<'_>>("Takes a run, with its task's lease.")
             .body::<ClaimRequest>()
             .keyed()
             .or(&[404, 409]),
         Route::post("/v1/runs/{id}/heartbeat", "HeartbeatRun", runner::heartbeat)
+            .needs(Right::Work)
             .answers::<RunNews<'_>>("Renews the lease; tells what is asked of the run.")
             .body::<LeaseRequest>()
             .or(&[404, 409]),
         Route::post("/v1/runs/{id}/finish", "FinishRun", runner::finish)
+            .needs(Right::Work)
             .answers::<RunView<'_>>("Ends a run, with its task.")
             .body::<FinishRequest>()
             .or(&[404, 409]),
         Route::post("/v1/runs/{id}/events", "AppendEvents", runner::append)
+            .needs(Right::Work)
             .answers::<Appended>("Adds events to a run.")
             .body::<AppendRequest>()
             .keyed()
@@ -83,10 +88,12 @@ fn of_a_run() -> [Route; 8] {
 fn of_what_belongs_to_it() -> [Route; 7] {
     [
         Route::post("/v1/commands/{id}/ack", "AckCommand", runner::acknowledge)
+            .needs(Right::Work)
             .answers::<EntityView<'_, Command>>("Says that a command was taken up.")
             .body::<LeaseRequest>()
             .or(&[404, 409]),
         Route::post("/v1/commands/{id}/finish", "FinishCommand", runner::finish_command)
+            .needs(Right::Work)
             .answers::<EntityView<'_, Command>>("Says how a command ended.")
             .body::<FinishCommandRequest>()
             .or(&[404, 409]),
@@ -95,10 +102,12 @@ fn of_what_belongs_to_it() -> [Route; 7] {
             .optional_body::<CancelCommandRequest>()
             .or(&[404, 409]),
         Route::post("/v1/jobs/{id}/finish", "FinishJob", runner::finish_job)
+            .needs(Right::Work)
             .answers::<EntityView<'_, RunnerJob>>("Says how a job ended.")
             .body::<FinishJobRequest>()
             .or(&[404, 409]),
         Route::post("/v1/sessions/{id}/read", "ReadSession", read::session)
+            .needs(Right::Read)
             .answers::<SessionMarked<'_>>("Marks a session as seen.")
             .body::<ReadRequest>()
             .or(&[404]),
@@ -107,6 +116,7 @@ fn of_what_belongs_to_it() -> [Route; 7] {
             .optional_body::<CancelRequest>()
             .or(&[404, 409]),
         Route::post("/v1/runners", "RegisterRunner", runner::register)
+            .needs(Right::Work)
             .answers::<EntityView<'_, Runner>>("Registers a runner, or says anew what it is.")
             .creates::<EntityView<'_, Runner>>()
             .body::<RunnerRequest>()

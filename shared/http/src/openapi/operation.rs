@@ -14,6 +14,7 @@ pub(super) fn operation(route: &Route, schemas: &mut Schemas<'_>) -> Value {
         "operationId": route.name,
         "summary": route.summary,
         "tags": [format!("{:?}", route.function).to_lowercase()],
+        "security": [{}, {"token": [route.right]}, {"aws": []}],
         "parameters": all,
         "responses": responses(route, schemas),
     });

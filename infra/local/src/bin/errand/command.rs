@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use errand_local::{LOG_LINES, options::Options};
 
-use crate::{bench, demo, installation::Installed};
+use crate::{bench, demo, installation::Installed, token};
 
 /// A durable task processor: serves HTTP, runs tasks, keeps everything in one database file.
 #[derive(Parser)]
@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Bench(bench::Options),
     /// Show the task types at work on a running server, but for cleanup_session and run_outside
     Demo(demo::Options),
+    /// Make a token for the file that --tokens names, and print it
+    Token(token::Options),
 }
 
 /// How to serve.

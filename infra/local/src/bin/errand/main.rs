@@ -5,6 +5,7 @@ mod client;
 mod command;
 mod demo;
 mod installation;
+mod token;
 
 use std::process::ExitCode;
 
@@ -27,5 +28,6 @@ fn main() -> ExitCode {
         }
         Command::Bench(options) => errand_local::run(Format::Text, bench::run(&options)),
         Command::Demo(options) => errand_local::run(Format::Text, demo::run(&options)),
+        Command::Token(options) => errand_local::run(Format::Text, async { token::run(options) }),
     }
 }
