@@ -61,7 +61,7 @@ fn failure(error: ChatError, now: Timestamp) -> Failure {
         ChatError::Auth(_) => (FailureKind::ProviderAuth, None),
         ChatError::RateLimit { retry_after, .. } => (FailureKind::RateLimit, retry_after.map(|at| at.wait(now))),
         ChatError::Timeout(_) => (FailureKind::Timeout, None),
-        ChatError::Transport(_) => (FailureKind::ProviderTransport, None),
+        ChatError::Transport(_) | ChatError::Failed(_) => (FailureKind::ProviderTransport, None),
         ChatError::InvalidAnswer(_) | ChatError::Empty { .. } => (FailureKind::InvalidAnswer, None),
         ChatError::Refused(_) => (FailureKind::Backend, None),
     };
@@ -70,6 +70,11 @@ fn failure(error: ChatError, now: Timestamp) -> Failure {
         Some(wait) => failure.after(wait),
         None => failure,
     }
+}
+
+/// Whether the call that came to `failure` may have to be paid for: see [`ChatError::may_cost`].
+pub fn may_cost(failure: &Failure) -> bool {
+    failure.cause().is_some_and(ChatError::may_cost)
 }
 
 /// What the model has used all the same, if `failure` is that it answered and said nothing.

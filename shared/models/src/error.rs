@@ -24,9 +24,12 @@ pub enum ChatError {
     /// No answer within the profile's timeout, or within the backend's own.
     #[error("the model backend took too long: {0}")]
     Timeout(String),
-    /// The backend was not reached, broke off, or failed.
+    /// It broke off, or what stands before it lost it: nobody saw how the call ended.
     #[error("the model backend failed: {0}")]
     Transport(String),
+    /// It was not reached, or has answered that it failed: it did nothing that could be paid for.
+    #[error("the model backend failed: {0}")]
+    Failed(String),
     /// It answered, but with nothing that can be used.
     #[error("the model backend's answer cannot be used: {0}")]
     InvalidAnswer(String),
@@ -74,6 +77,9 @@ impl RetryAfter {
 /// How much of what a backend says against a request is passed on, in bytes.
 const MESSAGE_BYTES: usize = 300;
 
+/// The status of a gateway whose model broke off.
+const BAD_GATEWAY: u16 = 502;
+
 /// The status of a model that failed in a request that was right (Bedrock's `ModelErrorException`).
 const FAILED_DEPENDENCY: u16 = 424;
 
@@ -94,9 +100,18 @@ impl ChatError {
             // Busy for a while, and it knows for how long.
             503 if retry_after.is_some() => Self::RateLimit { message, retry_after },
             408 | 504 => Self::Timeout(message),
-            FAILED_DEPENDENCY => Self::Transport(message),
+            BAD_GATEWAY => Self::Transport(message),
+            FAILED_DEPENDENCY => Self::Failed(message),
             400..500 => Self::Refused(message),
-            _ => Self::Transport(message),
+            _ => Self::Failed(message),
+        }
+    }
+
+    /// Whether the backend may want to be paid for the call all the same: whenever nobody saw how it ended.
+    pub fn may_cost(&self) -> bool {
+        match self {
+            Self::Timeout(_) | Self::Transport(_) | Self::InvalidAnswer(_) | Self::Empty { .. } => true,
+            Self::Auth(_) | Self::RateLimit { .. } | Self::Refused(_) | Self::Failed(_) => false,
         }
     }
 
@@ -117,7 +132,8 @@ mod tests {
             ChatError::RateLimit { retry_after: Some(_), .. } => "rate_limit, then",
             ChatError::RateLimit { retry_after: None, .. } => "rate_limit",
             ChatError::Timeout(_) => "timeout",
-            ChatError::Transport(_) => "provider_transport",
+            ChatError::Transport(_) => "provider_transport, unseen",
+            ChatError::Failed(_) => "provider_transport",
             ChatError::InvalidAnswer(_) | ChatError::Empty { .. } => "invalid_answer",
             ChatError::Refused(_) => "refused",
         }
@@ -138,7 +154,7 @@ mod tests {
             (424, "provider_transport", "provider_transport"),
             (429, "rate_limit", "rate_limit, then"),
             (500, "provider_transport", "provider_transport"),
-            (502, "provider_transport", "provider_transport"),
+            (502, "provider_transport, unseen", "provider_transport, unseen"),
             (503, "provider_transport", "rate_limit, then"),
             (504, "timeout", "timeout"),
             (529, "rate_limit", "rate_limit, then"),
@@ -146,6 +162,16 @@ mod tests {
             let soon = Some(RetryAfter::In(Duration::from_secs(1)));
             assert_eq!((sorted(status, None), sorted(status, soon)), (silent, with_retry_after), "{status}");
         }
+    }
+
+    #[test]
+    fn only_a_call_whose_end_was_seen_and_that_did_nothing_is_free() {
+        let may_cost = |status| ChatError::of_status(status, None, "said").may_cost();
+        assert_eq!([301, 400, 401, 402, 403, 404, 413, 422, 424, 429, 500, 503, 529].map(may_cost), [false; 13]);
+        assert_eq!([408, 502, 504].map(may_cost), [true; 3], "who waited for the model did not see what it did");
+        let unseen = [ChatError::Timeout, ChatError::Transport, ChatError::InvalidAnswer].map(|of| of("so".to_owned()));
+        assert!(unseen.iter().all(ChatError::may_cost));
+        assert!(!ChatError::Failed("nobody is there".to_owned()).may_cost());
     }
 
     #[test]

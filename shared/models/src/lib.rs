@@ -24,7 +24,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-pub use ask::nothing_said;
+pub use ask::{may_cost, nothing_said};
 #[cfg(feature = "bedrock")]
 pub use bedrock::Bedrock;
 pub use conversation::{ChatAnswer, ChatMessage, ChatRequest, ToolCall};

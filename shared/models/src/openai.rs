@@ -58,11 +58,14 @@ impl OpenAi {
     }
 
     fn unanswered(&self, error: &reqwest::Error) -> ChatError {
-        if error.is_timeout() {
+        // Without the URL, which may carry a secret.
+        let message = || errand::redact::chain(error).replace(self.url.as_str(), "its endpoint");
+        if error.is_connect() {
+            ChatError::Failed(message())
+        } else if error.is_timeout() {
             ChatError::no_answer_within(self.timeout)
         } else {
-            // Without the URL, which may carry a secret.
-            ChatError::Transport(errand::redact::chain(error).replace(self.url.as_str(), "its endpoint"))
+            ChatError::Transport(message())
         }
     }
 

@@ -149,7 +149,8 @@ async fn every_error_of_converse_is_sorted() {
             ChatError::Auth(_) => "provider_auth",
             ChatError::RateLimit { .. } => "rate_limit",
             ChatError::Timeout(_) => "timeout",
-            ChatError::Transport(_) => "provider_transport",
+            ChatError::Transport(_) => "provider_transport, unseen",
+            ChatError::Failed(_) => "provider_transport",
             ChatError::InvalidAnswer(_) | ChatError::Empty { .. } => "invalid_answer",
             ChatError::Refused(_) => "refused",
         };

@@ -173,15 +173,19 @@ async fn no_answer_in_time_is_a_timeout() {
 #[tokio::test]
 async fn a_broken_connection_or_server_is_a_transport_failure() {
     let cut = "HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"choices\"".to_owned();
-    for reply in [Reply::Bytes(String::new()), Reply::Bytes(cut), http("500 Oops", "", "no"), http("503 Off", "", "")] {
+    for reply in [Reply::Bytes(String::new()), Reply::Bytes(cut)] {
         let error = error(reply).await;
         assert!(matches!(error, ChatError::Transport(_)), "{error:?}");
+    }
+    for reply in [http("500 Oops", "", "no"), http("503 Off", "", "")] {
+        let error = error(reply).await;
+        assert!(matches!(error, ChatError::Failed(_)), "{error:?}");
     }
     let nobody = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap();
     let endpoint = format!("http://{nobody}/v1?key=hidden-in-url").parse().unwrap();
     let backend = OpenAi::new(&endpoint, "m".into(), None, Duration::from_secs(5)).unwrap();
     let error = backend.chat(&ChatRequest::of("", String::new(), 1)).await.unwrap_err();
-    assert!(matches!(&error, ChatError::Transport(message) if !message.contains("hidden-in-url")), "{error:?}");
+    assert!(matches!(&error, ChatError::Failed(message) if !message.contains("hidden-in-url")), "{error:?}");
 }
 
 #[tokio::test]
