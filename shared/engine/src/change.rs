@@ -9,7 +9,7 @@ use crate::{
     effects::{Compiled, Effect, OnConflict, Sources, compile},
     handler::TaskContext,
     ids,
-    lifecycle::{Rejected, Status, Task, Trigger, apply},
+    lifecycle::{Rejected, Report, Status, Task, Transition, Trigger, apply, log::LogKind},
     notify::notify,
     store::{self, Commit, MAX_TRIES, Part, StoreError, patiently},
     telemetry::Told,
@@ -33,7 +33,7 @@ pub enum ChangeError {
 }
 
 /// What is committed with a trigger, besides what its type says: what ends with the task if the trigger ends it
-/// ([`Handler::ended`]), and what becomes of a runner's run that waits ([`Handler::waits`]).
+/// ([`Handler::ended`]), and what becomes of a run whose worker was lost or that waits for a runner ([`Handler::waits`]).
 ///
 /// [`Handler::ended`]: crate::handler::Handler::ended
 /// [`Handler::waits`]: crate::handler::Handler::waits
@@ -66,19 +66,30 @@ impl With {
     }
 }
 
-/// What its type says to `task` becoming `changed`.
-async fn what_follows(app: &App, task: &Task, changed: &Task) -> Result<Vec<Effect>, StoreError> {
+/// What its type says to `task` becoming what `transition` makes of it: what follows, and what the execution that ends
+/// with it has used.
+async fn said(app: &App, task: &Task, transition: &Transition) -> Result<(Vec<Effect>, Report), StoreError> {
+    let changed = &transition.task;
+    let executed = transition.log.as_ref().is_some_and(|row| row.kind == LogKind::Execution);
     let ends = !task.status().is_ended() && changed.status().is_ended();
-    let waits = changed.is_for_runners() && changed.status() == Status::Pending;
-    if !ends && !waits {
-        return Ok(Vec::new());
+    let lost = changed.losses > task.losses;
+    let waits = changed.status() == Status::Pending && (lost || changed.is_for_runners());
+    if !executed && !ends && !waits {
+        return Ok(Default::default());
     }
-    match app.types.stored(&task.task_type, &task.payload) {
-        Ok(input) if ends => input.ended(&TaskContext::new(app, task), changed).await,
-        Ok(input) => input.waits(&TaskContext::new(app, task), changed).await,
-        // One of a type that nobody knows, or that is off, must be able to end, too.
-        Err(_) => Ok(Vec::new()),
-    }
+    // One of a type that nobody knows, or that is off, must be able to end, too.
+    let Ok(input) = app.types.stored(&task.task_type, &task.payload) else { return Ok(Default::default()) };
+    let context = TaskContext::new(app, task);
+    let follows = if ends {
+        input.ended(&context, changed).await?
+    } else if waits {
+        input.waits(&context, changed).await?
+    } else {
+        Vec::new()
+    };
+    // Asked last: once what follows builds on a record, that does not change between this and the commit.
+    let used = if executed { input.used(&context).await? } else { Report::default() };
+    Ok((follows, used))
 }
 
 /// Applies `trigger` to `task` and commits the result with its effects, on the version at hand. Where another version
@@ -93,7 +104,8 @@ pub async fn change(app: &App, task: &Task, trigger: Trigger, with: With) -> Res
         let now = app.clock.now();
         let mut transition = apply(task, trigger.clone(), now)?;
         transition.task.version = ids::fresh();
-        let follows = patiently(&*app.clock, with.until, || what_follows(app, task, &transition.task)).await?;
+        let (follows, used) = patiently(&*app.clock, with.until, || said(app, task, &transition)).await?;
+        transition.log = transition.log.map(|row| row.with_report(used));
         let own: Vec<&Effect> = left(&with.effects, &done).collect();
         let effects: Vec<&Effect> = own.iter().copied().chain(left(&follows, &done)).collect();
         let Compiled { records, tasks, sources } = compile(effects.iter().copied(), &task.key.tenant, now);

@@ -19,7 +19,7 @@ use crate::{
     effects::Effect,
     json::read::FieldError,
     lifecycle::{
-        Asked, Task,
+        Asked, Report, Task,
         retry::{MAX_SNOOZES, RetryPolicy},
     },
     store::StoreError,
@@ -195,8 +195,8 @@ pub trait Handler: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'st
     }
 
     /// What else changes when the task waits, again or still, as `waiting`; committed and asked again as with `ended`.
-    /// Asked of tasks for runners alone ([`Task::is_for_runners`]): every other task is announced to a worker, which
-    /// decides itself.
+    /// Asked of tasks for runners ([`Task::is_for_runners`]), and of one whose worker was lost: every other task is
+    /// announced to a worker, which decides itself.
     fn waits(
         &self,
         _task: &TaskContext<'_>,
@@ -204,6 +204,17 @@ pub trait Handler: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'st
         _state: &Self::State,
     ) -> impl Future<Output = Result<Vec<Effect>, StoreError>> + Send {
         async { Ok(Vec::new()) }
+    }
+
+    /// What the execution that now ends has used, where the type keeps account of that itself: it stands in the row of the
+    /// action log, whoever ends the execution, and a worker that was lost has told nobody else. What it leaves open is as
+    /// [`TaskContext::uses`] was told. Asked after `ended` and `waits`: while what these build on stands, so does this.
+    fn used(
+        &self,
+        _task: &TaskContext<'_>,
+        _state: &Self::State,
+    ) -> impl Future<Output = Result<Report, StoreError>> + Send {
+        async { Ok(Report::default()) }
     }
 
     /// Where what the task `id` does can be followed once it has begun, as a path of the API.

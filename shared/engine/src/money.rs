@@ -33,6 +33,11 @@ impl Usd {
         (0.0..=MAX_MICROS as f64 / 1e6).contains(&dollars).then_some(Self((dollars * 1e6).round() as u64))
     }
 
+    /// Billionths of a dollar.
+    pub fn nanos(self) -> u64 {
+        self.0.saturating_mul(1000)
+    }
+
     /// Millionths of a dollar.
     pub fn micros(self) -> u64 {
         self.0
@@ -41,6 +46,16 @@ impl Usd {
     /// The amount as a patch adds it.
     pub fn as_addend(self) -> i64 {
         i64::try_from(self.0).unwrap_or(i64::MAX)
+    }
+
+    /// How much more this is than `other`, as a patch adds it; negative if it is less.
+    pub fn more_than(self, other: Usd) -> i64 {
+        self.as_addend() - other.as_addend()
+    }
+
+    /// With such an addend added: from nothing to a billion dollars.
+    pub fn moved(self, by: i64) -> Usd {
+        Usd::from_micros(self.0.saturating_add_signed(by))
     }
 
     /// The sum, at most a billion dollars.
@@ -128,6 +143,16 @@ mod tests {
         let sum = (0..1000).fold(Usd::ZERO, |sum, _| sum.plus(Usd::from_micros(100_000)));
         assert_eq!(sum, Usd::from_dollars(100.0).unwrap());
         assert_eq!(Usd::from_micros(u64::MAX).plus(Usd::from_micros(u64::MAX)).micros(), MAX_MICROS);
+    }
+
+    #[test]
+    fn an_amount_takes_the_place_of_another() {
+        let (two, five) = (Usd::from_micros(2), Usd::from_micros(5));
+        for (before, after) in [(two, five), (five, two), (two, two), (Usd::ZERO, five), (five, Usd::ZERO)] {
+            assert_eq!(before.moved(after.more_than(before)), after);
+        }
+        assert_eq!(two.moved(-3), Usd::ZERO);
+        assert_eq!(Usd::from_micros(MAX_MICROS).moved(1).micros(), MAX_MICROS);
     }
 
     #[test]

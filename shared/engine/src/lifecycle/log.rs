@@ -170,9 +170,15 @@ impl LogEntry {
         }
     }
 
+    /// With what its execution has used, as far as `report` says; the rest stays.
     pub(crate) fn with_report(self, report: Report) -> Self {
-        let Report { model, tokens_in, tokens_out, cost_nano_usd } = report;
-        let model = model.map(|model| cut(&redact::text(&model), EXCERPT_BYTES).to_owned());
-        Self { model, tokens_in, tokens_out, cost_usd: cost_nano_usd.map(usd), ..self }
+        let model = report.model.map(|model| cut(&redact::text(&model), EXCERPT_BYTES).to_owned());
+        Self {
+            model: model.or(self.model),
+            tokens_in: report.tokens_in.or(self.tokens_in),
+            tokens_out: report.tokens_out.or(self.tokens_out),
+            cost_usd: report.cost_nano_usd.map(usd).or(self.cost_usd),
+            ..self
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::{
         Json,
         read::{FieldError, read_lenient, read_strict},
     },
-    lifecycle::{Asked, Task},
+    lifecycle::{Asked, Report, Task},
     registry::catalog::{TaskType, describe},
     store::StoreError,
 };
@@ -36,6 +36,9 @@ pub trait Input: Send + Sync {
 
     /// What else changes when the task waits.
     async fn waits(&self, task: &TaskContext<'_>, waiting: &Task) -> Result<Vec<Effect>, StoreError>;
+
+    /// What its execution has used.
+    async fn used(&self, task: &TaskContext<'_>) -> Result<Report, StoreError>;
 
     /// Where it can be followed.
     fn session_path(&self, id: Uuid) -> Option<String>;
@@ -131,6 +134,10 @@ impl<H: Handler> Input for Given<H> {
 
     async fn waits(&self, task: &TaskContext<'_>, waiting: &Task) -> Result<Vec<Effect>, StoreError> {
         self.input.waits(task, waiting, &self.state).await
+    }
+
+    async fn used(&self, task: &TaskContext<'_>) -> Result<Report, StoreError> {
+        self.input.used(task, &self.state).await
     }
 
     fn session_path(&self, id: Uuid) -> Option<String> {
