@@ -5,6 +5,7 @@ mod ends;
 mod journeys;
 mod lives;
 mod memory;
+mod paid;
 mod reads;
 mod secrecy;
 mod stage;

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use uuid::Uuid;
 
-use super::stage::{Seen, enqueue, faulty, give, is_whole, on, says, seen, spent, until_ended, uses};
+use super::stage::{RESERVED, Seen, enqueue, faulty, give, is_whole, on, says, seen, spent, unseen, until_ended, uses};
 
 /// A run with more calls than this has no end.
 const MOST_CALLS: usize = 200;
@@ -107,7 +107,11 @@ async fn once(
     assert!((2..=3).contains(&turns), "{turns}");
     let asked = told.asked();
     assert!(asked == turns || (reached && asked == turns + 1), "{asked} calls for {turns} turns");
-    assert_eq!(spent(&world).await, 10_000 * i64::from(seen.run.turns));
+    assert_eq!(spent(&world).await, seen.run.cost_usd.micros().cast_signed());
+    // Only the call that the fault was in may have cost what it was not seen to.
+    let unseen = unseen(&seen.run);
+    assert!(if reached { unseen < 2 * RESERVED } else { unseen == 0 }, "{unseen}");
+    assert!(asked == turns || unseen > 0, "a call is paid for by nobody");
     let logged: u64 = world.log(id).await.iter().filter_map(|row| row.tokens_in).sum();
     assert!(logged <= 100 * asked as u64, "{logged}");
     let published: Vec<Value> = world.events().await.into_iter().map(|event| event["type"].clone()).collect();

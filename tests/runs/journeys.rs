@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use axum::{Router, extract::State, http::Response, routing::post};
+use axum::{Router, body::Body, extract::State, http::Response, routing::post};
 use errand::clock::{Clock, ManualClock, SystemClock, Timestamp};
 use errand_agents::{Command, CommandStatus, ExecutionState};
 use errand_local::{
@@ -84,10 +84,14 @@ fn uses(text: &str, times: usize) -> Value {
     json!({"content": text, "executed_tools": (0..times).map(call).collect::<Vec<Value>>()})
 }
 
-/// What stands in a script: `{status?, headers?, body}`, or `"never"`.
-async fn scripted(script: Value) -> Response<String> {
+/// What stands in a script: `{status?, headers?, body}`, `"never"`, or `"breaks off"`.
+async fn scripted(script: Value) -> Response<Body> {
     if script == "never" {
         std::future::pending::<()>().await;
+    }
+    if script == "breaks off" {
+        let broken = [Ok("{\"choices\": ["), Err(std::io::Error::other("the connection is lost"))];
+        return Response::new(Body::from_stream(futures::stream::iter(broken)));
     }
     let status = script["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(200);
     let headers = script["headers"].as_object().cloned().unwrap_or_default();
@@ -95,10 +99,10 @@ async fn scripted(script: Value) -> Response<String> {
         response.header(name, value.as_str().unwrap())
     });
     let body = script["body"].as_str().map_or_else(|| script["body"].to_string(), str::to_owned);
-    response.body(body).unwrap()
+    response.body(body.into()).unwrap()
 }
 
-async fn answer(State(model): State<Arc<Model>>, body: String) -> Response<String> {
+async fn answer(State(model): State<Arc<Model>>, body: String) -> Response<Body> {
     let request: Value = serde_json::from_str(&body).unwrap();
     let messages = request["messages"].as_array().cloned().unwrap_or_default();
     let answers = |message: &&Value| message["role"] == "assistant" && message["content"].is_string();
@@ -115,7 +119,7 @@ async fn answer(State(model): State<Arc<Model>>, body: String) -> Response<Strin
     let usage = json!({"prompt_tokens": 100, "completion_tokens": 10});
     let answer =
         json!({"id": format!("turn-{answered}"), "model": "told", "choices": [{"message": message}], "usage": usage});
-    Response::new(answer.to_string())
+    Response::new(answer.to_string().into())
 }
 
 impl Server {
@@ -140,7 +144,11 @@ impl Server {
         priced["usd_per_million_out"] = json!(500);
         let mut hasty = priced.clone();
         hasty["timeout_s"] = json!(0.5);
-        let profiles = json!({"default": priced, "unpriced": unpriced, "hasty": hasty}).to_string();
+        let mut away = priced.clone();
+        // Where nobody listens any more.
+        away["endpoint"] =
+            json!(format!("http://{}/v1", TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap()));
+        let profiles = json!({"default": priced, "unpriced": unpriced, "hasty": hasty, "away": away}).to_string();
         let (profiles, _) = Profiles::read(&profiles, |_| None).unwrap();
         let options = Options::on_a_free_port(dir.path().to_owned(), Durability::Normal);
         let options = Options { poll_interval_ms: 10, ..options };

@@ -15,7 +15,7 @@ use integration_tests::{
 };
 use serde_json::json;
 
-use super::stage::{Seen, enqueue, faulty, give, is_whole, says, seen, spent, until_ended, windowed, world};
+use super::stage::{Seen, enqueue, faulty, give, is_whole, logged, says, seen, spent, until_ended, windowed, world};
 
 /// No execution calls store, queue and model more often.
 const MOST_CALLS: usize = 100;
@@ -124,8 +124,11 @@ async fn what_is_put_in_short_is_paid_once_wherever_a_process_ends() {
             let (asked, reached) = (model.asked() - 7, faults.calls() > nth);
             assert_eq!(seen.task.status(), Status::Completed, "{fault:?} at {nth}: {:?}", seen.task.last_errors);
             assert!(asked == 2 || reached && asked == 3, "{fault:?} at {nth}: {asked} calls");
-            let paid = (seen.run.turns, seen.run.tokens_in, seen.run.cost_usd.micros(), spent(&world).await);
-            assert_eq!(paid, (1, 200, 20_000, 90_000), "{fault:?} at {nth}");
+            let cost = seen.run.cost_usd.micros();
+            let paid = (seen.run.turns, seen.run.tokens_in, spent(&world).await, logged(&world, id).await);
+            assert_eq!(paid, (1, 200, 70_000 + cost.cast_signed(), cost), "{fault:?} at {nth}");
+            // A call whose end nobody saw may have cost as much as was allowed: 1024 tokens at 500 USD a million, or more.
+            assert!(cost == 20_000 && asked == 2 || reached && cost > 512_000, "{fault:?} at {nth}: {cost}");
             assert_eq!(seen.session.messages, 4, "{fault:?} at {nth}");
             if !reached {
                 break;

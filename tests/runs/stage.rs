@@ -12,7 +12,8 @@ use errand::{
     app::App,
     clock::Clock,
     ids::{Id, Name},
-    lifecycle::Task,
+    lifecycle::{Task, log::LogKind},
+    money::Usd,
     records::Entity,
     store::{RecordKey, RelationKind},
 };
@@ -219,6 +220,33 @@ pub(super) async fn give(world: &World, run: &Id, kind: CommandKind, prompt: &st
     journal::give(&world.app, &Name::default(), run, &new).await.unwrap()
 }
 
+/// What is reserved for a call at least, in millionths: 4096 tokens at 500 USD a million.
+pub(super) const RESERVED: u64 = 2_048_000;
+
+/// What calls of a run have cost that came to no turn, in millionths: nobody saw how they ended.
+pub(super) fn unseen(run: &Run) -> u64 {
+    run.cost_usd.micros() - 10_000 * u64::from(run.turns)
+}
+
+/// What all rows of a task's log say that it has cost, in millionths.
+pub(super) async fn logged(world: &World, task: Uuid) -> u64 {
+    let costs = world.log(task).await.into_iter().filter_map(|row| row.cost_usd);
+    costs.map(|cost| Usd::from_dollars(cost).unwrap().micros()).sum()
+}
+
+/// Each execution has one row, and together they cost what the task's runs have.
+pub(super) async fn is_logged(world: &World, id: Uuid) {
+    let task = world.task(id).await;
+    let mut cost = 0;
+    for drive in 0..=task.redrives {
+        cost += world.get::<Run>(run::id(&task, drive).as_str()).await.map_or(0, |run| run.cost_usd.micros());
+    }
+    assert_eq!(logged(world, id).await, cost, "{:#?}", world.log(id).await);
+    let rows = world.log(id).await.into_iter().filter(|row| row.kind == LogKind::Execution);
+    let executions: Vec<u32> = rows.map(|row| row.execution).collect();
+    assert_eq!(executions, (1..=task.executions).collect::<Vec<_>>());
+}
+
 /// Whatever way a run has gone: events without gaps, totals that are its turns', one end, nothing left alive.
 pub(super) async fn is_whole(world: &World, seen: &Seen) {
     let seqs: Vec<u64> = seen.events.iter().map(|event| event.seq).collect();
@@ -226,8 +254,11 @@ pub(super) async fn is_whole(world: &World, seen: &Seen) {
     let nths: Vec<u32> = seen.turns.iter().map(|turn| turn.nth).collect();
     assert_eq!(nths, (0..seen.run.turns).collect::<Vec<_>>());
     let turns = u64::from(seen.run.turns);
-    let totals = (seen.run.tokens_in, seen.run.tokens_out, seen.run.cost_usd.micros());
-    assert_eq!(totals, (100 * turns, 10 * turns, 10_000 * turns));
+    let totals = (seen.run.tokens_in, seen.run.tokens_out);
+    assert_eq!(totals, (100 * turns, 10 * turns));
+    let unseen = unseen(&seen.run);
+    assert!(unseen == 0 || unseen > RESERVED, "{unseen}");
+    is_logged(world, seen.task.key.id).await;
     let terminal = seen.told().iter().filter(|told| *told == "terminal_status").count();
     let status = seen.run.status.terminal().map(errand_agents::Terminal::as_str);
     assert_eq!((terminal, status), (1, Some(seen.task.status().as_str())), "{:?}", seen.told());

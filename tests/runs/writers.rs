@@ -1,12 +1,13 @@
 //! Writers of one run at the same time, in any order of their calls.
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use errand::{
     app::App,
     change::{With, change},
     ids::{Id, Name},
     lifecycle::{Status, Trigger},
+    queue::QueueName,
 };
 use errand_agents::{
     CommandKind, RunStatus,
@@ -17,13 +18,13 @@ use fastrand::Rng;
 use futures::future::{FutureExt, LocalBoxFuture};
 use integration_tests::{
     faults::{Fault, Faults},
-    in_memory::request,
-    world::{World, id_of},
+    in_memory::{process, request},
+    world::{VISIBILITY, World, id_of},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::stage::{Seen, enqueue, give, is_whole, says, seen, world};
+use super::stage::{Seen, enqueue, give, is_whole, logged, says, seen, spent, world};
 
 /// How many orders are tried.
 const ORDERS: u64 = 300;
@@ -49,7 +50,8 @@ struct Writer<'a> {
 
 fn writer<'a, F: Future<Output = ()> + 'a>(world: &World, work: impl FnOnce(App) -> F) -> Writer<'a> {
     let faults = Faults::stepping();
-    let work: LocalBoxFuture<'a, ()> = work(faults.around(&world.app)).boxed_local();
+    // Who waits here waits to be let go on, and not for tokio's budget.
+    let work: LocalBoxFuture<'a, ()> = tokio::task::unconstrained(work(faults.around(&world.app))).boxed_local();
     Writer { faults, work }
 }
 
@@ -169,6 +171,49 @@ async fn what_is_given_to_a_run_whose_runner_is_lost_is_there_for_the_next() {
         assert_eq!((seen.run.status, seen.run.open_commands.len()), (RunStatus::Pending, 2), "{seed}");
         assert_eq!(seen.task.status(), Status::Pending, "{seed}");
     }
+}
+
+#[tokio::test]
+async fn a_turn_that_is_stored_while_its_worker_is_given_up_on_stands_in_the_log_or_nowhere() {
+    let mut kept = [0, 0];
+    for seed in 0..ORDERS {
+        let (world, model) = world(vec![says("This is the first part of it, and the second one follows...")], 100);
+        let id = enqueue(&world, json!({})).await;
+        let received = world.queue.receive(QueueName::Long, 1, VISIBILITY);
+        let mut work = writer(&world, |app| {
+            let queue = world.queue.clone();
+            async move { process(&app, &queue, QueueName::Long, received).await }
+        });
+        while model.asked() == 0 {
+            work.faults.go();
+            assert!(futures::poll!(work.work.as_mut()).is_pending());
+        }
+        // It is answered once its lease is over.
+        world.advance(100);
+        let task = world.task(id).await;
+        let clock = world.clock.clone();
+        let reap = writer(&world, |app| async move {
+            let lost = || Trigger::Reap { max_losses: 5, jitter: 0.0 };
+            while change(&app, &task, lost(), With::nothing()).await.is_err() {
+                clock.advance(Duration::from_secs(100)); // the lease was renewed
+            }
+        });
+        let mut rng = Rng::with_seed(seed);
+        let mut writers = vec![work, reap];
+        // Until it was given up on; a worker that was quicker has come to its end before.
+        while world.task(id).await.losses == 0 && writers.len() == 2 {
+            let next = rng.usize(..2);
+            writers[next].faults.go();
+            if futures::poll!(writers[next].work.as_mut()).is_ready() {
+                drop(writers.swap_remove(next));
+            }
+        }
+        let run = seen(&world, id).await.run;
+        let spent = spent(&world).await.cast_unsigned();
+        assert_eq!((logged(&world, id).await, spent), (run.cost_usd.micros(), run.cost_usd.micros()), "{seed}");
+        kept[usize::from(run.turns > 0)] += 1;
+    }
+    assert!(kept.iter().all(|times| *times > 0), "only one order was tried: {kept:?}");
 }
 
 #[tokio::test]

@@ -26,8 +26,8 @@ pub(crate) use draft::Draft;
 pub use end::ends;
 pub use job::{MadeJob, NewJob, finish_job, make_job};
 pub use start::{Begun, Start, begin, begun_before};
-pub use used::{UsedByRunner, used};
-pub use wait::waits;
+pub use used::{UsedByRunner, used, used_by_execution};
+pub use wait::{lost, waits};
 
 use crate::{NotAdmitted, Refused, Run, event::TooMany, key_of, run};
 use errand::{

@@ -65,7 +65,7 @@ pub use records::{after_seq, create, key_of, keyed_id, replace, seq_place};
 pub use refused::Refused;
 pub use routes::ROUTES;
 pub use rules::AgentRules;
-pub use run::{End, Executor, Retrieval, Run, RunAction, RunStatus, Terminal, TurnDone};
+pub use run::{End, ExecutionUse, Executor, Reserved, Retrieval, Run, RunAction, RunStatus, Terminal, TurnDone};
 pub use run_agent::RunAgent;
 pub use run_outside::RunOutside;
 pub use runner::{JobEnd, Runner, RunnerJob};

@@ -22,6 +22,7 @@ use errand::{
     records::Entity,
     store::{Record, Relation},
 };
+use errand_models::Usage;
 
 /// How many citations, and names of sources, a run keeps.
 pub const MAX_CITATIONS: usize = 100;
@@ -51,6 +52,38 @@ pub struct Retrieval {
     pub count: u64,
     /// From where, each once; at most 100.
     pub sources: Vec<String>,
+}
+
+/// What a call of a model may cost at most: counted as spent before it is made, so that it is paid for whatever becomes of it
+/// and of who makes it. Whatever comes next in the run but what the call did cost has it stay spent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reserved {
+    /// Names the call.
+    pub call: Uuid,
+    /// How much.
+    pub usd: Usd,
+    /// When: what the call costs is counted as spent then.
+    pub at: Timestamp,
+}
+
+/// What an execution has used so far, as far as that is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ExecutionUse {
+    /// What answered last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Tokens read and written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// What it cost, as counted in the run.
+    pub cost_usd: Usd,
+}
+
+impl ExecutionUse {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A run.
@@ -111,9 +144,17 @@ pub struct Run {
     /// Tokens written, over all turns.
     #[serde(default)]
     pub tokens_out: u64,
-    /// What all turns cost.
+    /// What all turns cost; of a call of the model that goes on, the most that it may cost.
     #[serde(default)]
     pub cost_usd: Usd,
+    /// What of that is reserved for the call that goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub reserved: Option<Reserved>,
+    /// What the newest execution has used, for its row of the task's log.
+    #[serde(default, skip_serializing_if = "ExecutionUse::is_nothing")]
+    #[schemars(skip)]
+    pub execution: ExecutionUse,
     /// What its answers refer to, each once; at most 100.
     #[serde(default)]
     pub citations: Vec<String>,
@@ -208,6 +249,8 @@ impl Run {
             tokens_in: 0,
             tokens_out: 0,
             cost_usd: Usd::ZERO,
+            reserved: None,
+            execution: ExecutionUse::default(),
             citations: Vec::new(),
             retrieval: Retrieval::default(),
             resource_bundle: None,

@@ -3,6 +3,7 @@
 mod ask;
 mod context;
 mod follow;
+mod pay;
 mod shorten;
 mod trouble;
 mod turn;
@@ -28,7 +29,7 @@ use errand::{
     handler::{Failure, Handler, Outcome, Settings, TaskContext},
     ids::{Id, Name},
     json::read::FieldError,
-    lifecycle::{self, LONGEST_HIDING, Task, retry::RetryPolicy},
+    lifecycle::{self, LONGEST_HIDING, Report, Task, retry::RetryPolicy},
     money::Usd,
     store::StoreError,
 };
@@ -103,7 +104,7 @@ impl Handler for RunAgent {
             match work.step().await? {
                 Step::End(outcome) => return Ok(outcome),
                 Step::Ask(ask) => {
-                    work.may_spend().await?;
+                    work.knows_its_cost()?;
                     if !work.has_time() {
                         return Ok(Outcome::Snooze(Duration::ZERO));
                     }
@@ -123,6 +124,14 @@ impl Handler for RunAgent {
 
     async fn ended(&self, task: &TaskContext<'_>, ended: &Task, agents: &Agents) -> Result<Vec<Effect>, StoreError> {
         journal::ends(task.services(), agents.rules.session_ttl(), task.task(), ended).await
+    }
+
+    async fn waits(&self, task: &TaskContext<'_>, waiting: &Task, _: &Agents) -> Result<Vec<Effect>, StoreError> {
+        journal::lost(task.services(), waiting).await
+    }
+
+    async fn used(&self, task: &TaskContext<'_>, _: &Agents) -> Result<Report, StoreError> {
+        journal::used_by_execution(task.services(), task.task()).await
     }
 }
 

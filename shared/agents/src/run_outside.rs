@@ -15,8 +15,7 @@ use errand::{
     handler::{Failure, Handler, Outcome, Settings, TaskContext},
     ids::{Id, Name},
     json::read::FieldError,
-    lifecycle::Asked,
-    lifecycle::Task,
+    lifecycle::{Asked, Report, Task},
     store::StoreError,
 };
 
@@ -77,5 +76,9 @@ impl Handler for RunOutside {
 
     async fn waits(&self, task: &TaskContext<'_>, waiting: &Task, agents: &Agents) -> Result<Vec<Effect>, StoreError> {
         journal::waits(task.services(), waiting, &self.start(Name::of("task"), agents)).await
+    }
+
+    async fn used(&self, task: &TaskContext<'_>, _: &Agents) -> Result<Report, StoreError> {
+        journal::used_by_execution(task.services(), task.task()).await
     }
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{Attention, BundleView, Run, RunEvent, RunStatus, Session, Terminal, budget::Standing};
+use crate::{Attention, BundleView, ExecutionUse, Run, RunEvent, RunStatus, Session, Terminal, budget::Standing};
 use errand::{
     clock::Timestamp,
     ids::{Id, Name},
@@ -23,7 +23,7 @@ pub struct RunView<'r> {
     /// What it works with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource_bundle: Option<BundleView>,
-    /// The rest, without its bundle.
+    /// The rest, without its bundle and what only the machinery reads.
     #[serde(flatten)]
     run: Run,
 }
@@ -33,7 +33,9 @@ impl<'r> RunView<'r> {
     pub fn of(tenant: &'r Name, id: &'r Id, run: &Run) -> Self {
         let resource_bundle = run.resource_bundle.as_ref().map(|bundle| bundle.view());
         let terminal_status = run.status.terminal();
-        Self { id, tenant, terminal_status, resource_bundle, run: Run { resource_bundle: None, ..run.clone() } }
+        let (reserved, execution) = (None, ExecutionUse::default());
+        let run = Run { resource_bundle: None, reserved, execution, ..run.clone() };
+        Self { id, tenant, terminal_status, resource_bundle, run }
     }
 }
 

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::{ToSpan, civil::Date, tz::TimeZone};
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::budget::{BudgetVerdict, Budgets, OverBudget, Period, Standing, Usd, WARN_PERCENT};
 use errand::{
@@ -15,7 +16,8 @@ use errand::{
 /// What an agent has spent, as it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spending {
-    stored: bool,
+    /// Its version, if it is there.
+    stored: Option<Uuid>,
     sums: BTreeMap<String, Usd>,
 }
 
@@ -50,19 +52,49 @@ impl Spending {
             let micros = value.as_u64().ok_or_else(|| OverBudget::Unavailable(format!("`{field}` is no sum")))?;
             Ok((field.clone(), Usd::from_micros(micros)))
         };
-        Ok(Self { stored: true, sums: record.doc.iter().map(sum).collect::<Result<_, _>>()? })
+        Ok(Self { stored: Some(record.version), sums: record.doc.iter().map(sum).collect::<Result<_, _>>()? })
     }
 
     /// Adds `cost`; nothing to write if it is nothing. To be committed with the turn's step, **behind it**: a store knows
     /// a repeated commit by its first record, and this one's version is soon another's. A counter that is put because
     /// there was none may meet one made meanwhile: then read again.
     pub fn spend(&self, key: RecordKey, cost: Usd, at: Timestamp, zone: &TimeZone) -> Option<RecordWrite> {
-        if cost == Usd::ZERO {
+        self.change(key, cost.as_addend(), (at, zone), Expect::Any)
+    }
+
+    /// Adds what a call may cost that begins `at`. Of two that reserve at the same time the second one reads again: it is
+    /// to see what the first one has left.
+    pub fn reserve(&self, key: RecordKey, most: Usd, at: Timestamp, zone: &TimeZone) -> Option<RecordWrite> {
+        let expect = self.stored.map_or(Expect::Any, Expect::Version);
+        self.change(key, most.as_addend(), (at, zone), expect)
+    }
+
+    /// Puts what a call did cost in the place of what was reserved for it `at`.
+    pub fn settle(
+        &self,
+        key: RecordKey,
+        (reserved, cost): (Usd, Usd),
+        at: Timestamp,
+        zone: &TimeZone,
+    ) -> Option<RecordWrite> {
+        // A counter that is not there any more has nothing to be taken from.
+        let reserved = self.stored.map_or(Usd::ZERO, |_| reserved);
+        self.change(key, cost.more_than(reserved), (at, zone), Expect::Any)
+    }
+
+    fn change(
+        &self,
+        key: RecordKey,
+        by: i64,
+        (at, zone): (Timestamp, &TimeZone),
+        expect: Expect,
+    ) -> Option<RecordWrite> {
+        if by == 0 {
             return None;
         }
         let fields = [minute_field(minute(at)), day_field(date(at, zone)), month_field(date(at, zone))];
-        let addends = fields.into_iter().map(|field| (field, cost.as_addend()));
-        if !self.stored {
+        let addends = fields.into_iter().map(|field| (field, by));
+        if self.stored.is_none() {
             let doc = addends.map(|(field, by)| (field, by.into())).collect();
             return Some(RecordWrite::put(key, doc, Expect::Absent, at).expiring(at + KEPT));
         }
@@ -73,15 +105,15 @@ impl Spending {
             expires_at: Some(at + KEPT),
             ..Patch::default()
         };
-        Some(RecordWrite::Patch { key, patch: Box::new(patch), expect: Expect::Any, version: ids::fresh(), at })
+        Some(RecordWrite::Patch { key, patch: Box::new(patch), expect, version: ids::fresh(), at })
     }
 
-    /// With `cost` added: what it will be.
-    pub fn with(&self, cost: Usd, at: Timestamp, zone: &TimeZone) -> Self {
+    /// With what a call did cost in the place of what was reserved for it `at`: what it will be.
+    pub fn with(&self, (reserved, cost): (Usd, Usd), at: Timestamp, zone: &TimeZone) -> Self {
         let mut sums = self.sums.clone();
         for field in [minute_field(minute(at)), day_field(date(at, zone)), month_field(date(at, zone))] {
             let sum = sums.entry(field).or_default();
-            *sum = sum.plus(cost);
+            *sum = sum.moved(cost.more_than(reserved));
         }
         Self { stored: self.stored, sums }
     }

@@ -270,6 +270,34 @@ async fn runs_at_the_same_time_and_repeated_commits_count_every_turn_once() {
     assert_ne!(Uuid::nil(), store.record(&key()).await.unwrap().unwrap().version);
 }
 
+#[tokio::test]
+async fn of_two_that_reserve_at_the_same_time_the_second_reads_again() {
+    let store = MemoryStore::default();
+    store::commit(&store, turn("a", &stored(&store).await, 1.0)).await.unwrap();
+    let reserve = |read: &Spending| {
+        let write = read.reserve(key(), usd(2.0), noon(), &TimeZone::UTC);
+        Commit { records: write.into_iter().collect(), ..Commit::default() }
+    };
+    let read = stored(&store).await;
+    store::commit(&store, reserve(&read)).await.unwrap();
+    assert!(store::commit(&store, reserve(&read)).await.is_err());
+    // Settled: the turn has cost half a dollar, counted when it began. Whoever has counted meanwhile is in nobody's way.
+    let (read, other) = (stored(&store).await, turn("b", &stored(&store).await, 0.25));
+    store::commit(&store, other).await.unwrap();
+    let settled = read.settle(key(), (usd(2.0), usd(0.5)), noon(), &TimeZone::UTC).unwrap();
+    store::commit(&store, Commit { records: vec![settled], ..Commit::default() }).await.unwrap();
+    let sums = stored(&store).await;
+    assert_eq!(shown(sums.check(&of(Some(1.0), None, None), noon() + minutes(59), &TimeZone::UTC)), "hourly stop 1.75");
+    assert_eq!(
+        read.with((usd(2.0), usd(0.5)), noon(), &TimeZone::UTC).check(
+            &of(None, Some(0.1), None),
+            noon(),
+            &TimeZone::UTC
+        ),
+        BudgetVerdict::Stop(Standing { window: Period::Daily, spent_usd: usd(1.5), limit_usd: usd(0.1) })
+    );
+}
+
 #[test]
 fn there_is_relief_when_the_day_or_month_begins_and_minute_by_minute() {
     let berlin = TimeZone::get("Europe/Berlin").unwrap();

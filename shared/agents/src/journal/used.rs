@@ -1,21 +1,22 @@
-//! What a runner has used, told when it ends its run.
+//! What was used: by a runner, told when it ends its run; and by an execution, for the task's log.
 
 use std::time::Duration;
 
 use errand::{
     ids::{Id, Name},
+    lifecycle::{Report, Task},
     money::Usd,
+    records::Stored,
     services::Services,
-    store::{Expect, RecordKey, RecordWrite},
+    store::{Expect, RecordKey, RecordWrite, StoreError, shown},
 };
-use errand_models::Usage;
 use jiff::tz::TimeZone;
 
 use crate::{
-    RunAction,
+    ExecutionUse, Run, RunAction,
     budget::Spending,
     journal::{JournalError, Place, write},
-    keyed_id,
+    key_of, keyed_id,
 };
 
 /// How long it is known that an execution has told it.
@@ -28,10 +29,8 @@ pub struct UsedByRunner {
     pub thread_id: Option<String>,
     /// The backend's name for the newest turn.
     pub turn_id: Option<String>,
-    /// Tokens read and written, if it says so.
-    pub usage: Option<Usage>,
-    /// What they cost.
-    pub cost: Usd,
+    /// What it used, and cost.
+    pub used: ExecutionUse,
 }
 
 /// Counts `used` in the run at `place` and in what its `spender` has spent, once for each execution (`attempt`), however often
@@ -52,12 +51,33 @@ pub async fn used(
         if draft.also.first().is_some_and(Option::is_some) {
             return Ok(());
         }
-        let UsedByRunner { thread_id, turn_id, usage, cost } = used.clone();
-        draft.on_run(RunAction::Used { attempt, thread_id, turn_id, usage, cost })?;
+        let UsedByRunner { thread_id, turn_id, used } = used.clone();
+        let cost = used.cost_usd;
+        draft.on_run(RunAction::Used { attempt, thread_id, turn_id, used })?;
         let put = RecordWrite::put(told.clone(), Default::default(), Expect::Absent, draft.now);
         draft.put_first(put.expiring(draft.now + KEEP));
         draft.spend((1, counter.clone()), cost, (draft.now, zone));
         Ok(())
     })
     .await
+}
+
+/// What the execution that has `task` has used so far, as its run says.
+pub async fn used_by_execution(app: &Services, task: &Task) -> Result<Report, StoreError> {
+    let id = super::find_id(app, task, task.redrives).await?;
+    // Of one that cannot be read nothing is known; its task must be able to end all the same.
+    let run = shown(app.store.record(&key_of::<Run>(&task.key.tenant, &id)).await)?.flatten();
+    let Some(run) = run.and_then(|run| Stored::<Run>::read(run).ok()) else {
+        return Ok(Report::default());
+    };
+    if run.value.attempt != task.executions {
+        return Ok(Report::default()); // this execution has not come to it
+    }
+    let ExecutionUse { model, usage, cost_usd } = run.value.execution;
+    Ok(Report {
+        model,
+        tokens_in: usage.map(|usage| usage.tokens_in),
+        tokens_out: usage.map(|usage| usage.tokens_out),
+        cost_nano_usd: (cost_usd > Usd::ZERO).then(|| cost_usd.nanos()),
+    })
 }

@@ -1,4 +1,4 @@
-//! Waiting for a runner: a run that nobody has is found by whoever asks for such runs.
+//! A run that nobody has any more: its worker was lost, or it waits for a runner, and is found by who asks for such runs.
 
 use crate::{
     RunAction, RunStatus,
@@ -11,7 +11,17 @@ use errand::{effects::Effect, lifecycle::Task, redact::chain, services::Services
 /// begun. One that cannot be begun now, such as while its agent lives another life, is begun when the poller next looks
 /// at its task, or by its claim. To be asked again if any of it has changed when it is committed.
 pub async fn waits(app: &Services, task: &Task, begun_with: &Start) -> Result<Vec<Effect>, StoreError> {
-    let records = match draft(app, task, begun_with).await {
+    effects(draft(app, task, Some(begun_with)).await)
+}
+
+/// What becomes of the run of `task`, whose worker was lost: it is released. So it has changed, and a worker that lives
+/// all the same and has it pay for another turn meanwhile is found out before its cost is missed in the task's log.
+pub async fn lost(app: &Services, task: &Task) -> Result<Vec<Effect>, StoreError> {
+    effects(draft(app, task, None).await)
+}
+
+fn effects(draft: Result<Option<Draft>, JournalError>) -> Result<Vec<Effect>, StoreError> {
+    let records = match draft {
         Ok(Some(draft)) => draft.records(),
         Ok(None) => Ok(Vec::new()),
         Err(problem) => Err(problem),
@@ -28,10 +38,13 @@ pub async fn waits(app: &Services, task: &Task, begun_with: &Start) -> Result<Ve
     }
 }
 
-async fn draft(app: &Services, task: &Task, begun_with: &Start) -> Result<Option<Draft>, JournalError> {
+async fn draft(app: &Services, task: &Task, begun_with: Option<&Start>) -> Result<Option<Draft>, JournalError> {
     let id = super::find_id(app, task, task.redrives).await?;
     let Some(mut draft) = Draft::read(app, &task.key.tenant, &id, &[]).await? else {
-        return begun_with.draft(app, task, id).await;
+        return match begun_with {
+            Some(begun_with) => begun_with.draft(app, task, id).await,
+            None => Ok(None),
+        };
     };
     if !matches!(draft.run().status, RunStatus::Claimed | RunStatus::Running) {
         return Ok(None);

@@ -3,7 +3,7 @@
 use crate::{
     Refused,
     preview::{MESSAGE_PREVIEW, RESULT_PREVIEW, preview},
-    run::{MAX_CITATIONS, Run, RunStatus, Terminal},
+    run::{ExecutionUse, MAX_CITATIONS, Reserved, Run, RunStatus, Terminal},
 };
 use errand::{clock::Timestamp, lifecycle::KeptFailure, money::Usd};
 use errand_models::Usage;
@@ -37,14 +37,19 @@ pub enum RunAction {
     },
     /// Whoever had it has lost it or given it back, and it is anybody's: said with its task, which waits again.
     Release,
-    /// The agent has answered with nothing, which is paid for all the same.
+    /// Its worker is about to call the model.
+    Reserve {
+        /// The worker's.
+        attempt: u32,
+        /// The most that this may cost.
+        reserved: Reserved,
+    },
+    /// The call has ended without a turn.
     Paid {
         /// The worker's.
         attempt: u32,
-        /// What it read and wrote, if that is known.
-        usage: Option<Usage>,
-        /// What it cost.
-        cost: Usd,
+        /// What it used, and cost.
+        used: ExecutionUse,
     },
     /// A runner says what its work has used.
     Used {
@@ -54,10 +59,8 @@ pub enum RunAction {
         thread_id: Option<String>,
         /// The backend's name for the newest turn.
         turn_id: Option<String>,
-        /// What was read and written, if it says so.
-        usage: Option<Usage>,
-        /// What it cost.
-        cost: Usd,
+        /// What it used, and cost.
+        used: ExecutionUse,
     },
     /// Its task has ended, whoever ended it: by an operator, by the poller, by another outcome.
     TaskEnded {
@@ -75,10 +78,8 @@ pub struct TurnDone {
     pub turn_id: Option<String>,
     /// What the agent said.
     pub message: String,
-    /// What it read and wrote, if that is known.
-    pub usage: Option<Usage>,
-    /// What it cost.
-    pub cost: Usd,
+    /// What it used, and cost.
+    pub used: ExecutionUse,
     /// What it refers to.
     pub citations: Vec<String>,
     /// How many pieces it looked up.
@@ -119,22 +120,28 @@ impl Run {
                 self.fenced(attempt)?;
                 Ok(self.after(*turn))
             }
-            (S::Running, RunAction::Paid { attempt, usage, cost }) => {
+            (S::Running, RunAction::Reserve { attempt, reserved }) => {
                 self.fenced(attempt)?;
-                Ok(self.paid(usage, cost))
+                let of_it = ExecutionUse { cost_usd: reserved.usd, ..ExecutionUse::default() };
+                Ok(Run { reserved: Some(reserved), ..self.paid(of_it) })
+            }
+            (S::Running, RunAction::Paid { attempt, used }) => {
+                self.fenced(attempt)?;
+                Ok(self.settled(used))
             }
             (S::Running, RunAction::Close { attempt }) => {
                 self.fenced(attempt)?;
                 Ok(Run { is_ending: true, ..self.clone() })
             }
-            (S::Running, RunAction::Used { attempt, thread_id, turn_id, usage, cost }) => {
+            (S::Running, RunAction::Used { attempt, thread_id, turn_id, used }) => {
                 self.fenced(attempt)?;
-                let run = self.paid(usage, cost);
+                let run = self.paid(used);
                 Ok(Run { thread_id: thread_id.or(run.thread_id), turn_id: turn_id.or(run.turn_id), ..run })
             }
             (
                 S::Pending | S::Claimed,
                 RunAction::Turn { attempt, .. }
+                | RunAction::Reserve { attempt, .. }
                 | RunAction::Paid { attempt, .. }
                 | RunAction::Used { attempt, .. }
                 | RunAction::Close { attempt },
@@ -145,7 +152,7 @@ impl Run {
 
             // `attempt` stays: who was given up on is an older worker from now on.
             (S::Claimed | S::Running, RunAction::Release) => {
-                Ok(Run { status: S::Pending, is_ending: false, ..self.clone() })
+                Ok(Run { status: S::Pending, is_ending: false, reserved: None, ..self.clone() })
             }
             (S::Pending, RunAction::Release) => Err(Refused::NotWhile(self.status.as_str())),
 
@@ -158,6 +165,7 @@ impl Run {
                 | RunAction::Turn { .. }
                 | RunAction::Close { .. }
                 | RunAction::Release
+                | RunAction::Reserve { .. }
                 | RunAction::Paid { .. }
                 | RunAction::Used { .. }
                 | RunAction::TaskEnded { .. },
@@ -170,8 +178,18 @@ impl Run {
         if attempt <= self.attempt {
             return Err(Refused::LeaseConflict(self.attempt));
         }
-        // What an older worker was about to do, this one decides anew.
-        Ok(Run { status: RunStatus::Claimed, claimed_by: Some(by), attempt, is_ending: false, ..self.clone() })
+        // What an older worker was about to do, this one decides anew; what it has used stands in its own row.
+        let (reserved, execution) = (None, ExecutionUse::default());
+        let claimed_by = Some(by);
+        Ok(Run {
+            status: RunStatus::Claimed,
+            claimed_by,
+            attempt,
+            is_ending: false,
+            reserved,
+            execution,
+            ..self.clone()
+        })
     }
 
     fn fenced(&self, attempt: u32) -> Result<(), Refused> {
@@ -179,7 +197,7 @@ impl Run {
     }
 
     fn after(&self, turn: TurnDone) -> Run {
-        let mut run = self.paid(turn.usage, turn.cost);
+        let mut run = self.settled(turn.used);
         run.thread_id = turn.thread_id.or(run.thread_id);
         run.turn_id = turn.turn_id;
         run.turns = run.turns.saturating_add(1);
@@ -190,12 +208,29 @@ impl Run {
         run
     }
 
-    fn paid(&self, usage: Option<Usage>, cost: Usd) -> Run {
-        let Usage { tokens_in, tokens_out } = usage.unwrap_or(Usage { tokens_in: 0, tokens_out: 0 });
+    /// `used` in the place of what was reserved for it.
+    fn settled(&self, used: ExecutionUse) -> Run {
+        let reserved = self.reserved.as_ref().map_or(Usd::ZERO, |reserved| reserved.usd);
+        let without = |sum: Usd| sum.moved(Usd::ZERO.more_than(reserved));
+        let execution = ExecutionUse { cost_usd: without(self.execution.cost_usd), ..self.execution.clone() };
+        let cost_usd = without(self.cost_usd);
+        Run { cost_usd, execution, reserved: None, ..self.clone() }.paid(used)
+    }
+
+    fn paid(&self, used: ExecutionUse) -> Run {
+        let ExecutionUse { model, usage, cost_usd } = used;
+        let Usage { tokens_in, tokens_out } = usage.unwrap_or_default();
+        let before = &self.execution;
+        let so_far = before.usage.unwrap_or_default();
         Run {
             tokens_in: self.tokens_in.saturating_add(tokens_in),
             tokens_out: self.tokens_out.saturating_add(tokens_out),
-            cost_usd: self.cost_usd.plus(cost),
+            cost_usd: self.cost_usd.plus(cost_usd),
+            execution: ExecutionUse {
+                model: model.or(before.model.clone()),
+                usage: usage.map(|usage| so_far.plus(usage)).or(before.usage),
+                cost_usd: before.cost_usd.plus(cost_usd),
+            },
             ..self.clone()
         }
     }
@@ -208,6 +243,7 @@ impl Run {
             failure,
             result_preview: preview(told, RESULT_PREVIEW),
             is_ending: false,
+            reserved: None,
             ended_at: Some(now),
             ..self.clone()
         }

@@ -49,13 +49,21 @@ fn end(status: Terminal) -> End {
     End { status, failure, text: format!("it {}", status.as_str()) }
 }
 
+fn used() -> ExecutionUse {
+    let usage = Some(Usage { tokens_in: 10, tokens_out: 2 });
+    ExecutionUse { model: Some("m".into()), usage, cost_usd: Usd::from_micros(5) }
+}
+
+fn reserved(micros: u64) -> Reserved {
+    Reserved { call: Uuid::from_u128(micros.into()), usd: Usd::from_micros(micros), at: now() }
+}
+
 fn turn() -> TurnDone {
     TurnDone {
         thread_id: Some("th".into()),
         turn_id: Some("tu".into()),
         message: "hello".into(),
-        usage: Some(Usage { tokens_in: 10, tokens_out: 2 }),
-        cost: Usd::from_micros(5),
+        used: used(),
         citations: vec!["c".into()],
         retrieved: 3,
         sources: vec!["s".into()],
@@ -73,13 +81,11 @@ fn actions() -> Vec<(String, RunAction)> {
         let turn = Box::new(turn());
         actions.push((format!("start by {whose}"), RunAction::Start { attempt }));
         actions.push((format!("turn by {whose}"), RunAction::Turn { attempt, turn }));
-        let usage = Some(Usage { tokens_in: 10, tokens_out: 2 });
-        let paid = RunAction::Paid { attempt, usage, cost: Usd::from_micros(5) };
-        actions.push((format!("paid for nothing by {whose}"), paid));
+        actions.push((format!("reserved by {whose}"), RunAction::Reserve { attempt, reserved: reserved(7) }));
+        actions.push((format!("paid for nothing by {whose}"), RunAction::Paid { attempt, used: used() }));
         actions.push((format!("closed by {whose}"), RunAction::Close { attempt }));
         let (thread_id, turn_id) = (Some("th".to_owned()), None);
-        let usage = Some(Usage { tokens_in: 10, tokens_out: 2 });
-        let used = RunAction::Used { attempt, thread_id, turn_id, usage, cost: Usd::from_micros(5) };
+        let used = RunAction::Used { attempt, thread_id, turn_id, used: used() };
         actions.push((format!("used by {whose}"), used));
     }
     actions.push(("release".to_owned(), RunAction::Release));
@@ -106,6 +112,25 @@ fn a_taken_over_run_keeps_its_start_and_what_was_paid_for() {
     let again = taken.apply(RunAction::Start { attempt: 4 }, now() + Duration::from_secs(9)).unwrap();
     assert_eq!((again.started_at, again.tokens_in, again.cost_usd), (Some(now()), 10, Usd::from_micros(5)));
     assert_eq!(again.apply(RunAction::Start { attempt: 1 }, now()), Err(super::super::Refused::LeaseConflict(4)));
+}
+
+#[test]
+fn what_is_reserved_is_spent_unless_its_worker_says_what_it_was() {
+    let running = run(RunStatus::Running);
+    let step = |run: &Run, action| run.apply(action, now()).unwrap();
+    let reserve = |run: &Run| step(run, RunAction::Reserve { attempt: 2, reserved: reserved(7) });
+    let cost = |run: &Run| (run.cost_usd.micros(), run.execution.cost_usd.micros(), run.reserved.is_some());
+    let asks = reserve(&running);
+    assert_eq!(cost(&asks), (7, 7, true));
+    assert_eq!(cost(&step(&asks, RunAction::Turn { attempt: 2, turn: Box::new(turn()) })), (5, 5, false));
+    assert_eq!(cost(&step(&asks, RunAction::Paid { attempt: 2, used: used() })), (5, 5, false));
+    assert_eq!(cost(&step(&asks, RunAction::Paid { attempt: 2, used: ExecutionUse::default() })), (0, 0, false));
+    // Interrupted, and asked something else: both are paid for.
+    assert_eq!(cost(&reserve(&asks)), (14, 14, true));
+    assert_eq!(cost(&step(&asks, RunAction::Release)), (7, 7, false));
+    assert_eq!(cost(&step(&asks, RunAction::TaskEnded { end: end(Terminal::Cancelled) })), (7, 7, false));
+    let taken = step(&asks, RunAction::Claim { by: "b".into(), attempt: 3 });
+    assert_eq!(cost(&taken), (7, 0, false), "it stands in the row of the execution before");
 }
 
 #[test]

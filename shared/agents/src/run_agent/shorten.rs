@@ -2,9 +2,7 @@
 //! and stored as a turn is. Its user's words are kept as they are. Without a model the answers are left out.
 
 use crate::{
-    Recap, RunAction, SessionAction, StoredTurn,
-    budget::{self},
-    create,
+    ExecutionUse, Recap, Reserved, RunAction, SessionAction, StoredTurn, budget, create,
     event::BackendPhase,
     journal, of_journal,
     run_agent::{
@@ -16,7 +14,7 @@ use crate::{
     },
 };
 use errand::{ids::Id, lifecycle::FailureKind, money::Usd};
-use errand_models::{ChatAnswer, ChatMessage, ChatRequest, Usage};
+use errand_models::{ChatAnswer, ChatMessage, ChatRequest};
 
 /// How long the short may be, in the model's tokens.
 const SHORT_TOKENS: u32 = 1024;
@@ -54,30 +52,37 @@ impl Work<'_> {
         let (mut said, count) = (self.recap.said_with(older), older.len() as u64);
         share(said.iter_mut().map(|said| &mut said.text).collect(), SAID_BYTES);
         let request = self.to_put_in_short(older);
-        let most = budget::most_of_turn(self.profile.prices, &request);
-        let answer = match self.profile.backend.judges() {
+        let answered = match self.profile.backend.judges() {
             false => None,
-            true => match self.answered(&request, most).await {
-                Ok(Ok(answer)) => Some(answer),
-                Ok(Err(asked)) => return Ok(asked),
-                // The turn itself would fail of it, too.
-                Err(failure) if is_away(&failure) => return Err(failure),
-                // It cannot do this. Then what it said is left out, as without a model.
-                Err(_) => None,
-            },
+            true => {
+                let reserved = self.reserve(&request).await?;
+                match self.answered(&request, &reserved).await {
+                    Ok(Ok(answer)) => Some((answer, reserved)),
+                    Ok(Err(asked)) => return Ok(asked),
+                    // The turn itself would fail of it, too.
+                    Err(failure) if is_away(&failure) => return Err(failure),
+                    // It cannot do this. Then what it said is left out, as without a model.
+                    Err(_) => None,
+                }
+            }
         };
-        let paid = answer.as_ref().map(|answer| answer.usage);
-        let cost = paid.map_or(Ok(Usd::ZERO), |usage| budget::cost_of_turn(self.profile.prices, usage)).ok();
+        let answer = answered.as_ref().map(|(answer, _)| answer);
+        let usage = answer.map(|answer| answer.usage);
+        let cost = usage.map_or(Ok(Usd::ZERO), |usage| budget::cost_of_turn(self.profile.prices, usage)).ok();
         let recap = Recap {
             session_id: self.session_id(),
             run_id: self.place.run.clone(),
             said,
             left_out: self.recap.left_out + if answer.is_none() { count } else { 0 },
-            short: self.short(answer.as_ref()),
+            short: self.short(answer),
             cost_usd: cost,
             at: self.task.now(),
         };
-        self.store_recap(&recap, paid.map(|usage| (usage, cost.unwrap_or(most))), count).await?;
+        let paid = answered.map(|(ChatAnswer { model, usage, .. }, reserved)| {
+            let cost_usd = cost.unwrap_or(reserved.usd);
+            (ExecutionUse { model: Some(model), usage, cost_usd }, reserved)
+        });
+        self.store_recap(&recap, paid, count).await?;
         self.recap = recap;
         Ok(TurnAsked::Stored)
     }
@@ -104,7 +109,12 @@ impl Work<'_> {
         ChatRequest::of(INSTRUCTION, told, self.profile.view.answer_tokens.unwrap_or(SHORT_TOKENS))
     }
 
-    async fn store_recap(&self, recap: &Recap, paid: Option<(Option<Usage>, Usd)>, turns: u64) -> Result<(), Failure> {
+    async fn store_recap(
+        &self,
+        recap: &Recap,
+        paid: Option<(ExecutionUse, Reserved)>,
+        turns: u64,
+    ) -> Result<(), Failure> {
         let (app, tenant) = (self.task.services(), &self.place.tenant);
         let id: Id = Recap::id(&self.place.run, self.run.turns);
         let characters = self.told_apart().1.last().map_or(0, |newest| newest.characters());
@@ -114,10 +124,9 @@ impl Work<'_> {
             if draft.session().is_some_and(|session| session.recap_id.as_ref() == Some(&id)) {
                 return Ok(());
             }
-            if let Some((usage, cost)) = paid {
-                let known = recap.cost_usd.unwrap_or_default();
-                draft.on_run(RunAction::Paid { attempt: self.run.attempt, usage, cost: known })?;
-                self.spend(draft, cost, recap.at);
+            if let Some((used, reserved)) = &paid {
+                draft.on_run(RunAction::Paid { attempt: self.run.attempt, used: used.clone() })?;
+                self.settle(draft, reserved, used.cost_usd);
             }
             let how = if paid.is_some() { "put in short by the model" } else { "left out" };
             draft.happened(BackendPhase::SessionUpdated, None, Some(format!("the answers of {turns} turns are {how}")));

@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use crate::{
-    CommandAction, RunAction, SessionAction, StoredTurn, TurnDone,
-    budget::{self, BudgetVerdict},
-    create,
+    CommandAction, ExecutionUse, Reserved, RunAction, SessionAction, StoredTurn, TurnDone, budget, create,
     event::{AssistantMessage, BackendPhase, EventBody, ToolCallNote},
     journal::{self, Draft, JournalError},
     key_of, of_journal,
-    run_agent::{Failure, ask::Ask, watch::Stop, work::Work},
+    run_agent::{Failure, ask::Ask, pay::over_budget, watch::Stop, work::Work},
 };
-use errand::{clock::Timestamp, money::Usd, records::Stored};
+use errand::{money::Usd, records::Stored};
 use errand_models::{ChatAnswer, ChatRequest};
 
 /// How long a turn is kept: longer than any task waits for its next execution or its redrive.
@@ -31,12 +29,12 @@ impl Work<'_> {
     /// Asks the model, and stores its answer before anything depends on it.
     pub(super) async fn ask(&mut self, ask: Ask) -> Result<TurnAsked, Failure> {
         let request = self.request(&ask);
-        let most = budget::most_of_turn(self.profile.prices, &request);
-        let answer = match self.answered(&request, most).await? {
+        let reserved = self.reserve(&request).await?;
+        let answer = match self.answered(&request, &reserved).await? {
             Ok(answer) => answer,
             Err(asked) => return Ok(asked),
         };
-        let stored = self.store(ask, answer, most).await?;
+        let stored = self.store(ask, answer, &reserved).await?;
         self.turns.push(stored);
         Ok(TurnAsked::Stored)
     }
@@ -45,7 +43,7 @@ impl Work<'_> {
     pub(super) async fn answered(
         &self,
         request: &ChatRequest,
-        most: Usd,
+        reserved: &Reserved,
     ) -> Result<Result<ChatAnswer, TurnAsked>, Failure> {
         let answer = tokio::select! {
             biased;
@@ -59,10 +57,10 @@ impl Work<'_> {
             Ok(answer) => return Ok(Ok(answer)),
             Err(failure) => failure,
         };
-        match self.trouble(&failure, most).await {
+        match self.trouble(&failure, reserved).await {
             Err(JournalError::LeaseLost) => Ok(Err(TurnAsked::Lost)),
             // Nothing follows of which it cannot be told whether there is money for it.
-            Ok(Some(over)) => Err(Failure::said(over.kind(), over.to_string())),
+            Ok(Some(over)) => Err(over_budget(&over)),
             // What went wrong with the model is what counts.
             _ => Err(failure),
         }
@@ -70,8 +68,8 @@ impl Work<'_> {
 
     /// Commits the turn: its answer, its tokens and cost, the agent's spending, the events that tell of it, the commands
     /// that are done with it, and what the supervisor notes; all once, or not at all.
-    /// Where the backend does not say what it used, `most` is what the agent has spent.
-    async fn store(&self, ask: Ask, answer: ChatAnswer, most: Usd) -> Result<StoredTurn, Failure> {
+    /// Where the backend does not say what it used, what was reserved stays spent.
+    async fn store(&self, ask: Ask, answer: ChatAnswer, reserved: &Reserved) -> Result<StoredTurn, Failure> {
         let (app, tenant) = (self.task.services(), &self.place.tenant);
         let nth = self.run.turns;
         let id = StoredTurn::id(&self.place.run, nth);
@@ -89,20 +87,21 @@ impl Work<'_> {
             at: self.task.now(),
         };
         let also = [self.spending_key(), key_of::<StoredTurn>(tenant, &id)];
+        let counted = cost.unwrap_or(reserved.usd);
         let stored = journal::write(app, &self.place, &also, |draft| {
             if let Some(there) = draft.also.get_mut(1).and_then(Option::take) {
                 // An earlier try of this execution's.
                 let there = Stored::<StoredTurn>::read(there);
                 return Ok(there.map_or_else(|_| turn.clone(), |there| there.value));
             }
-            let done = RunAction::Turn { attempt: self.run.attempt, turn: Box::new(done(&turn)) };
+            let done = RunAction::Turn { attempt: self.run.attempt, turn: Box::new(done(&turn, counted)) };
             draft.on_run(done)?;
             tell(draft, &turn, dropped);
             for command in &ask.commands {
                 draft.on_command(command, CommandAction::Complete)?;
             }
             self.supervise(draft, &turn)?;
-            self.spend(draft, cost.unwrap_or(most), turn.at);
+            self.settle(draft, reserved, counted);
             draft.put_first(create(tenant, &id, &turn, turn.at).expiring(turn.at + KEEP_TURNS));
             Ok(turn.clone())
         });
@@ -126,23 +125,13 @@ impl Work<'_> {
         }
         Ok(())
     }
-
-    /// Counts what was paid at `at`, in what was read of the agent's counter, and says so if a limit is near.
-    pub(super) fn spend(&self, draft: &mut Draft, cost: Usd, at: Timestamp) {
-        let zone = self.agents.rules.zone();
-        let Some(after) = draft.spend((0, self.spending_key()), cost, (at, zone)) else { return };
-        if let BudgetVerdict::Warn(near) | BudgetVerdict::Stop(near) = after.check(&self.budgets(), at, zone) {
-            let (window, spent, limit) = (near.window.as_str(), near.spent_usd, near.limit_usd);
-            let note = format!("{spent} of the {window} budget of {limit} are spent");
-            draft.happened(BackendPhase::SessionUpdated, None, Some(note));
-        }
-    }
 }
 
-fn done(turn: &StoredTurn) -> TurnDone {
-    let ChatAnswer { text, usage, thread_id, turn_id, citations, sources, .. } = turn.answer.clone();
-    let (cost, retrieved) = (turn.cost_usd.unwrap_or_default(), sources.len() as u64);
-    TurnDone { thread_id, turn_id, message: text, usage, cost, citations, retrieved, sources }
+fn done(turn: &StoredTurn, cost_usd: Usd) -> TurnDone {
+    let ChatAnswer { text, model, usage, thread_id, turn_id, citations, sources, .. } = turn.answer.clone();
+    let used = ExecutionUse { model: Some(model), usage, cost_usd };
+    let retrieved = sources.len() as u64;
+    TurnDone { thread_id, turn_id, message: text, used, citations, retrieved, sources }
 }
 
 /// The events of a turn: the tools it used, then what it said.

@@ -8,7 +8,7 @@ use crate::{
     budget::{self, Budgets, OverBudget, Spending},
     journal::{self, Draft, JournalError, Place},
     key_of, of_journal,
-    run_agent::{Failure, RunAgent, TaskContext},
+    run_agent::{Failure, RunAgent, TaskContext, pay::over_budget},
     supervisor::{Assessment, Goal, History, Turn, assess},
 };
 use errand::{
@@ -178,29 +178,20 @@ impl<'a> Work<'a> {
         budget::is_limited(&self.budgets(), self.asked.mission_cost_budget_usd)
     }
 
-    /// Whether the agent may have another turn. Fails closed where it has a limit.
-    pub(super) async fn may_spend(&self) -> Result<(), Failure> {
-        let app = self.task.services();
-        let (budgets, goal) = (self.budgets(), self.asked.mission_cost_budget_usd);
+    /// Whether it is known what all was paid for, so that there may be another turn. Fails closed where there is a limit.
+    pub(super) fn knows_its_cost(&self) -> Result<(), Failure> {
         if !self.is_limited() {
             return Ok(());
         }
-        let over = |over: OverBudget| Failure::said(over.kind(), over.to_string());
         if let Some(turn) = self.turns.iter().find(|turn| turn.cost_usd.is_none()) {
             let unknown = format!("what turn {} of the run cost is not known", turn.nth + 1);
-            return Err(over(OverBudget::Unavailable(unknown)));
+            return Err(over_budget(&OverBudget::Unavailable(unknown)));
         }
         if self.recap.run_id == self.place.run && self.recap.cost_usd.is_none() {
             let unknown = "what it cost to put the session in short is not known".to_owned();
-            return Err(over(OverBudget::Unavailable(unknown)));
+            return Err(over_budget(&OverBudget::Unavailable(unknown)));
         }
-        let spending = match app.store.record(&self.spending_key()).await {
-            Ok(record) => Spending::read(record.as_ref()),
-            Err(error) => Err(OverBudget::Unavailable(error.to_string())),
-        };
-        let zone = self.agents.rules.zone();
-        let said = budget::before_turn(&budgets, goal, self.profile.prices, &spending, self.task.now(), zone);
-        said.map(drop).map_err(over)
+        Ok(())
     }
 
     /// Whether there is time for another turn before this execution is timed out. Where a whole execution is too short

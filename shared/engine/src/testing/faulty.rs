@@ -84,6 +84,9 @@ impl Store for FaultyStore {
     }
 
     async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
+        if keys.iter().any(|key| self.faults.hidden == Some(key.kind.as_str())) {
+            return Err(store_error(Fault::Unavailable));
+        }
         self.faults
             .read("store.records_at", keys.len(), self.inner.records_at(keys), |fault| Err(store_error(fault)))
             .await

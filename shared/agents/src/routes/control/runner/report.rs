@@ -1,7 +1,7 @@
 //! What a runner tells of a run: events, what became of commands, how it ended.
 
 use crate::{
-    Agents, Command, CommandAction, JobEnd, Run, RunOutside, RunnerJob, Terminal,
+    Agents, Command, CommandAction, ExecutionUse, JobEnd, Run, RunOutside, RunnerJob, Terminal,
     api::{
         AppendRequest, Appended, BACKEND_NAME_BYTES, CommandEnd, EntityView, FinishCommandRequest, FinishFailure,
         FinishJobRequest, FinishRequest, LeaseRequest, LeaseToken, NewEvent, RunView, Used, fits,
@@ -149,12 +149,13 @@ fn used(body: &FinishRequest) -> Result<(UsedByRunner, Report), ApiError> {
     };
     let Used { tokens_in, tokens_out, cost_usd: cost, .. } = *used;
     let report = Report {
-        model,
+        model: model.clone(),
         tokens_in: Some(tokens_in),
         tokens_out: Some(tokens_out),
-        cost_nano_usd: Some(cost.micros().saturating_mul(1000)),
+        cost_nano_usd: Some(cost.nanos()),
     };
-    Ok((UsedByRunner { thread_id, turn_id, usage: Some(Usage { tokens_in, tokens_out }), cost }, report))
+    let used = ExecutionUse { model, usage: Some(Usage { tokens_in, tokens_out }), cost_usd: cost };
+    Ok((UsedByRunner { thread_id, turn_id, used }, report))
 }
 
 fn settlement(body: FinishRequest, app: &App, task: &Task) -> Result<Settlement, ApiError> {
