@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
+mod kills;
+#[cfg(test)]
 mod memory;
 #[cfg(test)] // always so here; it tells clippy that helpers too are test code
 mod process;
