@@ -5,8 +5,8 @@ use std::time::Duration;
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use errand::{
     clock::Timestamp,
-    ids::TaskKey,
-    lifecycle::{FailureKind, KeptFailure, Settlement, Task, Trigger},
+    ids::{Name, TaskKey},
+    lifecycle::{Dispatch, FailureKind, KeptFailure, Settlement, Task, Trigger},
     store::{self, Due, DueItem, Position, Store, StoreError},
 };
 use integration_tests::conformance::{lives::a_log_is_of_one_life, unreadable::lists_leave_out_what_cannot_be_read};
@@ -96,6 +96,27 @@ async fn a_task_reads_back_as_it_was_written_in_every_state() {
             store::commit(&setup.store, commit).await.unwrap();
             assert_eq!(store::task(&setup.store, &expected.key).await.unwrap(), Some(expected));
         }
+    }
+}
+
+#[tokio::test]
+async fn how_a_task_is_dispatched_is_written_only_where_an_item_of_before_says_otherwise() {
+    let setup = setup().await;
+    let written = [
+        ("scripted", Dispatch::Announced, None),
+        ("fetch", Dispatch::Pulled, Some("pulled")),
+        ("run_outside", Dispatch::Pulled, None),
+        ("run_outside", Dispatch::Announced, Some("announced")),
+    ];
+    for (task_type, dispatch, said) in written {
+        let task = task(300).asking(|asked| {
+            asked.task_type = Name::of(task_type);
+            asked.dispatch = dispatch;
+        });
+        insert(&setup, &task).await;
+        let item = setup.item(&task.key).await;
+        assert_eq!(item["doc"].as_m().unwrap().get("di"), said.map(text).as_ref(), "{task_type}");
+        assert_eq!(store::task(&setup.store, &task.key).await.unwrap(), Some(task));
     }
 }
 

@@ -49,7 +49,8 @@ async fn what_a_file_of_the_first_schema_holds_is_counted_when_it_is_opened() {
     db.execute("ATTACH ?1 AS new", [dir.path().join("errand.db").to_str().unwrap()]).unwrap();
     let copy =
         "INSERT INTO queues (n, tenant, project, queue, open) SELECT n, tenant, project, queue, 1 FROM new.queues;
-        ALTER TABLE new.tasks DROP COLUMN request_id; -- which came later
+        -- Which came later:
+        ALTER TABLE new.tasks DROP COLUMN request_id; ALTER TABLE new.tasks DROP COLUMN dispatch;
         INSERT INTO tasks SELECT * FROM new.tasks; PRAGMA user_version = 1";
     db.execute_batch(copy).unwrap();
     drop(db);

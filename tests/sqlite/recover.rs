@@ -1,14 +1,14 @@
 //! The start of a process whose queue and workers were in the last one's memory.
 
 use errand::{
-    lifecycle::{Asked, State, Task, Trigger, apply},
+    lifecycle::{Asked, Dispatch, State, Task, Trigger, apply},
     store::Store,
 };
 use integration_tests::conformance::fixtures::{
-    accepted, at, change, changed, claimed, complete, failed, insert, new, now, read, task, tenant,
+    accepted, at, change, changed, claimed, complete, failed, insert, name, new, now, read, task, tenant,
 };
 
-use super::Fixture;
+use super::{Fixture, open};
 
 #[tokio::test]
 async fn every_lease_ends_so_that_the_poller_may_reap() {
@@ -44,6 +44,30 @@ async fn waiting_tasks_are_looked_at_ninety_seconds_ahead_or_now() {
         let expected = Task { wake_at: Some(at(wake_at)), ..task };
         assert_eq!(read(&store, &expected.key).await, expected);
     }
+}
+
+#[tokio::test]
+async fn the_lease_of_a_task_that_is_pulled_goes_on_also_of_one_from_before_that_could_be_said() {
+    let Fixture { store, dir } = Fixture::new();
+    let (dispatch, tenant) = (Dispatch::Pulled, tenant());
+    let mut running = Vec::new();
+    for task_type in ["run_outside", "fetch"] {
+        let pending = insert(&store, accepted(Asked { dispatch, task_type: name(task_type), ..new(&tenant) })).await;
+        running.push(change(&store, &pending, claimed(&pending, at(1))).await);
+    }
+    assert_eq!(store.recover(at(10)).await.unwrap(), 0);
+    assert_eq!(read(&store, &running[1].key).await, running[1]);
+    drop(store);
+
+    // As a file of the schema before has it: the one type is pulled by its name.
+    let tool = rusqlite::Connection::open(dir.path().join("errand.db")).unwrap();
+    tool.execute_batch("ALTER TABLE tasks DROP COLUMN dispatch; PRAGMA user_version = 6").unwrap();
+    drop(tool);
+    let store = open(&dir);
+    assert_eq!(read(&store, &running[0].key).await, running[0]);
+    assert_eq!(read(&store, &running[1].key).await.dispatch, Dispatch::Announced);
+    assert_eq!(store.recover(at(10)).await.unwrap(), 1);
+    assert_eq!(read(&store, &running[0].key).await, running[0]);
 }
 
 #[tokio::test]

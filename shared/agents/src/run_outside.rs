@@ -15,7 +15,7 @@ use errand::{
     handler::{Failure, Handler, Outcome, Settings, TaskContext},
     ids::{Id, Name},
     json::read::FieldError,
-    lifecycle::{Asked, Report, Task},
+    lifecycle::{Asked, Dispatch, Report, Task},
     store::StoreError,
 };
 
@@ -54,8 +54,14 @@ impl Handler for RunOutside {
     type State = Agents;
 
     fn settings() -> Settings {
-        // Nobody stops a runner; this gives it the longest lease there is.
-        Settings { timeout_s: 85, ..Settings::default() }
+        Settings {
+            // Nobody stops a runner; this gives it the longest lease there is.
+            timeout_s: 85,
+            dispatch: Dispatch::Pulled,
+            // Without a run, which `POST /v1/tasks` does not begin, no runner finds the task.
+            instead: Some("its run is what runners find; see POST /v1/runs"),
+            ..Settings::default()
+        }
     }
 
     fn admits(&self, _: &Asked) -> Result<(), FieldError> {
@@ -63,7 +69,7 @@ impl Handler for RunOutside {
     }
 
     async fn handle(&self, _: &TaskContext<'_>, _: &Agents) -> Result<Outcome, Failure> {
-        Err(Failure::permanent("only a runner does this")) // not reached: see `Task::is_for_runners`
+        Err(Failure::permanent("only a runner does this")) // not reached: no worker is told of it
     }
 
     fn session_path(&self, id: Uuid) -> Option<String> {

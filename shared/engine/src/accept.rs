@@ -124,12 +124,10 @@ pub fn check_size(bytes: usize) -> Result<(), EnqueueError> {
     if bytes > BODY_BYTES { Err(EnqueueError::TooLarge { bytes }) } else { Ok(()) }
 }
 
-/// Refuses a task of the type that runners take: without a run, which [`accept`] does not begin, no runner finds it.
-pub fn check_is_for_workers(task_type: &Name) -> Result<(), FieldError> {
-    match task_type.as_str() {
-        Task::FOR_RUNNERS => Err(FieldError::at("task_type", "its run is what runners find; see POST /v1/runs")),
-        _ => Ok(()),
-    }
+/// Refuses a task that is no use by itself, as its type says: it is made by something else, which [`accept`] does not do.
+pub fn check_may_stand_alone(app: &App, task_type: &Name) -> Result<(), FieldError> {
+    let instead = app.types.settings(task_type).and_then(|settings| settings.instead);
+    instead.map_or(Ok(()), |instead| Err(FieldError::at("task_type", instead)))
 }
 
 /// Refuses a text of a payload that says nothing.
@@ -168,13 +166,15 @@ pub fn check(app: &App, new: Asked, limits: TaskLimits) -> Result<Asked, Enqueue
     input.admits(&new)?;
     new.idempotency_key.as_deref().map_or(Ok(()), check_key)?;
     let retries = limits.max_retries.unwrap_or(app.rules.max_retries);
-    let timeout_s = limits.timeout_s.unwrap_or(input.settings().timeout_s);
-    Ok(Asked {
+    let settings = input.settings();
+    let timeout_s = limits.timeout_s.unwrap_or(settings.timeout_s);
+    let new = Asked {
         max_retries: within("max_retries", retries, 0, Task::MAX_RETRIES)?,
         timeout_s: within("timeout_s", timeout_s, 1, MAX_TIMEOUT_S)?,
         session_path: input.session_path(new.key.id),
         ..new
-    })
+    };
+    Ok(new.dispatched(settings.dispatch, app.clock.now()))
 }
 
 fn within(field: &str, value: u32, least: u32, most: u32) -> Result<u32, FieldError> {

@@ -33,7 +33,8 @@ pub enum ChangeError {
 }
 
 /// What is committed with a trigger, besides what its type says: what ends with the task if the trigger ends it
-/// ([`Handler::ended`]), and what becomes of a run whose worker was lost or that waits for a runner ([`Handler::waits`]).
+/// ([`Handler::ended`]), and what else changes with one whose worker was lost or that waits to be pulled
+/// ([`Handler::waits`]).
 ///
 /// [`Handler::ended`]: crate::handler::Handler::ended
 /// [`Handler::waits`]: crate::handler::Handler::waits
@@ -73,7 +74,7 @@ async fn said(app: &App, task: &Task, transition: &Transition) -> Result<(Vec<Ef
     let executed = transition.log.as_ref().is_some_and(|row| row.kind == LogKind::Execution);
     let ends = !task.status().is_ended() && changed.status().is_ended();
     let lost = changed.losses > task.losses;
-    let waits = changed.status() == Status::Pending && (lost || changed.is_for_runners());
+    let waits = changed.status() == Status::Pending && (lost || changed.is_pulled());
     if !executed && !ends && !waits {
         return Ok(Default::default());
     }

@@ -258,7 +258,7 @@ impl<'a> Enqueue<'a> {
     async fn send(self) -> Result<Accepted, EnqueueError> {
         let Self { app, new, start, limits } = self;
         let (mut new, now) = (new?, app.clock.now());
-        accept::check_is_for_workers(&new.task_type)?;
+        accept::check_may_stand_alone(app, &new.task_type)?;
         new.key = accept::key(&new.key.tenant, &new.project, new.idempotency_key.as_deref());
         new.scheduled_for = match start {
             Start::Now => now,

@@ -19,7 +19,7 @@ use crate::{
     effects::Effect,
     json::read::FieldError,
     lifecycle::{
-        Asked, Report, Task,
+        Asked, Dispatch, Report, Task,
         retry::{MAX_SNOOZES, RetryPolicy},
     },
     store::StoreError,
@@ -47,11 +47,23 @@ pub struct Settings {
     pub retry: RetryPolicy,
     /// How often it may snooze in a drive.
     pub max_snoozes: u32,
+    /// How who runs its tasks hears of them.
+    pub dispatch: Dispatch,
+    /// If a task of this type is no use by itself: what to do in place of enqueueing one. It completes the error of whoever
+    /// tries, by a client or over HTTP.
+    pub instead: Option<&'static str>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { timeout_s: Task::TIMEOUT_S, is_slow: false, retry: RetryPolicy::default(), max_snoozes: MAX_SNOOZES }
+        Self {
+            timeout_s: Task::TIMEOUT_S,
+            is_slow: false,
+            retry: RetryPolicy::default(),
+            max_snoozes: MAX_SNOOZES,
+            dispatch: Dispatch::default(),
+            instead: None,
+        }
     }
 }
 
@@ -195,8 +207,8 @@ pub trait Handler: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'st
     }
 
     /// What else changes when the task waits, again or still, as `waiting`; committed and asked again as with `ended`.
-    /// Asked of tasks for runners ([`Task::is_for_runners`]), and of one whose worker was lost: every other task is
-    /// announced to a worker, which decides itself.
+    /// Asked of tasks that are pulled ([`Dispatch::Pulled`]), and of one whose worker was lost: every other task is announced
+    /// to a worker, which decides itself.
     fn waits(
         &self,
         _task: &TaskContext<'_>,

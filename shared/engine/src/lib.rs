@@ -146,7 +146,7 @@ pub use effects::{Effect, Relations};
 pub use event::{Event, Published};
 pub use handler::{Failure, Handler, Outcome, Settings, TaskContext};
 pub use ids::{Id, Name, TaskKey};
-pub use lifecycle::{FailureKind, Priority, State, Status, Task, retry::RetryPolicy};
+pub use lifecycle::{Dispatch, FailureKind, Priority, State, Status, Task, retry::RetryPolicy};
 pub use listener::Listener;
 pub use operate::{OperateError, Operation};
 pub use records::{Entity, Stored};

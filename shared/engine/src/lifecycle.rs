@@ -16,6 +16,6 @@ mod table_test;
 pub use apply::{Transition, apply, unknown_type_ends};
 pub use failure::{ERROR_BYTES, FailureKind, KeptFailure};
 pub use state::{State, Status};
-pub use task::{Asked, Attempt, Priority, Task};
+pub use task::{Asked, Attempt, Dispatch, Priority, Task};
 pub use trigger::{Fence, Rejected, Report, Settlement, Trigger};
 pub use wake::{Hint, LONGEST_HIDING, LOOK_AHEAD, hint, is_renewed, lease};

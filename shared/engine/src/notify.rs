@@ -12,18 +12,18 @@ use crate::{
 };
 
 /// Sends the message of every one of `tasks` that is pending and due soon; the rest is the poller's. Answers for
-/// each task whether its message is on its way. Of what runners take nobody is told: they come and ask.
+/// each task whether its message is on its way. Nobody is told of a task that is pulled.
 pub async fn notify(app: &App, tasks: &[Task]) -> Vec<bool> {
     let now = app.clock.now();
     let mut by_queue: BTreeMap<QueueName, (Vec<usize>, Vec<OutMessage>)> = BTreeMap::new();
-    for (place, task) in tasks.iter().enumerate().filter(|(_, task)| !task.is_for_runners()) {
+    for (place, task) in tasks.iter().enumerate().filter(|(_, task)| !task.is_pulled()) {
         if let Some(Hint::Message(delay)) = task.run_at().map(|run_at| hint(run_at, now)) {
             let (places, messages) = by_queue.entry(app.queue_of(task)).or_default();
             places.push(place);
             messages.push(OutMessage::hint(task, delay, app.trace.as_deref()));
         }
     }
-    let mut on_its_way: Vec<bool> = tasks.iter().map(Task::is_for_runners).collect();
+    let mut on_its_way: Vec<bool> = tasks.iter().map(Task::is_pulled).collect();
     for (queue, (places, messages)) in by_queue {
         for (place, sent) in places.into_iter().zip(app.queue.send(queue, messages).await) {
             match (sent, on_its_way.get_mut(place)) {

@@ -137,8 +137,8 @@ async fn start(
     if let Some(executions) = delivery.message.executions {
         task = moved_back(app, task, executions).await?;
     }
-    if task.is_for_runners() {
-        return Ok(Start::Not(Verdict::Done)); // a dead letter of one that was moved back; its runner will come
+    if task.is_pulled() {
+        return Ok(Start::Not(Verdict::Done)); // a dead letter that was moved back; who pulls it will come
     }
     let input = app.types.stored(&task.task_type, &task.payload);
     if let Err(InputError::UnknownType { .. }) = &input {

@@ -19,7 +19,7 @@ pub use kinds::RecordKind;
 use schemars::{Schema, SchemaGenerator};
 
 use crate::{
-    handler::Handler,
+    handler::{Handler, Settings},
     ids::Name,
     json::{Json, read::FieldError},
     records::Entity,
@@ -150,9 +150,14 @@ impl Registry {
         self.types.contains_key(task_type)
     }
 
+    /// What the type of this name decides about its tasks.
+    pub fn settings(&self, task_type: &Name) -> Option<Settings> {
+        self.types.get(task_type).map(|registered| registered.of.settings())
+    }
+
     /// Whether tasks of this type usually take longer than some five seconds.
     pub fn is_slow(&self, task_type: &Name) -> bool {
-        self.types.get(task_type).is_some_and(|registered| registered.of.settings().is_slow)
+        self.settings(task_type).is_some_and(|settings| settings.is_slow)
     }
 
     /// The names of all types, in the order of the alphabet.

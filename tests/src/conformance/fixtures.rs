@@ -7,7 +7,8 @@ use errand::{
     ids::{Id, Name, TaskKey, fresh},
     json::Json,
     lifecycle::{
-        Asked, Attempt, FailureKind, KeptFailure, Priority, Report, Settlement, Task, Transition, Trigger, apply,
+        Asked, Attempt, Dispatch, FailureKind, KeptFailure, Priority, Report, Settlement, Task, Transition, Trigger,
+        apply,
         log::{LogEntry, LogOutcome},
     },
     store::{self, Commit, Doc, Expect, Inserted, Record, RecordKey, RecordWrite, Store, TaskWrite},
@@ -69,6 +70,7 @@ pub fn full(tenant: &Name) -> Task {
         context_type: Some(name("conversation")),
         parent_id: Some(fresh()),
         priority: Priority::Urgent,
+        dispatch: Dispatch::Pulled,
         idempotency_key: Some("order 17 / ü".to_owned()),
         max_retries: 0,
         timeout_s: 840,

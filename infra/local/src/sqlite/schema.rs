@@ -8,13 +8,14 @@ use super::{OpenError, SqliteSettings, Synchronous};
 
 /// Each step from one schema to the next. The file's `user_version` is how many it has seen; never edit one that
 /// was released, add another.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0001_tables.sql"),
     include_str!("migrations/0002_counters.sql"),
     include_str!("migrations/0003_request_id.sql"),
     include_str!("migrations/0004_totals.sql"),
     include_str!("migrations/0005_children.sql"),
     include_str!("migrations/0006_unread_index.sql"),
+    include_str!("migrations/0007_dispatch.sql"),
 ];
 
 /// The schema this version reads and writes.

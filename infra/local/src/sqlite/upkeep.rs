@@ -2,7 +2,7 @@
 
 use errand::{
     clock::Timestamp,
-    lifecycle::{LOOK_AHEAD, Status, Task},
+    lifecycle::{Dispatch, LOOK_AHEAD, Status},
     store::{Bucket, Due, DueItem, KEEP_HOURS},
 };
 use rusqlite::params;
@@ -36,7 +36,7 @@ pub(super) fn set_aside(tables: &Tables<'_>, due: &Due, until: Timestamp) -> rus
     Ok(())
 }
 
-/// Ends every lease but those of runners outside, and has every waiting task looked at, since no worker and no queue
+/// Ends every lease but those of tasks that are pulled, whose workers are outside, and has every waiting task looked at, since no worker and no queue
 /// message has outlived the last process. Answers with how many tasks that changed.
 pub(super) fn recover(tables: &Tables<'_>, now: Timestamp) -> rusqlite::Result<usize> {
     let now = now.as_millis();
@@ -44,8 +44,8 @@ pub(super) fn recover(tables: &Tables<'_>, now: Timestamp) -> rusqlite::Result<u
     let running = tables.db.execute(
         "UPDATE tasks INDEXED BY tasks_open
          SET lease_expires_at = min(lease_expires_at, ?1), wake_at = min(coalesce(wake_at, ?1), ?1)
-         WHERE ended_at IS NULL AND status = ?2 AND task_type <> ?3",
-        params![now, Status::Running.as_str(), Task::FOR_RUNNERS],
+         WHERE ended_at IS NULL AND status = ?2 AND dispatch IS NOT ?3",
+        params![now, Status::Running.as_str(), Dispatch::Pulled.as_str()],
     )?;
     let pending = tables.db.execute(
         "UPDATE tasks INDEXED BY tasks_open SET wake_at = max(?1, run_at - ?3)

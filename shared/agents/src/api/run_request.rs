@@ -9,7 +9,7 @@ use errand::{
     app::App,
     clock::Timestamp,
     ids::{Id, Name},
-    lifecycle::{Asked, Priority, Task},
+    lifecycle::{Asked, Priority},
     money::Usd,
     redact,
     store::Doc,
@@ -151,15 +151,14 @@ impl RunRequest {
     /// Checks it and makes it a task of the caller's: `run_agent`, or `run_outside` for a runner.
     pub fn accept(self, caller: &Caller, app: &App, agents: &Agents, now: Timestamp) -> Result<Asked, ApiError> {
         self.fits()?;
-        let executor = self.executor;
-        let task_type = match executor {
+        let task_type = match self.executor {
             Executor::Worker => {
                 known_profile(agents, &self.profile)?;
                 Name::of("run_agent")
             }
             Executor::Runner => {
                 self.only_for_workers()?;
-                Name::of(Task::FOR_RUNNERS)
+                Name::of("run_outside")
             }
         };
         let request = TaskRequest {
@@ -182,14 +181,10 @@ impl RunRequest {
             expires_at: self.expires_at,
         };
         // The fields of the payload are fields of this request.
-        let mut new = request.accept(caller, app, now).map_err(|error| ApiError {
+        request.accept(caller, app, now).map_err(|error| ApiError {
             field: error.field.map(|field| field.strip_prefix("payload.").unwrap_or(&field).to_owned()),
             ..error
-        })?;
-        if executor == Executor::Runner {
-            new.expires_at.get_or_insert(new.scheduled_for.max(now) + Task::WAIT_FOR_RUNNER);
-        }
-        Ok(new)
+        })
     }
 
     fn fits(&self) -> Result<(), ApiError> {

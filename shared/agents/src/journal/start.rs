@@ -197,7 +197,7 @@ impl Start {
 /// late as the run waits for one.
 fn awaited_until(task: &Task, ttl: Duration, now: Timestamp) -> Timestamp {
     let until = task.run_at().unwrap_or(now).max(now) + ttl;
-    task.expires_at.filter(|_| task.is_for_runners()).map_or(until, |at| until.max(at))
+    task.expires_at.filter(|_| task.is_pulled()).map_or(until, |at| until.max(at))
 }
 
 /// Inserts `new` and begins its run, together. The same request again answers what there is; another one under the same

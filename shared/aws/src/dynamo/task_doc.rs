@@ -8,7 +8,7 @@ use uuid::Uuid;
 use errand::{
     clock::Timestamp,
     ids::{Id, Name},
-    lifecycle::{KeptFailure, Priority, State, Task, log::LogOutcome},
+    lifecycle::{Dispatch, KeptFailure, Priority, State, Task, log::LogOutcome},
 };
 
 /// An instant as a number.
@@ -39,6 +39,9 @@ pub(super) struct TaskDoc {
     pub(super) payload_hash: Option<String>,
     #[serde(rename = "t")]
     pub(super) task_type: Name,
+    /// Unless it is [`dispatch_of`] its type.
+    #[serde(rename = "di", skip_serializing_if = "Option::is_none", default)]
+    pub(super) dispatch: Option<Dispatch>,
     #[serde(rename = "ln", skip_serializing_if = "is_default", default)]
     pub(super) lane: Name,
     #[serde(rename = "ag", skip_serializing_if = "Option::is_none", default)]
@@ -122,6 +125,7 @@ impl TaskDoc {
             payload: (!payload_apart).then(|| task.payload.as_str().to_owned()),
             payload_hash: payload_apart.then(|| task.payload_hash.clone()),
             task_type: task.task_type.clone(),
+            dispatch: (task.dispatch != dispatch_of(&task.task_type)).then_some(task.dispatch),
             lane: task.lane.clone(),
             agent_type: task.agent_type.clone(),
             context_id: task.context_id.clone(),
@@ -175,6 +179,12 @@ impl TaskDoc {
             State::Cancelled { reason } | State::Blocked { reason } => self.reason = Some(reason.clone()),
         }
     }
+}
+
+/// How a task is dispatched whose item does not say it. Items of before this could be said are of one type of pulled tasks;
+/// its new ones are written as they were, so that a version of before, beside which this one may run, reads them.
+pub(super) fn dispatch_of(task_type: &Name) -> Dispatch {
+    if task_type.as_str() == "run_outside" { Dispatch::Pulled } else { Dispatch::default() }
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

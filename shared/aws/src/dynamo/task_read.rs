@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::dynamo::task_doc::TaskDoc;
+use crate::dynamo::task_doc::{TaskDoc, dispatch_of};
 use errand::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey},
@@ -43,6 +43,7 @@ impl TaskDoc {
             project: keyed.project,
             queue: keyed.queue,
             lane: self.lane,
+            dispatch: self.dispatch.unwrap_or_else(|| dispatch_of(&self.task_type)),
             task_type: self.task_type,
             agent_type: self.agent_type,
             user_id: keyed.user_id,

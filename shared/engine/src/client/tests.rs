@@ -9,7 +9,7 @@ use crate::{
     clock::{Clock, ManualClock},
     handler::{Failure, Outcome, Settings, TaskContext},
     ids::keyed,
-    lifecycle::Status,
+    lifecycle::{Dispatch, Status},
     queue::{MemoryQueue, QueueName},
     registry::Registry,
     services::Services,
@@ -58,13 +58,17 @@ impl Handler for Tell {
     }
 }
 
-/// The same under the runners' name.
+/// What others ask for, once something else has made it.
 #[derive(Serialize, Deserialize, JsonSchema)]
 struct Outside {}
 
 impl Handler for Outside {
-    const TYPE: &'static str = Task::FOR_RUNNERS;
+    const TYPE: &'static str = "outside";
     type State = ();
+
+    fn settings() -> Settings {
+        Settings { dispatch: Dispatch::Pulled, instead: Some("make it elsewhere"), ..Settings::default() }
+    }
 
     async fn handle(&self, _: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
         Ok(Outcome::done(Value::Null))
@@ -125,6 +129,26 @@ async fn what_is_not_said_is_as_the_type_and_the_installation_have_it() {
 }
 
 #[tokio::test]
+async fn nobody_is_told_of_a_task_that_is_pulled_and_it_waits_for_a_week() {
+    let Setup { client, clock, queue } = taken();
+    let taken = async |expires_at, scheduled_for| {
+        let (key, now) = (accept::key(&Name::default(), &Name::default(), None), clock.now());
+        let new = Asked::of_type(key, Name::of("outside"), Json::new(&json!({})), "api".to_owned(), now);
+        let new = Asked { expires_at, scheduled_for, ..new };
+        let checked = accept::check(&client.app, new, TaskLimits::default());
+        accept::accept(&client.app, vec![checked], now).await.remove(0).unwrap().task
+    };
+    let week = Duration::from_secs(7 * 24 * 3600);
+    for start in [clock.now() + MINUTE, clock.now() - MINUTE] {
+        let task = taken(None, start).await;
+        assert_eq!((task.is_pulled(), task.expires_at), (true, Some(start.max(clock.now()) + week)));
+    }
+    let sooner = Some(clock.now() + MINUTE);
+    assert_eq!(taken(sooner, clock.now()).await.expires_at, sooner);
+    assert_eq!(queue.depth(QueueName::Work(Priority::Medium)), 0);
+}
+
+#[tokio::test]
 async fn the_same_key_is_the_same_task_or_a_conflict() {
     let Setup { client, clock, queue } = taken();
     let expires_at = clock.now() + MINUTE;
@@ -180,7 +204,7 @@ async fn what_is_beyond_a_limit_is_refused_by_its_field() {
         (ask().expires_at(clock.now()).key("k"), "expires_at: it would expire before it could start"),
         (ask().delay(MINUTE).expires_at(clock.now() + MINUTE), "expires_at: it would expire before it could start"),
         (client.enqueue(&say("\0")), "payload: a text contains a null character (\\u0000)"),
-        (client.enqueue(&Outside {}), "task_type: its run is what runners find; see POST /v1/runs"),
+        (client.enqueue(&Outside {}), "task_type: make it elsewhere"),
     ];
     for (asked, said) in refused {
         assert_eq!(asked.await.unwrap_err().to_string(), said);
@@ -197,7 +221,7 @@ async fn a_type_that_is_not_known_or_off_is_refused() {
     let unknown = setup(Registry::new().add::<Outside>(()));
     let off = setup(Registry::new().add_off::<Say>((), "are off"));
     for (setup, said) in
-        [(unknown, "unknown task type `say`; known are run_outside"), (off, "tasks of the type `say` are off")]
+        [(unknown, "unknown task type `say`; known are outside"), (off, "tasks of the type `say` are off")]
     {
         let refused = setup.client.enqueue(&say("a")).await.unwrap_err();
         assert_eq!(refused.to_string(), said);

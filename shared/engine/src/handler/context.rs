@@ -167,7 +167,8 @@ impl<'a> TaskContext<'a> {
         let parts = [&*life, &*nth, task_type.as_str(), payload.as_str(), user.map_or("", Id::as_str)];
         let key = TaskKey { tenant: task.key.tenant.clone(), id: ids::derived(&parts) };
         let now = self.now();
-        Ok(Asked {
+        let settings = H::settings();
+        let new = Asked {
             project: task.project.clone(),
             queue: task.queue.clone(),
             lane: task.lane.clone(),
@@ -177,12 +178,13 @@ impl<'a> TaskContext<'a> {
             context_type: task.context_type.clone(),
             parent_id: Some(task.key.id),
             max_retries: self.services.rules.max_retries,
-            timeout_s: H::settings().timeout_s,
+            timeout_s: settings.timeout_s,
             scheduled_for: now + wait,
             request_id: task.request_id.clone(),
             session_path: input.session_path(key.id),
             ..Asked::of_type(key, task_type, payload, task.created_by.clone(), now)
-        })
+        };
+        Ok(new.dispatched(settings.dispatch, now))
     }
 
     async fn related<E: Entity>(

@@ -8,7 +8,7 @@ use crate::{
     clock::Timestamp,
     ids::{Name, TaskKey},
     json::Json,
-    lifecycle::{Asked, Priority, State, Task, wake},
+    lifecycle::{Asked, Dispatch, Priority, State, Task, wake},
 };
 
 impl Asked {
@@ -20,6 +20,7 @@ impl Asked {
             queue: Name::default(),
             lane: Name::default(),
             task_type,
+            dispatch: Dispatch::default(),
             agent_type: None,
             user_id: None,
             context_id: None,
@@ -37,6 +38,16 @@ impl Asked {
             request_id: None,
             session_path: None,
         }
+    }
+
+    /// The same, of a type whose tasks are dispatched like this. One that is pulled and has no end expires
+    /// [`Task::PULLED_WITHIN`] after its start, or after `now` if that is later.
+    pub fn dispatched(mut self, dispatch: Dispatch, now: Timestamp) -> Self {
+        self.dispatch = dispatch;
+        if dispatch == Dispatch::Pulled {
+            self.expires_at.get_or_insert(self.scheduled_for.max(now) + Task::PULLED_WITHIN);
+        }
+        self
     }
 
     /// The same, given another payload.

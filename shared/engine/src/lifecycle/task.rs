@@ -63,6 +63,34 @@ impl Priority {
     }
 }
 
+/// How whoever runs a task hears that it is due. Its type says so as the task is accepted, and it stays so.
+///
+/// ```
+/// use errand::{Dispatch, Settings};
+///
+/// let by_programs_outside = Settings { dispatch: Dispatch::Pulled, ..Settings::default() };
+/// # assert_ne!(by_programs_outside, Settings::default());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dispatch {
+    /// A message announces it to the workers of this installation.
+    #[default]
+    Announced,
+    /// Nobody is told: workers outside come and ask for it.
+    Pulled,
+}
+
+impl Dispatch {
+    /// The name as stores write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Dispatch::Announced => "announced",
+            Dispatch::Pulled => "pulled",
+        }
+    }
+}
+
 /// How the newest ended execution went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Attempt {
@@ -89,6 +117,8 @@ pub struct Asked {
     pub lane: Name,
     /// Which handler runs it.
     pub task_type: Name,
+    /// How who runs it hears of it; [`Asked::dispatched`] sets it.
+    pub dispatch: Dispatch,
     /// On whose behalf.
     pub agent_type: Option<Name>,
     /// Which user it is about.
@@ -198,11 +228,9 @@ impl Task {
     /// How many failures a task remembers.
     pub const LAST_ERRORS: usize = 5;
 
-    /// The type of the tasks that runners take over HTTP.
-    pub const FOR_RUNNERS: &'static str = "run_outside";
-
-    /// How long such a task waits for a runner if nobody says otherwise; set going again, as long again.
-    pub const WAIT_FOR_RUNNER: Duration = Duration::from_secs(7 * 24 * 3600);
+    /// How long a task that is pulled waits for a worker if nobody says otherwise; set going again, as long again. Nobody
+    /// is told of it, so if no worker comes somebody must hear of that.
+    pub const PULLED_WITHIN: Duration = Duration::from_secs(7 * 24 * 3600);
 
     /// How many bytes its payload and output have.
     pub fn body_bytes(&self) -> usize {
@@ -210,9 +238,9 @@ impl Task {
         self.payload.as_str().len() + output
     }
 
-    /// Whether a runner outside takes it over HTTP, and no worker of ours: nobody is sent a message about it.
-    pub fn is_for_runners(&self) -> bool {
-        self.task_type.as_str() == Self::FOR_RUNNERS
+    /// Whether workers outside ask for it, and nobody is sent a message about it.
+    pub fn is_pulled(&self) -> bool {
+        self.dispatch == Dispatch::Pulled
     }
 
     /// The same task, of which something else was asked; copies of it stay as they are.

@@ -70,10 +70,10 @@ pub(super) fn pending(run_at: Timestamp, notified: u32, expires_at: Option<Times
 
 /// `wake_at` of a task claimed now: left alone, so that a claim does not touch the index, however late it comes. Where it lies
 /// before the lease's end the poller looks once too early. Where it lies far behind, since the task had waited long and
-/// messages were sent again, it is the claim's message that tells of a lost worker: it comes again. A runner outside has
-/// none, so its task is looked at within two minutes.
+/// messages were sent again, it is the claim's message that tells of a lost worker: it comes again. A task that is
+/// pulled has none, so it is looked at within two minutes.
 pub(super) fn claimed(task: &Task, lease_end: Timestamp, now: Timestamp) -> Timestamp {
-    let in_time = |at: &Timestamp| !task.is_for_runners() || (lease_end..=now + GRACE).contains(at);
+    let in_time = |at: &Timestamp| !task.is_pulled() || (lease_end..=now + GRACE).contains(at);
     task.wake_at.filter(in_time).unwrap_or(lease_end)
 }
 
@@ -85,7 +85,7 @@ mod tests {
     use crate::{
         ids::{Name, TaskKey},
         json::Json,
-        lifecycle::{Asked, retry::RetryPolicy},
+        lifecycle::{Asked, Dispatch, retry::RetryPolicy},
     };
 
     fn at(s: u64) -> Timestamp {
@@ -108,16 +108,16 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_leaves_the_index_alone_but_a_runners() {
+    fn a_claim_leaves_the_index_alone_but_that_of_a_pulled_task() {
         let key = TaskKey { tenant: Name::default(), id: Uuid::from_u128(1) };
-        let new = |task_type| {
-            let new = Asked::of_type(key.clone(), Name::of(task_type), Json::default(), "me".into(), at(0));
-            Task::accept(new, Uuid::from_u128(2), at(0))
+        let new = |dispatch| {
+            let new = Asked::of_type(key.clone(), Name::of("scripted"), Json::default(), "me".into(), at(0));
+            Task::accept(Asked { dispatch, ..new }, Uuid::from_u128(2), at(0))
         };
         for wake_at in [at(10), at(120), at(3600)] {
-            let claimed_at = |task_type| claimed(&Task { wake_at: Some(wake_at), ..new(task_type) }, at(35), at(0));
-            assert_eq!(claimed_at("scripted"), wake_at);
-            assert_eq!(claimed_at(Task::FOR_RUNNERS), if wake_at == at(120) { wake_at } else { at(35) });
+            let claimed_at = |dispatch| claimed(&Task { wake_at: Some(wake_at), ..new(dispatch) }, at(35), at(0));
+            assert_eq!(claimed_at(Dispatch::Announced), wake_at);
+            assert_eq!(claimed_at(Dispatch::Pulled), if wake_at == at(120) { wake_at } else { at(35) });
         }
     }
 

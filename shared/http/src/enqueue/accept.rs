@@ -20,7 +20,7 @@ pub async fn accept(
     let now = app.clock.now();
     let asked = requests.into_iter().map(|request| {
         let (caller, request) = request?;
-        accept::check_is_for_workers(&request.task_type)?;
+        accept::check_may_stand_alone(app, &request.task_type)?;
         request.accept(&caller, app, now)
     });
     accept::accept(app, asked.collect(), now).await

@@ -80,8 +80,7 @@ impl Change<'_> {
         self.task.dead_lettered_at = None;
         self.task.redrive_note = note.clone();
         let run_at = run_at.unwrap_or(self.now).max(self.now);
-        // Nobody is told of what waits for a runner: if none comes, somebody must be.
-        let expires_at = self.task.is_for_runners().then(|| run_at + Task::WAIT_FOR_RUNNER);
+        let expires_at = self.task.is_pulled().then(|| run_at + Task::PULLED_WITHIN);
         self.task = self.task.asking(|asked| asked.expires_at = expires_at);
         self.wait(run_at, wake::has_message(run_at, self.now));
         self.logged(LogEntry { by: Some(by), reason: note, ..row })

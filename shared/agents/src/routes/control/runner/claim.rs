@@ -9,6 +9,7 @@ use errand::{
     app::App,
     change::{ChangeError, With, change},
     clock::Timestamp,
+    handler::Handler,
     ids::{self, Id, Name},
     lifecycle::{Rejected, Report, Settlement, State, Task, Trigger},
     records::Stored,
@@ -32,7 +33,8 @@ pub(crate) async fn claim(app: &App, request: &Request) -> Result<Answer, ApiErr
     let no_runner = || ApiError::invalid("runner_id", "no such runner; see POST /v1/runners");
     let runner = request.find::<Runner>(app, &runner_id).await?.ok_or_else(no_runner)?;
     let task = task_of(app, request, run.value.task_id).await?;
-    let input = task.is_for_runners().then(|| task.payload.parse::<RunOutside>().ok()).flatten();
+    let is_for_runners = task.task_type.as_str() == RunOutside::TYPE;
+    let input = is_for_runners.then(|| task.payload.parse::<RunOutside>().ok()).flatten();
     let not_for_runners = || ApiError::conflict("no runner takes this run: it was not made with `executor: runner`");
     let input = input.ok_or_else(not_for_runners)?;
     takes(&runner.value, &run.value)?;
