@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use errand::{meter, queue::QueueName};
+use errand::spi::{meter, queue::QueueName};
 use serde_json::{Value, json};
 
 use crate::template::{queue_id, resource, resources, target};

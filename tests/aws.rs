@@ -12,7 +12,7 @@ mod read;
 mod relay;
 mod volume;
 
-use errand::{lifecycle::Priority, queue::QueueName};
+use errand::{Priority, spi::queue::QueueName};
 use integration_tests::{aws::Stack, events::Call};
 use serde_json::{Value, json};
 

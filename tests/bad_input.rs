@@ -9,11 +9,12 @@ use std::sync::Arc;
 use aws_lambda_events::sqs::SqsEvent;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue};
 use errand::{
-    app::App,
-    clock::{ManualClock, Timestamp},
-    queue::{MemoryQueue, QueueName},
-    services::Services,
-    store::MemoryStore,
+    App, Services, Timestamp,
+    spi::{
+        clock::ManualClock,
+        queue::{MemoryQueue, QueueName},
+        store::MemoryStore,
+    },
 };
 use integration_tests::{
     events::{Answered, Call, sqs_event},

@@ -3,9 +3,8 @@
 use std::{cell::Cell, future::Future};
 
 use errand::{
-    app::App,
-    lifecycle::{Priority, State, Status, Task, log::LogKind},
-    queue::QueueName,
+    App, Priority, State, Status, Task,
+    spi::{lifecycle::log::LogKind, queue::QueueName},
 };
 use integration_tests::{
     accounts::everything_is_accounted_for,

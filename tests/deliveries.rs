@@ -7,13 +7,14 @@ use std::{
 
 use aws_lambda_events::sqs::SqsEvent;
 use errand::{
-    app::App,
-    ids::{self, Name, TaskKey},
-    json::Json,
-    lifecycle::{Asked, Priority, Status, Task},
-    notify::notify,
-    queue::{OutMessage, Queue, QueueName},
-    store,
+    App, Asked, Name, Priority, Status, Task, TaskKey,
+    spi::{
+        ids,
+        json::Json,
+        notify::notify,
+        queue::{OutMessage, Queue, QueueName},
+        store,
+    },
 };
 use errand_local::mapping::{Mapping, sqs_message};
 use futures::FutureExt;

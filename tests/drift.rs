@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use errand::{environment::Environment, ids::Name, json::Json, lifecycle::Task, registry::TaskType, services::Rules};
+use errand::{
+    Name, Rules, Task,
+    spi::{environment::Environment, json::Json, registry::TaskType},
+};
 use errand_agents::ROUTES;
 use errand_aws::{Deployment, dynamo, queue_variable};
 use errand_http::{Function, Route};

@@ -23,11 +23,13 @@ use aws_sdk_dynamodb::{
     types::AttributeValue,
 };
 use errand::{
-    clock::Timestamp,
-    ids::{Id, Name, TaskKey, fresh},
-    json::Json,
-    lifecycle::{Asked, Fence, Report, Settlement, Task, Trigger, apply},
-    store::Commit,
+    Asked, Id, Name, Task, TaskKey, Timestamp,
+    spi::{
+        ids::fresh,
+        json::Json,
+        lifecycle::{Fence, Report, Settlement, Trigger, apply},
+        store::Commit,
+    },
 };
 use errand_aws::{
     Shards,

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use errand::{
-    lifecycle::{Priority, Status, log::LogKind},
-    queue::{OutMessage, Queue, QueueName},
+    Priority, Status,
+    spi::{
+        lifecycle::log::LogKind,
+        queue::{OutMessage, Queue, QueueName},
+    },
 };
 use integration_tests::{events::REQUEST_ID, world::World};
 use serde_json::{Value, json};

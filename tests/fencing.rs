@@ -3,11 +3,14 @@
 use std::{future::Future, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
 use errand::{
-    ids::{self, Id, Name},
-    json::Json,
-    lifecycle::{Asked, FailureKind, State, Status, Task, Trigger, apply, log::LogOutcome},
-    queue::QueueName,
-    store::{self, Commit, Inserted, Part, RelationKind, StoreError},
+    Asked, FailureKind, Id, Name, State, Status, StoreError, Task,
+    spi::{
+        ids,
+        json::Json,
+        lifecycle::{Trigger, apply, log::LogOutcome},
+        queue::QueueName,
+        store::{self, Commit, Inserted, Part, RelationKind},
+    },
 };
 use integration_tests::{
     faults::{Fault, Faults},

@@ -2,12 +2,7 @@
 
 use std::time::Duration;
 
-use errand::{
-    clock::Timestamp,
-    ids::{Id, Name},
-    lifecycle::{FailureKind, State, Status, Task},
-    store::RelationKind,
-};
+use errand::{FailureKind, Id, Name, State, Status, Task, Timestamp, spi::store::RelationKind};
 use integration_tests::{settings::Settings, world::World};
 use serde_json::{Value, json};
 use shared::domain::{

@@ -5,14 +5,12 @@ use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc, time::Durat
 
 use async_trait::async_trait;
 use errand::{
-    app::App,
-    clock::{Clock, ManualClock, Timestamp},
-    lifecycle::{
-        Priority, State, Status, Task,
-        log::{LogEntry, LogKind},
+    App, Priority, Services, State, Status, Task, Timestamp,
+    spi::{
+        clock::{Clock, ManualClock},
+        lifecycle::log::{LogEntry, LogKind},
+        queue::{OutMessage, Queue, QueueName},
     },
-    queue::{OutMessage, Queue, QueueName},
-    services::Services,
 };
 use integration_tests::{
     accounts::{effects_are_exactly_once, everything_is_accounted_for, the_log_is_complete},
@@ -371,7 +369,7 @@ async fn send(world: &World, to: QueueName, body: String) {
 }
 
 fn was_lost(row: &LogEntry) -> bool {
-    row.failure.as_ref().is_some_and(|failure| failure.kind == errand::lifecycle::FailureKind::WorkerLost)
+    row.failure.as_ref().is_some_and(|failure| failure.kind == errand::FailureKind::WorkerLost)
 }
 
 /// What must hold of a task at any time.

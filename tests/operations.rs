@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use errand::{lifecycle::log::LogOutcome, meter};
+use errand::spi::{lifecycle::log::LogOutcome, meter};
 
 use crate::template::resources;
 

@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use errand::{
-    ids::{self, Id, Name},
-    json::Json,
-    lifecycle::{Asked, Priority, State, Status, Task, log::LogKind},
-    queue::QueueName,
-    store::{self, RelationKind, StatsScope},
+    Asked, Id, Name, Priority, State, Status, Task,
+    spi::{
+        ids,
+        json::Json,
+        lifecycle::log::LogKind,
+        queue::QueueName,
+        store::{self, RelationKind, StatsScope},
+    },
 };
 use integration_tests::{
     faults::{Fault, Faults},

@@ -12,11 +12,11 @@ use std::{
 
 use axum::{Router, extract::State, http::StatusCode, routing::post};
 use errand::{
-    app::App,
-    event::Published,
-    ids::{Id, Name},
-    outbox::published,
-    store::{self, Commit, Doc, Expect, Record, RecordKey, RecordWrite},
+    App, Doc, Expect, Id, Name, Published,
+    spi::{
+        outbox::published,
+        store::{self, Commit, Record, RecordKey, RecordWrite},
+    },
 };
 use errand_models::http::Webhook;
 use integration_tests::{events::Call, world::World};
@@ -111,7 +111,7 @@ async fn publish(world: &World, tenant: &str, subjects: impl IntoIterator<Item =
 }
 
 fn event(world: &World, tenant: &str, subject: &str) -> RecordWrite {
-    let id = Id::from(errand::ids::fresh());
+    let id = Id::from(errand::spi::ids::fresh());
     let key = RecordKey { tenant: Name::new(tenant).unwrap(), kind: Name::of("event"), id };
     let doc = json!({"type": "thing.happened", "time": world.now(), "subject": subject, "data": null});
     let record = Record { wake_at: Some(world.now()), ..Record::new(key, doc_of(doc), world.now()) };

@@ -3,10 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use errand::{
-    clock::Timestamp,
-    lifecycle::{Priority, State, Status, log::LogOutcome},
-    processor::{Delivery, Verdict, process},
-    queue::QueueName,
+    Priority, State, Status, Timestamp,
+    spi::{
+        lifecycle::log::LogOutcome,
+        processor::{Delivery, Verdict, process},
+        queue::QueueName,
+    },
 };
 use integration_tests::{
     accounts::everything_is_accounted_for,

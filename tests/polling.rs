@@ -4,15 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use errand::{
-    app::App,
-    clock::ManualClock,
-    ids::{self, Name},
-    json::Json,
-    lifecycle::{Asked, FailureKind, Priority, State, Status, Task},
-    poller::PollReport,
-    queue::{OutMessage, Queue, QueueError, QueueName},
-    services::Services,
-    store::{self, MemoryStore, RelationKind},
+    App, Asked, FailureKind, Name, Priority, Services, State, Status, Task,
+    spi::{
+        clock::ManualClock,
+        ids,
+        json::Json,
+        poller::PollReport,
+        queue::{OutMessage, Queue, QueueError, QueueName},
+        store::{self, MemoryStore, RelationKind},
+    },
 };
 use integration_tests::{
     faults::{Fault, Faults},

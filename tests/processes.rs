@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use errand::{
-    lifecycle::Priority,
-    queue::{QueueName, TRACE_ATTRIBUTE},
+    Priority,
+    spi::queue::{QueueName, TRACE_ATTRIBUTE},
 };
 use errand_aws::queue_variable;
 use integration_tests::{

@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use errand::{
-    app::App,
-    clock::{ManualClock, Timestamp},
-    lifecycle::{Priority, Status},
-    processor::{Delivery, Verdict, process},
-    queue::{OutMessage, QueueName, TaskMessage},
-    services::Services,
+    App, Priority, Services, Status, Timestamp,
+    spi::{
+        clock::ManualClock,
+        processor::{Delivery, Verdict, process},
+        queue::{OutMessage, QueueName, TaskMessage},
+    },
 };
 use integration_tests::{
     faults::Faults,

@@ -3,11 +3,12 @@
 use std::{collections::BTreeSet, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use errand::{
-    app::App,
-    clock::Timestamp,
-    ids::{self, Name, TaskKey},
-    json::Json,
-    lifecycle::{Asked, FailureKind, KeptFailure, State, Status, Task, log::LogKind},
+    App, Asked, FailureKind, Name, State, Status, Task, TaskKey, Timestamp,
+    spi::{
+        ids,
+        json::Json,
+        lifecycle::{KeptFailure, log::LogKind},
+    },
 };
 use errand_local::sqlite::{SqliteSettings, SqliteStore};
 use integration_tests::{

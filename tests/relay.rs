@@ -8,12 +8,7 @@ mod refusals;
 
 use std::sync::Arc;
 
-use errand::{
-    app::App,
-    clock::Timestamp,
-    ids::{Name, TaskKey},
-    lifecycle::Status,
-};
+use errand::{App, Name, Status, TaskKey, Timestamp};
 use errand_aws::relay::{Change, Seen, Sequence, TaskStanding};
 use integration_tests::relay::MemoryBus;
 use uuid::Uuid;

@@ -1,6 +1,6 @@
 //! Each route asks for one right, and whoever does not have it is refused; a token of an issuer has what its scopes say.
 
-use errand::rights::{Right, Scopes};
+use errand::spi::rights::{Right, Scopes};
 use errand_agents::ROUTES;
 use errand_http::Route;
 use integration_tests::{events::Call, settings::Settings, world::World};

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use errand::{
-    ids::Id,
-    lifecycle::{Status, Task},
-    store::{MemoryStore, RelationKind},
+    Id, Status, Task,
+    spi::store::{MemoryStore, RelationKind},
 };
 use integration_tests::{conformance::lives, world::World};
 use serde_json::{Value, json};

@@ -3,10 +3,8 @@
 use std::{cmp::Reverse, collections::BinaryHeap, iter::repeat_n};
 
 use errand::{
-    ids::{self, Name, TaskKey},
-    json::Json,
-    lifecycle::{Asked, Priority, Task},
-    queue::QueueName,
+    Asked, Name, Priority, Task, TaskKey,
+    spi::{ids, json::Json, queue::QueueName},
 };
 use serde_json::json;
 

@@ -7,9 +7,8 @@ use aws_sdk_sqs::{
     types::{Message, MessageSystemAttributeName},
 };
 use errand::{
-    ids::Name,
-    lifecycle::Priority,
-    queue::{OutMessage, Queue, QueueError, QueueName},
+    Name, Priority,
+    spi::queue::{OutMessage, Queue, QueueError, QueueName},
 };
 use errand_aws::sqs::SqsQueue;
 use integration_tests::ministack;

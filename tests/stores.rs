@@ -1,6 +1,6 @@
 //! Every store keeps every promise of the conformance suite.
 
-use errand::store::MemoryStore;
+use errand::spi::store::MemoryStore;
 use errand_local::sqlite::{SqliteSettings, SqliteStore};
 use integration_tests::conformance;
 

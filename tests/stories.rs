@@ -14,7 +14,7 @@ mod stage;
 
 use std::time::Duration;
 
-use errand::clock::{Clock, Timestamp};
+use errand::{Timestamp, spi::clock::Clock};
 use integration_tests::events::Call;
 use serde_json::{Value, json};
 use stage::Stage;

@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use errand::{
-    app::App,
-    lifecycle::{FailureKind, Priority, State},
-    queue::QueueName,
-};
+use errand::{App, FailureKind, Priority, State, spi::queue::QueueName};
 use integration_tests::{
     events::Call,
     in_memory::process,

@@ -12,9 +12,11 @@ use std::{
 };
 
 use errand::{
-    lifecycle::Priority,
-    queue::{MemoryQueue, OutMessage, QueueName},
-    telemetry,
+    Priority,
+    spi::{
+        queue::{MemoryQueue, OutMessage, QueueName},
+        telemetry,
+    },
 };
 use integration_tests::{
     in_memory::process,

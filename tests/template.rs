@@ -10,7 +10,7 @@ use std::{
 
 mod trust;
 
-use errand::queue::QueueName;
+use errand::spi::queue::QueueName;
 use errand_aws::queue_variable;
 use integration_tests::venv::{program, venv};
 use serde_json::{Value, json};
@@ -320,7 +320,7 @@ fn what_no_function_can_read_goes_to_the_dead_letters() {
         assert_eq!(target(&redrive["deadLetterTargetArn"]), queue_id(dead), "{queue:?}");
         // Retries come back through the queue: the limit must never be what ends them.
         // Each snooze and each retry may be one receive of the same message.
-        let most = u64::from(errand::lifecycle::retry::MAX_SNOOZES + errand::lifecycle::Task::MAX_RETRIES);
+        let most = u64::from(errand::spi::lifecycle::retry::MAX_SNOOZES + errand::Task::MAX_RETRIES);
         assert!(redrive["maxReceiveCount"].as_u64() > Some(most), "{queue:?}");
     }
 }

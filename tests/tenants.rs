@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use errand::{lifecycle::Status, rights::Scopes};
+use errand::{Status, spi::rights::Scopes};
 use errand_agents::ROUTES;
 use errand_http::Route;
 use errand_local::{

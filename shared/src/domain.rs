@@ -22,7 +22,7 @@ pub use values::{LinkedinUrl, TimeOfDay};
 pub use verification::{LinkedinConnection, Verification, VerificationKind, VerificationStatus};
 pub use workflow::{Insight, Workflow, WorkflowStatus};
 
-use errand::{json::read::FieldError, registry::Registry};
+use errand::{FieldError, Registry};
 
 /// The kind of what scripted tasks leave behind.
 pub const SCRIPTED: &str = "scripted";

@@ -49,9 +49,8 @@ pub use verify_user::VerifyUser;
 
 use crate::domain::{self, LinkedinUrl};
 use errand::{
-    environment::{ConfigError, Environment},
-    ids::Name,
-    registry::Registry,
+    Name, Registry,
+    spi::environment::{ConfigError, Environment},
 };
 use errand_agents::Agents;
 use errand_models::Profiles;

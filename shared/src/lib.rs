@@ -4,8 +4,8 @@ pub mod domain;
 pub mod handlers;
 
 use errand::{
-    environment::{ConfigError, Environment},
-    registry::Registry,
+    Registry,
+    spi::environment::{ConfigError, Environment},
 };
 use errand_models::Profiles;
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use errand::{
-    lifecycle::Priority,
-    queue::{OutMessage, QueueName},
+    Priority,
+    spi::queue::{OutMessage, QueueName},
 };
 use integration_tests::{events::Call, world::World};
 use serde_json::{Value, json};

@@ -1,9 +1,8 @@
 //! What a runner does for a run besides: from who asks for it to how it ended.
 
 use errand::{
-    ids::{Id, Name},
-    records::Entity,
-    store::{self, Commit, Doc, Expect, Patch, RecordKey, RecordWrite},
+    Doc, Entity, Expect, Id, Name, Patch,
+    spi::store::{self, Commit, RecordKey, RecordWrite},
 };
 use errand_agents::{Run, Runner};
 use integration_tests::{events::Call, world::World};

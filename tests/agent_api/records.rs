@@ -1,6 +1,6 @@
 //! What Errand keeps for itself is not shown as it is.
 
-use errand::ids::Name;
+use errand::Name;
 use integration_tests::{events::Call, world::World};
 use serde_json::json;
 use shared::domain;

@@ -1,9 +1,6 @@
 //! What a runner has used, and what can be asked of runs, commands and jobs.
 
-use errand::{
-    ids::{Id, Name},
-    store::RecordKey,
-};
+use errand::{Id, Name, spi::store::RecordKey};
 use integration_tests::{
     events::Call,
     faults::{Fault, Faults},

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use errand::lifecycle::State;
+use errand::State;
 use errand_agents::AgentRules;
 use integration_tests::{settings::Settings, world::World};
 use serde_json::{Value, json};

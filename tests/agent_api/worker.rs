@@ -1,8 +1,8 @@
 //! Runs that a worker of ours does, and what their budgets say to a request.
 
 use errand::{
-    ids::{Id, Name},
-    store::{self, Commit, Expect, RecordKey, RecordWrite},
+    Expect, Id, Name,
+    spi::store::{self, Commit, RecordKey, RecordWrite},
 };
 use errand_models::Profiles;
 use integration_tests::{settings::Settings, world::World};

@@ -1,6 +1,6 @@
 //! Agent runs: one that a runner outside does, and one that a worker does.
 
-use errand::queue::QueueName;
+use errand::spi::queue::QueueName;
 use integration_tests::{aws::Stack, events::Call};
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use errand::queue::QueueName;
+use errand::spi::queue::QueueName;
 use integration_tests::{
     aws::{Depth, Lambda, Stack},
     events::Call,

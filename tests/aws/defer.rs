@@ -4,12 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use errand::{
-    change::{With, change},
-    ids::{Name, TaskKey, fresh},
-    lifecycle::Trigger,
-    poller::PollReport,
-    queue::QueueName,
-    store,
+    Name, TaskKey,
+    spi::{
+        change::{With, change},
+        ids::fresh,
+        lifecycle::Trigger,
+        poller::PollReport,
+        queue::QueueName,
+        store,
+    },
 };
 use integration_tests::{
     aws::{Depth, Lambda, Stack},

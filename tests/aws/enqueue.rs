@@ -1,6 +1,6 @@
 //! The ways in: HTTP, the intake queue, direct invoke.
 
-use errand::queue::QueueName;
+use errand::spi::queue::QueueName;
 use integration_tests::{
     aws::{Depth, Lambda, Stack},
     events::Call,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use errand::queue::QueueName;
+use errand::spi::queue::QueueName;
 use integration_tests::{
     aws::{Depth, Stack},
     events::Call,
@@ -79,7 +79,7 @@ async fn a_failed_task_leaves_a_dead_letter_that_redrives_it_once_when_it_is_mov
 pub(super) async fn dead_letters(stack: &Stack) {
     let acts = json!({"acts": [{"fail_for_good": "no such thing"}, "complete"]});
     let id = enqueued(stack, &with(scripted(acts), json!({"priority": "high"}))).await;
-    let high = QueueName::Work(errand::lifecycle::Priority::High);
+    let high = QueueName::Work(errand::Priority::High);
     assert!(stack.deliver(high).await.again.is_empty());
 
     let letter = stack.receive(QueueName::DeadLetter).await.remove(0);

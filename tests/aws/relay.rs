@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use errand::poller::PollReport;
+use errand::spi::poller::PollReport;
 use integration_tests::{
     aws::{Lambda, Stack},
     events::Call,

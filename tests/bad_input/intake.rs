@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_sqs::types::Message;
-use errand::queue::{QueueName, Received, TENANT_ATTRIBUTE};
+use errand::spi::queue::{QueueName, Received, TENANT_ATTRIBUTE};
 use serde_json::json;
 
 use super::{Call, Setup, event, from_tenant, message, scripted, setup, with, without_id};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use errand::{
-    lifecycle::Priority,
-    queue::{QueueName, Received},
+    Priority,
+    spi::queue::{QueueName, Received},
 };
 use integration_tests::{
     events::Call,

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use errand::{
-    lifecycle::Status,
-    store::{self, Part, StoreError},
+    Status, StoreError,
+    spi::store::{self, Part},
 };
 use integration_tests::{
     in_memory::request,
@@ -111,15 +111,15 @@ async fn a_task_whose_end_dynamodb_does_not_take_fails_for_good() {
 async fn more_than_dynamodb_takes_is_refused_before_it_is_sent() {
     let faults = Faults::default();
     let setup = watched(faults.clone()).await;
-    let large = |bytes: usize| errand::json::Json::new(&"x".repeat(bytes).into());
+    let large = |bytes: usize| errand::spi::json::Json::new(&"x".repeat(bytes).into());
     let new_task = |bytes| task(300).asking(|asked| asked.payload = large(bytes));
     let error = store::insert(&setup.store, new_task(410 * 1024)).await.unwrap_err();
     assert!(matches!(error, StoreError::TooLarge(_)), "{error:?}");
     let records = (0..20).map(|n| {
         let key = store::RecordKey {
-            tenant: errand::ids::Name::default(),
-            kind: errand::ids::Name::default(),
-            id: errand::ids::Id::new(&n.to_string()).unwrap(),
+            tenant: errand::Name::default(),
+            kind: errand::Name::default(),
+            id: errand::Id::new(&n.to_string()).unwrap(),
         };
         let doc = store::Doc::from_iter([("text".to_owned(), "x".repeat(250 * 1024).into())]);
         let (version, created_at, updated_at) = (uuid::Uuid::new_v4(), at(0), at(0));

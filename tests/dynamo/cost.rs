@@ -7,9 +7,12 @@
 use std::collections::BTreeMap;
 
 use errand::{
-    json::Json,
-    lifecycle::{FailureKind, KeptFailure, Settlement, Task, Trigger},
-    store::{self, Inserted, Store},
+    FailureKind, Task,
+    spi::{
+        json::Json,
+        lifecycle::{KeptFailure, Settlement, Trigger},
+        store::{self, Inserted, Store},
+    },
 };
 use uuid::Uuid;
 

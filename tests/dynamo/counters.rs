@@ -2,11 +2,13 @@
 
 use aws_sdk_dynamodb::{config::retry::RetryConfig, types::AttributeValue};
 use errand::{
-    app::App,
-    clock::ManualClock,
-    ids::{Id, Name, fresh},
-    lifecycle::{FailureKind, KeptFailure, Settlement, Status, Task},
-    store::{self, Commit, Counts, Doc, Expect, Record, RecordKey, RecordWrite, Stats, StatsScope, Store, hour_of},
+    App, Doc, Expect, FailureKind, Id, Name, Status, Task,
+    spi::{
+        clock::ManualClock,
+        ids::fresh,
+        lifecycle::{KeptFailure, Settlement},
+        store::{self, Commit, Counts, Record, RecordKey, RecordWrite, Stats, StatsScope, Store, hour_of},
+    },
 };
 use errand_aws::relay::{
     Batch, BusEvents, Change, Counters, Deltas, Moved, Seen, Sequence, Tally, TaskStanding, fold, relay,
@@ -326,7 +328,7 @@ pub(super) fn change(tenant: usize, kind: usize, old: Option<Status>, new: Statu
     let standing = |status| TaskStanding { status, failures: 0 };
     let name = |start: &str, n: usize| Name::new(&format!("{start:x<14}{n}")).unwrap();
     Change {
-        key: errand::ids::TaskKey { tenant: name("tenant", tenant), id: fresh() },
+        key: errand::TaskKey { tenant: name("tenant", tenant), id: fresh() },
         project: Name::default(),
         queue: name("queue", 0),
         lane: Name::default(),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use errand::{
-    ids::{Id, Name},
-    store::{self, Commit, Doc, Expect, Patch, Record, RecordKey, RecordWrite, Store},
+    Doc, Expect, Id, Name, Patch,
+    spi::store::{self, Commit, Record, RecordKey, RecordWrite, Store},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use errand::{
-    clock::Timestamp,
-    ids::{Name, TaskKey},
-    lifecycle::{Dispatch, FailureKind, KeptFailure, Settlement, Task, Trigger},
-    store::{self, Due, DueItem, Position, Store, StoreError},
+    Dispatch, FailureKind, Name, StoreError, Task, TaskKey, Timestamp,
+    spi::{
+        lifecycle::{KeptFailure, Settlement, Trigger},
+        store::{self, Due, DueItem, Position, Store},
+    },
 };
 use integration_tests::conformance::{lives::a_log_is_of_one_life, unreadable::lists_leave_out_what_cannot_be_read};
 

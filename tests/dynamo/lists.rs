@@ -1,9 +1,11 @@
 //! Lists are spread over shards and read through indexes: they must come to what one ordered list comes to.
 
 use errand::{
-    clock::Timestamp,
-    lifecycle::{Asked, Priority, Settlement, Status, Task},
-    store::{self, Bucket, Due, Filter, ListQuery, Listing, MemoryStore, Page, Store},
+    Asked, Priority, Status, Task, Timestamp,
+    spi::{
+        lifecycle::Settlement,
+        store::{self, Bucket, Due, Filter, ListQuery, Listing, MemoryStore, Page, Store},
+    },
 };
 use errand_aws::{
     Shards,

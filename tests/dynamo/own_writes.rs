@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use errand::{
-    ids::{Id, Name},
-    store::{
-        self, Commit, Doc, Expect, Inserted, Part, Patch, Record, RecordKey, RecordWrite, Store, StoreError, TaskWrite,
-    },
+    Doc, Expect, Id, Name, Patch, StoreError,
+    spi::store::{self, Commit, Inserted, Part, Record, RecordKey, RecordWrite, Store, TaskWrite},
 };
 use serde_json::json;
 use uuid::Uuid;

@@ -3,11 +3,8 @@
 use std::collections::BTreeMap;
 
 use errand::{
-    ids::{Id, Name},
-    store::{
-        self, Commit, Doc, Expect, MemoryStore, Part, Patch, Record, RecordKey, RecordWrite, Related, Relation,
-        RelationKind, Store, StoreError,
-    },
+    Doc, Expect, Id, Name, Patch, Relation, StoreError,
+    spi::store::{self, Commit, MemoryStore, Part, Record, RecordKey, RecordWrite, Related, RelationKind, Store},
 };
 use serde_json::json;
 use uuid::Uuid;

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use errand::{
-    clock::Timestamp,
-    json::Json,
-    lifecycle::{Asked, Task, Trigger},
-    store::{self, Inserted, ListQuery, Listing, Store, StoreError},
+    Asked, StoreError, Task, Timestamp,
+    spi::{
+        json::Json,
+        lifecycle::Trigger,
+        store::{self, Inserted, ListQuery, Listing, Store},
+    },
 };
 use uuid::Uuid;
 

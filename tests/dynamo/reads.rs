@@ -20,9 +20,11 @@ use aws_sdk_dynamodb::{
 };
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use errand::{
-    clock::ManualClock,
-    lifecycle::{Status, Task},
-    store::{self, Commit, Inserted, RecordWrite, Store, StoreError},
+    Status, StoreError, Task,
+    spi::{
+        clock::ManualClock,
+        store::{self, Commit, Inserted, RecordWrite, Store},
+    },
 };
 use errand_aws::relay::{Batch, BusEvents, Deltas, Seen, Sequence, fold, relay};
 use serde_json::Value;
@@ -143,9 +145,9 @@ async fn inserted(setup: &Setup, count: usize, payload_bytes: usize) -> Vec<Task
 
 async fn a_record(setup: &Setup) -> store::RecordKey {
     let key = store::RecordKey {
-        tenant: errand::ids::Name::default(),
-        kind: errand::ids::Name::default(),
-        id: errand::ids::fresh().into(),
+        tenant: errand::Name::default(),
+        kind: errand::Name::default(),
+        id: errand::spi::ids::fresh().into(),
     };
     let put = RecordWrite::put(key.clone(), store::Doc::default(), store::Expect::Absent, at(0));
     store::commit(&setup.store, Commit { records: vec![put], ..Commit::default() }).await.unwrap();

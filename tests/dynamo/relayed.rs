@@ -7,12 +7,13 @@ use std::sync::{
 
 use async_trait::async_trait;
 use errand::{
-    clock::Timestamp,
-    ids::{Name, TaskKey},
-    lifecycle::{Task, log::LogEntry},
-    store::{
-        Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related, Stats,
-        StatsScope, Store, StoreError, TaskWrite,
+    Name, StoreError, Task, TaskKey, Timestamp,
+    spi::{
+        lifecycle::log::LogEntry,
+        store::{
+            Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related,
+            Stats, StatsScope, Store, TaskWrite,
+        },
     },
 };
 use errand_aws::relay::{BusEvents, fold};

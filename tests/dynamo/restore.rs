@@ -3,9 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use errand::{
-    lifecycle::{Priority, Status, Trigger, log::LogEntry},
-    queue::QueueName,
-    store,
+    Priority, Status,
+    spi::{
+        lifecycle::{Trigger, log::LogEntry},
+        queue::QueueName,
+        store,
+    },
 };
 use integration_tests::{
     events::Call,

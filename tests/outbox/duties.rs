@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use errand::poller::PollReport;
+use errand::spi::poller::PollReport;
 use integration_tests::{faults::Faults, world::World};
 use serde_json::json;
 
@@ -132,10 +132,10 @@ async fn while_one_posts_another_run_leaves_it_to_that() {
     // The first post waits for a second one, which nobody makes.
     let first = tokio::spawn({
         let app = app.clone();
-        async move { errand::poller::post(&app, None).await }
+        async move { errand::spi::poller::post(&app, None).await }
     });
     hook.flying.subscribe().wait_for(|flying| *flying == 1).await.unwrap();
-    let other = errand::poller::post(&app, None).await;
+    let other = errand::spi::poller::post(&app, None).await;
     assert_eq!((other, hook.count()), (Default::default(), 1));
     *hook.most.lock().unwrap() = 2;
     hook.flying.send_modify(|_| {});

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use errand::{
+use errand::spi::{
     ids,
     store::{self, Commit, Due, DueItem, RelationKind},
 };
@@ -62,7 +62,7 @@ async fn overlap(other: Other, calls: usize) -> bool {
     publish(&world, "default", ["other".to_owned()]).await;
     poller::look(&app, None).await;
     if other.posts {
-        errand::poller::post(&app, None).await;
+        errand::spi::poller::post(&app, None).await;
     }
     while !poll.is_finished() {
         faults.go();

@@ -3,9 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use errand::{
-    ids::{self, Id, Name},
-    outbox::published,
-    store::{self, Commit, Expect, Patch, RecordKey, RecordWrite, Relation},
+    Expect, Id, Name, Patch, Relation,
+    spi::{
+        ids,
+        outbox::published,
+        store::{self, Commit, RecordKey, RecordWrite},
+    },
 };
 use errand_local::sqlite::{SqliteSettings, SqliteStore};
 use integration_tests::world::World;

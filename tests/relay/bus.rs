@@ -4,11 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use aws_sdk_eventbridge::{Client, config::retry::RetryConfig};
 use axum::{Router, extract::State, http::StatusCode, routing::post};
-use errand::{
-    event::Published,
-    ids::{Id, Name},
-    listener::{Listener, NotTaken},
-};
+use errand::{Id, Listener, Name, NotTaken, Published};
 use errand_aws::event_bridge::EventBridge;
 use integration_tests::ministack;
 use serde_json::{Value, json};

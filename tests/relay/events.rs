@@ -4,10 +4,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use axum::{Router, extract::State, routing::post};
 use errand::{
-    app::App,
-    ids::{Id, Name},
-    lifecycle::Status,
-    store::{DueItem, Record, RecordKey},
+    App, Id, Name, Status,
+    spi::store::{DueItem, Record, RecordKey},
 };
 use errand_aws::relay::{Batch, BusEvents, Relayed, Seen, Sequence, relay};
 use errand_models::http::Webhook;

@@ -7,13 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use errand::{
-    app::App,
-    clock::Timestamp,
-    ids::{Id, Name},
-    lifecycle::Status,
-    store::StatsScope,
-};
+use errand::{App, Id, Name, Status, Timestamp, spi::store::StatsScope};
 use errand_aws::relay::{Batch, BusEvents, Relayed, Seen, Sequence, Tally, fold, relay};
 use futures::poll;
 use integration_tests::{

@@ -2,10 +2,7 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use errand::{
-    clock::{ManualClock, Timestamp},
-    lifecycle::Status,
-};
+use errand::{Status, Timestamp, spi::clock::ManualClock};
 use errand_aws::relay::{Counters, Moved, Tally, fold};
 use futures::poll;
 use integration_tests::relay::MemoryCounters;

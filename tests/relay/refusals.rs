@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::events::{HEAD_START, setup};
-use errand::services::Rules;
+use errand::Rules;
 
 #[tokio::test]
 async fn an_event_that_the_bus_refuses_holds_up_no_other_and_is_offered_less_and_less_often() {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use errand::{
-    lifecycle::Status,
-    queue::{MemoryQueue, QueueName},
+    Status,
+    spi::queue::{MemoryQueue, QueueName},
 };
 use errand_agents::CommandKind;
 use errand_local::sqlite::{self, SqliteStore};
@@ -166,7 +166,7 @@ async fn what_ends_with_a_cancelled_run_ends_whole_wherever_the_process_ends() {
             give(&world, &seen(&world, id).await.id, CommandKind::Steer, "x").await;
             let faults = Faults::at(nth, fault);
             let app = faults.around(&world.app);
-            let ask = async |app: &errand::app::App| {
+            let ask = async |app: &errand::App| {
                 let route = "POST /v1/tasks/{id}/cancel";
                 integration_tests::in_memory::request(app, route, Some(id), &Value::Null, Some("k")).await
             };

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use errand::{
-    ids::{self, Name, TaskKey},
-    json::Json,
-    lifecycle::{Asked, Status},
+    Asked, Name, Status, TaskKey,
+    spi::{ids, json::Json},
 };
 use errand_agents::{
     AgentStatus, CommandKind, CommandStatus,
@@ -28,10 +27,10 @@ async fn begun(world: &World) -> Begun {
         expires_at: Some(now + 2 * hour),
         ..Asked::of_type(key, Name::of("run_agent"), payload, "me".into(), now)
     };
-    let agent = errand::ids::Id::of("a");
+    let agent = errand::Id::of("a");
     let start = Start {
         agent_id: Some(agent),
-        session_id: Some(errand::ids::Id::of("s")),
+        session_id: Some(errand::Id::of("s")),
         ..Start::of(Name::of("api"), Name::default(), "Do it.".into())
     };
     journal::begin(&world.app, new, &start).await.unwrap()
@@ -114,9 +113,9 @@ async fn a_run_whose_workers_are_all_lost() {
     let id = enqueue(&world, json!({})).await;
     let mut given = false;
     for _ in 0..200 {
-        let received = world.queue.receive(errand::queue::QueueName::Long, 1, Duration::from_secs(5400));
+        let received = world.queue.receive(errand::spi::queue::QueueName::Long, 1, Duration::from_secs(5400));
         {
-            let from = errand::queue::QueueName::Long;
+            let from = errand::spi::queue::QueueName::Long;
             let mut working =
                 std::pin::pin!(integration_tests::in_memory::process(&world.app, &world.queue, from, received));
             let _ = futures::poll!(working.as_mut());

@@ -7,7 +7,10 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::State, http::Response, routing::post};
-use errand::clock::{Clock, ManualClock, SystemClock, Timestamp};
+use errand::{
+    Timestamp,
+    spi::clock::{Clock, ManualClock, SystemClock},
+};
 use errand_agents::{Command, CommandStatus, ExecutionState};
 use errand_local::{
     options::{Durability, Options},

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use errand::{
-    ids::{self, Id, Name},
-    json::Json,
-    lifecycle::{Asked, Status, Task},
-    store::{self, MemoryStore},
+    Asked, Id, Name, Status, Task,
+    spi::{
+        ids,
+        json::Json,
+        store::{self, MemoryStore},
+    },
 };
 use errand_agents::{AgentStatus, Run, RunStatus, Session, run};
 use integration_tests::{

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use errand::{
-    lifecycle::Status,
-    queue::QueueName,
+    Status,
+    spi::queue::QueueName,
     testing::{Fault, Faults},
 };
 use errand_agents::CommandKind;

@@ -3,8 +3,8 @@
 use std::{pin::pin, time::Duration};
 
 use errand::{
-    lifecycle::{FailureKind, State, Status, log::LogOutcome},
-    queue::QueueName,
+    FailureKind, State, Status,
+    spi::{lifecycle::log::LogOutcome, queue::QueueName},
 };
 use errand_agents::CommandKind;
 use errand_models::ChatError;

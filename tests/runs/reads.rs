@@ -1,10 +1,11 @@
 //! What a turn costs in calls of the store, and what becomes of it if its budget cannot be read.
 
 use errand::{
-    ids::{Id, Name},
-    lifecycle::{FailureKind, Status},
-    queue::QueueName,
-    store::{self, Commit, Expect, RecordKey, RecordWrite},
+    Expect, FailureKind, Id, Name, Status,
+    spi::{
+        queue::QueueName,
+        store::{self, Commit, RecordKey, RecordWrite},
+    },
 };
 use integration_tests::{events::Call, faults::Faults, in_memory::process, world::VISIBILITY};
 use serde_json::{Value, json};

@@ -10,7 +10,7 @@ mod story;
 
 use std::{path::Path, sync::Arc};
 
-use errand::store::MemoryStore;
+use errand::spi::store::MemoryStore;
 use errand_local::sqlite::{self, SqliteStore};
 use integration_tests::world::World;
 use serde_json::Value;

@@ -9,13 +9,13 @@ use std::{
 };
 
 use errand::{
-    app::App,
-    clock::Clock,
-    ids::{Id, Name},
-    lifecycle::{Task, log::LogKind},
-    money::Usd,
-    records::Entity,
-    store::{RecordKey, RelationKind},
+    App, Entity, Id, Name, Task,
+    spi::{
+        clock::Clock,
+        lifecycle::log::LogKind,
+        money::Usd,
+        store::{RecordKey, RelationKind},
+    },
 };
 use errand_agents::{Agent, Agents, Command, CommandKind, Run, RunEvent, Session, StoredTurn, journal, run};
 use errand_models::{

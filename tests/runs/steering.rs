@@ -2,10 +2,7 @@
 
 use std::{pin::pin, time::Duration};
 
-use errand::{
-    lifecycle::{State, Status},
-    queue::QueueName,
-};
+use errand::{State, Status, spi::queue::QueueName};
 use errand_agents::{CommandKind, CommandStatus, StoredTurn};
 use errand_models::ChatError;
 use integration_tests::{

@@ -1,12 +1,8 @@
 //! How a run goes: in one turn or several, within its time, its budget and its agent's patience.
 
 use errand::{
-    clock::Timestamp,
-    ids::{Id, Name},
-    lifecycle::{FailureKind, Priority, State, Status},
-    queue::QueueName,
-    records::Entity,
-    store::RecordKey,
+    Entity, FailureKind, Id, Name, Priority, State, Status, Timestamp,
+    spi::{queue::QueueName, store::RecordKey},
 };
 use errand_agents::{
     Agent, AgentStatus, CommandKind, ExecutionState, Run, RunEvent, Session, StoredTurn, event, run::MAX_OPEN_COMMANDS,

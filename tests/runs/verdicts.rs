@@ -1,6 +1,6 @@
 //! What becomes of a run by what its model has answered: finished, gone on with, or a person's matter.
 
-use errand::lifecycle::{State, Status};
+use errand::{State, Status};
 use errand_models::{ChatAnswer, ChatError, Finish, ToolCall};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! What an agent makes is its user's, whole: stored, told to its model again, and answered to who asked for it.
 
-use errand::lifecycle::State;
+use errand::State;
 use errand_models::ChatMessage;
 use serde_json::{Value, json};
 

@@ -3,11 +3,12 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use errand::{
-    app::App,
-    change::{With, change},
-    ids::{Id, Name},
-    lifecycle::{Status, Trigger},
-    queue::QueueName,
+    App, Id, Name, Status,
+    spi::{
+        change::{With, change},
+        lifecycle::Trigger,
+        queue::QueueName,
+    },
 };
 use errand_agents::{
     CommandKind, RunStatus,

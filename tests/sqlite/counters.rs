@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use errand::{
-    ids::Name,
-    lifecycle::{Asked, Trigger},
-    store::{Counts, KEEP_HOURS, QueueStats, Stats, StatsScope, Store},
+    Asked, Name,
+    spi::{
+        lifecycle::Trigger,
+        store::{Counts, KEEP_HOURS, QueueStats, Stats, StatsScope, Store},
+    },
 };
 use errand_local::sqlite::{SqliteSettings, SqliteStore};
 use integration_tests::conformance::fixtures::{

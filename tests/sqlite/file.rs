@@ -1,6 +1,6 @@
 //! The file: made, reopened, cut off, refused.
 
-use errand::store::{Counts, StatsScope, Store};
+use errand::spi::store::{Counts, StatsScope, Store};
 use errand_local::sqlite::{OpenError, SqliteSettings, SqliteStore};
 use integration_tests::conformance::fixtures::{at, complete, full, insert, log, read, record, stored, task, tenant};
 use serde_json::json;

@@ -1,9 +1,11 @@
 //! Many commits in one transaction: each stands for itself, except when the file fails.
 
 use errand::{
-    ids::Name,
-    lifecycle::{Report, Task},
-    store::{self, Commit, Expect, Inserted, Stats, StatsScope, Store, StoreError},
+    Expect, Name, StoreError, Task,
+    spi::{
+        lifecycle::Report,
+        store::{self, Commit, Inserted, Stats, StatsScope, Store},
+    },
 };
 use futures::future::join_all;
 use integration_tests::conformance::fixtures::{

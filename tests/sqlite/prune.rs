@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use errand::{
-    clock::Timestamp,
-    json::Json,
-    lifecycle::{Task, Trigger},
-    store::{self, Counts, Record, StatsScope, Store},
+    Task, Timestamp,
+    spi::{
+        json::Json,
+        lifecycle::Trigger,
+        store::{self, Counts, Record, StatsScope, Store},
+    },
 };
 use errand_local::sqlite::Pruned;
 use integration_tests::conformance::{

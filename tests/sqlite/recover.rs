@@ -1,8 +1,11 @@
 //! The start of a process whose queue and workers were in the last one's memory.
 
 use errand::{
-    lifecycle::{Asked, Dispatch, State, Task, Trigger, apply},
-    store::Store,
+    Asked, Dispatch, State, Task,
+    spi::{
+        lifecycle::{Trigger, apply},
+        store::Store,
+    },
 };
 use integration_tests::conformance::fixtures::{
     accepted, at, change, changed, claimed, complete, failed, insert, name, new, now, read, task, tenant,

@@ -1,9 +1,8 @@
 //! Rows as other programs see and spoil them, and lists longer than one look.
 
 use errand::{
-    ids::Name,
-    lifecycle::Task,
-    store::{self, Bucket, Commit, Due, DueItem, Expect, Filter, ListQuery, Listing, StatsScope, Store, StoreError},
+    Expect, Name, StoreError, Task,
+    spi::store::{self, Bucket, Commit, Due, DueItem, Filter, ListQuery, Listing, StatsScope, Store},
 };
 use integration_tests::conformance::{
     fixtures::{at, claimed, id, insert, name, put, record, stored, task, tenant, writes},

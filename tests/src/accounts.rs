@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use errand::{
-    lifecycle::{
-        FailureKind, Status, Task,
-        log::{LogEntry, LogKind, LogOutcome},
+    FailureKind, Status, Task,
+    spi::{
+        lifecycle::log::{LogEntry, LogKind, LogOutcome},
+        store::RelationKind,
     },
-    store::RelationKind,
 };
 use serde_json::{Value, json};
 use shared::domain::User;

@@ -9,11 +9,12 @@ use aws_lambda_events::sqs::SqsBatchResponse;
 use aws_sdk_dynamodb::{config::retry::RetryConfig, types::AttributeValue};
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
 use errand::{
-    app::App,
-    clock::{Clock, ManualClock, Timestamp},
-    poller::PollReport,
-    queue::QueueName,
-    services::Services,
+    App, Services, Timestamp,
+    spi::{
+        clock::{Clock, ManualClock},
+        poller::PollReport,
+        queue::QueueName,
+    },
 };
 use errand_aws::{
     Shards,

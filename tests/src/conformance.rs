@@ -25,7 +25,7 @@ pub mod unreadable;
 
 use std::panic::AssertUnwindSafe;
 
-use errand::store::Store;
+use errand::spi::store::Store;
 use futures::{FutureExt, future::BoxFuture};
 
 /// One promise.

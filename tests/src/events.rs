@@ -7,7 +7,7 @@ use aws_lambda_events::{
     sqs::SqsEvent,
 };
 use aws_sdk_sqs::types::Message;
-use errand::app::App;
+use errand::App;
 use errand_agents::ROUTES;
 use errand_http::{Function, Route};
 use futures::FutureExt;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 pub use errand::testing::{Fault, Faults};
-use errand::{clock::Timestamp, store::StoreError, testing::store_error};
+use errand::{StoreError, Timestamp, testing::store_error};
 use errand_aws::relay::{Counters, Moved, Sequence, Tally};
 use errand_models::{ChatAnswer, ChatBackend, ChatError, ChatRequest};
 

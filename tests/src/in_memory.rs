@@ -6,8 +6,8 @@ use aws_lambda_events::{
     sqs::SqsEvent,
 };
 use errand::{
-    app::App,
-    queue::{MemoryQueue, QueueName, Received},
+    App,
+    spi::queue::{MemoryQueue, QueueName, Received},
 };
 use errand_agents::ROUTES;
 use errand_http::Route;

@@ -12,12 +12,7 @@ use ::relay::StreamEvent;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::{Engine, prelude::BASE64_STANDARD};
-use errand::{
-    clock::Timestamp,
-    event::Published,
-    listener::{Listener, NotTaken},
-    store::{StatsScope, StoreError},
-};
+use errand::{Listener, NotTaken, Published, StoreError, Timestamp, spi::store::StatsScope};
 use errand_aws::relay::{Counters, Delta, Deltas, Moved, Round, Sequence, Sums, Tally};
 use serde_json::{Map, Value, json};
 

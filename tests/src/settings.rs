@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use errand::{
-    app::App,
-    listener::Listeners,
-    registry::Registry,
-    services::{Rules, Services},
-};
+use errand::{App, Registry, Rules, Services, spi::listener::Listeners};
 use errand_aws::relay::BusEvents;
 use errand_models::Profiles;
 use shared::handlers::{Installation, types};

@@ -9,17 +9,15 @@ use std::{
 };
 
 use errand::{
-    app::App,
-    clock::{Clock, ManualClock, Timestamp},
-    effects::Relations,
-    ids::{Id, Name, TaskKey},
-    lifecycle::{Task, log::LogEntry},
-    queue::{MemoryQueue, QueueName, TaskMessage},
-    records::{Entity, Stored},
-    services::Services,
-    store::{
-        self, Bucket, Commit, Expect, Filter, ListQuery, Listing, MemoryStore, Record, RecordKey, RecordWrite, Related,
-        RelationKind, Store,
+    App, Entity, Expect, Id, Name, Relations, Services, Stored, Task, TaskKey, Timestamp,
+    spi::{
+        clock::{Clock, ManualClock},
+        lifecycle::log::LogEntry,
+        queue::{MemoryQueue, QueueName, TaskMessage},
+        store::{
+            self, Bucket, Commit, Filter, ListQuery, Listing, MemoryStore, Record, RecordKey, RecordWrite, Related,
+            RelationKind, Store,
+        },
     },
 };
 use serde_json::{Value, json};
@@ -202,7 +200,7 @@ impl World {
 
     /// What was published, oldest first.
     pub async fn events(&self) -> Vec<Value> {
-        let page = errand::outbox::published(&self.app, &Name::default(), None, 10_000).await.expect("events");
+        let page = errand::spi::outbox::published(&self.app, &Name::default(), None, 10_000).await.expect("events");
         page.items.iter().map(|event| serde_json::to_value(event).expect("JSON")).collect()
     }
 

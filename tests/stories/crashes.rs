@@ -5,11 +5,12 @@
 use std::sync::Arc;
 
 use errand::{
-    app::App,
-    clock::{ManualClock, Timestamp},
-    lifecycle::Status,
-    queue::{MemoryQueue, QueueName},
-    store::Store,
+    App, Status, Timestamp,
+    spi::{
+        clock::ManualClock,
+        queue::{MemoryQueue, QueueName},
+        store::Store,
+    },
 };
 use errand_local::sqlite::{self, SqliteStore};
 use integration_tests::{

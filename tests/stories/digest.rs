@@ -1,6 +1,6 @@
 //! A digest waits for the end of quiet hours, in the nights in which the clocks change.
 
-use errand::ids::{Id, Name};
+use errand::{Id, Name};
 use serde_json::{Value, json};
 use shared::domain::UserPriority;
 

@@ -1,9 +1,8 @@
 //! Every story by the functions, over DynamoDB and SQS as MiniStack has them.
 
 use errand::{
-    clock::{ManualClock, Timestamp},
-    queue::QueueName,
-    store::Store,
+    Timestamp,
+    spi::{clock::ManualClock, queue::QueueName, store::Store},
 };
 use integration_tests::{
     aws::{Lambda, Stack},

@@ -4,8 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use errand::{
-    clock::{Clock, ManualClock, Timestamp},
-    store::Store,
+    Timestamp,
+    spi::{
+        clock::{Clock, ManualClock},
+        store::Store,
+    },
 };
 use errand_local::{
     options::{Durability, Options},

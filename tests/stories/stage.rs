@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use errand::{
-    clock::{Clock, ManualClock, Timestamp},
-    store::Store,
+    Timestamp,
+    spi::{
+        clock::{Clock, ManualClock},
+        store::Store,
+    },
 };
 use integration_tests::events::{Answered, Call};
 use serde_json::Value;

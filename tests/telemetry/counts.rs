@@ -10,7 +10,7 @@ use metrics::{
     Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
 };
 
-use errand::meter;
+use errand::spi::meter;
 
 use super::everything_happens;
 

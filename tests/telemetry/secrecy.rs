@@ -1,7 +1,7 @@
 //! No payload, output, key or secret is in any log line, however much is logged.
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use errand::queue::{MemoryQueue, QueueName};
+use errand::spi::queue::{MemoryQueue, QueueName};
 use integration_tests::{
     events::Call,
     in_memory::process,

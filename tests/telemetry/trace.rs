@@ -1,6 +1,6 @@
 //! An X-Ray header goes from the request to the queue's message to the execution, and on to what follows from it.
 
-use errand::queue::TRACE_ATTRIBUTE;
+use errand::spi::queue::TRACE_ATTRIBUTE;
 use integration_tests::{events::Call, in_memory::process, world::VISIBILITY, world::World};
 use serde_json::json;
 

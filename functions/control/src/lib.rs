@@ -7,7 +7,7 @@ mod run;
 use std::sync::LazyLock;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use errand::{app::App, queue::QueueName};
+use errand::{App, spi::queue::QueueName};
 use errand_agents::routes;
 use errand_http::{Route, gateway};
 

@@ -1,7 +1,7 @@
 //! What a function of this code takes, and which source an event came from.
 
 use aws_lambda_events::{apigw::ApiGatewayV2httpRequest, sqs::SqsEvent};
-use errand::app::App;
+use errand::App;
 use errand_http::{Answer, ApiError};
 use serde::{Deserialize, de::DeserializeOwned, de::IgnoredAny};
 use serde_json::Value;

@@ -2,10 +2,11 @@
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use errand::{
-    app::App,
-    ids::Name,
-    json::read::read_strict,
-    queue::{QueueName, TENANT_ATTRIBUTE},
+    App, Name,
+    spi::{
+        json::read::read_strict,
+        queue::{QueueName, TENANT_ATTRIBUTE},
+    },
 };
 use errand_http::{ApiError, Caller, RefusedMessage, TaskRequest, enqueue::accept, put_aside};
 

@@ -1,6 +1,6 @@
 //! Direct invoke: the body of `POST /v1/tasks`, with `tenant` beside it, as a plain Lambda invoke.
 
-use errand::{app::App, ids::Name, json::read::read_strict};
+use errand::{App, Name, spi::json::read::read_strict};
 use errand_http::{
     Answer, ApiError, Caller, TaskRequest,
     enqueue::{accept_one, status, view},

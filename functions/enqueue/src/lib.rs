@@ -10,7 +10,7 @@ mod takes;
 use std::sync::LazyLock;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use errand::{app::App, lifecycle::Priority, queue::QueueName};
+use errand::{App, Priority, spi::queue::QueueName};
 use errand_http::{Route, enqueue, gateway};
 
 pub use any::any;

@@ -1,6 +1,9 @@
 //! What the relay has counted, folded into the counters.
 
-use errand::{app::App, clock::Timestamp, poller::MARGIN, redact::chain, store::StoreError};
+use errand::{
+    App, StoreError, Timestamp,
+    spi::{poller::MARGIN, redact::chain},
+};
 use errand_aws::relay::{Deltas, fold};
 use tracing::{debug, error};
 

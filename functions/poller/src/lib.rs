@@ -6,11 +6,11 @@ mod count;
 #[cfg(feature = "lambda")]
 mod run;
 
-use errand::queue::QueueName;
+use errand::spi::queue::QueueName;
 
 #[cfg(feature = "lambda")]
 pub use count::count;
-pub use errand::poller::{handle, look};
+pub use errand::spi::poller::{handle, look};
 
 #[cfg(feature = "lambda")]
 pub use run::run;

@@ -1,6 +1,6 @@
 //! The Lambda function `poller`.
 
-use errand::clock::Timestamp;
+use errand::Timestamp;
 use errand_aws::{Types, Wired, meter, start};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::de::IgnoredAny;

@@ -5,12 +5,13 @@ mod run;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use errand::{
-    app::App,
-    clock::Timestamp,
-    json::read::{FieldError, read_lenient},
-    meter,
-    processor::{Delivery, Verdict, process_each},
-    queue::{QueueName, TRACE_ATTRIBUTE},
+    App, FieldError, Timestamp,
+    spi::{
+        json::read::read_lenient,
+        meter,
+        processor::{Delivery, Verdict, process_each},
+        queue::{QueueName, TRACE_ATTRIBUTE},
+    },
 };
 use errand_http::{RefusedMessage, put_aside};
 use futures::future::join;

@@ -1,7 +1,7 @@
 //! The Lambda functions `process-task` and, for tasks that may run longer, `process-task-long`.
 
 use aws_lambda_events::sqs::SqsEvent;
-use errand::clock::Timestamp;
+use errand::Timestamp;
 use errand_aws::{Types, meter, start};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 

@@ -9,7 +9,7 @@ use aws_lambda_events::{
     dynamodb::{EventRecord, TimeWindowEventResponse},
     streams::DynamoDbBatchItemFailure,
 };
-use errand::{app::App, queue::QueueName};
+use errand::{App, spi::queue::QueueName};
 use errand_aws::{
     dynamo::{Item, image},
     relay::{Batch, BusEvents, Counters, RelayError, Seen, Sequence, relay},

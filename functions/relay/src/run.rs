@@ -1,6 +1,6 @@
 //! The Lambda function `relay`.
 
-use errand::registry::Registry;
+use errand::Registry;
 use errand_aws::{Wired, meter, start};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 

@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use errand::{
-    environment::Environment,
-    redact,
-    registry::Registry,
-    telemetry::{self, Format},
+    Registry,
+    spi::{
+        environment::Environment,
+        redact,
+        telemetry::{self, Format},
+    },
 };
 
 use crate::{options::Options, running::RunningServer, signals};

@@ -5,7 +5,7 @@
 //!
 //! ```no_run
 //! fn main() -> std::process::ExitCode {
-//!     errand_local::main(errand::registry::Registry::new())
+//!     errand_local::main(errand::Registry::new())
 //! }
 //! ```
 

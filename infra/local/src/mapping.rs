@@ -8,9 +8,11 @@ use std::{
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage, SqsMessageAttribute};
 use errand::{
-    app::App,
-    processor::Verdict,
-    queue::{MemoryQueue, QueueName, Received, TRACE_ATTRIBUTE, Tenants},
+    App,
+    spi::{
+        processor::Verdict,
+        queue::{MemoryQueue, QueueName, Received, TRACE_ATTRIBUTE, Tenants},
+    },
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},

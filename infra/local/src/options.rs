@@ -4,9 +4,8 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
 use errand::{
-    lifecycle::{Task, retry::MAX_LOSSES},
-    store::Retention,
-    telemetry::Format,
+    Task,
+    spi::{lifecycle::retry::MAX_LOSSES, store::Retention, telemetry::Format},
 };
 use reqwest::Url;
 use rustix::process::{Resource, getrlimit};

@@ -12,15 +12,15 @@ use std::{
 
 use anyhow::{Context, bail};
 use errand::{
-    app::App,
-    clock::{Clock, SystemClock},
-    environment::principals,
-    listener::Listeners,
-    queue::{MemoryQueue, QueueName},
-    redact,
-    registry::Registry,
-    rights::Scopes,
-    services::{Rules, Services},
+    App, Registry, Rules, Services,
+    spi::{
+        clock::{Clock, SystemClock},
+        environment::principals,
+        listener::Listeners,
+        queue::{MemoryQueue, QueueName},
+        redact,
+        rights::Scopes,
+    },
 };
 use errand_models::http::Webhook;
 use tokio::{

@@ -21,7 +21,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodFilter, on},
 };
-use errand::{app::App, ids};
+use errand::{App, spi::ids};
 use errand_agents::ROUTES;
 use errand_http::{
     Answer, ApiError, Route,

@@ -25,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-use errand::{clock::Timestamp, store::StoreError};
+use errand::{StoreError, Timestamp};
 
 use reader::Reader;
 pub use upkeep::Pruned;
@@ -144,8 +144,8 @@ impl SqliteStore {
 #[cfg(test)]
 mod tests {
     use errand::{
-        ids::{self, Name, TaskKey},
-        store::Store,
+        Name, TaskKey,
+        spi::{ids, store::Store},
     };
     use tokio::time::timeout;
 

@@ -10,8 +10,8 @@ use std::{
 
 use anyhow::{Context, bail};
 use errand::{
-    ids::Name,
-    rights::{Right, Rights},
+    Name,
+    spi::rights::{Right, Rights},
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -12,9 +12,11 @@ use std::{
 
 use axum::{Router, extract::State, routing::post};
 use errand::{
-    ids::{Id, Name},
-    money::Usd,
-    store::{RecordKey, Store},
+    Id, Name,
+    spi::{
+        money::Usd,
+        store::{RecordKey, Store},
+    },
 };
 use errand_local::sqlite::{SqliteSettings, SqliteStore, Synchronous};
 use fastrand::Rng;

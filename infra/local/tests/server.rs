@@ -17,7 +17,7 @@ mod types;
 
 use std::time::{Duration, Instant};
 
-use errand::registry::Registry;
+use errand::Registry;
 use errand_local::{
     options::{Durability, Options},
     running::RunningServer,

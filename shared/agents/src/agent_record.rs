@@ -5,13 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{Refused, Terminal, preview::preview};
-use errand::{
-    clock::Timestamp,
-    effects::Relations,
-    ids::{Id, Name},
-    records::Entity,
-    store::{Doc, Relation},
-};
+use errand::{Doc, Entity, Id, Name, Relation, Relations, Timestamp};
 
 /// How much of what went wrong an agent keeps, in characters.
 const ERROR_CHARS: usize = 1000;

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use spending::Spending;
 
-use errand::{clock::Timestamp, lifecycle::FailureKind, money::Usd};
+use errand::{FailureKind, Timestamp, spi::money::Usd};
 use errand_models::{ChatRequest, Prices, Usage};
 
 /// From how much of a limit on there is a warning, in percent.

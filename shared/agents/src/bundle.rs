@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use errand::{ids::Name, redact};
+use errand::{Name, spi::redact};
 
 /// What a run works with. Holds names and places, and refers to a credential without holding one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

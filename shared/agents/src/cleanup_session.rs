@@ -9,10 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{Refused, Session, SessionAction};
-use errand::{
-    handler::{Failure, Handler, Outcome, Settings, TaskContext},
-    ids::Id,
-};
+use errand::{Failure, Handler, Id, Outcome, Settings, TaskContext};
 
 /// Cleans a session up whose time is over: it takes no more runs, and its runs, events, commands and turns are removed; its
 /// title and summary stay. One that has been used since is left alone.

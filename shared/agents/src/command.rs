@@ -5,12 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{Refused, RunStatus, preview::preview, seq_place};
-use errand::{
-    clock::Timestamp,
-    effects::Relations,
-    ids::Id,
-    records::{Entity, parent},
-};
+use errand::{Entity, Id, Relations, Timestamp, parent};
 
 /// How much of what went wrong a command or job keeps, in characters.
 pub(super) const ERROR_CHARS: usize = 1000;

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use crate::AgentRules;
 use errand::{
-    app::App,
-    environment::{ConfigError, Environment},
-    json::read::FieldError,
+    App, FieldError,
+    spi::environment::{ConfigError, Environment},
 };
 use errand_http::ApiError;
 use errand_models::{ProfileView, Profiles};

@@ -13,13 +13,7 @@ pub use incoming::read;
 pub use normal::{CUT_MARK, EVENT_NAME_BYTES, EVENT_TEXT_BYTES};
 
 use crate::{Terminal, seq_place};
-use errand::{
-    clock::Timestamp,
-    effects::Relations,
-    ids::Id,
-    lifecycle::FailureKind,
-    records::{Entity, parent},
-};
+use errand::{Entity, FailureKind, Id, Relations, Timestamp, parent};
 
 /// What a `backend_status` tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

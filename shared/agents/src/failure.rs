@@ -1,7 +1,7 @@
 //! What it means for a run's task that the journal did not write.
 
 use crate::{NotAdmitted, journal::JournalError};
-use errand::{handler::Failure, lifecycle::FailureKind, store::StoreError};
+use errand::{Failure, FailureKind, StoreError};
 
 /// The failure of the task whose run the journal did not write.
 pub(crate) fn of_journal(error: JournalError) -> Failure {

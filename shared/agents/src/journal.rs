@@ -31,11 +31,11 @@ pub use wait::{lost, waits};
 
 use crate::{NotAdmitted, Refused, Run, event::TooMany, key_of, run};
 use errand::{
-    ids::{Id, Name},
-    lifecycle::{Fence, Task},
-    records::Stored,
-    services::Services,
-    store::{self, Commit, MAX_TRIES, Part, RecordKey, StoreError, TaskWrite, shown},
+    Id, Name, Services, StoreError, Stored, Task,
+    spi::{
+        lifecycle::Fence,
+        store::{self, Commit, MAX_TRIES, Part, RecordKey, TaskWrite, shown},
+    },
 };
 
 /// For how long a commit that the store does not answer is made again: whoever asked waits.
@@ -88,7 +88,7 @@ pub struct Place {
     /// The run.
     pub run: Id,
     /// The claimed task, if its worker writes: nothing is written once that has lost it.
-    pub task: Option<(errand::ids::TaskKey, Fence)>,
+    pub task: Option<(errand::TaskKey, Fence)>,
 }
 
 impl Place {

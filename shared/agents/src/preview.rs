@@ -1,6 +1,6 @@
 //! Short forms of long texts, by characters, for lists and titles.
 
-use errand::{json::first, redact};
+use errand::spi::{json::first, redact};
 
 /// How many characters of a run's newest message are shown.
 pub const MESSAGE_PREVIEW: usize = 140;

@@ -5,11 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::StoredTurn;
 use errand::{
-    clock::Timestamp,
-    effects::Relations,
-    ids::{self, Id},
-    money::Usd,
-    records::{Entity, parent},
+    Entity, Id, Relations, Timestamp, parent,
+    spi::{ids, money::Usd},
 };
 
 /// See the module.

@@ -1,10 +1,11 @@
 //! What the records of agent runs have in common: sequences in keys, keyed ids, writes outside of handlers.
 
 use errand::{
-    clock::Timestamp,
-    ids::{self, Id, Name},
-    records::{Entity, Stored},
-    store::{Expect, Record, RecordKey, RecordWrite},
+    Entity, Expect, Id, Name, Stored, Timestamp,
+    spi::{
+        ids,
+        store::{Record, RecordKey, RecordWrite},
+    },
 };
 
 /// A sequence number as a sort key.
@@ -12,7 +13,7 @@ pub fn seq_place(seq: u64) -> String {
     format!("{seq:010}")
 }
 
-/// The cursor behind everything up to `seq`: what [`errand::store::Store::records`] is asked for.
+/// The cursor behind everything up to `seq`: what [`errand::spi::store::Store::records`] is asked for.
 pub fn after_seq(seq: u64) -> String {
     // Behind every id: those are of characters up to `~`, and ours begin with a letter or digit.
     format!("{}#~", seq_place(seq))

@@ -1,6 +1,6 @@
 //! Why something does not happen to a run or what belongs to it. Ordinary answers.
 
-use errand::ids::Id;
+use errand::Id;
 
 /// See the module. All of them are a 409 on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use crate::supervisor::Thresholds;
 use errand::{
-    clock::Zone,
-    json::read::{FieldError, read_strict},
+    FieldError,
+    spi::{clock::Zone, json::read::read_strict},
 };
 
 /// See the module.

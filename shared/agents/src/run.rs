@@ -14,13 +14,8 @@ pub use status::{RunStatus, Terminal};
 
 use crate::ResourceBundle;
 use errand::{
-    clock::Timestamp,
-    effects::Relations,
-    ids::{self, Id, Name},
-    lifecycle::{KeptFailure, Task},
-    money::Usd,
-    records::Entity,
-    store::{Record, Relation},
+    Entity, Id, Name, Relation, Relations, Task, Timestamp,
+    spi::{ids, lifecycle::KeptFailure, money::Usd, store::Record},
 };
 use errand_models::Usage;
 

@@ -24,14 +24,13 @@ use crate::{
     of_journal,
 };
 use errand::{
-    accept::check_says_something,
-    effects::Effect,
-    handler::{Failure, Handler, Outcome, Settings, TaskContext},
-    ids::{Id, Name},
-    json::read::FieldError,
-    lifecycle::{self, LONGEST_HIDING, Report, Task, retry::RetryPolicy},
-    money::Usd,
-    store::StoreError,
+    Effect, Failure, FieldError, Handler, Id, Name, Outcome, Report, RetryPolicy, Settings, StoreError, Task,
+    TaskContext,
+    spi::{
+        accept::check_says_something,
+        lifecycle::{self, LONGEST_HIDING},
+        money::Usd,
+    },
 };
 
 /// Has an agent do something: asks the model of a profile, follows up where the answer is not finished, and stops when it
@@ -54,7 +53,7 @@ pub struct RunAgent {
     #[serde(default)]
     pub project_id: Option<Id>,
     /// What the agent may spend.
-    #[serde(default, deserialize_with = "errand::json::read::optional_object")]
+    #[serde(default, deserialize_with = "errand::spi::json::read::optional_object")]
     pub budgets: Option<Budgets>,
     /// What may be spent on this task, over all its runs, in USD.
     #[serde(default)]
@@ -82,7 +81,7 @@ impl Handler for RunAgent {
     fn settings() -> Settings {
         // A model that is overloaded, or away, is back in minutes.
         let retry = RetryPolicy { base: Duration::from_secs(30), cap: Duration::from_secs(3600), jitter: 0.2 };
-        Settings { timeout_s: TIMEOUT_S, is_slow: true, retry, max_snoozes: MAX_SNOOZES }
+        Settings { timeout_s: TIMEOUT_S, is_slow: true, retry, max_snoozes: MAX_SNOOZES, ..Settings::default() }
     }
 
     fn admits(&self, _: &lifecycle::Asked) -> Result<(), FieldError> {

@@ -10,13 +10,8 @@ use crate::{
     journal::{self, Start},
 };
 use errand::{
-    accept::check_says_something,
-    effects::Effect,
-    handler::{Failure, Handler, Outcome, Settings, TaskContext},
-    ids::{Id, Name},
-    json::read::FieldError,
-    lifecycle::{Asked, Dispatch, Report, Task},
-    store::StoreError,
+    Asked, Dispatch, Effect, Failure, FieldError, Handler, Id, Name, Outcome, Report, Settings, StoreError, Task,
+    TaskContext, spi::accept::check_says_something,
 };
 
 /// Waits for a runner to take its run over HTTP; made by `POST /v1/runs` alone.

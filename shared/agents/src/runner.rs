@@ -9,13 +9,7 @@ use crate::{
     command::{ERROR_CHARS, RUN_ENDED},
     preview::preview,
 };
-use errand::{
-    clock::Timestamp,
-    effects::Relations,
-    ids::{Id, Name},
-    records::{Entity, owner},
-    store::{Doc, Relation},
-};
+use errand::{Doc, Entity, Id, Name, Relation, Relations, Timestamp, owner};
 
 /// A worker that takes runs over HTTP.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

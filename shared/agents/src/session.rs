@@ -15,14 +15,7 @@ use crate::{
     preview::{PROMPT_TITLE, TITLE, preview},
     supervisor::Incident,
 };
-use errand::{
-    clock::Timestamp,
-    effects::Relations,
-    ids::{Id, Name},
-    lifecycle::FailureKind,
-    records::Entity,
-    store::{Doc, Relation},
-};
+use errand::{Doc, Entity, FailureKind, Id, Name, Relation, Relations, Timestamp};
 
 /// Whether something goes on in a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

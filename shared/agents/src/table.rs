@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use errand::records::Entity;
+use errand::Entity;
 
 /// What differs, field by field.
 fn changes<E: Entity>(before: &E, after: &E) -> String {

@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{event::EVENT_NAME_BYTES, run::MAX_CITATIONS, supervisor};
 use errand::{
-    clock::Timestamp,
-    effects::Relations,
-    ids::{self, Id},
-    json::{Json, cut, cut_json},
-    money::Usd,
-    records::{Entity, parent},
-    redact,
+    Entity, Id, Relations, Timestamp, parent,
+    spi::{
+        ids,
+        json::{Json, cut, cut_json},
+        money::Usd,
+        redact,
+    },
 };
 use errand_models::{ChatAnswer, Finish, ToolCall};
 

@@ -1,6 +1,6 @@
 //! The task types of agents.
 
-use errand::registry::Registry;
+use errand::Registry;
 
 use crate::{Agents, CleanupSession, RunAgent, RunOutside};
 

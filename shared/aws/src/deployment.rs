@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{Shards, relay::BusEvents};
 use errand::{
-    environment::{ConfigError, Environment, principals},
-    lifecycle::Task,
-    queue::QueueName,
-    services::Rules,
-    store::Retention,
+    Rules, Task,
+    spi::{
+        environment::{ConfigError, Environment, principals},
+        queue::QueueName,
+        store::Retention,
+    },
 };
 use reqwest::Url;
 

@@ -38,12 +38,13 @@ pub use self::attributes::Item;
 use self::{attributes::millis, commit::corrupt, errors::read_failed};
 use crate::Shards;
 use errand::{
-    clock::Timestamp,
-    ids::{Name, TaskKey},
-    lifecycle::{Task, log::LogEntry},
-    store::{
-        Commit, Due, DueItem, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related,
-        Retention, Stats, StatsScope, Store, StoreError,
+    Name, StoreError, Task, TaskKey, Timestamp,
+    spi::{
+        lifecycle::log::LogEntry,
+        store::{
+            Commit, Due, DueItem, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey,
+            Related, Retention, Stats, StatsScope, Store,
+        },
     },
 };
 

@@ -14,11 +14,7 @@ use aws_sdk_eventbridge::{
 use futures::{StreamExt, stream};
 use serde_json::Value;
 
-use errand::{
-    event::Published,
-    listener::{Listener, NotTaken},
-    redact::chain,
-};
+use errand::{Listener, NotTaken, Published, spi::redact::chain};
 
 /// `source` of everything we put on a bus.
 pub const SOURCE: &str = "errand";
@@ -164,10 +160,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use errand::{
-        ids::{Id, Name},
-        store::Doc,
-    };
+    use errand::{Doc, Id, Name};
 
     #[test]
     fn requests_keep_to_ten_entries_and_the_size_of_a_request() {

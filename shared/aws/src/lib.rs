@@ -19,15 +19,14 @@ pub use shards::Shards;
 
 use crate::{deployment::WEBHOOK, dynamo::DynamoStore, event_bridge::EventBridge, sqs::SqsQueue};
 use errand::{
-    app::App,
-    clock::SystemClock,
-    environment::{ConfigError, Environment},
-    listener::ToldElsewhere,
-    queue::QueueName,
-    redact,
-    registry::{Registry, RegistryError},
-    services::Services,
-    telemetry,
+    App, Registry, RegistryError, Services,
+    spi::{
+        clock::SystemClock,
+        environment::{ConfigError, Environment},
+        listener::ToldElsewhere,
+        queue::QueueName,
+        redact, telemetry,
+    },
 };
 use errand_models::http::Webhook;
 

@@ -8,7 +8,7 @@ use std::{io, sync::OnceLock};
 use metrics::{Unit, describe_counter, describe_histogram};
 use metrics_cloudwatch_embedded::{Builder, Collector};
 
-use errand::meter::{self, ALL, HANDLE_TIME, NAMESPACE, OLDEST_DUE, STACK};
+use errand::spi::meter::{self, ALL, HANDLE_TIME, NAMESPACE, OLDEST_DUE, STACK};
 
 static COLLECTOR: OnceLock<&Collector> = OnceLock::new();
 

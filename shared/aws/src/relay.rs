@@ -21,13 +21,8 @@ pub use tally::{ByStatus, MOST_KINDS_OF_ONE, Sums, Tally, TallyKind};
 pub use window::Window;
 
 use errand::{
-    app::App,
-    clock::Timestamp,
-    event::Published,
-    listener::Listener,
-    outbox,
-    redact::chain,
-    store::{Record, StoreError},
+    App, Listener, Published, StoreError, Timestamp,
+    spi::{outbox, redact::chain, store::Record},
 };
 
 /// What a record of the stream tells.

@@ -14,7 +14,7 @@ use aws_sdk_sqs::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 
-use errand::queue::{OutMessage, Queue, QueueError, QueueName, TRACE_ATTRIBUTE};
+use errand::spi::queue::{OutMessage, Queue, QueueError, QueueName, TRACE_ATTRIBUTE};
 
 /// The most messages one request takes.
 const BATCH: usize = 10;

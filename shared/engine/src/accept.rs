@@ -86,6 +86,7 @@ pub enum EnqueueError {
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Accepted {
     /// The task, as it is stored.
     pub task: Task,

@@ -28,7 +28,7 @@ use crate::{
 /// ```
 /// use std::{sync::Arc, time::Duration};
 ///
-/// use errand::{App, Client, Registry, Services, clock::SystemClock, queue::MemoryQueue, store::MemoryStore};
+/// use errand::{App, Client, Registry, Services, spi::{clock::SystemClock, queue::MemoryQueue, store::MemoryStore}};
 /// # use errand::{Failure, Handler, Outcome, TaskContext};
 /// #
 /// # /// Sends an invoice.

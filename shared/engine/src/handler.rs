@@ -85,6 +85,7 @@ impl Settings {
 /// assert_eq!(Outcome::skipped("nobody is there"), Outcome::done(json!({"skipped": true, "reason": "nobody is there"})));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Outcome {
     /// Done: the output, and what is to be committed with it.
     Complete {

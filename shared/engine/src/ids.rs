@@ -15,7 +15,7 @@ use uuid::Uuid;
 ///
 /// assert_eq!(Name::new("billing.eu")?, Name::of("billing.eu"));
 /// assert!(Name::new("billing/eu").is_err());
-/// # Ok::<(), errand::ids::NameError>(())
+/// # Ok::<(), errand::NameError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -29,7 +29,7 @@ pub struct Name(Arc<str>);
 ///
 /// assert_eq!(Id::new("ada@example.org")?.as_str(), "ada@example.org");
 /// assert!(Id::new("ada lovelace").is_err());
-/// # Ok::<(), errand::ids::NameError>(())
+/// # Ok::<(), errand::NameError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -37,6 +37,7 @@ pub struct Id(Arc<str>);
 
 /// Why a text is not a [`Name`] or an [`Id`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NameError {
     /// Not a name.
     #[error("expected 1 to 64 of the characters A-Z a-z 0-9 _ . -")]

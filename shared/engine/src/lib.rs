@@ -6,7 +6,7 @@
 //! Each module knows only those before it: `redact`, `json`, `clock`, `ids`, `money`, `lifecycle`, `store`, `queue`,
 //! `event`, `listener`, `release`, `rights`, `services`, `effects`, `records`, `handler`, `registry`, `app`, `environment`,
 //! `meter`, `telemetry`, `notify`, `change`, `accept`, `operate`, `redrive`, `client`, `dead_letter`, `outbox`, `poller`, `processor`,
-//! `read_marks`, `testing`.
+//! `read_marks`, `testing`, `spi`.
 //!
 //! # How it works
 //!
@@ -101,41 +101,42 @@
 //! # }
 //! ```
 //!
-//! What is named at the root is for who writes task types and enqueues tasks. The modules are for who builds stores,
-//! queues and whole installations.
+//! What is named at the root is for who writes task types and enqueues tasks, and [`testing`] for their tests. [`spi`] is
+//! for who builds stores, queues and whole installations, and promises nothing.
 
-pub mod accept;
-pub mod app;
-pub mod change;
-pub mod client;
-pub mod clock;
-pub mod dead_letter;
-pub mod effects;
-pub mod environment;
-pub mod event;
-pub mod handler;
-pub mod ids;
-pub mod json;
-pub mod lifecycle;
-pub mod listener;
-pub mod meter;
-pub mod money;
-pub mod notify;
-pub mod operate;
-pub mod outbox;
-pub mod poller;
-pub mod processor;
-pub mod queue;
-pub mod read_marks;
-pub mod records;
-pub mod redact;
-pub mod redrive;
-pub mod registry;
-pub mod release;
-pub mod rights;
-pub mod services;
-pub mod store;
-pub mod telemetry;
+mod accept;
+mod app;
+mod change;
+mod client;
+mod clock;
+mod dead_letter;
+mod effects;
+mod environment;
+mod event;
+mod handler;
+mod ids;
+mod json;
+mod lifecycle;
+mod listener;
+mod meter;
+mod money;
+mod notify;
+mod operate;
+mod outbox;
+mod poller;
+mod processor;
+mod queue;
+mod read_marks;
+mod records;
+mod redact;
+mod redrive;
+mod registry;
+mod release;
+mod rights;
+mod services;
+pub mod spi;
+mod store;
+mod telemetry;
 pub mod testing;
 
 pub use accept::{Accepted, EnqueueError};
@@ -145,12 +146,13 @@ pub use clock::Timestamp;
 pub use effects::{Effect, Relations};
 pub use event::{Event, Published};
 pub use handler::{Failure, Handler, Outcome, Settings, TaskContext};
-pub use ids::{Id, Name, TaskKey};
-pub use lifecycle::{Dispatch, FailureKind, Priority, State, Status, Task, retry::RetryPolicy};
-pub use listener::Listener;
+pub use ids::{Id, Name, NameError, TaskKey};
+pub use json::read::FieldError;
+pub use lifecycle::{Asked, Dispatch, FailureKind, Priority, Report, State, Status, Task, retry::RetryPolicy};
+pub use listener::{Listener, NotTaken};
 pub use operate::{OperateError, Operation};
-pub use records::{Entity, Stored};
-pub use redrive::Redrive;
+pub use records::{Entity, Stored, owner, parent};
+pub use redrive::{DeadLetterFilter, Redrive};
 pub use registry::{InputError, Registry, RegistryError};
 pub use services::{Rules, Services};
 pub use store::{Doc, Expect, Patch, Relation, StoreError};

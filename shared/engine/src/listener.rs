@@ -13,7 +13,7 @@ pub const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Takes events.
 ///
 /// ```
-/// use errand::{Listener, Published, listener::NotTaken};
+/// use errand::{Listener, NotTaken, Published};
 ///
 /// /// Takes everything but what is about nobody.
 /// #[derive(Debug)]
@@ -39,6 +39,7 @@ pub trait Listener: std::fmt::Debug + Send + Sync {
 
 /// Why a listener has not taken an event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NotTaken {
     /// It does not work now: it would not take another event either.
     #[error("the listener did not take it: {0}")]

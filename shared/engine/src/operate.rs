@@ -81,6 +81,7 @@ pub enum Operation {
 /// # }
 /// ```
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum OperateError {
     /// There is no such task, or it is another tenant's.
     #[error("there is no such task")]

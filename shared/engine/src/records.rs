@@ -15,7 +15,7 @@ use crate::{
 /// A kind of record: its fields, and what must hold of them.
 ///
 /// ```
-/// use errand::{Entity, Expect, Id, Relations, Timestamp, records::parent};
+/// use errand::{Entity, Expect, Id, Relations, Timestamp, parent};
 /// use serde::{Deserialize, Serialize};
 ///
 /// /// What somebody said in a conversation.
@@ -146,6 +146,14 @@ pub fn parent(of: &Id, place: &str) -> Relations {
 }
 
 /// What a record belongs to that has an owner alone, at `place` in its order.
+///
+/// ```
+/// use errand::{Id, owner};
+///
+/// let relations = owner(&Id::of("ada"), "2026-11-20");
+/// assert_eq!(relations.owner.unwrap().of, Id::of("ada"));
+/// assert!(relations.parent.is_none());
+/// ```
 pub fn owner(of: &Id, place: &str) -> Relations {
     Relations { parent: None, owner: Some(Relation { of: of.clone(), sort: place.to_owned() }) }
 }

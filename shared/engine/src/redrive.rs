@@ -51,7 +51,7 @@ pub const MAX_REDRIVES: usize = 1000;
 /// #         }
 /// #     }
 /// # }
-/// use errand::{Redrive, Status, redrive::DeadLetterFilter, testing::Sandbox};
+/// use errand::{DeadLetterFilter, Redrive, Status, testing::Sandbox};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {

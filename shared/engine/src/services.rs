@@ -17,7 +17,7 @@ use crate::{
 /// ```
 /// use std::sync::Arc;
 ///
-/// use errand::{App, Registry, Services, clock::SystemClock, queue::MemoryQueue, store::MemoryStore};
+/// use errand::{App, Registry, Services, spi::{clock::SystemClock, queue::MemoryQueue, store::MemoryStore}};
 ///
 /// let clock = Arc::new(SystemClock);
 /// let (store, queue) = (Arc::new(MemoryStore::default()), Arc::new(MemoryQueue::new(clock.clone())));

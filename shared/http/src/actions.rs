@@ -6,11 +6,12 @@ use uuid::Uuid;
 
 use crate::ApiError;
 use errand::{
-    clock::Timestamp,
-    ids::Id,
-    json::read::object,
-    operate,
-    redrive::{DeadLetterFilter, MAX_REDRIVES, check_limit, check_rate},
+    DeadLetterFilter, Id, Timestamp,
+    spi::{
+        json::read::object,
+        operate,
+        redrive::{MAX_REDRIVES, check_limit, check_rate},
+    },
 };
 
 /// Why a task or run is called off, or an agent killed.

@@ -3,9 +3,11 @@
 use tracing::error;
 
 use errand::{
-    app::App,
-    queue::{OutMessage, QueueName},
-    redact::chain,
+    App,
+    spi::{
+        queue::{OutMessage, QueueName},
+        redact::chain,
+    },
 };
 
 use crate::ApiError;

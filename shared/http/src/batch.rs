@@ -10,7 +10,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 use crate::{ApiError, TaskRequest, TaskView};
-use errand::accept::KEY_BYTES;
+use errand::spi::accept::KEY_BYTES;
 
 /// The longest `Idempotency-Key` of a batch, in bytes: a request without a key of its own has this one, a dot and its
 /// place among them from 0.

@@ -9,10 +9,11 @@ mod tasks;
 use std::time::Duration;
 
 use errand::{
-    app::App,
-    poller::{self, PollReport},
-    rights::Right,
-    store::Doc,
+    App, Doc,
+    spi::{
+        poller::{self, PollReport},
+        rights::Right,
+    },
 };
 use serde_json::json;
 

@@ -4,12 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use errand::{
-    clock::Timestamp,
-    ids::Name,
-    json::cut,
-    lifecycle::{FailureKind, State, Task},
-};
+use errand::{FailureKind, Name, State, Task, Timestamp, spi::json::cut};
 
 /// The longest start of a failure's message that a dry run shows, in bytes.
 const MESSAGE_BYTES: usize = 256;

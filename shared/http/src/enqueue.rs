@@ -3,7 +3,7 @@
 mod accept;
 mod batch;
 
-use errand::app::App;
+use errand::App;
 use serde_json::json;
 
 use crate::{Answer, ApiError, BATCH_KEY_BYTES, BatchAnswer, BatchRequest, Request, Route, TaskRequest, TaskView};

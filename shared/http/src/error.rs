@@ -3,14 +3,8 @@
 use serde::Serialize;
 
 use errand::{
-    accept::{EnqueueError, KEY_FIELD},
-    change::ChangeError,
-    ids::NameError,
-    json::read::FieldError,
-    lifecycle::Rejected,
-    redact::chain,
-    registry::InputError,
-    store::StoreError,
+    EnqueueError, FieldError, InputError, NameError, StoreError,
+    spi::{accept::KEY_FIELD, change::ChangeError, lifecycle::Rejected, redact::chain},
 };
 
 /// An error as the API answers it: a status, a code for programs, a sentence for people, the field if one is to blame.

@@ -2,12 +2,8 @@
 
 use crate::{ApiError, Request};
 use errand::{
-    app::App,
-    ids::{Id, Name},
-    lifecycle::Task,
-    records::{Entity, Stored},
-    registry::Registry,
-    store::{self, Page, RecordKey, Related, RelationKind, StoreError},
+    App, Entity, Id, Name, Registry, StoreError, Stored, Task,
+    spi::store::{self, Page, RecordKey, Related, RelationKind},
 };
 
 impl Request {

@@ -10,10 +10,11 @@ use aws_lambda_events::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use errand::{
-    accept::{KEY_FIELD, check_key},
-    app::App,
-    ids::Name,
-    rights::Scopes,
+    App, Name,
+    spi::{
+        accept::{KEY_FIELD, check_key},
+        rights::Scopes,
+    },
 };
 use http::{HeaderMap, HeaderValue, header};
 use tracing::{Instrument, info_span};

@@ -28,7 +28,7 @@ pub use actions::{
 pub use aside::{RefusedMessage, put_aside};
 pub use batch::{BATCH_KEY_BYTES, BatchAnswer, BatchItem, BatchRequest};
 pub use dead_letters::{DeadLetterView, Redriven};
-pub use errand::redrive::{DeadLetterFilter, DeadLetters};
+pub use errand::{DeadLetterFilter, spi::redrive::DeadLetters};
 pub use error::ApiError;
 pub use page::{Listed, Order, cursor, cursor_of, fitting, limit, limit_of, place_of};
 pub use request::{Answer, Caller, Request};

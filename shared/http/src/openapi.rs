@@ -4,7 +4,7 @@ mod operation;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use errand::registry::Registry;
+use errand::Registry;
 use serde_json::{Map, Value, json};
 
 use crate::{

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{ApiError, Request};
-use errand::ids::Id;
+use errand::Id;
 
 /// One page: of a list, or of what is followed.
 #[derive(Debug, Serialize, schemars::JsonSchema)]

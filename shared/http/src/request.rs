@@ -8,12 +8,13 @@ use uuid::Uuid;
 
 use crate::{ApiError, size::least_bytes};
 use errand::{
-    accept::{KEY_FIELD, check_key},
-    app::App,
-    ids::{Id, Name, NameError, TaskKey},
-    json::read::read_strict,
-    rights::{Right, Rights},
-    store::{BODY_BYTES, RECORD_BYTES},
+    App, Id, Name, NameError, TaskKey,
+    spi::{
+        accept::{KEY_FIELD, check_key},
+        json::read::read_strict,
+        rights::{Right, Rights},
+        store::{BODY_BYTES, RECORD_BYTES},
+    },
 };
 
 /// The largest body a request may have, in bytes.

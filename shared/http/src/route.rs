@@ -7,7 +7,10 @@ mod serve;
 
 use std::fmt;
 
-use errand::{accept::KEY_BYTES, app::App, rights::Right};
+use errand::{
+    App,
+    spi::{accept::KEY_BYTES, rights::Right},
+};
 use schemars::JsonSchema;
 use serde_json::Value;
 

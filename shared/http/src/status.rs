@@ -9,13 +9,7 @@ mod tasks;
 
 use std::future::{Ready, ready};
 
-use errand::{
-    app::App,
-    event::Published,
-    ids::Name,
-    lifecycle::{FailureKind, Status},
-    registry::TaskType,
-};
+use errand::{App, FailureKind, Name, Published, Status, spi::registry::TaskType};
 use serde_json::json;
 
 use crate::{

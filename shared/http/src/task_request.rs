@@ -8,12 +8,11 @@ use uuid::Uuid;
 
 use crate::{ApiError, Caller, size::least_bytes};
 use errand::{
-    accept::{self, TaskLimits},
-    app::App,
-    clock::Timestamp,
-    ids::{Id, Name},
-    json::{Json, read::read_lenient},
-    lifecycle::{Asked, Priority},
+    App, Asked, Id, Name, Priority, Timestamp,
+    spi::{
+        accept::{self, TaskLimits},
+        json::{Json, read::read_lenient},
+    },
 };
 
 /// A request for a task. Names and ids are as their schemas say, times RFC 3339.

@@ -4,12 +4,12 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use errand::{
-    clock::Timestamp,
-    ids::{Id, Name},
-    json::Json,
-    lifecycle::{Attempt, KeptFailure, Priority, State, Status, Task},
-    registry::Registry,
-    store::{Doc, Record},
+    Doc, Id, Name, Priority, Registry, State, Status, Task, Timestamp,
+    spi::{
+        json::Json,
+        lifecycle::{Attempt, KeptFailure},
+        store::Record,
+    },
 };
 
 /// A task. Fields that do not apply are absent.
@@ -216,7 +216,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use errand::store::RecordKey;
+    use errand::spi::store::RecordKey;
 
     #[test]
     fn a_records_own_kind_is_the_only_one_shown() {

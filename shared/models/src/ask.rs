@@ -1,11 +1,7 @@
 //! A model call of a task: what it used goes into the action log, and what went wrong decides about another try.
 
 use crate::{ChatAnswer, ChatError, ChatRequest, Profile, Profiles, Usage};
-use errand::{
-    clock::Timestamp,
-    handler::{Failure, TaskContext},
-    lifecycle::{FailureKind, Report},
-};
+use errand::{Failure, FailureKind, TaskContext, Timestamp, spi::lifecycle::Report};
 
 impl Profiles {
     /// Asks the model backend of a profile for `task`. What it used goes into the action log, whatever becomes of the

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
 use crate::{ChatAnswer, ChatBackend, ChatError, ChatRequest, RetryAfter};
-use errand::redact::chain;
+use errand::spi::redact::chain;
 
 /// A model in a region.
 pub struct Bedrock {

@@ -5,7 +5,10 @@ use std::time::Duration;
 use reqwest::StatusCode;
 
 use crate::Usage;
-use errand::{clock::Timestamp, json::cut, redact};
+use errand::{
+    Timestamp,
+    spi::{json::cut, redact},
+};
 
 /// Why there is no answer: one variant for each reaction of the caller.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use crate::{ChatAnswer, ChatBackend, ChatError, ChatRequest, Usage};
-use errand::json::first;
+use errand::spi::json::first;
 
 /// The embedded backend. It follows no instruction: whatever is asked of it, it answers with sentences of the text.
 #[derive(Clone, Copy, Debug, Default)]

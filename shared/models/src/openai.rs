@@ -59,7 +59,7 @@ impl OpenAi {
 
     fn unanswered(&self, error: &reqwest::Error) -> ChatError {
         // Without the URL, which may carry a secret.
-        let message = || errand::redact::chain(error).replace(self.url.as_str(), "its endpoint");
+        let message = || errand::spi::redact::chain(error).replace(self.url.as_str(), "its endpoint");
         if error.is_connect() {
             ChatError::Failed(message())
         } else if error.is_timeout() {

@@ -60,7 +60,7 @@ impl Prices {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use errand::money::usd;
+    use errand::spi::money::usd;
 
     fn prices(tokens_in: f64, tokens_out: f64) -> Prices {
         Prices::per_million(tokens_in, tokens_out).unwrap()

@@ -11,9 +11,8 @@ use serde::Serialize;
 use self::written::{Making, Written};
 use crate::{ChatAnswer, ChatBackend, ChatError, ChatRequest, Extractive, Prices};
 use errand::{
-    environment::{ConfigError, Environment},
-    ids::Name,
-    json::read::FieldError,
+    FieldError, Name,
+    spi::environment::{ConfigError, Environment},
 };
 
 /// A backend, and what it costs.

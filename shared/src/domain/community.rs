@@ -2,12 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use errand::{
-    effects::Relations,
-    ids::Id,
-    records::{Entity, owner},
-    store::Relation,
-};
+use errand::{Entity, Id, Relation, Relations, owner};
 
 /// Whether a question still wants answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -4,13 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StoredEmail;
 use super::bare;
-use errand::{
-    clock::Timestamp,
-    effects::Relations,
-    ids::{Id, Name},
-    json::read::FieldError,
-    records::{Entity, parent},
-};
+use errand::{Entity, FieldError, Id, Name, Relations, Timestamp, parent};
 
 /// Whether a conversation goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -3,13 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::User;
-use errand::{
-    clock::Timestamp,
-    effects::{Effect, Relations},
-    ids::Id,
-    records::{Entity, parent},
-    store::{Expect, Patch},
-};
+use errand::{Effect, Entity, Expect, Id, Patch, Relations, Timestamp, parent};
 
 /// Why a user's credits rose; one for each key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use email_address::{EmailAddress, Options};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use errand::json::FormError;
+use errand::spi::json::FormError;
 
 /// One bare e-mail address. It goes into a message's header as it is, where a name, a second address or a line break would
 /// be read as more than an address.
@@ -18,7 +18,7 @@ pub struct Email(String);
 /// An e-mail address in a record. Callers write bare ones ([`Entity::check`]); older versions took more, and who reads
 /// their records for something else must still be able to. [`StoredEmail::bare`] before it is written to.
 ///
-/// [`Entity::check`]: errand::records::Entity::check
+/// [`Entity::check`]: errand::Entity::check
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StoredEmail(String);

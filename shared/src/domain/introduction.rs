@@ -5,13 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StoredEmail;
 use super::bare;
-use errand::{
-    clock::Timestamp,
-    effects::Relations,
-    ids::Id,
-    json::read::FieldError,
-    records::{Entity, owner},
-};
+use errand::{Entity, FieldError, Id, Relations, Timestamp, owner};
 
 /// How far an introduction has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

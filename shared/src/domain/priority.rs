@@ -2,11 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use errand::{
-    effects::Relations,
-    ids::{self, Id, Name},
-    records::{Entity, parent},
-};
+use errand::{Entity, Id, Name, Relations, parent, spi::ids};
 
 /// Whether a priority still matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]

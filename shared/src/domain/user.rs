@@ -5,14 +5,7 @@ use serde_json::{Map, Value};
 
 use super::bare;
 use super::{LinkedinUrl, StoredEmail, TimeOfDay};
-use errand::{
-    clock::Zone,
-    effects::Relations,
-    ids::{Id, Name},
-    json::read::FieldError,
-    records::{Entity, owner},
-    store::Doc,
-};
+use errand::{Doc, Entity, FieldError, Id, Name, Relations, owner, spi::clock::Zone};
 use errand_models::http::WebUrl;
 
 /// A person.

@@ -6,7 +6,7 @@ use jiff::civil::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use errand::json::FormError;
+use errand::spi::json::FormError;
 use errand_models::http::WebUrl;
 
 /// The URL of a person's LinkedIn profile, such as `https://www.linkedin.com/in/ada`.

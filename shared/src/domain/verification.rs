@@ -5,13 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bare;
 use super::{LinkedinUrl, StoredEmail};
-use errand::{
-    effects::Relations,
-    ids::{self, Id},
-    json::read::FieldError,
-    records::{Entity, parent},
-    store::Doc,
-};
+use errand::{Doc, Entity, FieldError, Id, Relations, parent, spi::ids};
 
 /// By what a user is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -2,11 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use errand::{
-    effects::Relations,
-    ids::{Id, Name},
-    records::{Entity, owner},
-};
+use errand::{Entity, Id, Name, Relations, owner};
 
 /// What is known of one response, in the solution search it was for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,9 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Installation, types};
 use errand::{
-    ids::Name,
-    json::Json,
-    registry::{InputError, Registry, TaskType},
+    InputError, Name, Registry,
+    spi::{json::Json, registry::TaskType},
 };
 
 /// All that there are.

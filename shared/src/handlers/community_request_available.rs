@@ -9,13 +9,7 @@ use super::{
     scoring::{RECENT, matching, rank, score},
 };
 use crate::domain::{CommunityRequest, CommunityResponse, RequestStatus, User};
-use errand::{
-    accept::check_has_user,
-    handler::{Failure, Handler, Outcome, TaskContext},
-    ids::Id,
-    json::read::FieldError,
-    lifecycle::Asked,
-};
+use errand::{Asked, Failure, FieldError, Handler, Id, Outcome, TaskContext, spi::accept::check_has_user};
 
 /// Adds a question to the community to the priorities of the task's user, an expert, by how well the two fit.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -6,10 +6,7 @@ use serde_json::json;
 
 use super::priorities;
 use crate::domain::{CommunityRequest, CommunityResponse};
-use errand::{
-    handler::{Failure, Handler, Outcome, TaskContext},
-    ids::Id,
-};
+use errand::{Failure, Handler, Id, Outcome, TaskContext};
 
 /// Adds an expert's response to the priorities of the user who asked.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

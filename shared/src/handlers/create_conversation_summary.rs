@@ -7,12 +7,7 @@ use serde_json::json;
 use super::talk::is_guidance;
 use crate::domain::{Conversation, Message, Summary};
 use errand::{
-    clock::Timestamp,
-    handler::{Failure, Handler, Outcome, Settings, TaskContext},
-    ids::{Id, Name},
-    json::cut,
-    records::{Entity, Stored},
-    store::Expect,
+    Entity, Expect, Failure, Handler, Id, Name, Outcome, Settings, Stored, TaskContext, Timestamp, spi::json::cut,
 };
 use errand_models::{ChatRequest, Profiles};
 

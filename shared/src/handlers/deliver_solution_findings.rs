@@ -6,13 +6,7 @@ use serde_json::json;
 
 use super::talk::{self, Words};
 use crate::domain::{Workflow, WorkflowStatus};
-use errand::{
-    accept::check_says_something,
-    handler::{Failure, Handler, Outcome, TaskContext},
-    ids::Id,
-    json::read::FieldError,
-    lifecycle::Asked,
-};
+use errand::{Asked, Failure, FieldError, Handler, Id, Outcome, TaskContext, spi::accept::check_says_something};
 
 /// Sends the findings of a search for a solution to the user it is for; the search is then delivered.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -8,11 +8,7 @@ use serde_json::json;
 
 use super::talk::{self, Words};
 use crate::domain::{Introduction, IntroductionStatus};
-use errand::{
-    effects::Effect,
-    handler::{Failure, Handler, Outcome, TaskContext},
-    ids::Id,
-};
+use errand::{Effect, Failure, Handler, Id, Outcome, TaskContext};
 
 /// Asks the user of an introduction how it went, and again 7 days later; after two questions it is closed.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -6,11 +6,7 @@ use serde_json::json;
 
 use super::priorities;
 use crate::domain::{CommunityResponse, ResponseStatus, UserPriority};
-use errand::{
-    handler::{Failure, Handler, Outcome, TaskContext},
-    ids::Id,
-    records::Entity,
-};
+use errand::{Entity, Failure, Handler, Id, Outcome, TaskContext};
 
 /// Adds the impact of a response to its expert's priorities, and closes the loop of the response.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -11,14 +11,11 @@ use super::{
 };
 use crate::domain::{CommunityRequest, CommunityResponse, PriorityStatus, UserPriority};
 use errand::{
-    accept::{check_has_user, check_says_something},
-    effects::Effect,
-    handler::{Failure, Handler, Outcome, TaskContext},
-    ids::Id,
-    json::cut,
-    json::read::FieldError,
-    lifecycle::Asked,
-    records::Stored,
+    Asked, Effect, Failure, FieldError, Handler, Id, Outcome, Stored, TaskContext,
+    spi::{
+        accept::{check_has_user, check_says_something},
+        json::cut,
+    },
 };
 
 /// Sends the task's user a digest of their first ten active priorities, which are then `presented`. Not in their quiet

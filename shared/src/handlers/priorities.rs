@@ -5,13 +5,7 @@ use std::cmp::Reverse;
 use serde_json::json;
 
 use crate::domain::{PriorityStatus, UserPriority};
-use errand::{
-    effects::Effect,
-    handler::{Failure, Outcome, TaskContext},
-    ids::{Id, Name},
-    records::{Entity, Stored},
-    store::Expect,
-};
+use errand::{Effect, Entity, Expect, Failure, Id, Name, Outcome, Stored, TaskContext};
 
 /// An active priority of `user` about an item.
 pub(super) fn priority(user: &Id, item_type: &'static str, item_id: &Id, rank: u32, value_score: u32) -> UserPriority {

@@ -8,13 +8,7 @@ use serde_json::json;
 
 use super::{community_request_available::CommunityRequestAvailable, scoring::matching};
 use crate::domain::{CommunityRequest, RequestStatus, User};
-use errand::{
-    effects::Effect,
-    handler::{Failure, Handler, Outcome, TaskContext},
-    ids::Id,
-    lifecycle::{Asked, Priority},
-    records::Stored,
-};
+use errand::{Asked, Effect, Failure, Handler, Id, Outcome, Priority, Stored, TaskContext};
 
 /// Ranks the experts for a question to the community and offers it to the first 20. An expert may answer who has some
 /// of the expertise needed (where none is needed: any), the one who asks excepted; who has more of it comes first, then

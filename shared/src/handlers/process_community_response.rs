@@ -12,13 +12,7 @@ use super::{
     rating::{self, Rating},
 };
 use crate::domain::{CommunityRequest, CommunityResponse, CreditEvent, Insight, ResponseStatus, User, Workflow};
-use errand::{
-    effects::Effect,
-    handler::{Failure, Handler, Outcome, Settings, TaskContext},
-    ids::{self, Id, Name},
-    lifecycle::{Asked, Priority},
-    records::Stored,
-};
+use errand::{Asked, Effect, Failure, Handler, Id, Name, Outcome, Priority, Settings, Stored, TaskContext, spi::ids};
 use errand_models::{Profiles, nothing_said};
 
 /// Has a model rate an expert's response; without a model it is neither good nor bad, 5. One of 7 or more earns its expert credit, once, and they hear a day later what

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{civil::Time, tz::TimeZone};
 
 use crate::domain::User;
-use errand::clock::Timestamp;
+use errand::Timestamp;
 
 /// Somebody who has just written is left to finish.
 const PAUSE: Duration = Duration::from_secs(10 * 60);

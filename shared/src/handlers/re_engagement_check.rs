@@ -12,14 +12,8 @@ use super::{
 };
 use crate::domain::{Conversation, ConversationStatus, Introduction, IntroductionStatus};
 use errand::{
-    accept::check_has_user,
-    clock::Timestamp,
-    effects::Effect,
-    handler::{Failure, Handler, Outcome, TaskContext},
-    ids::{Id, Name},
-    json::read::FieldError,
-    lifecycle::Asked,
-    records::Stored,
+    Asked, Effect, Failure, FieldError, Handler, Id, Name, Outcome, Stored, TaskContext, Timestamp,
+    spi::accept::check_has_user,
 };
 
 /// Looks whether the task's user, who has gone silent, should be spoken to again. For the agent `bouncer` one who has not
@@ -140,7 +134,7 @@ fn pause(conversation: &Stored<Conversation>) -> Effect {
 mod tests {
     use super::*;
     use crate::handlers::world::World;
-    use errand::{ids, store::Expect};
+    use errand::{Expect, spi::ids};
 
     async fn world() -> World {
         let world = World::new();
@@ -179,7 +173,7 @@ mod tests {
         };
         let read = Stored { id: Id::of("c"), version: ids::fresh(), created_at: Timestamp::default(), value };
         let set = [("status".to_owned(), json!("paused"))].into_iter().collect();
-        let patch = errand::store::Patch { set, ..Default::default() };
+        let patch = errand::Patch { set, ..Default::default() };
         let expected = Effect::patch(Name::of("conversation"), Id::of("c"), patch, Expect::Version(read.version));
         assert_eq!(pause(&read), expected);
     }

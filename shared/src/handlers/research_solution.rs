@@ -5,13 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use errand::{
-    accept::{check_has_user, check_says_something},
-    effects::Effect,
-    handler::{Failure, Handler, Outcome, TaskContext},
-    ids::Id,
-    json::read::FieldError,
-    lifecycle::Asked,
-    lifecycle::Priority,
+    Asked, Effect, Failure, FieldError, Handler, Id, Outcome, Priority, TaskContext,
+    spi::accept::{check_has_user, check_says_something},
 };
 
 /// Asks whoever listens, by the event `user.inquiry.solution_needed`, to look for a solution to a problem of the task's

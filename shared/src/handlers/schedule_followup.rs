@@ -6,11 +6,8 @@ use serde_json::json;
 
 use super::talk::{self, Words};
 use errand::{
-    accept::{check_has_user, check_says_something},
-    handler::{Failure, Handler, Outcome, TaskContext},
-    ids::Id,
-    json::read::FieldError,
-    lifecycle::Asked,
+    Asked, Failure, FieldError, Handler, Id, Outcome, TaskContext,
+    spi::accept::{check_has_user, check_says_something},
 };
 
 /// Comes back to the task's user about something, in their active conversation.

@@ -36,7 +36,7 @@ pub(super) fn rank(score: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use errand::ids::Id;
+    use errand::Id;
 
     fn texts(texts: &[&str]) -> Vec<String> {
         texts.iter().map(|text| (*text).to_owned()).collect()

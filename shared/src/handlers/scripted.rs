@@ -8,12 +8,8 @@ use serde_json::{Value, json};
 
 use crate::domain::{CreditEvent, SCRIPTED};
 use errand::{
-    effects::{Effect, Relations},
-    event,
-    handler::{Failure, Handler, Outcome, TaskContext},
-    ids::{Id, Name},
-    lifecycle::{Status, Task},
-    store::{BODY_BYTES, Expect, Relation, StoreError},
+    Effect, Expect, Failure, Handler, Id, Name, Outcome, Relation, Relations, Status, StoreError, Task, TaskContext,
+    spi::{event, store::BODY_BYTES},
 };
 
 /// Does what it is told, for tests and measurements: what in which execution, and what to leave behind. It is off, unless

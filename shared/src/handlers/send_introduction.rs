@@ -9,11 +9,7 @@ use super::{
     talk::{self, Partner, Words},
 };
 use crate::domain::{Email, Introduction, IntroductionStatus};
-use errand::{
-    effects::Effect,
-    handler::{Failure, Handler, Outcome, TaskContext},
-    ids::Id,
-};
+use errand::{Effect, Failure, Handler, Id, Outcome, TaskContext};
 
 /// Sends an accepted introduction to both parties by e-mail and asks how it went 7 days later. One that is not accepted
 /// yet is waited for.

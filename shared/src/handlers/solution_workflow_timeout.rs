@@ -7,12 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::domain::{Workflow, WorkflowStatus};
-use errand::{
-    effects::Effect,
-    handler::{Failure, Handler, Outcome, TaskContext},
-    ids::{Id, Name},
-    records::Stored,
-};
+use errand::{Effect, Failure, Handler, Id, Name, Outcome, Stored, TaskContext};
 
 /// Ends a step of a search for a solution: with enough responses it moves on and `solution.research_complete` is
 /// published; else it gets another 24 hours, once, and then `solution.timed_out` is published.

@@ -5,14 +5,7 @@ use serde_json::json;
 use crate::domain::{
     Channel, Conversation, ConversationStatus, Direction, Email, Message, MessageStatus, StoredEmail, User,
 };
-use errand::{
-    clock::Timestamp,
-    effects::Effect,
-    handler::{Failure, Outcome, TaskContext},
-    ids::{Id, Name},
-    records::{Entity, Stored},
-    store::{Expect, Patch},
-};
+use errand::{Effect, Entity, Expect, Failure, Id, Name, Outcome, Patch, Stored, TaskContext, Timestamp};
 
 /// A user, and the conversation to speak to them in.
 pub(super) struct Partner {

@@ -6,14 +6,8 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::{Email, TimeOfDay, User};
 use errand::{
-    accept::check_has_user,
-    clock::Zone,
-    effects::Effect,
-    handler::{Failure, Handler, Outcome, TaskContext},
-    json::read::FieldError,
-    lifecycle::Asked,
-    records::{Entity, Stored},
-    store::{Expect, Patch},
+    Asked, Effect, Entity, Expect, Failure, FieldError, Handler, Outcome, Patch, Stored, TaskContext,
+    spi::{accept::check_has_user, clock::Zone},
 };
 use errand_models::http::WebUrl;
 

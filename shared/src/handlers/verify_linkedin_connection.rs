@@ -7,13 +7,7 @@ use serde_json::json;
 use super::Founder;
 use crate::domain::{LinkedinConnection, LinkedinUrl, User, Verification, VerificationKind, VerificationStatus};
 use errand::{
-    accept::check_has_user,
-    handler::{Failure, Handler, Outcome, TaskContext},
-    ids::Id,
-    json::read::FieldError,
-    lifecycle::Asked,
-    records::Entity,
-    store::Expect,
+    Asked, Entity, Expect, Failure, FieldError, Handler, Id, Outcome, TaskContext, spi::accept::check_has_user,
 };
 
 /// Looks for the task's user among the founder's stored LinkedIn connections. Found, the user is verified; else a

@@ -14,13 +14,8 @@ use super::{
 };
 use crate::domain::{Email, LinkedinUrl, User, Verification, VerificationKind, VerificationStatus};
 use errand::{
-    accept::check_has_user,
-    effects::Effect,
-    handler::{Failure, Handler, Outcome, TaskContext},
-    json::read::FieldError,
-    lifecycle::Asked,
-    records::{Entity, Stored},
-    store::Expect,
+    Asked, Effect, Entity, Expect, Failure, FieldError, Handler, Outcome, Stored, TaskContext,
+    spi::accept::check_has_user,
 };
 
 /// Begins the verification of the task's user: an e-mail with a token, a look for a LinkedIn connection to the founder,

@@ -13,12 +13,13 @@ use serde_json::Value;
 
 use crate::handlers::{Founder, Installation, types};
 use errand::{
-    app::App,
-    clock::Timestamp,
-    ids::{self, Id, Name, TaskKey},
-    json::Json,
-    lifecycle::{Asked, State, Task, log::LogEntry},
-    store::{self, Commit, DueItem, Expect, Patch, Record, RecordKey, RecordWrite},
+    App, Asked, Expect, Id, Name, Patch, State, Task, TaskKey, Timestamp,
+    spi::{
+        ids,
+        json::Json,
+        lifecycle::log::LogEntry,
+        store::{self, Commit, DueItem, Record, RecordKey, RecordWrite},
+    },
     testing::{Ended, Sandbox},
 };
 use errand_agents::Agents;

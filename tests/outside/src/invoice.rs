@@ -1,10 +1,6 @@
 //! A kind of records: invoices.
 
-use errand::{
-    effects::Relations,
-    ids::Id,
-    records::{Entity, owner},
-};
+use errand::{Entity, Id, Relations, owner};
 use serde::{Deserialize, Serialize};
 
 /// An invoice that was sent.

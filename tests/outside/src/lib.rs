@@ -3,8 +3,7 @@
 mod invoice;
 mod mailer;
 
-use errand::handler::{Failure, Handler, Outcome, TaskContext};
-use errand::{ids::Id, records::Entity, registry::Registry, store::Expect};
+use errand::{Entity, Expect, Failure, Handler, Id, Outcome, Registry, TaskContext};
 use serde::{Deserialize, Serialize};
 
 pub use crate::{invoice::Invoice, mailer::Mailer};

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use errand::ids::Id;
+use errand::Id;
 
 /// Keeps what it sends, once for each key: whoever sends it again has not heard that it was sent.
 #[derive(Clone, Default)]

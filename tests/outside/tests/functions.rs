@@ -8,12 +8,12 @@ use aws_lambda_events::{
     sqs::SqsEvent,
 };
 use errand::{
-    app::App,
-    clock::{ManualClock, Timestamp},
-    lifecycle::Priority,
-    queue::{MemoryQueue, QueueName},
-    services::Services,
-    store::MemoryStore,
+    App, Priority, Services, Timestamp,
+    spi::{
+        clock::ManualClock,
+        queue::{MemoryQueue, QueueName},
+        store::MemoryStore,
+    },
 };
 use errand_local::mapping::sqs_message;
 use outside::{Mailer, types};

@@ -6,10 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use errand::{
-    handler::{Failure, Handler, Outcome, TaskContext},
-    registry::Registry,
-};
+use errand::{Failure, Handler, Outcome, Registry, TaskContext};
 use errand_local::{
     options::{Durability, Options},
     running::RunningServer,

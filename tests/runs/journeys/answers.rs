@@ -1,6 +1,6 @@
 //! What becomes of a run whatever its model server answers: how it ends, how often was asked, what is counted.
 
-use errand::money::Usd;
+use errand::spi::money::Usd;
 use errand_agents::Terminal;
 use integration_tests::events::Call;
 use serde_json::{Value, json};
@@ -208,8 +208,8 @@ async fn a_run_is_told_when_its_model_server_wants_to_be_asked_again() {
             (task["failures"] == 1).then(|| task["run_at"].clone())
         })
         .await;
-    let run_at: errand::clock::Timestamp = serde_json::from_value(run_at).unwrap();
-    let left = run_at.since(errand::clock::Clock::now(&*clock)).as_secs();
+    let run_at: errand::Timestamp = serde_json::from_value(run_at).unwrap();
+    let left = run_at.since(errand::spi::clock::Clock::now(&*clock)).as_secs();
     assert!((3_000..=4_000).contains(&left), "{left}");
     clock.set(run_at);
     let seen = server.ended(&run).await;

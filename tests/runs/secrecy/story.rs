@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use errand::queue::QueueName;
+use errand::spi::queue::QueueName;
 use errand_agents::ROUTES;
 use errand_models::{ChatAnswer, ChatError, ToolCall};
 use fastrand::Rng;

@@ -9,7 +9,7 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use errand::queue::QueueName;
+use errand::spi::queue::QueueName;
 use errand_aws::queue_variable;
 use integration_tests::{
     events::{Call, sqs_json},

@@ -1,8 +1,8 @@
 //! Commits made together, commits that add tasks, and how much one may carry.
 
 use errand::{
-    lifecycle::Task,
-    store::{self, COMMIT_ITEMS, Commit, Expect, Part, RECORD_BYTES, Store, StoreError},
+    Expect, StoreError, Task,
+    spi::store::{self, COMMIT_ITEMS, Commit, Part, RECORD_BYTES, Store},
 };
 use futures::future::join_all;
 use serde_json::json;

@@ -1,8 +1,11 @@
 //! Changing a task: compare and swap, and the log row that goes with it.
 
 use errand::{
-    lifecycle::{Transition, Trigger, log::LogEntry},
-    store::{self, Commit, Expect, Part, Store, StoreError},
+    Expect, StoreError,
+    spi::{
+        lifecycle::{Transition, Trigger, log::LogEntry},
+        store::{self, Commit, Part, Store},
+    },
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -102,7 +105,7 @@ async fn all_parts(store: &dyn Store) {
     let there = super::fixtures::stored(store, record(&tenant, &json!({}))).await;
     let (free, gone) = (record(&tenant, &json!({})), record(&tenant, &json!({})));
     let (known, unknown) = (insert(store, task(&tenant)).await, task(&tenant));
-    let second = errand::lifecycle::Task { version: Uuid::new_v4(), ..known.clone() };
+    let second = errand::Task { version: Uuid::new_v4(), ..known.clone() };
     let commit = Commit {
         records: vec![
             put(&free, Expect::Absent),

@@ -3,10 +3,11 @@
 //! The cases work in 1970, where nothing else wakes: others' tasks do not come between.
 
 use errand::{
-    clock::Timestamp,
-    ids::Name,
-    lifecycle::{Task, Transition},
-    store::{self, Due, DueItem, Expect, Patch, Record, RecordWrite, Store},
+    Expect, Name, Patch, Task, Timestamp,
+    spi::{
+        lifecycle::Transition,
+        store::{self, Due, DueItem, Record, RecordWrite, Store},
+    },
 };
 use serde_json::json;
 use uuid::Uuid;

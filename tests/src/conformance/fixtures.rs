@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use errand::{
-    clock::Timestamp,
-    ids::{Id, Name, TaskKey, fresh},
-    json::Json,
-    lifecycle::{
-        Asked, Attempt, Dispatch, FailureKind, KeptFailure, Priority, Report, Settlement, Task, Transition, Trigger,
-        apply,
-        log::{LogEntry, LogOutcome},
+    Asked, Dispatch, Doc, Expect, FailureKind, Id, Name, Priority, Task, TaskKey, Timestamp,
+    spi::{
+        ids::fresh,
+        json::Json,
+        lifecycle::{
+            Attempt, KeptFailure, Report, Settlement, Transition, Trigger, apply,
+            log::{LogEntry, LogOutcome},
+        },
+        store::{self, Commit, Inserted, Record, RecordKey, RecordWrite, Store, TaskWrite},
     },
-    store::{self, Commit, Doc, Expect, Inserted, Record, RecordKey, RecordWrite, Store, TaskWrite},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -1,9 +1,11 @@
 //! Inserting tasks.
 
 use errand::{
-    json::Json,
-    lifecycle::Task,
-    store::{self, Inserted, Store},
+    Task,
+    spi::{
+        json::Json,
+        store::{self, Inserted, Store},
+    },
 };
 use serde_json::json;
 use uuid::Uuid;

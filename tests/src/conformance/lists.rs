@@ -1,10 +1,11 @@
 //! Lists of tasks: what stands in them, and in what order.
 
 use errand::{
-    clock::Timestamp,
-    ids::Name,
-    lifecycle::{Asked, Priority, Task, Trigger},
-    store::{Bucket, Filter, ListQuery, Listing, Store},
+    Asked, Name, Priority, Task, Timestamp,
+    spi::{
+        lifecycle::Trigger,
+        store::{Bucket, Filter, ListQuery, Listing, Store},
+    },
 };
 
 use super::{

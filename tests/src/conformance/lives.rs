@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use errand::{
-    lifecycle::{Asked, Task, Trigger},
-    store::Store,
+    Asked, Task,
+    spi::{lifecycle::Trigger, store::Store},
 };
 use uuid::Uuid;
 

@@ -1,13 +1,15 @@
 //! A task's log: one row for each thing that happened, in order, page by page.
 
 use errand::{
-    clock::Timestamp,
-    ids::fresh,
-    lifecycle::{
-        FailureKind, KeptFailure, Settlement, Task, Transition, Trigger,
-        log::{LogEntry, LogKind, LogOutcome},
+    FailureKind, Task, Timestamp,
+    spi::{
+        ids::fresh,
+        lifecycle::{
+            KeptFailure, Settlement, Transition, Trigger,
+            log::{LogEntry, LogKind, LogOutcome},
+        },
+        store::{self, Commit, Part, Store},
     },
-    store::{self, Commit, Part, Store},
 };
 use uuid::Uuid;
 

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use errand::{
-    ids::Name,
-    lifecycle::{Priority, Task, Trigger},
-    store::{Bucket, ListQuery, Store},
+    Name, Priority, Task,
+    spi::{
+        lifecycle::Trigger,
+        store::{Bucket, ListQuery, Store},
+    },
 };
 
 use super::{

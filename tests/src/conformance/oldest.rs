@@ -1,9 +1,11 @@
 //! How long work waits: the oldest task that is due.
 
 use errand::{
-    ids::Name,
-    lifecycle::{Asked, Priority, Task, Trigger},
-    store::{StatsScope, Store},
+    Asked, Name, Priority, Task,
+    spi::{
+        lifecycle::Trigger,
+        store::{StatsScope, Store},
+    },
 };
 
 use super::{

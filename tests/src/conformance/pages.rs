@@ -1,9 +1,12 @@
 //! Pages of tasks: filters, and cursors that neither lose nor double a task.
 
 use errand::{
-    json::Json,
-    lifecycle::{Asked, Priority, Status, Task, Trigger},
-    store::{BODY_BYTES, Bucket, Filter, ListQuery, Position, Store, TASK_PAGE_BYTES},
+    Asked, Priority, Status, Task,
+    spi::{
+        json::Json,
+        lifecycle::Trigger,
+        store::{BODY_BYTES, Bucket, Filter, ListQuery, Position, Store, TASK_PAGE_BYTES},
+    },
 };
 use serde_json::json;
 

@@ -1,6 +1,9 @@
 //! Patching records: single fields, sums, the owner, the time to look again.
 
-use errand::store::{self, Expect, Part, Patch, Record, RecordKey, RecordWrite, Relation, Store};
+use errand::{
+    Expect, Patch, Relation,
+    spi::store::{self, Part, Record, RecordKey, RecordWrite, Store},
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -1,8 +1,8 @@
 //! Many at once: exactly one wins, and nothing is lost.
 
 use errand::{
-    lifecycle::Task,
-    store::{self, Commit, Expect, Inserted, Patch, RecordWrite, Store, StoreError},
+    Expect, Patch, StoreError, Task,
+    spi::store::{self, Commit, Inserted, RecordWrite, Store},
 };
 use futures::future::join_all;
 use serde_json::json;

@@ -1,9 +1,11 @@
 //! Putting records: what must hold before, and what is there afterwards.
 
 use errand::{
-    clock::Timestamp,
-    ids::fresh,
-    store::{self, Expect, Part, Record, Relation, Store},
+    Expect, Relation, Timestamp,
+    spi::{
+        ids::fresh,
+        store::{self, Part, Record, Store},
+    },
 };
 use serde_json::json;
 use uuid::Uuid;

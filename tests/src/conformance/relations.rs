@@ -1,11 +1,8 @@
 //! Records by what they belong to.
 
 use errand::{
-    ids::Name,
-    store::{
-        self, Expect, Patch, RECORD_BYTES, RECORD_PAGE_BYTES, Record, RecordWrite, Related, Relation, RelationKind,
-        Store,
-    },
+    Expect, Name, Patch, Relation,
+    spi::store::{self, RECORD_BYTES, RECORD_PAGE_BYTES, Record, RecordWrite, Related, RelationKind, Store},
 };
 use serde_json::json;
 use uuid::Uuid;

@@ -1,10 +1,13 @@
 //! What is written is what is read: every field, every state, large bodies.
 
 use errand::{
-    ids::fresh,
-    json::Json,
-    lifecycle::{FailureKind, KeptFailure, Settlement, State, Status, Task, Transition},
-    store::{self, BODY_BYTES, Inserted, Store},
+    FailureKind, State, Status, Task,
+    spi::{
+        ids::fresh,
+        json::Json,
+        lifecycle::{KeptFailure, Settlement, Transition},
+        store::{self, BODY_BYTES, Inserted, Store},
+    },
 };
 use serde_json::json;
 use uuid::Uuid;

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use errand::{
-    ids::Name,
-    lifecycle::{Settlement, Task, Trigger},
-    store::{self, Commit, Counts, QueueStats, Stats, StatsScope, Store},
+    Name, Task,
+    spi::{
+        lifecycle::{Settlement, Trigger},
+        store::{self, Commit, Counts, QueueStats, Stats, StatsScope, Store},
+    },
 };
 use uuid::Uuid;
 

@@ -1,9 +1,12 @@
 //! Steps: records written in the middle of an execution, by the worker that holds the task and no other.
 
 use errand::{
-    ids::{Name, fresh},
-    lifecycle::{Fence, Task, Trigger},
-    store::{self, Commit, Expect, Part, Store, TaskWrite},
+    Expect, Name, Task,
+    spi::{
+        ids::fresh,
+        lifecycle::{Fence, Trigger},
+        store::{self, Commit, Part, Store, TaskWrite},
+    },
 };
 use serde_json::json;
 

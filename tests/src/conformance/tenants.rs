@@ -1,11 +1,13 @@
 //! No read or write crosses a tenant: the store itself answers "none".
 
 use errand::{
-    ids::{Name, TaskKey},
-    lifecycle::{Task, Transition},
-    store::{
-        self, Bucket, Commit, Due, DueItem, Expect, Part, Record, RecordKey, Related, Relation, RelationKind, Stats,
-        StatsScope, Store, TaskWrite,
+    Expect, Name, Relation, Task, TaskKey,
+    spi::{
+        lifecycle::Transition,
+        store::{
+            self, Bucket, Commit, Due, DueItem, Part, Record, RecordKey, Related, RelationKind, Stats, StatsScope,
+            Store, TaskWrite,
+        },
     },
 };
 use serde_json::json;
@@ -122,7 +124,7 @@ async fn records(store: &dyn Store) {
 }
 
 async fn set_aside(store: &dyn Store) {
-    let early = errand::clock::Timestamp::from_millis;
+    let early = errand::Timestamp::from_millis;
     let task = insert(store, Task { wake_at: Some(early(70_000)), ..task(&tenant()) }).await;
     let other = DueItem::Task(seen_by(&tenant(), &task.key));
     store.set_aside(&Due { item: other, wake_at: early(70_000) }, early(75_000)).await.unwrap();

@@ -2,9 +2,8 @@
 //! asks for this with its way.
 
 use errand::{
-    ids::Name,
-    lifecycle::Task,
-    store::{Bucket, Filter, ListQuery, StatsScope, Store},
+    Name, Task,
+    spi::store::{Bucket, Filter, ListQuery, StatsScope, Store},
 };
 
 use super::{

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_sqs::{Client, error::DisplayErrorContext};
-use errand::queue::QueueName;
+use errand::spi::queue::QueueName;
 
 /// Makes one empty standard queue for each name, which nobody else uses: their URLs.
 ///

@@ -6,8 +6,8 @@ use std::{
 };
 
 use errand::{
-    Client, Failure, Handler, Outcome, Registry, Services, Settings, Status, TaskContext, clock::SystemClock,
-    store::MemoryStore,
+    Client, Failure, Handler, Outcome, Registry, Services, Settings, Status, TaskContext,
+    spi::{clock::SystemClock, store::MemoryStore},
 };
 use futures::future::join_all;
 use schemars::JsonSchema;

@@ -3,10 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use errand::{
-    app::App,
-    clock::Clock,
-    queue::{MemoryQueue, QueueName, TaskMessage, Tenants},
-    store::{Retention, StoreError},
+    App, StoreError,
+    spi::{
+        clock::Clock,
+        queue::{MemoryQueue, QueueName, TaskMessage, Tenants},
+        store::Retention,
+    },
 };
 use tracing::warn;
 
@@ -24,7 +26,7 @@ const LETTERS: usize = 100;
 pub(super) async fn poll(app: App, interval: Duration, stop: impl Future<Output = ()>) {
     tokio::pin!(stop);
     loop {
-        errand::poller::look(&app, None).await;
+        errand::spi::poller::look(&app, None).await;
         tokio::select! {
             () = &mut stop => return,
             () = tokio::time::sleep(interval) => {}
@@ -37,7 +39,7 @@ pub(super) async fn poll(app: App, interval: Duration, stop: impl Future<Output 
 pub(super) async fn post(app: App, interval: Duration, stop: impl Future<Output = ()>) {
     tokio::pin!(stop);
     loop {
-        let posted = errand::poller::post(&app, None).await;
+        let posted = errand::spi::poller::post(&app, None).await;
         let pause = if posted.taken > 0 { Duration::ZERO } else { interval };
         tokio::select! {
             () = &mut stop => return,
@@ -82,7 +84,7 @@ pub(super) async fn prune(
             Ok(true) => PRUNE_PAUSE,
             Ok(false) => PRUNE_EVERY,
             Err(problem) => {
-                warn!(error = %errand::redact::chain(&problem), "what is past its retention was not removed");
+                warn!(error = %errand::spi::redact::chain(&problem), "what is past its retention was not removed");
                 PRUNE_EVERY
             }
         };

@@ -6,7 +6,7 @@ use axum::{
     body::{Body, HttpBody, to_bytes},
     http::StatusCode,
 };
-use errand::store::StoreError;
+use errand::StoreError;
 use errand_http::ApiError;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},

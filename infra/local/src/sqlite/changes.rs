@@ -4,9 +4,11 @@
 //! commit. Nothing is written before every precondition of a commit has been checked, so an inner error leaves no trace.
 
 use errand::{
-    ids::TaskKey,
-    lifecycle::{Status, Task, Transition, log::LogEntry},
-    store::{Commit, Expect, Inserted, Part, Record, RecordWrite, StoreError, TaskWrite},
+    Expect, Status, StoreError, Task, TaskKey,
+    spi::{
+        lifecycle::{Transition, log::LogEntry},
+        store::{Commit, Inserted, Part, Record, RecordWrite, TaskWrite},
+    },
 };
 use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 use uuid::Uuid;

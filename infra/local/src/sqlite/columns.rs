@@ -1,11 +1,7 @@
 //! Between columns and our types: one reader that goes through a row from left to right, and the few conversions.
 
 use anyhow::Context;
-use errand::{
-    clock::Timestamp,
-    ids::{Id, Name},
-    lifecycle::log::LogKind,
-};
+use errand::{Id, Name, Timestamp, spi::lifecycle::log::LogKind};
 use rusqlite::{Row, types::FromSql};
 use serde::de::{DeserializeOwned, value::StrDeserializer};
 use uuid::Uuid;
@@ -113,7 +109,7 @@ pub(super) fn log_kind(kind: LogKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use errand::lifecycle::log::LogOutcome;
+    use errand::spi::lifecycle::log::LogOutcome;
 
     use super::*;
 

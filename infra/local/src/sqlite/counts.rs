@@ -2,11 +2,7 @@
 
 use std::collections::HashMap;
 
-use errand::{
-    ids::Name,
-    lifecycle::{Status, Task},
-    store::CountStep,
-};
+use errand::{Name, Status, Task, spi::store::CountStep};
 use rusqlite::{Connection, params};
 
 /// The most queues whose numbers are remembered; beyond that they are looked up again.

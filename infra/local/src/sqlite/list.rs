@@ -1,9 +1,8 @@
 //! Lists of tasks, read along the index that has their order.
 
 use errand::{
-    clock::Timestamp,
-    lifecycle::Task,
-    store::{Bucket, ListQuery, Listing, Page, Position, StoreError, TASK_PAGE_BYTES, shown},
+    StoreError, Task, Timestamp,
+    spi::store::{Bucket, ListQuery, Listing, Page, Position, TASK_PAGE_BYTES, shown},
 };
 use rusqlite::{Connection, Row, ToSql};
 use uuid::Uuid;
@@ -119,7 +118,7 @@ fn values(query: &ListQuery, after: Option<Position>) -> Vec<(&'static str, Box<
 mod tests {
     use std::path::Path;
 
-    use errand::ids::{Id, Name};
+    use errand::{Id, Name};
 
     use super::*;
     use crate::sqlite::{SqliteSettings, schema};

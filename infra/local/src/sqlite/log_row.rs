@@ -1,6 +1,6 @@
 //! An action-log entry as a row of `action_log`: how it is written and read.
 
-use errand::{ids::TaskKey, lifecycle::log::LogEntry, store::StoreError};
+use errand::{StoreError, TaskKey, spi::lifecycle::log::LogEntry};
 use rusqlite::{Row, Statement};
 use uuid::Uuid;
 

@@ -1,10 +1,11 @@
 //! What is read: tasks, lists of them, what is due, the log, records.
 
 use errand::{
-    clock::Timestamp,
-    ids::{Id, Name, TaskKey},
-    lifecycle::{Task, log::LogEntry},
-    store::{Due, DueItem, Page, RECORD_PAGE_BYTES, Record, RecordKey, Related, RelationKind, StoreError},
+    Id, Name, StoreError, Task, TaskKey, Timestamp,
+    spi::{
+        lifecycle::log::LogEntry,
+        store::{Due, DueItem, Page, RECORD_PAGE_BYTES, Record, RecordKey, Related, RelationKind},
+    },
 };
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::anyhow;
-use errand::store::StoreError;
+use errand::StoreError;
 use rusqlite::{Connection, ErrorCode};
 use tokio::{
     sync::{mpsc, oneshot},

@@ -1,8 +1,8 @@
 //! A domain record as a row of `records`: how it is written and read.
 
 use errand::{
-    ids::Id,
-    store::{Record, RecordKey, Relation, StoreError},
+    Id, Relation, StoreError,
+    spi::store::{Record, RecordKey},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use errand::{
-    clock::Timestamp,
-    ids::Name,
-    lifecycle::Status,
-    store::{Counts, Page, QueuePlace, QueueStats, Stats, StatsScope, StoreError},
+    Name, Status, StoreError, Timestamp,
+    spi::store::{Counts, Page, QueuePlace, QueueStats, Stats, StatsScope},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 

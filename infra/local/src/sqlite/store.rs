@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use errand::{
-    clock::Timestamp,
-    ids::{Name, TaskKey},
-    lifecycle::{Task, log::LogEntry},
-    store::{
-        Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related, Stats,
-        StatsScope, Store, StoreError,
+    Name, StoreError, Task, TaskKey, Timestamp,
+    spi::{
+        lifecycle::log::LogEntry,
+        store::{
+            Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related,
+            Stats, StatsScope, Store,
+        },
     },
 };
 use rusqlite::Connection;

@@ -2,10 +2,8 @@
 
 use anyhow::Context;
 use errand::{
-    ids::TaskKey,
-    json::Json,
-    lifecycle::{Asked, Attempt, Priority, State, Status, Task},
-    store::StoreError,
+    Asked, Priority, State, Status, StoreError, Task, TaskKey,
+    spi::{json::Json, lifecycle::Attempt},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;

@@ -1,6 +1,6 @@
 //! How a task is written to its row of `tasks`.
 
-use errand::lifecycle::{Dispatch, State, Task};
+use errand::{Dispatch, State, Task};
 use rusqlite::Statement;
 use uuid::Uuid;
 

@@ -1,9 +1,11 @@
 //! What the one-machine deployment does for its file: ends leases at start, and removes what is past its retention.
 
 use errand::{
-    clock::Timestamp,
-    lifecycle::{Dispatch, LOOK_AHEAD, Status},
-    store::{Bucket, Due, DueItem, KEEP_HOURS},
+    Dispatch, Status, Timestamp,
+    spi::{
+        lifecycle::LOOK_AHEAD,
+        store::{Bucket, Due, DueItem, KEEP_HOURS},
+    },
 };
 use rusqlite::params;
 

@@ -5,11 +5,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{Attention, BundleView, ExecutionUse, Run, RunEvent, RunStatus, Session, Terminal, budget::Standing};
-use errand::{
-    clock::Timestamp,
-    ids::{Id, Name},
-    records::{Entity, Stored},
-};
+use errand::{Entity, Id, Name, Stored, Timestamp};
 
 /// A run: its fields, and how it ended. Its bundle is shown by counts and names.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use uuid::Uuid;
 
-use errand::lifecycle::Fence;
+use errand::spi::lifecycle::Fence;
 
 /// What a runner shows with every write: `{attempt}.{uuid}`, opaque to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

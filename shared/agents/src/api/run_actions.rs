@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{CommandKind, api::EntityView};
-use errand::ids::{Id, Name};
+use errand::{Id, Name};
 
 /// What is wanted of a run.
 #[derive(Debug, Deserialize, JsonSchema)]

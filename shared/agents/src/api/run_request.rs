@@ -6,13 +6,8 @@ use serde_json::{Value, json, value::to_raw_value};
 
 use crate::{Agents, Executor, ResourceBundle, budget::Budgets, journal::Start};
 use errand::{
-    app::App,
-    clock::Timestamp,
-    ids::{Id, Name},
-    lifecycle::{Asked, Priority},
-    money::Usd,
-    redact,
-    store::Doc,
+    App, Asked, Doc, Id, Name, Priority, Timestamp,
+    spi::{money::Usd, redact},
 };
 use errand_http::{ApiError, Caller, TaskRequest};
 
@@ -61,10 +56,10 @@ pub struct RunRequest {
     #[serde(default)]
     pub kind: Option<Name>,
     /// What it works with. At most 64 KiB.
-    #[serde(default, deserialize_with = "errand::json::read::optional_object")]
+    #[serde(default, deserialize_with = "errand::spi::json::read::optional_object")]
     pub resource_bundle: Option<ResourceBundle>,
     /// What its agent may spend, over all its runs.
-    #[serde(default, deserialize_with = "errand::json::read::optional_object")]
+    #[serde(default, deserialize_with = "errand::spi::json::read::optional_object")]
     pub budgets: Option<Budgets>,
     /// What this task may spend.
     #[serde(default)]

@@ -10,12 +10,8 @@ use crate::{
     event::{APPEND_EVENTS, EventBody},
 };
 use errand::{
-    clock::Timestamp,
-    ids::{Id, Name},
-    json::Json,
-    lifecycle::FailureKind,
-    money::Usd,
-    store::Doc,
+    Doc, FailureKind, Id, Name, Timestamp,
+    spi::{json::Json, money::Usd},
 };
 
 /// The longest name of a runner, in bytes.
@@ -106,7 +102,7 @@ pub struct AppendRequest {
     /// The claim's.
     pub lease_token: LeaseToken,
     /// In order; appended together or not at all.
-    #[serde(deserialize_with = "errand::json::read::objects")]
+    #[serde(deserialize_with = "errand::spi::json::read::objects")]
     #[schemars(with = "Vec<EventBody>", length(max = APPEND_EVENTS), transform = without_the_end)]
     pub events: Vec<NewEvent>,
 }
@@ -183,7 +179,7 @@ pub struct FinishRequest {
     #[serde(default)]
     pub output: Value,
     /// Of a failed one.
-    #[serde(default, deserialize_with = "errand::json::read::optional_object")]
+    #[serde(default, deserialize_with = "errand::spi::json::read::optional_object")]
     pub failure: Option<FinishFailure>,
     /// Of a blocked one: what is missing. Of a cancelled one, if there is one.
     #[serde(default)]
@@ -197,7 +193,7 @@ pub struct FinishRequest {
     #[schemars(length(max = BACKEND_NAME_BYTES))]
     pub turn_id: Option<String>,
     /// What the runner has used of a model, over all that it did in this execution.
-    #[serde(default, deserialize_with = "errand::json::read::optional_object")]
+    #[serde(default, deserialize_with = "errand::spi::json::read::optional_object")]
     pub used: Option<Used>,
 }
 

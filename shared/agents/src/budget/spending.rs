@@ -8,9 +8,11 @@ use uuid::Uuid;
 
 use crate::budget::{BudgetVerdict, Budgets, OverBudget, Period, Standing, Usd, WARN_PERCENT};
 use errand::{
-    clock::Timestamp,
-    ids::{self, Id, Name},
-    store::{Expect, Patch, Record, RecordKey, RecordWrite},
+    Expect, Id, Name, Patch, Timestamp,
+    spi::{
+        ids,
+        store::{Record, RecordKey, RecordWrite},
+    },
 };
 
 /// What an agent has spent, as it was read.

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::*;
 use errand::{
-    ids::{Id, Name},
-    store::{self, Commit, Doc, Expect, MemoryStore, Record, RecordKey, RecordWrite, Store},
+    Doc, Expect, Id, Name,
+    spi::store::{self, Commit, MemoryStore, Record, RecordKey, RecordWrite, Store},
 };
 
 fn at(text: &str) -> Timestamp {
@@ -212,7 +212,7 @@ fn budgets_are_read_in_dollars() {
     let budgets: Budgets = serde_json::from_str(r#"{"hourly_usd": 0.5, "monthly_usd": 20}"#).unwrap();
     assert_eq!(budgets, of(Some(0.5), None, Some(20.0)));
     for text in [r#"{"hourly_usd": -1}"#, r#"{"weekly_usd": 1}"#, r#"{"daily_usd": "1"}"#] {
-        assert!(errand::json::read::read_strict::<Budgets>(text).is_err(), "{text}");
+        assert!(errand::spi::json::read::read_strict::<Budgets>(text).is_err(), "{text}");
     }
 }
 

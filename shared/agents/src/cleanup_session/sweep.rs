@@ -9,12 +9,10 @@ use crate::{
     of_journal, replace,
 };
 use errand::{
-    clock::Timestamp,
-    ids::{self, Id, Name},
-    records::{Entity, Stored},
-    store::{
-        self, COMMIT_ITEMS, Commit, Expect, Part, Patch, Record, RecordWrite, Related, RelationKind, StoreError,
-        TaskWrite,
+    Entity, Expect, Id, Name, Patch, StoreError, Stored, Timestamp,
+    spi::{
+        ids,
+        store::{self, COMMIT_ITEMS, Commit, Part, Record, RecordWrite, Related, RelationKind, TaskWrite},
     },
 };
 

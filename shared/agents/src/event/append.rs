@@ -1,10 +1,7 @@
 //! Appending: the next numbers, and the records that carry them.
 
 use crate::event::{EventBody, RunEvent};
-use errand::{
-    clock::Timestamp,
-    ids::{self, Id},
-};
+use errand::{Id, Timestamp, spi::ids};
 
 /// How many events one commit appends: with the run, its session and its agent they stay within a transaction.
 pub const APPEND_EVENTS: usize = 50;
@@ -54,7 +51,7 @@ mod tests {
 
     use super::*;
     use crate::event::read;
-    use errand::records::Entity;
+    use errand::Entity;
 
     fn bodies(n: usize) -> Vec<EventBody> {
         vec![read("tool_call", r#"{"tool": "t"}"#).unwrap(); n]

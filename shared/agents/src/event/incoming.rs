@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use crate::event::EventBody;
-use errand::json::read::{FieldError, read_strict};
+use errand::{FieldError, spi::json::read::read_strict};
 
 /// The types that there are.
 const TYPES: &str = "backend_status, assistant_message, command_output, tool_call, diff, error, terminal_status";

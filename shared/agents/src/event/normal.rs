@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::event::{
     AssistantMessage, BackendStatus, CommandOutput, Diff, ErrorNote, EventBody, TerminalNote, ToolCallNote,
 };
-use errand::{json::cut, redact};
+use errand::spi::{json::cut, redact};
 
 /// The longest text of an event, and the longest JSON text of a tool's input; in bytes, with the mark.
 pub const EVENT_TEXT_BYTES: usize = 16 * 1024;

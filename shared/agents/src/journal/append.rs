@@ -11,10 +11,11 @@ use crate::{
     keyed_id,
 };
 use errand::{
-    ids::Name,
-    json::Json,
-    services::Services,
-    store::{Expect, RecordKey, RecordWrite},
+    Expect, Name, Services,
+    spi::{
+        json::Json,
+        store::{RecordKey, RecordWrite},
+    },
 };
 
 /// How long a batch is known by its key.

@@ -5,7 +5,7 @@ use crate::{
     event::BackendPhase,
     journal::{JournalError, Place, Start, draft::Entry, start, write},
 };
-use errand::{ids::Id, lifecycle::Task, services::Services};
+use errand::{Id, Services, Task};
 
 /// Takes up the run of `task`, which was just claimed, and makes it if there is none yet; as it is then. Said again by
 /// the same worker it changes nothing. `by`: who works, for people.

@@ -9,12 +9,7 @@ use crate::{
     key_of, keyed_id,
     run::MAX_OPEN_COMMANDS,
 };
-use errand::{
-    ids::{Id, Name},
-    json::Json,
-    records::Stored,
-    services::Services,
-};
+use errand::{Id, Name, Services, Stored, spi::json::Json};
 
 /// A command as it is given.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,13 +9,12 @@ use crate::{
     key_of, replace,
 };
 use errand::{
-    clock::Timestamp,
-    event::Event,
-    ids::{self, Id, Name},
-    money::Usd,
-    records::{Entity, Stored},
-    services::Services,
-    store::{Record, RecordKey, RecordWrite, StoreError},
+    Entity, Event, Id, Name, Services, StoreError, Stored, Timestamp,
+    spi::{
+        ids,
+        money::Usd,
+        store::{Record, RecordKey, RecordWrite},
+    },
 };
 use jiff::tz::TimeZone;
 
@@ -172,7 +171,7 @@ impl Draft {
             // It names the task, which knows.
             request_id: None,
         };
-        self.last.push(errand::event::put(event, &self.tenant, self.now));
+        self.last.push(errand::spi::event::put(event, &self.tenant, self.now));
     }
 
     /// What happens to one of its open commands; one that ends leaves the list. `false`: it is not open.

@@ -11,14 +11,8 @@ use crate::{
     journal::Draft,
 };
 use errand::{
-    clock::Timestamp,
-    effects::Effect,
-    ids::{self, Id, Name, TaskKey},
-    json::Json,
-    lifecycle::{Asked, State, Task},
-    redact::chain,
-    services::Services,
-    store::StoreError,
+    Asked, Effect, Id, Name, Services, State, StoreError, Task, TaskKey, Timestamp,
+    spi::{ids, json::Json, redact::chain},
 };
 
 /// What ends with the run of `task`, which becomes `ended`: nothing, if it has no run or that has ended. To be asked

@@ -8,12 +8,7 @@ use crate::{
     key_of, keyed_id, replace,
     run::MAX_JOBS,
 };
-use errand::{
-    ids::{Id, Name},
-    json::Json,
-    records::Stored,
-    services::Services,
-};
+use errand::{Id, Name, Services, Stored, spi::json::Json};
 
 /// A job as it is asked for.
 #[derive(Clone, Debug, PartialEq)]

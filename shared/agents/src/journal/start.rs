@@ -9,14 +9,12 @@ use crate::{
     key_of, run,
 };
 use errand::{
-    app::App,
-    clock::Timestamp,
-    ids::{self, Id, Name},
-    lifecycle::{Asked, Task},
-    notify::notify,
-    records::Stored,
-    services::Services,
-    store::{self, Commit, Doc, MAX_TRIES, Part, StoreError},
+    App, Asked, Doc, Id, Name, Services, StoreError, Stored, Task, Timestamp,
+    spi::{
+        ids,
+        notify::notify,
+        store::{self, Commit, MAX_TRIES, Part},
+    },
 };
 
 /// What a run is begun with.

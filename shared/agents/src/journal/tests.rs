@@ -11,15 +11,16 @@ use crate::{
     key_of,
 };
 use errand::{
-    app::App,
-    change::{With, change},
-    clock::{ManualClock, Timestamp},
-    ids::{self, TaskKey},
-    json::Json,
-    lifecycle::{Asked, Trigger},
-    queue::MemoryQueue,
-    records::{Entity, Stored},
-    store::{MemoryStore, Related, RelationKind},
+    App, Asked, Entity, Stored, TaskKey, Timestamp,
+    spi::{
+        change::{With, change},
+        clock::ManualClock,
+        ids,
+        json::Json,
+        lifecycle::Trigger,
+        queue::MemoryQueue,
+        store::{MemoryStore, Related, RelationKind},
+    },
 };
 
 fn app() -> App {
@@ -153,7 +154,7 @@ async fn a_worker_that_was_given_up_on_writes_nothing() {
     let place = Place::held(&app, &task).await.unwrap();
     let settled = Trigger::Settle {
         fence: task.fence().unwrap(),
-        settlement: errand::lifecycle::Settlement::Snooze { run_at: app.clock.now(), hinted: false },
+        settlement: errand::spi::lifecycle::Settlement::Snooze { run_at: app.clock.now(), hinted: false },
         report: Default::default(),
     };
     let pending = change(&app, &task, settled, With::nothing()).await.unwrap();

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use errand::{
-    ids::{Id, Name},
-    lifecycle::{Report, Task},
-    money::Usd,
-    records::Stored,
-    services::Services,
-    store::{Expect, RecordKey, RecordWrite, StoreError, shown},
+    Expect, Id, Name, Report, Services, StoreError, Stored, Task,
+    spi::{
+        money::Usd,
+        store::{RecordKey, RecordWrite, shown},
+    },
 };
 use jiff::tz::TimeZone;
 

@@ -5,7 +5,7 @@ use crate::{
     event::BackendPhase,
     journal::{Draft, JournalError, Start},
 };
-use errand::{effects::Effect, lifecycle::Task, redact::chain, services::Services, store::StoreError};
+use errand::{Effect, Services, StoreError, Task, spi::redact::chain};
 
 /// What becomes of the run of `task`, which waits for a runner: one that a runner had is released, and a new drive's is
 /// begun. One that cannot be begun now, such as while its agent lives another life, is begun when the poller next looks

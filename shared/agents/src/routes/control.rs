@@ -5,7 +5,7 @@ mod read;
 mod runner;
 mod runs;
 
-use errand::rights::Right;
+use errand::spi::rights::Right;
 use errand_http::{CancelRequest, ReadRequest, Route, SessionMarked};
 use serde_json::json;
 

@@ -5,7 +5,10 @@ use crate::{
     preview::{MESSAGE_PREVIEW, RESULT_PREVIEW, preview},
     run::{ExecutionUse, MAX_CITATIONS, Reserved, Run, RunStatus, Terminal},
 };
-use errand::{clock::Timestamp, lifecycle::KeptFailure, money::Usd};
+use errand::{
+    Timestamp,
+    spi::{lifecycle::KeptFailure, money::Usd},
+};
 use errand_models::Usage;
 
 /// What can happen to a run. The task's lease decides who may: `attempt` is its `executions`.

@@ -7,11 +7,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::table::table;
-use errand::{
-    ids::TaskKey,
-    json::Json,
-    lifecycle::{Asked, FailureKind},
-};
+use errand::{Asked, FailureKind, TaskKey, spi::json::Json};
 use errand_models::Usage;
 
 const STATUSES: [RunStatus; 7] = [

@@ -7,7 +7,7 @@ use crate::{
         work::Work,
     },
 };
-use errand::ids::Id;
+use errand::Id;
 use errand_models::ChatRequest;
 
 /// A turn to be.

@@ -1,7 +1,7 @@
 //! What fits into the model's window: everything that the user said, and of the answers as much as there is room for.
 //! Pure.
 
-use errand::json::cut;
+use errand::spi::json::cut;
 use errand_models::{ChatMessage, ChatRequest, ToolCall};
 
 /// How many bytes a token has at the least, as a rule: English text has four, code three.

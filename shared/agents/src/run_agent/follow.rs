@@ -11,7 +11,7 @@ use crate::{
     run_agent::{Failure, Outcome, ask::Ask, work::Work},
     supervisor::{MAX_FOLLOW_UPS, Next, Remedy, TurnEnd, first_prompt, next},
 };
-use errand::ids::Id;
+use errand::Id;
 use errand_models::Finish;
 
 /// How many turns a run has at most, whoever asks for them.

@@ -12,7 +12,7 @@ use crate::{
     of_journal,
     run_agent::{Failure, work::Work},
 };
-use errand::{ids, money::Usd};
+use errand::spi::{ids, money::Usd};
 use errand_models::ChatRequest;
 
 impl Work<'_> {

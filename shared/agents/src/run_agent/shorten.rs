@@ -13,7 +13,7 @@ use crate::{
         work::Work,
     },
 };
-use errand::{ids::Id, lifecycle::FailureKind, money::Usd};
+use errand::{FailureKind, Id, spi::money::Usd};
 use errand_models::{ChatAnswer, ChatMessage, ChatRequest};
 
 /// How long the short may be, in the model's tokens.

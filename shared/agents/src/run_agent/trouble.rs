@@ -7,7 +7,7 @@ use crate::{
     journal::{self, JournalError},
     run_agent::{Failure, work::Work},
 };
-use errand::money::Usd;
+use errand::spi::money::Usd;
 use errand_models::{may_cost, nothing_said};
 
 impl Work<'_> {

@@ -9,7 +9,7 @@ use crate::{
     key_of, of_journal,
     run_agent::{Failure, ask::Ask, pay::over_budget, watch::Stop, work::Work},
 };
-use errand::{money::Usd, records::Stored};
+use errand::{Stored, spi::money::Usd};
 use errand_models::{ChatAnswer, ChatRequest};
 
 /// How long a turn is kept: longer than any task waits for its next execution or its redrive.

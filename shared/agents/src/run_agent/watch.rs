@@ -5,7 +5,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use crate::{CommandKind, journal::Draft, run_agent::work::Work};
-use errand::{redact::chain, store};
+use errand::spi::{redact::chain, store};
 
 /// How often the worker looks at its task and at its run's commands. A steer waits for the next prompt.
 const LOOK_EVERY: Duration = Duration::from_secs(5);

@@ -12,11 +12,11 @@ use crate::{
     supervisor::{Assessment, Goal, History, Turn, assess},
 };
 use errand::{
-    ids::Id,
-    lifecycle::{FailureKind, State},
-    money::Usd,
-    records::Stored,
-    store::{RecordKey, Related, RelationKind},
+    FailureKind, Id, State, Stored,
+    spi::{
+        money::Usd,
+        store::{RecordKey, Related, RelationKind},
+    },
 };
 use errand_models::Profile;
 

@@ -5,7 +5,7 @@ use crate::{
     preview::{RESULT_PREVIEW, preview},
     session::{ExecutionState, Session},
 };
-use errand::{clock::Timestamp, ids::Id, lifecycle::FailureKind, store::Doc};
+use errand::{Doc, FailureKind, Id, Timestamp};
 
 /// What can happen to a session.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -116,7 +116,7 @@ mod tests {
 
     use super::*;
     use crate::session::tests::session;
-    use errand::clock::Timestamp;
+    use errand::Timestamp;
 
     fn at(s: u64, execution_state: ExecutionState, revision: u64) -> Session {
         let last_activity_at = Timestamp::default() + Duration::from_secs(s);

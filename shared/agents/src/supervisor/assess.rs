@@ -12,9 +12,8 @@ pub use severity::Severity;
 
 use super::Incident;
 use errand::{
-    clock::Timestamp,
-    ids::{self, Id},
-    money::Usd,
+    Id, Timestamp,
+    spi::{ids, money::Usd},
 };
 use errand_models::Finish;
 

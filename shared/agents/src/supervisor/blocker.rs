@@ -7,7 +7,7 @@
 
 use serde_json::Value;
 
-use errand::json::first;
+use errand::spi::json::first;
 
 /// How much of what is missing is kept, in characters.
 const MISSING_CHARS: usize = 1000;

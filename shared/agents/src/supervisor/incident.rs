@@ -1,6 +1,6 @@
 //! Trouble that was noted of a session.
 
-use errand::{clock::Timestamp, ids::Id};
+use errand::{Id, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::supervisor::Turn;
-use errand::json::last;
+use errand::spi::json::last;
 use errand_models::Finish;
 
 /// How far from the end a heading announces more, in characters.

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use errand::clock::Timestamp;
+use errand::Timestamp;
 
 /// One item: its attributes by name.
 pub type Item = HashMap<String, AttributeValue>;

@@ -11,8 +11,8 @@ use crate::dynamo::{
     write::{self, Action, Refused, Write},
 };
 use errand::{
-    lifecycle::Task,
-    store::{Commit, Expect, Inserted, Part, RecordWrite, StoreError, TaskWrite},
+    Expect, StoreError, Task,
+    spi::store::{Commit, Inserted, Part, RecordWrite, TaskWrite},
 };
 
 /// A part of a commit as it is sent, and the version by which it knows itself again.

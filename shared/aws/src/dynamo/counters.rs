@@ -30,7 +30,7 @@ use crate::{
     },
     relay::{Counters, Moved, Sequence, Tally},
 };
-use errand::{clock::Timestamp, store::StoreError};
+use errand::{StoreError, Timestamp};
 
 /// How long a watermark is kept after it was last moved. A stream keeps its records for a day, and a shard takes new
 /// ones for hours only.

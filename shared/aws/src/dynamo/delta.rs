@@ -3,7 +3,7 @@
 use miniz_oxide::{deflate::compress_to_vec, inflate::decompress_to_vec_with_limit};
 
 use crate::relay::Tally;
-use errand::store::StoreError;
+use errand::StoreError;
 
 /// How hard to look for what comes again: 6 is zlib's default.
 const LEVEL: u8 = 6;

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
-use errand::store::StoreError;
+use errand::StoreError;
 
 /// Whether `error` says that the same request may succeed a moment later.
 pub(super) fn is_busy<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {

@@ -19,9 +19,8 @@ use crate::{
     relay::{Delta, Deltas, Round, Sums, Tally},
 };
 use errand::{
-    clock::Timestamp,
-    redact::chain,
-    store::{StatsScope, StoreError},
+    StoreError, Timestamp,
+    spi::{redact::chain, store::StatsScope},
 };
 
 /// How many deltas of each part one round takes: the ids of all must fit the round's item.

@@ -12,7 +12,7 @@ use crate::{
     },
     relay::{Change, Seen, TaskStanding},
 };
-use errand::{event, ids::Name, lifecycle::Status};
+use errand::{Name, Status, spi::event};
 
 /// Reads the images of an item before and after: one for a new item has no `old`, one for a removed item no `new`.
 /// An error says that the item cannot be read by this version.

@@ -11,10 +11,8 @@ use crate::{
     relay::Sequence,
 };
 use errand::{
-    clock::Timestamp,
-    ids::{Id, Name, TaskKey},
-    lifecycle::Task,
-    store::{Bucket, DueItem, Listing, Position, RecordKey, Related, Relation, RelationKind, StatsScope},
+    Id, Name, Relation, Task, TaskKey, Timestamp,
+    spi::store::{Bucket, DueItem, Listing, Position, RecordKey, Related, RelationKind, StatsScope},
 };
 
 /// Parts of the deltas: all shards of the stream write theirs at the same moment, the end of their windows.
@@ -323,7 +321,7 @@ mod tests {
     fn ids_spread_over_all_shards() {
         for shards in [8, 16, 32, 64] {
             let mut counts = vec![0; usize::from(shards)];
-            (0..12_800).for_each(|_| counts[usize::from(shard(errand::ids::fresh().as_bytes(), shards))] += 1);
+            (0..12_800).for_each(|_| counts[usize::from(shard(errand::spi::ids::fresh().as_bytes(), shards))] += 1);
             assert!(counts.iter().all(|n| *n > 6400 / i32::from(shards)), "{counts:?}");
         }
         // Stored keys depend on these.

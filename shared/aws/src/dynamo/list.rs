@@ -13,12 +13,12 @@ use crate::dynamo::{
     keys, log_item, record_item,
 };
 use errand::{
-    clock::Timestamp,
-    ids::TaskKey,
-    lifecycle::{Task, log::LogEntry},
-    store::{
-        Due, ListQuery, Listing, Page, Position, RECORD_PAGE_BYTES, Record, Related, StoreError, TASK_PAGE_BYTES,
-        doc_bytes,
+    StoreError, Task, TaskKey, Timestamp,
+    spi::{
+        lifecycle::log::LogEntry,
+        store::{
+            Due, ListQuery, Listing, Page, Position, RECORD_PAGE_BYTES, Record, Related, TASK_PAGE_BYTES, doc_bytes,
+        },
     },
 };
 
@@ -144,8 +144,8 @@ impl DynamoStore {
     ) -> Result<Page<Record, String>, StoreError> {
         let (key, sort) = keys::relation_attributes(related.by);
         let index = match related.by {
-            errand::store::RelationKind::Parent => "parent",
-            errand::store::RelationKind::Owner => "owner",
+            errand::spi::store::RelationKind::Parent => "parent",
+            errand::spi::store::RelationKind::Owner => "owner",
         };
         let partition = (key, text(keys::related(related)));
         let query = self.ordered(index, partition, sort, after.map(text), related.newest_first);

@@ -10,10 +10,12 @@ use crate::{
     dynamo::{attributes::Item, task_item},
 };
 use errand::{
-    clock::Timestamp,
-    ids::{Id, Name, TaskKey, derived},
-    json::Json,
-    lifecycle::{Asked, Report, Settlement, Task, Trigger, apply},
+    Asked, Id, Name, Task, TaskKey, Timestamp,
+    spi::{
+        ids::derived,
+        json::Json,
+        lifecycle::{Report, Settlement, Trigger, apply},
+    },
 };
 
 /// What DynamoDB takes for one key of an index.

@@ -8,7 +8,7 @@ use crate::dynamo::{
     attributes::{Fields, Item, from_doc, to_doc, ttl},
     keys,
 };
-use errand::{clock::Timestamp, ids::TaskKey, lifecycle::log::LogEntry};
+use errand::{TaskKey, Timestamp, spi::lifecycle::log::LogEntry};
 
 /// The item of `row` of a task that was made at `born`. Tenant and task are in the key.
 pub(super) fn write(row: &LogEntry, born: Timestamp, retention: Duration) -> anyhow::Result<Item> {

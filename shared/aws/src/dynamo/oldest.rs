@@ -2,10 +2,8 @@
 
 use crate::dynamo::{DynamoStore, concurrently};
 use errand::{
-    clock::Timestamp,
-    ids::Name,
-    lifecycle::{Priority, Task},
-    store::{Bucket, DueItem, Filter, ListQuery, Listing, Position, StatsScope, StoreError},
+    Name, Priority, StoreError, Task, Timestamp,
+    spi::store::{Bucket, DueItem, Filter, ListQuery, Listing, Position, StatsScope},
 };
 
 /// How many of a queue's oldest open tasks of each priority are looked at. Beyond deferred tasks that are older than

@@ -18,10 +18,7 @@ use crate::dynamo::{
     attributes::{Item, text, ttl, uuid},
     keys,
 };
-use errand::{
-    clock::Timestamp,
-    lifecycle::{State, Task},
-};
+use errand::{State, Task, Timestamp};
 
 /// The largest task item that keeps its payload within: above it, writing the task three more times costs more.
 const INLINE_BYTES: usize = 2048;
@@ -97,9 +94,11 @@ mod tests {
         dynamo::{attributes, task_item},
     };
     use errand::{
-        ids::{Id, Name, TaskKey},
-        json::Json,
-        lifecycle::{Asked, Trigger, apply},
+        Asked, Id, Name, TaskKey,
+        spi::{
+            json::Json,
+            lifecycle::{Trigger, apply},
+        },
     };
 
     fn at(days: u32) -> Timestamp {

@@ -16,10 +16,11 @@ use crate::dynamo::{
     keys, record_item, task_item,
 };
 use errand::{
-    ids::TaskKey,
-    json::Json,
-    lifecycle::Task,
-    store::{Record, RecordKey, StoreError, shown},
+    StoreError, Task, TaskKey,
+    spi::{
+        json::Json,
+        store::{Record, RecordKey, shown},
+    },
 };
 
 /// What one `BatchGetItem` takes.

@@ -20,8 +20,8 @@ use crate::{
     },
 };
 use errand::{
-    clock::Timestamp,
-    store::{Patch, Record, RecordKey, Relation, RelationKind},
+    Patch, Relation, Timestamp,
+    spi::store::{Record, RecordKey, RelationKind},
 };
 
 /// The item of `record`.
@@ -152,10 +152,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use errand::{
-        ids::{Id, Name},
-        store::Doc,
-    };
+    use errand::{Doc, Id, Name};
 
     fn key() -> RecordKey {
         RecordKey { tenant: Name::default(), kind: Name::default(), id: Id::new("r-1").unwrap() }

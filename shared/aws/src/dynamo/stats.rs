@@ -14,9 +14,8 @@ use crate::{
     relay::{ByStatus, Sums, Tally, TallyKind, before},
 };
 use errand::{
-    clock::Timestamp,
-    ids::Name,
-    store::{Counts, Page, QueuePlace, QueueStats, Stats, StatsScope, StoreError},
+    Name, StoreError, Timestamp,
+    spi::store::{Counts, Page, QueuePlace, QueueStats, Stats, StatsScope},
 };
 
 const HOUR: Duration = Duration::from_secs(3600);

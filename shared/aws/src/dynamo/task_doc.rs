@@ -6,9 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use errand::{
-    clock::Timestamp,
-    ids::{Id, Name},
-    lifecycle::{Dispatch, KeptFailure, Priority, State, Task, log::LogOutcome},
+    Dispatch, Id, Name, Priority, State, Task, Timestamp,
+    spi::lifecycle::{KeptFailure, log::LogOutcome},
 };
 
 /// An instant as a number.

@@ -29,8 +29,8 @@ use crate::{
     },
 };
 use errand::{
-    lifecycle::{Fence, State, Status, Task},
-    store::Position,
+    State, Status, Task,
+    spi::{lifecycle::Fence, store::Position},
 };
 
 /// The item of `task`, whose payload is in it or in an item of its own.

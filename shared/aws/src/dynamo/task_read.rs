@@ -4,10 +4,8 @@ use uuid::Uuid;
 
 use crate::dynamo::task_doc::{TaskDoc, dispatch_of};
 use errand::{
-    clock::Timestamp,
-    ids::{Id, Name, TaskKey},
-    json::Json,
-    lifecycle::{Asked, Attempt, State, Status, Task},
+    Asked, Id, Name, State, Status, Task, TaskKey, Timestamp,
+    spi::{json::Json, lifecycle::Attempt},
 };
 
 /// What a task's other attributes say of it.

@@ -16,7 +16,7 @@ use crate::dynamo::{
     errors::{is_busy, not_taken, unavailable, write_failed},
     expression::Expression,
 };
-use errand::store::{COMMIT_BYTES, StoreError};
+use errand::{StoreError, spi::store::COMMIT_BYTES};
 
 /// How often a write that met another is made in all. (The SDK repeats throttled requests itself, but no
 /// cancelled transaction.)

@@ -16,7 +16,7 @@
 use std::collections::BTreeMap;
 
 use crate::relay::{Tally, TallyKind};
-use errand::{clock::Timestamp, ids::Name, lifecycle::Status, store::StatsScope};
+use errand::{Name, Status, Timestamp, spi::store::StatsScope};
 
 /// What a window carried: the numbers of each counter, whose name was `{tenant}` or `{tenant}#{hour}`, `*` being everybody.
 pub(super) type Before = BTreeMap<String, BTreeMap<String, i64>>;

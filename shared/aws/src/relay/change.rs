@@ -4,12 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use errand::{
-    clock::Timestamp,
-    event::Published,
-    ids::{self, Id, Name, TaskKey},
-    lifecycle::Status,
-};
+use errand::{Id, Name, Published, Status, TaskKey, Timestamp, spi::ids};
 
 /// That a task is in another status than before.
 #[derive(Clone, Debug, PartialEq)]

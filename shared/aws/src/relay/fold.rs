@@ -14,10 +14,7 @@
 use async_trait::async_trait;
 
 use crate::relay::Tally;
-use errand::{
-    clock::{Clock, Timestamp},
-    store::StoreError,
-};
+use errand::{StoreError, Timestamp, spi::clock::Clock};
 
 /// What a window added and no round has, so far.
 #[derive(Clone, Debug, PartialEq)]

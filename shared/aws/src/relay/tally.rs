@@ -12,10 +12,8 @@ use crate::relay::{
     before::{self, Before},
 };
 use errand::{
-    clock::Timestamp,
-    ids::Name,
-    lifecycle::Status,
-    store::{CountStep, KEEP_HOURS, StatsScope},
+    Name, Status, Timestamp,
+    spi::store::{CountStep, KEEP_HOURS, StatsScope},
 };
 
 /// When [`Tally::is_full`]: with the longest names so many are 470 KB as text, of which Lambda hands on 1 MiB within a

@@ -10,6 +10,18 @@ use serde::{
 use crate::{json::cut, redact};
 
 /// What is wrong with a request, and where.
+///
+/// ```
+/// use errand::{Asked, FieldError};
+///
+/// /// As [`errand::Handler::admits`] may say it.
+/// fn admits(new: &Asked) -> Result<(), FieldError> {
+///     match &new.user_id {
+///         Some(_) => Ok(()),
+///         None => Err(FieldError::at("user_id", "whom is it about?")),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{message}")]
 pub struct FieldError {

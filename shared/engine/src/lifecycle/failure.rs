@@ -19,6 +19,7 @@ pub const ERROR_BYTES: usize = 4 * 1024;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum FailureKind {
     /// The handler said so.
     Handler,

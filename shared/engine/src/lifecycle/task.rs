@@ -73,6 +73,7 @@ impl Priority {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Dispatch {
     /// A message announces it to the workers of this installation.
     #[default]

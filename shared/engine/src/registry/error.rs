@@ -22,6 +22,7 @@ use crate::{
 /// assert!(twice.err().unwrap().to_string().starts_with("two task types are named `send`"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RegistryError {
     /// Two have the same name.
     #[error("two {what} are named `{name}`: {first} and {second}")]
@@ -50,7 +51,7 @@ pub enum RegistryError {
 /// Why a task type and payload are no [`Input`](crate::registry::Input).
 ///
 /// ```
-/// use errand::{InputError, Name, Registry, json::Json};
+/// use errand::{InputError, Name, Registry, spi::json::Json};
 ///
 /// let unknown = Registry::new().accept(&Name::of("sing"), &Json::default()).err().unwrap();
 /// assert!(matches!(unknown, InputError::UnknownType { .. }));

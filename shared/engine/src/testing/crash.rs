@@ -83,7 +83,7 @@ pub struct Caught {
 /// ```
 /// # use errand::{
 /// #     Entity, Expect, Failure, Handler, Id, Outcome, Registry, Relations, TaskContext,
-/// #     store::{self, Commit, RecordKey, RecordWrite}, testing::crash_everywhere,
+/// #     spi::store::{self, Commit, RecordKey, RecordWrite}, testing::crash_everywhere,
 /// # };
 /// # use schemars::JsonSchema;
 /// # use serde::{Deserialize, Serialize};
@@ -139,9 +139,7 @@ pub async fn crash_everywhere(types: impl Fn() -> Registry, given: impl AsyncFn(
 /// ```
 /// use std::{collections::BTreeMap, sync::{Arc, Mutex}};
 ///
-/// use errand::{
-///     Failure, Handler, Outcome, Registry, TaskContext, testing::{Sandbox, crash_everywhere_seeing},
-/// };
+/// use errand::{Failure, Handler, Outcome, Registry, TaskContext, testing::{Sandbox, crash_everywhere_seeing}};
 /// # use schemars::JsonSchema;
 /// # use serde::{Deserialize, Serialize};
 ///

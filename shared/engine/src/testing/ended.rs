@@ -22,7 +22,9 @@ use crate::{
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use errand::{Effect, Failure, Handler, Id, Outcome, Registry, TaskContext, lifecycle::log, testing::Sandbox};
+/// # use errand::{
+/// #     Effect, Failure, Handler, Id, Outcome, Registry, TaskContext, spi::lifecycle::log, testing::Sandbox,
+/// # };
 /// # use schemars::JsonSchema;
 /// # use serde::{Deserialize, Serialize};
 /// # use serde_json::json;

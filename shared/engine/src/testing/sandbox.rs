@@ -34,9 +34,7 @@ const START_MS: i64 = 1_767_225_600_000;
 /// type stand-ins that answer at once.
 ///
 /// ```
-/// use errand::{
-///     Entity, Failure, Handler, Id, Outcome, Registry, Relations, Status, TaskContext, testing::Sandbox,
-/// };
+/// use errand::{Entity, Failure, Handler, Id, Outcome, Registry, Relations, Status, TaskContext, testing::Sandbox};
 /// use schemars::JsonSchema;
 /// use serde::{Deserialize, Serialize};
 ///

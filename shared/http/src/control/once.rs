@@ -4,12 +4,8 @@ use std::time::Duration;
 
 use crate::{ApiError, Request};
 use errand::{
-    app::App,
-    clock::Timestamp,
-    effects::Effect,
-    ids::{self, Id, Name},
-    json::Json,
-    store::{Doc, RecordKey},
+    App, Doc, Effect, Id, Name, Timestamp,
+    spi::{ids, json::Json, store::RecordKey},
 };
 use serde_json::Value;
 

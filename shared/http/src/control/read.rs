@@ -2,10 +2,8 @@
 
 use crate::{Answer, ApiError, Marked, ReadRequest, Request};
 use errand::{
-    app::App,
-    clock::Timestamp,
-    ids::Id,
-    read_marks::{Reader, Subject, unread},
+    App, Id, Timestamp,
+    spi::read_marks::{Reader, Subject, unread},
 };
 
 /// `POST /v1/tasks/{id}/read {reader_id, revision?}`. A mark never moves back, and never ahead of the task.

@@ -2,11 +2,11 @@
 
 use crate::{Answer, ApiError, RecordView, Request, found::no_such_kind};
 use errand::{
-    app::App,
-    effects::Relations,
-    json::read::FieldError,
-    registry::RecordKind,
-    store::{self, Commit, Doc, Expect, MAX_TRIES, Record, RecordKey, RecordWrite, StoreError},
+    App, Doc, Expect, FieldError, Relations, StoreError,
+    spi::{
+        registry::RecordKind,
+        store::{self, Commit, MAX_TRIES, Record, RecordKey, RecordWrite},
+    },
 };
 use uuid::Uuid;
 

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use crate::{Answer, ApiError, DeadLetterView, RedriveRequest, Redriven, Request};
 use errand::{
-    app::App,
-    change::With,
-    clock::Timestamp,
-    lifecycle::Task,
-    redact::chain,
-    redrive::{Call, Cursor, DeadLetters, PAGE, Redrive},
-    store::{self, Commit, Doc, Expect, RecordWrite, StoreError},
+    App, Doc, Expect, Redrive, StoreError, Task, Timestamp,
+    spi::{
+        change::With,
+        redact::chain,
+        redrive::{Call, Cursor, DeadLetters, PAGE},
+        store::{self, Commit, RecordWrite},
+    },
 };
 use tracing::warn;
 

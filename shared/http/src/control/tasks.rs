@@ -4,10 +4,8 @@ use crate::{
     Answer, ApiError, CancelRequest, ProcessRequest, Request, RescheduleRequest, RetryRequest, TaskView, check_note,
 };
 use errand::{
-    app::App,
-    change::With,
-    lifecycle::Task,
-    operate::{self, Operation},
+    App, Operation, Task,
+    spi::{change::With, operate},
 };
 
 use super::once::Once;

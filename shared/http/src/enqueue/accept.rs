@@ -1,10 +1,7 @@
 //! The way of every request, however it came: made a task of its caller's, and accepted as any other.
 
 use crate::{ApiError, Caller, TaskRequest, TaskView};
-use errand::{
-    accept::{self, Accepted},
-    app::App,
-};
+use errand::{Accepted, App, spi::accept};
 
 /// Takes one request, as [`accept()`] does.
 pub async fn accept_one(app: &App, caller: Caller, request: TaskRequest) -> Result<Accepted, ApiError> {

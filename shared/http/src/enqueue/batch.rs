@@ -2,9 +2,11 @@
 
 use crate::{Answer, ApiError, BATCH_KEY_BYTES, BatchAnswer, BatchItem, BatchRequest, Request, TaskRequest, TaskView};
 use errand::{
-    accept::KEY_FIELD,
-    app::App,
-    json::read::{read_outside, read_strict},
+    App,
+    spi::{
+        accept::KEY_FIELD,
+        json::read::{read_outside, read_strict},
+    },
 };
 
 use super::accept::{accept, status, view};

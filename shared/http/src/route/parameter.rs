@@ -1,10 +1,6 @@
 //! What stands in paths, after `?` and in headers; and errors.
 
-use errand::{
-    clock::Timestamp,
-    ids::{Id, Name},
-    registry::Registry,
-};
+use errand::{Id, Name, Registry, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! The schemas of bodies and answers, read off the types that are read and written.
 
-use errand::{ids::Name, registry::Registry};
+use errand::{Name, Registry};
 use schemars::{
     JsonSchema, Schema, SchemaGenerator,
     generate::{Contract, SchemaSettings},

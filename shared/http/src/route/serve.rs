@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use errand::app::App;
+use errand::App;
 
 use crate::{Answer, ApiError, Request};
 

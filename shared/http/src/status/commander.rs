@@ -2,10 +2,11 @@
 
 use crate::{Answer, ApiError, Listed, Request, TaskView, fitting};
 use errand::{
-    app::App,
-    ids::Id,
-    read_marks::{Reader, Subject, unread},
-    store::{Bucket, Filter, ListQuery, Listing, Position},
+    App, Id,
+    spi::{
+        read_marks::{Reader, Subject, unread},
+        store::{Bucket, Filter, ListQuery, Listing, Position},
+    },
 };
 use futures::try_join;
 use serde::Serialize;

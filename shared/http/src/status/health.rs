@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use crate::{Answer, ApiError, Request};
 use errand::{
-    app::App,
-    clock::Timestamp,
-    outbox::{self, Owed},
-    poller::{LastPoll, last_poll},
-    redact::chain,
-    store::StatsScope,
+    App, Timestamp,
+    spi::{
+        outbox::{self, Owed},
+        poller::{LastPoll, last_poll},
+        redact::chain,
+        store::StatsScope,
+    },
 };
 use serde::Serialize;
 

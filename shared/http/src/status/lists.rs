@@ -8,10 +8,11 @@ use crate::{
 };
 use chain::Chain;
 use errand::{
-    app::App,
-    lifecycle::Status,
-    outbox,
-    store::{Bucket, Filter, ListQuery, Listing, Position},
+    App, Status,
+    spi::{
+        outbox,
+        store::{Bucket, Filter, ListQuery, Listing, Position},
+    },
 };
 
 /// All statuses, as the parameter `status` says it.

@@ -2,9 +2,8 @@
 
 use crate::{Answer, ApiError, RecordView, Request, cursor, cursor_of, fitting, found::no_such_kind, limit};
 use errand::{
-    app::App,
-    ids::{Id, Name},
-    store::{RecordKey, Related, RelationKind},
+    App, Id, Name,
+    spi::store::{RecordKey, Related, RelationKind},
 };
 
 /// `GET /v1/records/{kind}/{id}`.

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::{Answer, ApiError, Listed, Request, limit};
 use errand::{
-    app::App,
-    clock::Timestamp,
-    ids::Name,
-    store::{Counts, QueuePlace, Stats, StatsScope},
+    App, Name, Timestamp,
+    spi::store::{Counts, QueuePlace, Stats, StatsScope},
 };
 use futures::try_join;
 use serde::Serialize;

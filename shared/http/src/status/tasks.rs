@@ -2,9 +2,8 @@
 
 use crate::{Answer, ApiError, Listed, Request, TaskView, limit};
 use errand::{
-    app::App,
-    json::Json,
-    lifecycle::{State, log::LogEntry},
+    App, State,
+    spi::{json::Json, lifecycle::log::LogEntry},
 };
 use serde::Serialize;
 

@@ -5,9 +5,8 @@ use reqwest::StatusCode;
 
 use crate::http::client;
 use errand::{
-    event::Published,
-    listener::{Listener, NotTaken, WEBHOOK_TIMEOUT},
-    redact::chain,
+    Listener, NotTaken, Published,
+    spi::{listener::WEBHOOK_TIMEOUT, redact::chain},
 };
 
 /// Each event is posted to it as JSON, and any 2xx answer is a delivery.
@@ -58,10 +57,7 @@ fn is_refusal(status: StatusCode) -> bool {
 mod tests {
     use super::*;
     use crate::http::test_server::{http, serve};
-    use errand::{
-        ids::{Id, Name},
-        store::Doc,
-    };
+    use errand::{Doc, Id, Name};
 
     fn event() -> Published {
         Published { id: Id::new("e").unwrap(), tenant: Name::default(), doc: Doc::new() }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{ChatAnswer, ChatError, ChatMessage, ChatRequest, Finish, ToolCall, Usage};
-use errand::redact;
+use errand::spi::redact;
 
 /// The result of a call whose result is not known: each call must be followed by one.
 const NO_RESULT: &str = "not reported";

@@ -12,7 +12,7 @@ use crate::{
     profiles::{Profile, ProfileView, ProfilesError},
     scripted,
 };
-use errand::{ids::Name, json::read::read_strict};
+use errand::{Name, spi::json::read::read_strict};
 
 /// One profile.
 #[derive(Deserialize)]

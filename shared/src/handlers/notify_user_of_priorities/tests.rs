@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::handlers::world::World;
-use errand::records::Entity;
+use errand::Entity;
 
 const NOON: &str = "2026-01-10T11:00:00Z";
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::handlers::world::{Told, World};
-use errand::lifecycle::FailureKind;
+use errand::FailureKind;
 use errand_models::ChatError;
 
 async fn world(model: Told) -> World {

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use errand::clock::{Clock, SystemClock, Timestamp};
+use errand::{
+    Timestamp,
+    spi::clock::{Clock, SystemClock},
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 use serde_json::Value;

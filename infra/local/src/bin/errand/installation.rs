@@ -9,9 +9,8 @@ use std::{
 use anyhow::Context;
 use clap::Args;
 use errand::{
-    environment::Environment,
-    json::{FormError, read::FieldError},
-    registry::Registry,
+    FieldError, Registry,
+    spi::{environment::Environment, json::FormError},
 };
 use errand_agents::{AgentRules, Agents};
 use errand_models::Profiles;

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use command::{Cli, Command};
-use errand::telemetry::Format;
+use errand::spi::telemetry::Format;
 use mimalloc::MiMalloc;
 
 /// What one thread makes another often drops: a task goes from a reader to a worker to the writer. The system's

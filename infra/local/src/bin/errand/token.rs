@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, builder::NonEmptyStringValueParser};
-use errand::{ids::Name, rights::Right};
+use errand::{Name, spi::rights::Right};
 use errand_local::tokens;
 
 /// Whose, and what it gives the right to.

@@ -5,7 +5,7 @@ use crate::{
     api::{CancelCommandRequest, CommandRequest, EntityView, Given, JobRequest, fits},
     journal::{self, NewCommand, NewJob, Place},
 };
-use errand::app::App;
+use errand::App;
 use errand_http::{Answer, ApiError, Request};
 
 /// `POST /v1/runs/{id}/commands {kind, payload?, idempotency_key?}`.

@@ -1,8 +1,8 @@
 //! Read marks of sessions: what a reader has seen.
 
 use errand::{
-    app::App,
-    read_marks::{Subject, unread},
+    App,
+    spi::read_marks::{Subject, unread},
 };
 use errand_http::{Answer, ApiError, ReadRequest, Request, SessionMarked, control::mark};
 

@@ -12,7 +12,7 @@ use crate::{
     api::LeaseToken,
     journal::{JournalError, Place},
 };
-use errand::{app::App, ids::TaskKey, records::Stored, store};
+use errand::{App, Stored, TaskKey, spi::store};
 use errand_http::{ApiError, Request};
 
 pub(crate) use claim::{claim, heartbeat};

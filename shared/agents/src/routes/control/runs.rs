@@ -7,14 +7,14 @@ use crate::{
     journal::{self, Begun},
 };
 use errand::{
-    accept::check_is_in_time,
-    app::App,
-    change::{With, change},
-    ids::{Id, Name, TaskKey},
-    lifecycle::{Task, Trigger},
-    money::Usd,
-    records::Stored,
-    store,
+    App, Id, Name, Stored, Task, TaskKey,
+    spi::{
+        accept::check_is_in_time,
+        change::{With, change},
+        lifecycle::Trigger,
+        money::Usd,
+        store,
+    },
 };
 use errand_http::{Answer, ApiError, CancelRequest, Request};
 use errand_models::Prices;

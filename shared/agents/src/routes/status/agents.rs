@@ -1,7 +1,7 @@
 //! Agents, runners, and the model backends there are.
 
 use crate::{Agent, Agents, Runner, api::EntityView};
-use errand::{app::App, ids::Id, store::RelationKind};
+use errand::{App, Id, spi::store::RelationKind};
 use errand_http::{Answer, ApiError, Listed, Request};
 
 use super::runs::listed;

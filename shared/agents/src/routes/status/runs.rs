@@ -8,10 +8,8 @@ use crate::{
 use std::cmp::Reverse;
 
 use errand::{
-    app::App,
-    ids::{Id, TaskKey},
-    records::{Entity, Stored},
-    store::{self, Page, RecordKey, RelationKind},
+    App, Entity, Id, Stored, TaskKey,
+    spi::store::{self, Page, RecordKey, RelationKind},
 };
 use errand_http::{
     Answer, ApiError, Listed, Request, cursor, cursor_of, fitting,

@@ -2,12 +2,11 @@
 
 use crate::{ExecutionState, Phase, Session, SessionFilter, api::SessionView};
 use errand::{
-    app::App,
-    clock::Timestamp,
-    ids::{Id, Name},
-    read_marks::{Reader, Subject},
-    records::Stored,
-    store::RelationKind,
+    App, Id, Name, Stored, Timestamp,
+    spi::{
+        read_marks::{Reader, Subject},
+        store::RelationKind,
+    },
 };
 use errand_http::{Answer, ApiError, Listed, Order, Request, cursor_of, found::page, limit, place_of};
 

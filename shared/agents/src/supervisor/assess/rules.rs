@@ -6,7 +6,7 @@ use crate::supervisor::{
     assess::{Goal, History, Reason, Remedy, Severity, Thresholds, Turn},
     unfinished,
 };
-use errand::json::first;
+use errand::spi::json::first;
 use errand_models::Finish;
 
 /// What answers say that bring nothing new.

@@ -4,10 +4,8 @@ use std::fmt;
 
 use crate::{Answer, ApiError, Request, TaskView, fitting, limit};
 use errand::{
-    app::App,
-    ids::Name,
-    lifecycle::Task,
-    store::{Bucket, Filter, ListQuery, Listing, Position, TASK_PAGE_BYTES},
+    App, Name, Task,
+    spi::store::{Bucket, Filter, ListQuery, Listing, Position, TASK_PAGE_BYTES},
 };
 
 /// How many lists one page looks into. Where they are empty the page is short, and its cursor goes on.
@@ -126,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_place_survives_as_text_and_what_is_none_is_refused() {
-        let position = Position::ended_before(errand::clock::Timestamp::from_millis(7));
+        let position = Position::ended_before(errand::Timestamp::from_millis(7));
         for after in [None, Some(position)] {
             let place = Place { queue: Name::of("q"), bucket: Bucket::Failed, after };
             assert_eq!(Place::read(&place.to_string()), Ok(place));

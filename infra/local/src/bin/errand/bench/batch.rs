@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::ensure;
-use errand::{app::App, store::StatsScope};
+use errand::{App, spi::store::StatsScope};
 use errand_local::{options, running::RunningServer};
 use futures::future::try_join_all;
 use indicatif::ProgressBar;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::{Context, bail, ensure};
 use aws_lambda_events::{apigw::ApiGatewayV2httpRequest, encodings::Body};
-use errand::app::App;
+use errand::App;
 use errand_agents::ROUTES;
 use errand_http::gateway;
 use serde_json::Value;

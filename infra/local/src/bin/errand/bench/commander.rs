@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
-use errand::app::App;
+use errand::App;
 use serde_json::{Value, json};
 
 use super::{batch::batch_body, call::Call};

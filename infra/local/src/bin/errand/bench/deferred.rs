@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use errand::clock::{Clock, SystemClock, Timestamp};
+use errand::{
+    Timestamp,
+    spi::clock::{Clock, SystemClock},
+};
 use serde_json::Value;
 
 use super::{Options, bar, batch::task_body, child::Server, report::Report};

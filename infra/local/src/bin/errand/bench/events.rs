@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
-use errand::app::App;
+use errand::App;
 use errand_agents::event::APPEND_EVENTS;
 use futures::future::try_join_all;
 use indicatif::ProgressBar;

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use errand::clock::{Clock, SystemClock, Timestamp};
+use errand::{
+    Timestamp,
+    spi::clock::{Clock, SystemClock},
+};
 use futures::future::try_join_all;
 use indicatif::ProgressBar;
 use serde_json::Value;

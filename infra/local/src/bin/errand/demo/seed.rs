@@ -1,6 +1,6 @@
 //! What the demo is about: records that the examples of the task types speak of, and a task of each type.
 
-use errand::registry::TaskType;
+use errand::spi::registry::TaskType;
 use serde_json::{Map, Value, json};
 use shared::handlers::{Installation, types};
 

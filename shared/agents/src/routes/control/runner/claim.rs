@@ -6,14 +6,13 @@ use crate::{
     journal::{self, JournalError},
 };
 use errand::{
-    app::App,
-    change::{ChangeError, With, change},
-    clock::Timestamp,
-    handler::Handler,
-    ids::{self, Id, Name},
-    lifecycle::{Rejected, Report, Settlement, State, Task, Trigger},
-    records::Stored,
-    store,
+    App, Handler, Id, Name, State, Stored, Task, Timestamp,
+    spi::{
+        change::{ChangeError, With, change},
+        ids,
+        lifecycle::{Rejected, Report, Settlement, Trigger},
+        store,
+    },
 };
 use errand_http::{Answer, ApiError, Request, control::Once};
 use serde_json::json;

@@ -8,11 +8,11 @@ use crate::{
     create, replace,
 };
 use errand::{
-    app::App,
-    ids::{self, Id, Name},
-    records::Stored,
-    redact,
-    store::{self, Commit, RelationKind},
+    App, Id, Name, Stored,
+    spi::{
+        ids, redact,
+        store::{self, Commit, RelationKind},
+    },
 };
 use errand_http::{Answer, ApiError, Request};
 use serde_json::json;

@@ -10,18 +10,14 @@ use crate::{
     journal::{self, UsedByRunner},
 };
 use errand::{
-    app::App,
-    change::{With, change},
-    clock::Timestamp,
-    handler::Handler,
-    json::{
-        Json,
-        read::{FieldError, read_strict},
+    App, FailureKind, FieldError, Handler, Stored, Task, Timestamp,
+    spi::{
+        change::{With, change},
+        json::{Json, read::read_strict},
+        lifecycle::{KeptFailure, Report, Settlement, Trigger, retry::after_failure},
+        redact,
+        store::BODY_BYTES,
     },
-    lifecycle::{FailureKind, KeptFailure, Report, Settlement, Task, Trigger, retry::after_failure},
-    records::Stored,
-    redact,
-    store::BODY_BYTES,
 };
 use errand_http::{Answer, ApiError, Request, found::missing};
 use errand_models::Usage;
