@@ -42,6 +42,40 @@ fn an_arrow_is_found_however_it_is_written() {
     assert_eq!(in_source(source), ["app", "ids", "queue", "store"].map(str::to_owned).into());
 }
 
+/// Names that stand twice all the same, and why.
+const TWICE: [&str; 0] = [];
+
+#[test]
+fn a_types_name_means_one_thing_in_all_packages() {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for package in PACKAGES.into_iter().chain(["shared", "infra/local"]) {
+        for (_, file) in files(package).into_iter().filter(|(module, _)| module != "bin") {
+            for name in types_in(&read(&file)) {
+                places.entry(name).or_default().push(file.display().to_string());
+            }
+        }
+    }
+    places.retain(|name, files| files.len() > 1 && !TWICE.contains(&&**name));
+    assert!(places.is_empty(), "one meaning for each, please: {places:#?}");
+}
+
+#[test]
+fn a_types_name_is_found_where_others_may_use_it() {
+    let source = "pub struct A<T>(T);\npub(crate) enum B {}\npub(super) struct C;\nstruct D;\npub trait E: Send {}\n\
+        #[cfg(test)]\nmod tests {\n    pub struct F;\n}\n";
+    assert_eq!(types_in(source), ["A", "B", "E"]);
+}
+
+/// The types that a source file makes for more than its own module and those beside it.
+fn types_in(source: &str) -> Vec<String> {
+    let code = source.split("#[cfg(test)]\nmod tests").next().unwrap();
+    let made = |line: &str| {
+        let what = line.strip_prefix("pub ").or(line.strip_prefix("pub(crate) "))?;
+        ["struct ", "enum ", "trait ", "type "].iter().find_map(|kind| word(what.strip_prefix(kind)?))
+    };
+    code.lines().filter_map(made).collect()
+}
+
 fn source(package: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(package).join("src")
 }
@@ -79,7 +113,7 @@ fn files(package: &str) -> Vec<(String, PathBuf)> {
 }
 
 fn is_a_test(stem: &str) -> bool {
-    ["tests", "table", "test_server"].contains(&stem) || stem.ends_with("_test")
+    ["tests", "table", "test_server", "world"].contains(&stem) || stem.ends_with("_test")
 }
 
 /// What a file of `package` names of that, by the first word after `crate::`, or after as many `super::`.
