@@ -2,6 +2,7 @@
 
 mod accept;
 mod apply;
+mod asked;
 mod failure;
 pub mod log;
 pub mod retry;
@@ -14,8 +15,9 @@ mod wake;
 mod table_test;
 
 pub use apply::{Transition, apply, unknown_type_ends};
+pub use asked::{Asked, Dispatch, Priority};
 pub use failure::{ERROR_BYTES, FailureKind, KeptFailure};
 pub use state::{State, Status};
-pub use task::{Asked, Attempt, Dispatch, Priority, Task};
+pub use task::{Attempt, Task};
 pub use trigger::{Fence, Rejected, Report, Settlement, Trigger};
 pub use wake::{Hint, LONGEST_HIDING, LOOK_AHEAD, hint, is_renewed, lease};

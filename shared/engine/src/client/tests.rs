@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    accept::{self, Accepted, TaskLimits},
     clock::{Clock, ManualClock},
     handler::{Failure, Outcome, Settings, TaskContext},
-    ids::keyed,
-    lifecycle::{Dispatch, Status},
+    ids::{Id, keyed},
+    lifecycle::{Dispatch, Priority, Status},
     queue::{MemoryQueue, QueueName},
     registry::Registry,
     services::Services,

@@ -7,90 +7,8 @@ use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
-    ids::{Id, Name, TaskKey},
-    json::Json,
-    lifecycle::{KeptFailure, State, Status, log::LogOutcome},
+    lifecycle::{Asked, Dispatch, KeptFailure, State, Status, log::LogOutcome},
 };
-
-/// How soon a due task is run, compared with others that are due: each priority has a queue of its own.
-///
-/// ```
-/// use errand::{Client, Handler, Priority, Task};
-///
-/// async fn at_once<H: Handler>(client: &Client, input: &H) -> Result<Task, Box<dyn std::error::Error>> {
-///     Ok(client.enqueue(input).priority(Priority::Urgent).await?.task)
-/// }
-/// ```
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize, schemars::JsonSchema,
-)]
-#[schemars(inline)]
-#[serde(rename_all = "lowercase")]
-pub enum Priority {
-    /// Before everything else.
-    Urgent,
-    /// Before the usual.
-    High,
-    /// The usual.
-    #[default]
-    Medium,
-    /// When there is time.
-    Low,
-}
-
-impl Priority {
-    /// Most urgent first. (A text sort would put `urgent` last.)
-    pub const ALL: [Priority; 4] = [Priority::Urgent, Priority::High, Priority::Medium, Priority::Low];
-
-    /// The place in the order of [`Priority::ALL`], 0 for urgent.
-    pub fn rank(self) -> u8 {
-        match self {
-            Priority::Urgent => 0,
-            Priority::High => 1,
-            Priority::Medium => 2,
-            Priority::Low => 3,
-        }
-    }
-
-    /// The name on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Priority::Urgent => "urgent",
-            Priority::High => "high",
-            Priority::Medium => "medium",
-            Priority::Low => "low",
-        }
-    }
-}
-
-/// How whoever runs a task hears that it is due. Its type says so as the task is accepted, and it stays so.
-///
-/// ```
-/// use errand::{Dispatch, Settings};
-///
-/// let by_programs_outside = Settings { dispatch: Dispatch::Pulled, ..Settings::default() };
-/// # assert_ne!(by_programs_outside, Settings::default());
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Dispatch {
-    /// A message announces it to the workers of this installation.
-    #[default]
-    Announced,
-    /// Nobody is told: workers outside come and ask for it.
-    Pulled,
-}
-
-impl Dispatch {
-    /// The name as stores write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Dispatch::Announced => "announced",
-            Dispatch::Pulled => "pulled",
-        }
-    }
-}
 
 /// How the newest ended execution went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -101,58 +19,6 @@ pub struct Attempt {
     pub outcome: LogOutcome,
     /// When it ended.
     pub ended_at: Timestamp,
-}
-
-/// What was asked for. It never changes, but for `expires_at`, which a redrive sets anew.
-///
-/// A new task is `Asked { queue, ..Asked::of_type(…) }`, which [`Task::accept`] takes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Asked {
-    /// Whose task it is and which.
-    pub key: TaskKey,
-    /// The tenant's project.
-    pub project: Name,
-    /// The named list it stands in, for people; not an SQS queue.
-    pub queue: Name,
-    /// A subdivision of the queue, for people.
-    pub lane: Name,
-    /// Which handler runs it.
-    pub task_type: Name,
-    /// How who runs it hears of it; [`Asked::dispatched`] sets it.
-    pub dispatch: Dispatch,
-    /// On whose behalf.
-    pub agent_type: Option<Name>,
-    /// Which user it is about.
-    pub user_id: Option<Id>,
-    /// What else it is about.
-    pub context_id: Option<Id>,
-    /// What sort of thing `context_id` names.
-    pub context_type: Option<Name>,
-    /// The task that enqueued it.
-    pub parent_id: Option<Uuid>,
-    /// Which of the four queues it rides.
-    pub priority: Priority,
-    /// What the handler is given; at most 256 KiB.
-    pub payload: Json,
-    /// [`Json::hash`] of the payload; [`Asked::with_payload`] sets both.
-    pub payload_hash: String,
-    /// The caller's name for this request.
-    pub idempotency_key: Option<String>,
-    /// How many failures are followed by another try; 0 is none.
-    pub max_retries: u32,
-    /// How long one execution may take, in seconds; at most 840.
-    pub timeout_s: u32,
-    /// The earliest start the caller asked for.
-    pub scheduled_for: Timestamp,
-    /// Not started after this.
-    pub expires_at: Option<Timestamp>,
-    /// The authenticated principal that made it; follow-ups inherit it.
-    pub created_by: String,
-    /// The request that made it, as log lines name it: API Gateway's or Lambda's id of it, or the message's on the
-    /// intake queue. Follow-ups inherit it.
-    pub request_id: Option<String>,
-    /// Where an agent run of it can be followed, once it has begun: the path of its session in the HTTP API.
-    pub session_path: Option<String>,
 }
 
 /// One task: what was asked for, which is read as if it stood here (`task.payload`), and what became of it. Changed by
@@ -208,13 +74,6 @@ pub struct Task {
     pub latest_attempt: Option<Attempt>,
     /// What the operator said with the newest redrive.
     pub redrive_note: Option<String>,
-}
-
-impl Asked {
-    /// Whether this and `other` are the same request: the same id, type and payload.
-    pub fn is_same_request(&self, other: &Asked) -> bool {
-        self.key == other.key && self.task_type == other.task_type && self.payload_hash == other.payload_hash
-    }
 }
 
 impl Deref for Task {
