@@ -15,7 +15,7 @@ pub enum ConfigError {
     /// A variable has no such value.
     #[error("the environment variable {name} is {value:?}: {problem}")]
     Malformed {
-        /// Which one.
+        /// The variable that is wrong or missing.
         name: String,
         /// What it is.
         value: String,

@@ -149,7 +149,7 @@ impl<'de> Deserialize<'de> for Id {
 pub struct TaskKey {
     /// Whose task it is.
     pub tenant: Name,
-    /// Which one.
+    /// What tells it from the tenant's other tasks.
     #[serde(rename = "task")]
     pub id: Uuid,
 }

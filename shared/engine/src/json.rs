@@ -26,7 +26,7 @@ impl Json {
         Ok(Self(RawValue::from_string(text)?.into()))
     }
 
-    /// The text.
+    /// The JSON as it is written, without white space between its parts.
     pub fn as_str(&self) -> &str {
         self.0.get()
     }

@@ -13,7 +13,7 @@ pub struct Usd(u64);
 const MAX_MICROS: u64 = 1_000_000_000_000_000;
 
 impl Usd {
-    /// Nothing.
+    /// No money at all.
     pub const ZERO: Usd = Usd(0);
 
     /// So many millionths of a dollar, at most a billion dollars.

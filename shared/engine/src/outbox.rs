@@ -45,7 +45,7 @@ pub enum DeliveryError {
     /// The listener has not taken it.
     #[error("event {id} was not delivered")]
     NotTaken {
-        /// Which event.
+        /// The event that was not taken.
         id: Id,
         /// What the listener said.
         #[source]

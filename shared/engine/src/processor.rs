@@ -42,7 +42,7 @@ pub struct Delivery {
 /// What becomes of a message in hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Delete it.
+    /// There is nothing left to do about it: delete the message.
     Done,
     /// Leave it: it comes again when its visibility timeout ends, which may have been set.
     Again,

@@ -39,7 +39,7 @@ struct Mark {
 }
 
 impl Subject {
-    /// A task.
+    /// The task `id` as a subject that is read.
     pub fn task(id: Uuid) -> Self {
         Self { kind: "task", id: id.into() }
     }

@@ -104,13 +104,13 @@ pub trait Entity: Serialize + DeserializeOwned + Send + Sync {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stored<E> {
-    /// Its id.
+    /// What it is called among the records of its kind.
     pub id: Id,
-    /// Its version.
+    /// Drawn anew by every write: what a conditional write compares.
     pub version: Uuid,
     /// When it was made.
     pub created_at: Timestamp,
-    /// Its fields.
+    /// Its fields, as the kind's type reads them.
     pub value: E,
 }
 

@@ -72,7 +72,7 @@ pub const MAX_REDRIVES: usize = 1000;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Redrive {
-    /// Which.
+    /// Which failed tasks are set going again.
     pub filter: DeadLetterFilter,
     /// Where to go on: [`Progress::next`] of the call before; by default with the one that failed last.
     pub from: Cursor,
@@ -136,9 +136,9 @@ pub fn check_rate(rate: Option<f64>) -> Result<(), FieldError> {
 
 /// One call: for whom a redrive is carried out, and how.
 pub struct Call<'a> {
-    /// Where.
+    /// The installation whose store has the tasks.
     pub app: &'a App,
-    /// Whose tasks.
+    /// The tenant whose tasks are set going again.
     pub tenant: Name,
     /// Who asks for it; it is logged.
     pub by: String,

@@ -16,7 +16,7 @@ impl Default for Release {
 }
 
 impl Release {
-    /// Tells everybody.
+    /// Tells whoever waits for it, now and later, that the process is about to end.
     pub fn tell(&self) {
         self.0.send_replace(true);
     }

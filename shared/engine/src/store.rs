@@ -82,7 +82,7 @@ pub enum StoreError {
     /// What is stored cannot be read by this version.
     #[error("stored {id} cannot be read")]
     Corrupt {
-        /// Which item.
+        /// The id of the item that cannot be read.
         id: String,
         /// What is wrong with it.
         #[source]
@@ -105,7 +105,7 @@ pub struct Due {
 /// What can be due.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum DueItem {
-    /// A task.
+    /// The task at this key.
     Task(TaskKey),
     /// A record, such as an unpublished event.
     Record(RecordKey),
@@ -150,7 +150,7 @@ pub trait Store: Send + Sync {
     /// The records at these keys, in order.
     async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError>;
 
-    /// One record.
+    /// The record at `key`, if it is there.
     async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError>;
 
     /// The records that a relation leads to, in the order of their [`Record::place`], after the place `after`. A page of

@@ -48,7 +48,7 @@ pub struct RescheduleRequest {
 /// Who has seen a task or session, and up to where.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct ReadRequest {
-    /// The reader.
+    /// Who reads: a person, an agent, a view.
     pub reader_id: Id,
     /// Its revision as the reader saw it; the present one if absent.
     #[serde(default)]
@@ -58,9 +58,9 @@ pub struct ReadRequest {
 /// A reader's mark on a task.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Marked {
-    /// Which task.
+    /// The task that was read.
     pub task_id: Uuid,
-    /// The reader.
+    /// Who has read it.
     pub reader_id: Id,
     /// Where the mark stands now.
     pub revision: u64,
@@ -71,9 +71,9 @@ pub struct Marked {
 /// A reader's mark on a session.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct SessionMarked<'s> {
-    /// Which session.
+    /// The session that was read.
     pub session_id: &'s Id,
-    /// The reader.
+    /// Who has read it.
     pub reader_id: Id,
     /// Where the mark stands now.
     pub revision: u64,

@@ -65,7 +65,7 @@ fn some_tasks<'de, D: Deserializer<'de>>(list: D) -> Result<Vec<Box<RawValue>>, 
 enum BatchEntry {
     /// What `POST /v1/tasks` takes.
     Request(Box<TaskRequest>),
-    /// Anything else.
+    /// Something that is no task request: its place in the answer says what is wrong.
     Other(serde_json::Value),
 }
 

@@ -27,7 +27,7 @@ pub use read::mark;
 /// How long a poll that is asked for goes on: the API waits 30 s.
 const POLL_BUDGET: Duration = Duration::from_secs(25);
 
-/// The writes.
+/// The routes that change something, but for those that take tasks.
 pub fn routes() -> Vec<Route> {
     vec![
         Route::post("/v1/tasks/{id}/cancel", "CancelTask", tasks::cancel)

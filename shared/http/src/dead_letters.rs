@@ -12,11 +12,11 @@ const MESSAGE_BYTES: usize = 256;
 /// A failed task in short, as a dry run shows it: a thousand of them fit one answer.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct DeadLetterView {
-    /// Which task.
+    /// The task's id.
     pub id: Uuid,
-    /// Its type.
+    /// The task's type.
     pub task_type: Name,
-    /// Its lane.
+    /// The task's lane.
     pub lane: Name,
     /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]

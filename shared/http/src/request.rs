@@ -25,7 +25,7 @@ const REQUEST_BYTES: usize = 5 * 1024 * 1024;
 const WHOLE_BYTES: usize = 512 * 1024;
 const _: () = assert!(WHOLE_BYTES > RECORD_BYTES && WHOLE_BYTES > BODY_BYTES);
 
-/// Who asks.
+/// Who asks, as the gateway or the server has found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// On whose behalf: everything is read and written as this tenant.
@@ -47,12 +47,12 @@ impl Caller {
     }
 }
 
-/// A request.
+/// A request over HTTP, whatever it came by.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The name of the route that is asked for.
     pub route: &'static str,
-    /// Who asks.
+    /// Who asks, and what is theirs.
     pub caller: Caller,
     /// The parameters in the path, by name.
     pub path: BTreeMap<String, String>,

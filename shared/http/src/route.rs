@@ -25,9 +25,9 @@ use serve::{Serve, boxed};
 /// The function that serves a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Function {
-    /// Takes tasks.
+    /// Takes tasks that are asked for.
     Enqueue,
-    /// Every read.
+    /// Answers what only reads.
     Status,
     /// Every other write.
     Control,
@@ -110,7 +110,7 @@ impl Route {
         Self::new(Function::Enqueue, "POST", path, name, serve)
     }
 
-    /// A read.
+    /// A route that only reads: `GET path`, called `name` in the document.
     pub fn get<S: for<'a> Serves<'a> + 'static>(path: &'static str, name: &'static str, serve: S) -> Self {
         Self::new(Function::Status, "GET", path, name, serve)
     }

@@ -183,7 +183,7 @@ impl<'t> From<&'t Task> for TaskView<'t> {
 /// A record: its fields, and beside them its id, version and times.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct RecordView {
-    /// Which one.
+    /// The id of what it is about.
     pub id: Id,
     /// What sort of thing it is; absent where the record has a field of that name (a verification's).
     #[serde(skip_serializing_if = "Option::is_none")]

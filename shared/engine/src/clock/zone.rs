@@ -11,7 +11,7 @@ use crate::json::FormError;
 pub struct Zone(TimeZone);
 
 impl Zone {
-    /// The zone.
+    /// The rules by which the zone's clocks are set.
     pub fn rules(&self) -> &TimeZone {
         &self.0
     }

@@ -67,7 +67,7 @@ impl<'a> TaskContext<'a> {
         self.services.clock.now()
     }
 
-    /// Waits.
+    /// Waits for as long as `wait` by the installation's clock, which a test moves by hand.
     pub async fn sleep(&self, wait: Duration) {
         self.services.clock.sleep(wait).await;
     }

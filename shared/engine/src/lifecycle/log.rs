@@ -36,7 +36,7 @@ pub enum LogKind {
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "Outcome")]
 pub enum LogOutcome {
-    /// Done.
+    /// The task ended well.
     Completed,
     /// Put off by the handler.
     Snoozed,
@@ -44,7 +44,7 @@ pub enum LogOutcome {
     Retry,
     /// Failed for good.
     Failed,
-    /// Called off.
+    /// The task was called off, by its handler or an operator.
     Cancelled,
     /// Waits for a person.
     Blocked,

@@ -72,9 +72,9 @@ pub enum Status {
     Pending,
     /// Held by a worker.
     Running,
-    /// Ended well.
+    /// It ended well, and has an output.
     Completed,
-    /// Ended badly.
+    /// It failed for good, and has a failure.
     Failed,
     /// Ended by somebody's decision.
     Cancelled,

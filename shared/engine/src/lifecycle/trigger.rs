@@ -73,7 +73,7 @@ pub enum Settlement {
     },
     /// Not to be done after all.
     Cancel {
-        /// Why.
+        /// Why it is called off, for people.
         reason: String,
     },
     /// Needs something from a person.
@@ -126,16 +126,16 @@ pub enum Trigger {
     },
     /// Somebody calls it off.
     Cancel {
-        /// Why.
+        /// Why it is called off, for people.
         reason: String,
-        /// Who.
+        /// Who asked for it, for the log.
         by: String,
     },
     /// Somebody moves its start.
     Reschedule {
         /// The new start.
         run_at: Timestamp,
-        /// Who.
+        /// Who asked for it, for the log.
         by: String,
         /// Only if its time has come.
         if_due: bool,
@@ -144,7 +144,7 @@ pub enum Trigger {
     Redrive {
         /// A word to the handler.
         note: Option<String>,
-        /// Who.
+        /// Who asked for it, for the log.
         by: String,
         /// Only if it is failed at this number of executions (a dead letter moved back, or one of many redriven).
         failed_at: Option<u32>,

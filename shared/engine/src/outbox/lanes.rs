@@ -77,7 +77,7 @@ impl Width {
         Self(1)
     }
 
-    /// How many.
+    /// How many posts may be under way at a time.
     pub(super) fn posts(self) -> usize {
         self.0
     }

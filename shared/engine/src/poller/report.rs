@@ -8,7 +8,7 @@ use crate::{change::ChangeError, lifecycle::Task, redact::chain};
 /// How far a poll came.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PollReport {
-    /// Messages sent.
+    /// How many messages were sent about tasks that are due.
     pub notified: usize,
     /// Executions whose worker was given up.
     pub reaped: usize,
@@ -41,7 +41,7 @@ impl PollReport {
         self.failed += 1;
     }
 
-    /// Both.
+    /// The sum of both reports.
     pub fn plus(self, other: Self) -> Self {
         Self {
             notified: self.notified + other.notified,

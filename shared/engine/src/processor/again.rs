@@ -25,7 +25,7 @@ pub(super) enum Again {
     Sent,
     /// Another, which is to be sent once the wait is committed.
     ToSend,
-    /// The poller.
+    /// The poller sends it, shortly before the task's time.
     Poller,
 }
 

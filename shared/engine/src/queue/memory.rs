@@ -31,7 +31,7 @@ pub struct Received {
     pub id: String,
     /// What to delete or hide it with; a new one at every delivery.
     pub receipt: String,
-    /// Its body.
+    /// What was sent, as JSON text.
     pub body: String,
     /// Its string attributes.
     pub attributes: Vec<(&'static str, String)>,
@@ -47,7 +47,7 @@ pub struct MemoryQueue {
 }
 
 impl MemoryQueue {
-    /// Empty queues.
+    /// Queues with no message in them, which tell the time by `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, queues: Mutex::default(), arrived: Notify::new() }
     }

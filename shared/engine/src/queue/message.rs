@@ -34,7 +34,7 @@ pub enum QueueName {
 }
 
 impl QueueName {
-    /// Every queue.
+    /// All queues there are, those of dead letters included.
     pub const ALL: [QueueName; 8] = [
         QueueName::Work(Priority::Urgent),
         QueueName::Work(Priority::High),
@@ -82,7 +82,7 @@ impl QueueName {
 /// The body of a message on a work queue, and of a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskMessage {
-    /// Which task.
+    /// The task that is spoken of.
     #[serde(flatten)]
     pub key: TaskKey,
     /// On a dead letter: the executions it had failed at. Such a message on a work queue means "redrive, if it
@@ -94,7 +94,7 @@ pub struct TaskMessage {
 /// A message to send.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutMessage {
-    /// Its body.
+    /// What is sent, as JSON text.
     pub body: String,
     /// Delivered no earlier than this from now; at most 900 s.
     pub delay: Duration,

@@ -16,7 +16,7 @@ pub struct DeadLetterFilter {
     /// The project their queue is in.
     #[serde(default)]
     pub project: Option<Name>,
-    /// Their queue.
+    /// The named list that they stand in.
     #[serde(default)]
     pub queue: Option<Name>,
     /// Only this lane.

@@ -29,11 +29,11 @@ pub enum RegistryError {
     Doubled {
         /// `task types` or `kinds of records`.
         what: &'static str,
-        /// The name.
+        /// The name that stands twice.
         name: Name,
         /// The Rust type that was there first.
         first: &'static str,
-        /// The other.
+        /// The Rust type that was registered second.
         second: &'static str,
     },
     /// It cannot be named so.
@@ -41,7 +41,7 @@ pub enum RegistryError {
     Name {
         /// The Rust type.
         of: &'static str,
-        /// Its name.
+        /// The name that it was registered under.
         name: &'static str,
         /// What is wrong with that.
         source: NameError,
@@ -61,7 +61,7 @@ pub enum InputError {
     /// No handler has this name.
     #[error("unknown task type `{name}`; known are {known}")]
     UnknownType {
-        /// The name.
+        /// The name that was asked for.
         name: Name,
         /// Those that there are.
         known: String,
@@ -69,7 +69,7 @@ pub enum InputError {
     /// This installation does not take tasks of this type.
     #[error("tasks of the type `{name}` {why}")]
     Off {
-        /// The type.
+        /// The name of the type that is off.
         name: Name,
         /// Why, and what switches it on.
         why: &'static str,

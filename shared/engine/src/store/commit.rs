@@ -36,7 +36,7 @@ pub enum TaskWrite {
     },
     /// Writes nothing to the task, but demands that it still runs under this fence.
     Step {
-        /// Which task.
+        /// The task that must still be held.
         key: TaskKey,
         /// The worker's fence.
         fence: Fence,
@@ -55,9 +55,9 @@ pub enum RecordWrite {
     },
     /// Changes fields of a record that exists.
     Patch {
-        /// Which record.
+        /// The record that is changed.
         key: RecordKey,
-        /// What changes.
+        /// The fields that change; all others stay.
         patch: Box<Patch>,
         /// What must hold before, besides that it exists.
         expect: Expect,

@@ -18,16 +18,16 @@ pub enum Bucket {
     Open,
     /// Completed: newest end first, as with all that follow.
     Completed,
-    /// Failed.
+    /// Tasks that failed for good.
     Failed,
-    /// Cancelled.
+    /// Tasks that were called off.
     Cancelled,
-    /// Blocked.
+    /// Tasks that wait for a person.
     Blocked,
 }
 
 impl Bucket {
-    /// Every bucket.
+    /// All buckets, the open one first.
     pub const ALL: [Bucket; 5] = [Bucket::Open, Bucket::Completed, Bucket::Failed, Bucket::Cancelled, Bucket::Blocked];
 
     /// The bucket of a status.
@@ -53,16 +53,16 @@ impl Bucket {
     }
 }
 
-/// A list.
+/// A list of tasks, as a store keeps it in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listing {
     /// One queue's tasks in one bucket: open ones by priority, then age; ended ones newest end first.
     Queue {
-        /// Which project.
+        /// The tenant's project.
         project: Name,
-        /// Which queue.
+        /// The named list within the project.
         queue: Name,
-        /// Which bucket.
+        /// The part of it, by what became of the tasks.
         bucket: Bucket,
     },
     /// All tasks about a user, newest first.
@@ -95,9 +95,9 @@ pub struct Filter {
 /// A list, and what of it to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListQuery {
-    /// Whose tasks.
+    /// The tenant whose tasks are listed.
     pub tenant: Name,
-    /// Which list.
+    /// The list that the page is of.
     pub listing: Listing,
     /// What to leave out.
     pub filter: Filter,

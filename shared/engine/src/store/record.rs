@@ -30,7 +30,7 @@ pub struct RecordKey {
     pub tenant: Name,
     /// What sort of thing it is.
     pub kind: Name,
-    /// Which one.
+    /// What it is called among the records of its kind.
     pub id: Id,
 }
 
@@ -63,26 +63,26 @@ pub struct Relation {
 /// Which records to list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Related {
-    /// Whose.
+    /// The tenant whose records are listed.
     pub tenant: Name,
     /// Of what kind.
     pub kind: Name,
     /// By which relation.
     pub by: RelationKind,
-    /// To what.
+    /// The id of the parent or owner that they belong to.
     pub of: Id,
     /// Largest sort key first.
     pub newest_first: bool,
 }
 
-/// One record.
+/// A record as a store keeps it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// Where it is found.
     pub key: RecordKey,
     /// A fresh id for every write.
     pub version: Uuid,
-    /// Its fields.
+    /// Its fields, as JSON.
     pub doc: Doc,
     /// What it belongs to.
     pub parent: Option<Relation>,

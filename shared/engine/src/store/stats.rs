@@ -27,7 +27,7 @@ pub enum StatsScope {
     All,
     /// One queue's.
     Queue {
-        /// Whose.
+        /// The tenant whose queue it is.
         tenant: Name,
         /// Which project of theirs.
         project: Name,
@@ -73,11 +73,11 @@ pub type QueuePlace = (Name, Option<Name>);
 /// A queue and what was counted of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueStats {
-    /// Which project.
+    /// The tenant's project that the queue is of.
     pub project: Name,
     /// Which queue of it.
     pub queue: Name,
-    /// Its counts.
+    /// What was counted of its tasks.
     pub stats: Stats,
 }
 

@@ -38,7 +38,7 @@ impl Account {
         Self(lines)
     }
 
-    /// The lines.
+    /// What it tells, a line for each thing, sorted as text.
     pub fn lines(&self) -> &[String] {
         &self.0
     }

@@ -44,7 +44,7 @@ pub(super) struct Process<'a> {
 pub(super) enum Stop {
     /// Nothing is left to come.
     Quiet,
-    /// It crashed.
+    /// A fault ended the process where it stood.
     Crashed,
     /// There is always more to come.
     Endless,

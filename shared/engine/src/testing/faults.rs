@@ -35,7 +35,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Every fault.
+    /// All faults there are.
     pub const ALL: [Fault; 5] =
         [Fault::CrashBefore, Fault::CrashAfter, Fault::Unavailable, Fault::LostAnswer, Fault::Busy];
 }

@@ -39,17 +39,17 @@ impl Parameter {
         Self { name, description, schema: Box::new(schema) }
     }
 
-    /// A name.
+    /// A parameter of the query that is a [`Name`](errand::Name).
     pub fn name(name: &'static str, description: &'static str) -> Self {
         Self::new(name, description, |_| inline::<Name>())
     }
 
-    /// An id.
+    /// A parameter of the query that is an [`Id`](errand::Id).
     pub fn id(name: &'static str, description: &'static str) -> Self {
         Self::new(name, description, |_| inline::<Id>())
     }
 
-    /// An instant.
+    /// A parameter of the query that is an instant.
     pub fn time(name: &'static str, description: &'static str) -> Self {
         Self::new(name, description, |_| inline::<Timestamp>())
     }

@@ -37,7 +37,7 @@ struct LastHours {
     processed_per_hour: f64,
 }
 
-/// One queue.
+/// What was counted of one queue.
 #[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct QueueView {
     project: Name,
