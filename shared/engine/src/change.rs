@@ -67,8 +67,7 @@ impl With {
     }
 }
 
-/// What its type says to `task` becoming what `transition` makes of it: what follows, and what the execution that ends
-/// with it has used.
+/// Asks the task's type about `transition`: which effects follow from it, and what the execution has used, if it ends one.
 async fn said(app: &App, task: &Task, transition: &Transition) -> Result<(Vec<Effect>, Report), StoreError> {
     let changed = &transition.task;
     let executed = transition.log.as_ref().is_some_and(|row| row.kind == LogKind::Execution);
@@ -157,8 +156,8 @@ fn left<'e>(effects: &'e [Effect], done: &[String]) -> impl Iterator<Item = &'e 
     effects.iter().filter(|effect| effect.on_conflict == OnConflict::Rerun || !done.contains(&effect.describe()))
 }
 
-/// The effects to drop, if all that failed may be dropped, or is what the type says: that is asked for anew. The first
-/// `own` of the effects are not what the type says.
+/// After a conflict in `parts`: the effects to drop from the next try. An effect of the handler's own (the first `own` of
+/// them) may be dropped only if it says so ([`OnConflict::Skip`]); those of the type are asked for anew.
 fn resolve(effects: &[&Effect], own: usize, sources: &Sources, parts: &[Part]) -> Result<Vec<String>, ChangeError> {
     let mut done = Vec::new();
     for place in parts.iter().flat_map(|part| sources.of(*part)) {

@@ -32,8 +32,8 @@ impl fmt::Debug for ConfigError {
 }
 
 impl ConfigError {
-    /// That the variable `name` is `value`, which is wrong by `problem`. Instead of what may be long or secret, `value`
-    /// is `…`.
+    /// The variable `name` has a `value` that cannot be used, for `problem`. Hand in `…` for a value that may be long or
+    /// secret.
     pub fn malformed(name: &str, value: impl Into<String>, problem: impl Display) -> Self {
         Self::Malformed { name: name.to_owned(), value: value.into(), problem: problem.to_string() }
     }

@@ -110,7 +110,8 @@ pub async fn poll(app: &App, first: u16, deadline: Option<Timestamp>) -> Polled 
 /// A shard in a poll.
 struct Shard {
     number: u16,
-    /// What was looked at and is due still: read over again, or what cannot be helped would hide what is behind it.
+    /// Items that were looked at and are due still. The next page is read past them: otherwise items that cannot be
+    /// helped would hide those behind them.
     left: HashSet<Due>,
 }
 

@@ -189,8 +189,8 @@ pub trait Store: Send + Sync {
     }
 }
 
-/// What is shown of what was read: an item that cannot be read is told of and left out, or nobody would see what stands
-/// behind it.
+/// The item, for a list. One that cannot be read is logged and left out (`None`): otherwise nobody would see those behind
+/// it.
 pub fn shown<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     match read {
         Err(problem @ StoreError::Corrupt { .. }) => {

@@ -22,7 +22,7 @@ pub use faults::{Fault, Faults};
 pub use faulty::store_error;
 pub use sandbox::Sandbox;
 
-/// What there is, or the panic by which a test hears that there is nothing.
+/// The value; without one a panic, which fails the test and says why.
 #[allow(clippy::panic)]
 #[track_caller]
 fn told<T>(there: Result<T, impl fmt::Display>, what: &str) -> T {

@@ -7,7 +7,7 @@ use regex::{Captures, Regex, RegexSet};
 
 use crate::redact::{MASK, look};
 
-/// A pattern, and which of what it finds are secrets. What its first group matched stays, and what its second did.
+/// A pattern, and a test for whether a find is a secret. The texts of the first and second group stay in place.
 type Form = (&'static str, fn(&str) -> bool);
 
 /// Word boundaries are ASCII's, so that the engine's fast ways stay open to it in any text.

@@ -144,8 +144,8 @@ impl TryFrom<String> for StatsScope {
 }
 
 impl CountStep {
-    /// What it counts as that a task whose status was `before` (`None`: that was not there) has become `task`;
-    /// nothing if the status is the same.
+    /// What a change to `task` counts as. Its status was `before`, or `None` if it is new; a change that keeps the status
+    /// counts as nothing.
     pub fn of(before: Option<Status>, task: &Task) -> Option<Self> {
         Self::between(before, task.status(), task.updated_at)
     }

@@ -78,7 +78,7 @@ pub struct Caught {
 /// # }
 /// ```
 ///
-/// One that writes by itself does not: whoever crashes behind that write pays twice.
+/// A handler that writes by itself does not pass: after a crash behind that write it pays twice.
 ///
 /// ```
 /// # use errand::{

@@ -38,7 +38,8 @@ impl Once {
         Effect::once(self.key.kind.clone(), self.key.id.clone(), self.doc.clone(), now + KEEP_KEYS)
     }
 
-    /// Remembers `value` of what is done, in the commit that does it; of several times, that of the last.
+    /// Records that it is done, with `value` as `field`, in the commit that does it. If it is done several times, the last
+    /// value stays.
     pub fn remember(&self, field: &str, value: Value, now: Timestamp) -> Effect {
         let mut doc = self.doc.clone();
         doc.insert(field.to_owned(), value);

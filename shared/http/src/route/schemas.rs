@@ -76,7 +76,7 @@ fn payload_by_type(payloads: Vec<(&Name, Schema)>, named: &mut Map<String, Value
 fn closed(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
-            // What only adds to a schema that lists them all must not close it; that has no type.
+            // A part that only adds fields to another schema has no type, and must not close that.
             if fields.get("type").is_some_and(is_object) {
                 fields.entry("additionalProperties").or_insert(Value::Bool(false));
             }
