@@ -3,14 +3,17 @@
 
 use std::sync::Arc;
 
+use tracing::warn;
+
 use crate::{
     app::App,
     clock::Timestamp,
     effects::{Compiled, Effect, OnConflict, Sources, compile},
     handler::TaskContext,
-    ids,
+    ids::{self, TaskKey},
     lifecycle::{Rejected, Report, Status, Task, Transition, Trigger, apply, log::LogKind},
     notify::notify,
+    redact::chain,
     store::{self, Commit, MAX_TRIES, Part, StoreError, patiently},
     telemetry::Told,
 };
@@ -33,8 +36,7 @@ pub enum ChangeError {
 }
 
 /// What is committed with a trigger, besides what its type says: what ends with the task if the trigger ends it
-/// ([`Handler::ended`]), and what else changes with one whose worker was lost or that waits to be pulled
-/// ([`Handler::waits`]).
+/// ([`Handler::ended`]), and what becomes of what waits ([`Handler::waits`]).
 ///
 /// [`Handler::ended`]: crate::handler::Handler::ended
 /// [`Handler::waits`]: crate::handler::Handler::waits
@@ -73,7 +75,9 @@ async fn said(app: &App, task: &Task, transition: &Transition) -> Result<(Vec<Ef
     let executed = transition.log.as_ref().is_some_and(|row| row.kind == LogKind::Execution);
     let ends = !task.status().is_ended() && changed.status().is_ended();
     let lost = changed.losses > task.losses;
-    let waits = changed.status() == Status::Pending && (lost || changed.is_pulled());
+    let moved = transition.log.as_ref().is_some_and(|row| row.kind == LogKind::Reschedule);
+    let put_off = moved && changed.run_at() > Some(changed.updated_at);
+    let waits = changed.status() == Status::Pending && (lost || put_off || changed.is_pulled());
     if !executed && !ends && !waits {
         return Ok(Default::default());
     }
@@ -94,7 +98,7 @@ async fn said(app: &App, task: &Task, transition: &Transition) -> Result<(Vec<Ef
 
 /// Applies `trigger` to `task` and commits the result with its effects, on the version at hand. Where another version
 /// is in the way, reads and applies again, at most [`MAX_TRIES`] times; so only `apply` ever says `LeaseLost`. Then sends
-/// the messages of follow-up tasks; their own `wake_at` covers a crash in between.
+/// the messages of follow-up tasks, and wakes what is to be woken; their own `wake_at` covers a crash in between.
 pub async fn change(app: &App, task: &Task, trigger: Trigger, with: With) -> Result<Task, ChangeError> {
     let mut newer = None;
     let mut done = Vec::new();
@@ -108,7 +112,7 @@ pub async fn change(app: &App, task: &Task, trigger: Trigger, with: With) -> Res
         transition.log = transition.log.map(|row| row.with_report(used));
         let own: Vec<&Effect> = left(&with.effects, &done).collect();
         let effects: Vec<&Effect> = own.iter().copied().chain(left(&follows, &done)).collect();
-        let Compiled { records, tasks, sources } = compile(effects.iter().copied(), &task.key.tenant, now);
+        let Compiled { records, tasks, wakes, sources } = compile(effects.iter().copied(), &task.key.tenant, now);
         if let Some(row) = &mut transition.log {
             row.effects = effects.iter().map(|effect| effect.describe()).collect();
         }
@@ -122,6 +126,9 @@ pub async fn change(app: &App, task: &Task, trigger: Trigger, with: With) -> Res
                     told.tell(app, &changed);
                 }
                 notify(app, &commit.tasks).await;
+                for key in &wakes {
+                    wake(app, key).await;
+                }
                 return Ok(changed);
             }
             Err(StoreError::Conflict { parts }) => parts,
@@ -149,6 +156,35 @@ pub async fn change(app: &App, task: &Task, trigger: Trigger, with: With) -> Res
             done.extend(resolve(&effects, own.len(), &sources, &parts)?);
         }
     }
+}
+
+/// Has a task that waits run now. What does not come of it comes with the end of its wait.
+async fn wake(app: &App, key: &TaskKey) {
+    match woken(app, key).await {
+        Ok(Some(task)) => drop(notify(app, std::slice::from_ref(&task)).await),
+        Ok(None) => {}
+        Err(error) => warn!(task.id = %key.id, error = %chain(&error), "a task that waits was not woken"),
+    }
+}
+
+/// The task as it is then; `None` if it does not wait. One that runs has to find out by itself: what it decides is
+/// committed with what it has read.
+async fn woken(app: &App, key: &TaskKey) -> Result<Option<Task>, StoreError> {
+    for _ in 0..MAX_TRIES {
+        let Some(task) = store::task(&*app.store, key).await? else { return Ok(None) };
+        if task.run_at().is_some_and(|at| at <= app.clock.now()) {
+            return Ok(Some(task)); // its message may be lost, or dropped
+        }
+        let Ok(mut transition) = apply(&task, Trigger::Wake, app.clock.now()) else { return Ok(None) };
+        transition.task.version = ids::fresh();
+        let changed = transition.task.clone();
+        match store::commit(&*app.store, Commit::change(task.version, transition)).await {
+            Ok(()) => return Ok(Some(changed)),
+            Err(StoreError::Conflict { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(StoreError::Busy)
 }
 
 /// Without what is done already.

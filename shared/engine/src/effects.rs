@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 pub(crate) use compile::{Compiled, Sources, compile};
 
+use uuid::Uuid;
+
 use crate::{
     clock::Timestamp,
     event::Event,
@@ -54,6 +56,7 @@ pub(crate) enum Action {
     Write(Box<RecordWrite>),
     Publish(Event),
     Enqueue(Arc<Asked>),
+    Wake(Uuid),
 }
 
 impl Effect {
@@ -92,6 +95,14 @@ impl Effect {
     /// Makes a follow-up task. Given an id that a task with the same payload has already, nothing is done.
     pub fn enqueue(task: Asked) -> Self {
         Self { on_conflict: OnConflict::Skip, ..Self::of(Action::Enqueue(Arc::new(task))) }
+    }
+
+    /// Has the task `id` run now if it waits until later ([`Outcome::Wait`]): done right after the commit, which it is no part
+    /// of. A process that ends in between leaves it to that wait's own end.
+    ///
+    /// [`Outcome::Wait`]: crate::handler::Outcome::Wait
+    pub fn wake(id: Uuid) -> Self {
+        Self::of(Action::Wake(id))
     }
 
     /// The same, dropped if its precondition fails.
@@ -146,6 +157,7 @@ impl Action {
             }
             Action::Publish(event) => format!("publish {}", event.event_type),
             Action::Enqueue(task) => format!("enqueue {} {}", task.task_type, task.key.id),
+            Action::Wake(id) => format!("wake {id}"),
         }
     }
 }

@@ -96,6 +96,14 @@ pub enum Outcome {
     },
     /// Nothing went wrong; again after this.
     Snooze(Duration),
+    /// It waits for another task to wake it ([`Effect::wake`]); again after `wait` at the latest.
+    Wait {
+        /// How long at most.
+        wait: Duration,
+        /// What is committed with the wait. That it waits belongs here, where the other reads it, on the version that this
+        /// was decided on: so either the other finds it there, or this is decided anew.
+        effects: Vec<Effect>,
+    },
     /// Not to be done after all, because.
     Cancel(String),
     /// Needs something from a person: what.
@@ -208,8 +216,8 @@ pub trait Handler: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'st
     }
 
     /// What else changes when the task waits, again or still, as `waiting`; committed and asked again as with `ended`.
-    /// Asked of tasks that are pulled ([`Dispatch::Pulled`]), and of one whose worker was lost: every other task is announced
-    /// to a worker, which decides itself.
+    /// Asked of tasks that are pulled ([`Dispatch::Pulled`]), and of one whose worker was lost or whose start an operator
+    /// puts off: every other task is announced to a worker, which decides itself.
     fn waits(
         &self,
         _task: &TaskContext<'_>,

@@ -3,6 +3,8 @@
 mod again;
 mod handle;
 mod settle;
+#[cfg(test)]
+mod wait_test;
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use crate::{
     clock::Timestamp,
     effects::{Action, Effect, Relations},
     event,
-    ids::{self, Name},
+    ids::{self, Name, TaskKey},
     lifecycle::Task,
     store::{Expect, Part, Patch, Record, RecordKey, RecordWrite},
 };
@@ -16,6 +16,8 @@ pub(crate) struct Compiled {
     pub records: Vec<RecordWrite>,
     /// The follow-up tasks.
     pub tasks: Vec<Task>,
+    /// Which tasks to wake then.
+    pub wakes: Vec<TaskKey>,
     /// Where they came from.
     pub sources: Sources,
 }
@@ -54,6 +56,7 @@ pub(crate) fn compile<'e>(effects: impl IntoIterator<Item = &'e Effect>, tenant:
                     out.tasks.push(Task::accept(asked, ids::fresh(), now));
                     out.sources.tasks.push(source);
                 }
+                Action::Wake(id) => out.wakes.push(TaskKey { tenant: tenant.clone(), id }),
             }
         }
     }

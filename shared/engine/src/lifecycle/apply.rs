@@ -64,6 +64,9 @@ pub fn apply(task: &Task, trigger: Trigger, now: Timestamp) -> Result<Transition
         (State::Pending { run_at, .. }, Trigger::Notify) => change.notify(*run_at),
         (State::Running { lease_expires_at, .. }, Trigger::Notify) => Err(Rejected::Held(*lease_expires_at)),
 
+        (State::Pending { run_at }, Trigger::Wake) => change.wake(*run_at),
+        (State::Running { lease_expires_at, .. }, Trigger::Wake) => Err(Rejected::Held(*lease_expires_at)),
+
         (State::Failed { .. }, Trigger::DeadLettered { redrives }) => change.dead_lettered(redrives),
         (
             State::Pending { .. }
@@ -95,7 +98,8 @@ pub fn apply(task: &Task, trigger: Trigger, now: Timestamp) -> Result<Transition
             | Trigger::Notify
             | Trigger::Expire { .. }
             | Trigger::Cancel { .. }
-            | Trigger::Reschedule { .. },
+            | Trigger::Reschedule { .. }
+            | Trigger::Wake,
         ) => Err(Rejected::Ended(task.status())),
 
         (State::Failed { .. }, Trigger::Redrive { failed_at: Some(executions), .. })

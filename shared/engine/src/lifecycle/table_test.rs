@@ -126,6 +126,7 @@ fn triggers() -> Vec<(String, Trigger)> {
         ("reschedule soon".to_owned(), reschedule(after(60), false)),
         ("reschedule late".to_owned(), reschedule(after(3600), false)),
         ("reschedule to now, if due".to_owned(), reschedule(now(), true)),
+        ("wake".to_owned(), Trigger::Wake),
         ("redrive".to_owned(), redrive(None)),
         ("redrive, if failed at these executions".to_owned(), redrive(Some(2))),
         ("redrive, if failed at other executions".to_owned(), redrive(Some(1))),

@@ -140,6 +140,8 @@ pub enum Trigger {
         /// Only if its time has come.
         if_due: bool,
     },
+    /// What it waits for may be there: it runs now.
+    Wake,
     /// Somebody sets an ended task going again.
     Redrive {
         /// A word to the handler.

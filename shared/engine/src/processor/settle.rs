@@ -51,8 +51,13 @@ pub(super) async fn handle_and_settle(
         task = handled.task;
         used = used.plus(handled.report);
         let execution = Execution { task: &task, settings: &settings, used: &used, deadline };
+        let waits = matches!(handled.ending, Ending::Decided(Outcome::Wait { .. }));
         match settle(app, delivery, &execution, handled.ending).await {
             Err(ChangeError::Effect(_)) if handling < MAX_HANDLINGS => {}
+            // What it waits for changes under its hands: it looks again at once.
+            Err(ChangeError::Effect(_)) if waits => {
+                return verdict(app, &task, settle(app, delivery, &execution, Ending::Released).await);
+            }
             Err(problem @ ChangeError::Effect(_)) => {
                 let failure = Failure::of_kind(FailureKind::EffectConflict, problem.to_string(), Retry::Backoff);
                 return verdict(app, &task, settle(app, delivery, &execution, Ending::Failed(failure)).await);
@@ -151,11 +156,12 @@ fn decide(task: &Task, ending: Ending, settings: &Settings, jitter: f64, now: Ti
                 Err(failure) => plain(failed(task, &failure, settings, jitter, now)),
             }
         }
-        Ending::Decided(Outcome::Snooze(_)) if task.snoozes >= settings.max_snoozes => {
+        Ending::Decided(Outcome::Snooze(_) | Outcome::Wait { .. }) if task.snoozes >= settings.max_snoozes => {
             let message = format!("snoozed {} times without coming to an end", task.snoozes);
             plain(failed(task, &Failure::permanent(message), settings, jitter, now))
         }
         Ending::Decided(Outcome::Snooze(wait)) => snooze(wait),
+        Ending::Decided(Outcome::Wait { wait, effects }) => Decision { with: With::outcome(effects), ..snooze(wait) },
         // However often it has snoozed: it is none of the task's doing.
         Ending::Released => snooze(Duration::ZERO),
         Ending::Decided(Outcome::Cancel(reason)) => plain(Settlement::Cancel { reason }),

@@ -69,6 +69,12 @@ impl Change<'_> {
         self.logged(LogEntry { by: Some(by), reason: Some(format!("to start at {run_at}")), ..row })
     }
 
+    pub(super) fn wake(mut self, run_at: Timestamp) -> Applied {
+        let run_at = run_at.min(self.now);
+        self.wait(run_at, wake::has_message(run_at, self.now));
+        self.done()
+    }
+
     pub(super) fn redrive(mut self, note: Option<String>, by: String, run_at: Option<Timestamp>) -> Applied {
         let row = LogEntry::next(self.before, LogKind::Redrive, LogOutcome::Pending, self.now, self.now);
         let note = note.map(|text| redacted(&text));
