@@ -3,6 +3,7 @@
 mod crashes;
 mod ends;
 mod journeys;
+mod line;
 mod lives;
 mod memory;
 mod paid;

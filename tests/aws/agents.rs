@@ -68,3 +68,39 @@ pub(super) async fn by_a_worker(stack: &Stack) {
     let again = post(stack, &format!("/v1/runs/{}/cancel", second["id"].as_str().unwrap()), json!({})).await;
     assert_eq!(again["status"], "cancelled");
 }
+
+#[tokio::test]
+async fn runs_queued_in_one_session_start_in_their_order() {
+    let stack = Stack::start().await;
+    post(&stack, "/v1/runners", json!({"runner_id": "r", "name": "r"})).await;
+    let ask = |prompt: &str| json!({"prompt": prompt, "session_id": "s"});
+    let mut first = ask("one");
+    first["executor"] = json!("runner");
+    let first = format!("/v1/runs/{}", post(&stack, "/v1/runs", first).await["id"].as_str().unwrap());
+    let lease = post(&stack, &format!("{first}/claim"), json!({"runner_id": "r"})).await["lease_token"].clone();
+    let mut runs = Vec::new();
+    for prompt in ["two", "three"] {
+        runs.push(post(&stack, "/v1/runs", ask(prompt)).await["id"].as_str().unwrap().to_owned());
+    }
+    // Each looks, and waits for half a minute: its message is hidden.
+    deliver_all(&stack).await;
+    let waiting = get(&stack, "/v1/sessions/s").await["waiting"].clone();
+    let waiting: Vec<&str> =
+        waiting.as_array().unwrap().iter().map(|place| place["run_id"].as_str().unwrap()).collect();
+    assert_eq!(waiting, runs);
+    let end = json!({"lease_token": lease, "status": "completed", "output": {"result": "done"}});
+    post(&stack, &format!("{first}/finish"), end).await;
+    deliver_all(&stack).await;
+    let mut began = Vec::new();
+    for run in &runs {
+        let run = get(&stack, &format!("/v1/runs/{run}")).await;
+        assert_eq!(run["status"], "completed", "{run:#}");
+        began.push((run["started_at"].as_str().unwrap().to_owned(), run["ended_at"].as_str().unwrap().to_owned()));
+    }
+    assert!(began[0].1 <= began[1].0, "{began:?}");
+}
+
+/// Delivers until the queue shows nothing.
+async fn deliver_all(stack: &Stack) {
+    while !stack.deliver(QueueName::Long).await.messages.is_empty() {}
+}

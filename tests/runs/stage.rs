@@ -37,6 +37,14 @@ pub(super) fn first_of(request: &ChatRequest) -> &str {
     }
 }
 
+/// What a model is asked now.
+pub(super) fn newest_of(request: &ChatRequest) -> &str {
+    match request.messages.last() {
+        Some(ChatMessage::User(text)) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Says its lines by how many answers the conversation has; the last is repeated. Counts what it was asked.
 pub(super) struct Told {
     lines: Vec<ChatAnswer>,
@@ -143,10 +151,7 @@ impl Told {
 
     /// The newest prompt.
     pub(super) fn prompt(&self) -> String {
-        match self.asked.lock().unwrap().last().unwrap().messages.last() {
-            Some(ChatMessage::User(text)) => text.clone(),
-            other => panic!("{other:?}"),
-        }
+        newest_of(self.asked.lock().unwrap().last().unwrap()).to_owned()
     }
 }
 

@@ -27,11 +27,11 @@ pub use end::ends;
 pub use job::{MadeJob, NewJob, finish_job, make_job};
 pub use start::{Begun, Start, begin, begun_before};
 pub use used::{UsedByRunner, used, used_by_execution};
-pub use wait::{lost, waits};
+pub use wait::{waits, waits_for_worker};
 
 use crate::{NotAdmitted, Refused, Run, event::TooMany, key_of, run};
 use errand::{
-    Id, Name, Services, StoreError, Stored, Task,
+    Effect, Id, Name, Services, StoreError, Stored, Task,
     spi::{
         lifecycle::Fence,
         store::{self, Commit, MAX_TRIES, Part, RecordKey, TaskWrite, shown},
@@ -50,6 +50,14 @@ pub enum JournalError {
     /// It does not happen to what is there now. A 409.
     #[error(transparent)]
     Refused(Refused),
+    /// Another run goes on in the session, or is to go on first: it waits for its turn there. To whom it is told, a 409.
+    #[error("{refused}")]
+    Waits {
+        /// Why.
+        refused: Refused,
+        /// What is committed with its wait, so that the end of the run before it wakes it.
+        effects: Vec<Effect>,
+    },
     /// The session or agent is another project's (403), or the session another profile's (400).
     #[error(transparent)]
     NotAdmitted(#[from] NotAdmitted),

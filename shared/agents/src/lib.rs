@@ -69,7 +69,9 @@ pub use run::{End, ExecutionUse, Executor, Reserved, Retrieval, Run, RunAction, 
 pub use run_agent::RunAgent;
 pub use run_outside::RunOutside;
 pub use runner::{JobEnd, Runner, RunnerJob};
-pub use session::{Attention, ExecutionState, NotAdmitted, Phase, Session, SessionAction, SessionFilter};
+pub use session::{
+    Attention, ExecutionState, MAX_WAITING, NotAdmitted, Phase, Session, SessionAction, SessionFilter, Waiting,
+};
 pub use supervisor::Incident;
 pub use turn::{Cause, StoredTurn, TURN_CALLS};
 pub use types::types;

@@ -17,6 +17,9 @@ pub enum Refused {
     /// Another run goes on in the session.
     #[error("run {0} goes on in this session")]
     Busy(Id),
+    /// Another run is to go on in the session first.
+    #[error("run {0} is to go on in this session first")]
+    NotItsTurn(Id),
     /// Its time is over.
     #[error("expired")]
     Expired,

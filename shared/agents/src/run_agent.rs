@@ -63,8 +63,8 @@ pub struct RunAgent {
 /// As long as a task may take: what is left of it is not paid for, and what does not fit goes on in the next execution.
 const TIMEOUT_S: u32 = 840;
 
-/// How long a run first waits for another one in its session, or for its agent's other life. The wait doubles so often:
-/// up to 16 minutes.
+/// How long a run first waits for another one in its session, whose end wakes it sooner, or for its agent's other life. The
+/// wait doubles so often: up to 16 minutes.
 const BUSY_WAIT_S: u64 = 30;
 const BUSY_DOUBLINGS: u32 = 5;
 
@@ -92,9 +92,12 @@ impl Handler for RunAgent {
         let by = task.task().fence().map(|fence| fence.worker.to_string()).unwrap_or_default();
         match journal::claim(task.services(), task.task(), &self.start(agents), &by).await {
             Ok(_) => {}
-            Err(JournalError::Refused(Refused::Busy(_) | Refused::NotWhile(_))) => {
-                let wait_s = BUSY_WAIT_S << task.task().snoozes.min(BUSY_DOUBLINGS);
-                return Ok(Outcome::Snooze(Duration::from_secs(wait_s)));
+            Err(JournalError::Waits { effects, .. }) => {
+                return Ok(Outcome::Wait { wait: longest_wait(task.task()), effects });
+            }
+            // Its agent lives another life.
+            Err(JournalError::Refused(Refused::NotWhile(_))) => {
+                return Ok(Outcome::Snooze(longest_wait(task.task())));
             }
             Err(error) => return Err(of_journal(error)),
         }
@@ -126,12 +129,17 @@ impl Handler for RunAgent {
     }
 
     async fn waits(&self, task: &TaskContext<'_>, waiting: &Task, _: &Agents) -> Result<Vec<Effect>, StoreError> {
-        journal::lost(task.services(), waiting).await
+        journal::waits_for_worker(task.services(), waiting).await
     }
 
     async fn used(&self, task: &TaskContext<'_>, _: &Agents) -> Result<Report, StoreError> {
         journal::used_by_execution(task.services(), task.task()).await
     }
+}
+
+/// How long a run waits for its turn until it looks by itself: as long again as it has waited.
+fn longest_wait(task: &Task) -> Duration {
+    Duration::from_secs(BUSY_WAIT_S << task.snoozes.min(BUSY_DOUBLINGS))
 }
 
 impl RunAgent {

@@ -1,6 +1,7 @@
 //! The session: what runs that go on from one another have in common, and what a reader sees of them.
 
 mod life;
+mod line;
 mod list;
 
 use schemars::JsonSchema;
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use life::SessionAction;
+pub use line::{MAX_WAITING, Waiting};
 pub use list::{Attention, Phase, SessionFilter};
 
 use crate::{
@@ -53,6 +55,9 @@ pub struct Session {
     /// The run that goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_run: Option<Id>,
+    /// The runs that are to go on in it next, in their order; at most 32.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<Waiting>,
     /// The command that goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_command: Option<Id>,
@@ -149,6 +154,7 @@ impl Session {
             metadata,
             execution_state: ExecutionState::Idle,
             active_run: None,
+            waiting: Vec::new(),
             active_command: None,
             last_run: None,
             last_command: None,

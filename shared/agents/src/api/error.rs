@@ -9,7 +9,7 @@ impl From<Refused> for ApiError {
         match refused {
             Refused::LeaseConflict(_) => ApiError::lease_conflict(refused.to_string()),
             Refused::OtherPayload => ApiError::key_used(refused.to_string()),
-            Refused::Ended(_) | Refused::NotWhile(_) | Refused::Busy(_) | Refused::Expired => {
+            Refused::Ended(_) | Refused::NotWhile(_) | Refused::Busy(_) | Refused::NotItsTurn(_) | Refused::Expired => {
                 ApiError::conflict(refused.to_string())
             }
         }
@@ -20,7 +20,7 @@ impl From<JournalError> for ApiError {
     fn from(error: JournalError) -> Self {
         match error {
             JournalError::None(what) => ApiError::not_found(format!("no such {what}")),
-            JournalError::Refused(refused) => refused.into(),
+            JournalError::Refused(refused) | JournalError::Waits { refused, .. } => refused.into(),
             JournalError::NotAdmitted(NotAdmitted::Project | NotAdmitted::Agent) => {
                 ApiError::tenant_policy_denied(error.to_string())
             }

@@ -1,7 +1,7 @@
 //! Taking a run up with the claim of its task.
 
 use crate::{
-    Agent, AgentAction, AgentStatus, Run, RunAction, RunStatus, SessionAction,
+    Agent, AgentAction, AgentStatus, Refused, Run, RunAction, RunStatus, SessionAction,
     event::BackendPhase,
     journal::{JournalError, Place, Start, draft::Entry, start, write},
 };
@@ -10,7 +10,8 @@ use errand::{Id, Services, Task};
 /// Takes up the run of `task`, which was just claimed, and makes it if there is none yet; as it is then. Said again by
 /// the same worker it changes nothing. `by`: who works, for people.
 ///
-/// Refused where another run goes on in the session, or where the agent lives another life: both end.
+/// [`JournalError::Waits`] where its turn in the session has not come. Refused where the agent lives another life: that
+/// ends.
 pub async fn claim(app: &Services, task: &Task, begun_with: &Start, by: &str) -> Result<Run, JournalError> {
     let place = Place::held(app, task).await?;
     start::start(app, &place, task, begun_with).await?;
@@ -22,7 +23,12 @@ pub async fn claim(app: &Services, task: &Task, begun_with: &Start, by: &str) ->
         let begins = draft.run().started_at.is_none();
         draft.on_run(RunAction::Claim { by: by.to_owned(), attempt })?;
         draft.on_run(RunAction::Start { attempt })?;
-        draft.on_session(SessionAction::RunStarted { run: draft.run.id.clone() })?;
+        match draft.on_session(SessionAction::RunStarted { run: draft.run.id.clone() }) {
+            Err(refused @ (Refused::Busy(_) | Refused::NotItsTurn(_))) => {
+                return Err(JournalError::Waits { refused, effects: draft.waits()? });
+            }
+            started => started?,
+        }
         if draft.agent.as_ref().is_some_and(|agent| agent.value.status == AgentStatus::Spawning) {
             draft.on_agent(AgentAction::Start)?;
         }

@@ -2,6 +2,7 @@
 
 use crate::{
     Agent, AgentAction, AgentStatus, Command, CommandAction, Refused, Reserved, Run, RunAction, Session, SessionAction,
+    Waiting,
     budget::{OverBudget, Spending},
     create,
     event::{self, BackendPhase, BackendStatus, EventBody},
@@ -9,7 +10,7 @@ use crate::{
     key_of, replace,
 };
 use errand::{
-    Entity, Event, Id, Name, Services, StoreError, Stored, Timestamp,
+    Effect, Entity, Event, Id, Name, Services, StoreError, Stored, Timestamp,
     spi::{
         ids,
         money::Usd,
@@ -237,6 +238,23 @@ impl Draft {
         Spending::read(self.also.get(nth).and_then(Option::as_ref))
     }
 
+    /// What is committed where the run waits for its turn: its session with the run in its line, on the version read. So the
+    /// end of the run before is never missed: it comes first, and this one begins instead of waiting; or it finds this one
+    /// there, and wakes it.
+    pub(super) fn waits(&self) -> Result<Vec<Effect>, Refused> {
+        let Some(Entry { read: Some(read), value, .. }) = &self.session else { return Ok(Vec::new()) };
+        let place = Waiting { run_id: self.run.id.clone(), task_id: self.run().task_id };
+        let waits = value.apply(SessionAction::RunWaits(place), self.now)?;
+        let write = Effect::write(replace(&self.tenant, read, &waits, self.now));
+        Ok([write].into_iter().chain(wakes(&waits)).collect())
+    }
+
+    /// Writes it as the effects of an event of its task. The run whose turn it is in the session then is woken.
+    pub(super) fn effects(self) -> Result<Vec<Effect>, JournalError> {
+        let wakes = self.session().and_then(wakes);
+        Ok(self.records()?.into_iter().map(Effect::write).chain(wakes).collect())
+    }
+
     /// The number that the newest event will have.
     pub(crate) fn last_event_seq(&self) -> u64 {
         self.run.value.last_event_seq + self.events.len() as u64
@@ -273,4 +291,9 @@ impl Draft {
         writes.extend(self.last);
         Ok(writes)
     }
+}
+
+/// Wakes the run whose turn it is in `session`.
+fn wakes(session: &Session) -> Option<Effect> {
+    session.next().map(|next| Effect::wake(next.task_id))
 }

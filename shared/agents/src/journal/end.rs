@@ -42,8 +42,7 @@ pub async fn ends(app: &Services, ttl: Option<Duration>, task: &Task, ended: &Ta
         let version = draft.session().map(|session| session.revision);
         effects.push(Effect::enqueue(cleanup(task, &id, (session, version), at)));
     }
-    let records = draft.records().map_err(|error| StoreError::Unavailable(error.into()))?;
-    effects.extend(records.into_iter().map(Effect::write));
+    effects.extend(draft.effects().map_err(|error| StoreError::Unavailable(error.into()))?);
     Ok(effects)
 }
 
@@ -89,9 +88,11 @@ impl Draft {
         let (run, last_event_seq) = (self.run.id.clone(), self.last_event_seq());
         let active = self.session().and_then(|session| session.active_run.clone());
         if active.is_none() {
-            // It ends before it was taken up; its session shows it all the same, unless its own time is over.
+            // It ends before it was taken up; its session shows it all the same, unless its own time is over, or another
+            // is to go on first.
             let _ = self.on_session(SessionAction::RunStarted { run: run.clone() });
         }
+        self.on_session(SessionAction::RunLeaves { run: run.clone() })?;
         if self.session().is_some_and(|session| session.active_run.as_ref() == Some(&run)) {
             self.on_session(SessionAction::Appended { run: run.clone(), last_event_seq, to_read: false })?;
             self.on_session(SessionAction::RunEnded { run, status, failure_kind, text: text.clone(), expires_at })?;

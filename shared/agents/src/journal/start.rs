@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    Agent, AgentStatus, Executor, NotAdmitted, Refused, ResourceBundle, Run, Session, SessionAction,
+    Agent, AgentStatus, Executor, NotAdmitted, Refused, ResourceBundle, Run, Session, SessionAction, Waiting,
     event::BackendPhase,
     journal::{Draft, JournalError, Place, draft::Entry},
     key_of, run,
@@ -129,6 +129,10 @@ impl Start {
         let mut draft = Draft::new(tenant.clone(), Entry::new(id, run), now);
         let until = self.session_ttl.map(|ttl| awaited_until(task, ttl, now));
         draft.session = Some(self.session(task, session_id, session, &draft, until)?);
+        if task.run_at().is_none_or(|at| at <= now) {
+            let place = Waiting { run_id: draft.run.id.clone(), task_id: task.key.id };
+            draft.on_session(SessionAction::RunWaits(place))?;
+        }
         self.spawn(task, agent_id, agent, &mut draft)?;
         draft.happened(BackendPhase::RunCreated, None, Some(created(draft.run())));
         Ok(Some(draft))

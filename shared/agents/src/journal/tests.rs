@@ -13,11 +13,11 @@ use crate::{
 use errand::{
     App, Asked, Entity, Stored, TaskKey, Timestamp,
     spi::{
-        change::{With, change},
+        change::{ChangeError, With, change},
         clock::ManualClock,
         ids,
         json::Json,
-        lifecycle::Trigger,
+        lifecycle::{Settlement, Trigger},
         queue::MemoryQueue,
         store::{MemoryStore, Related, RelationKind},
     },
@@ -154,7 +154,7 @@ async fn a_worker_that_was_given_up_on_writes_nothing() {
     let place = Place::held(&app, &task).await.unwrap();
     let settled = Trigger::Settle {
         fence: task.fence().unwrap(),
-        settlement: errand::spi::lifecycle::Settlement::Snooze { run_at: app.clock.now(), hinted: false },
+        settlement: Settlement::Snooze { run_at: app.clock.now(), hinted: false },
         report: Default::default(),
     };
     let pending = change(&app, &task, settled, With::nothing()).await.unwrap();
@@ -164,16 +164,51 @@ async fn a_worker_that_was_given_up_on_writes_nothing() {
     assert_eq!(get::<Run>(&app, &place.run).await.attempt, newer.executions);
 }
 
-#[tokio::test]
-async fn another_run_in_the_session_waits_for_the_first() {
-    let app = app();
+/// The tasks of a run that goes on in a session and of one that has looked, and what is to be committed with its wait.
+async fn one_goes_on_and_one_waits(app: &App) -> (Task, Task, Vec<Effect>) {
     let start = Start { session_id: Some(Id::of("s")), ..asked() };
-    let first = begin(&app, new_task(&app, "a"), &start).await.unwrap();
-    let second = begin(&app, new_task(&app, "b"), &start).await.unwrap();
-    claimed(&app, &first.task).await;
-    let task = change(&app, &second.task, Trigger::Claim { worker: ids::fresh() }, With::nothing()).await.unwrap();
-    let refused = claim(&app, &task, &start, "w").await.unwrap_err();
-    assert!(matches!(refused, JournalError::Refused(Refused::Busy(_))), "{refused}");
+    let first = begin(app, new_task(app, "a"), &start).await.unwrap();
+    let second = begin(app, new_task(app, "b"), &start).await.unwrap();
+    let first = claimed(app, &first.task).await;
+    let task = change(app, &second.task, Trigger::Claim { worker: ids::fresh() }, With::nothing()).await.unwrap();
+    match claim(app, &task, &start, "w").await.unwrap_err() {
+        JournalError::Waits { refused: Refused::Busy(_), effects } => (first, task, effects),
+        other => panic!("{other}"),
+    }
+}
+
+/// The wait of `task`, for half a minute.
+async fn wait(app: &App, task: &Task, effects: Vec<Effect>) -> Result<Task, ChangeError> {
+    let run_at = app.clock.now() + Duration::from_secs(30);
+    let settlement = Settlement::Snooze { run_at, hinted: false };
+    let settled = Trigger::Settle { fence: task.fence().unwrap(), settlement, report: Default::default() };
+    change(app, task, settled, With::outcome(effects)).await
+}
+
+async fn cancel(app: &App, task: &Task) {
+    let cancelled = Trigger::Cancel { reason: "enough".into(), by: "me".into() };
+    change(app, task, cancelled, With::nothing()).await.unwrap();
+}
+
+#[tokio::test]
+async fn another_run_in_the_session_waits_for_the_first_and_is_woken_by_its_end() {
+    let app = app();
+    let (first, second, effects) = one_goes_on_and_one_waits(&app).await;
+    let waits = wait(&app, &second, effects).await.unwrap();
+    assert!(waits.run_at().unwrap() > app.clock.now());
+    cancel(&app, &first).await;
+    let woken = store::task(&*app.store, &second.key).await.unwrap().unwrap();
+    assert_eq!(woken.run_at(), Some(app.clock.now()));
+}
+
+#[tokio::test]
+async fn a_run_does_not_wait_for_one_that_has_ended_since_it_looked() {
+    let app = app();
+    let (first, second, effects) = one_goes_on_and_one_waits(&app).await;
+    cancel(&app, &first).await;
+    let refused = wait(&app, &second, effects).await.unwrap_err();
+    assert!(matches!(refused, ChangeError::Effect(_)), "{refused}");
+    claim(&app, &second, &asked(), "w").await.unwrap();
 }
 
 #[tokio::test]

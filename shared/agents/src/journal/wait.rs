@@ -1,7 +1,8 @@
-//! A run that nobody has any more: its worker was lost, or it waits for a runner, and is found by who asks for such runs.
+//! A run that nobody has any more, or not yet: its worker was lost, its start was put off, or it waits for a runner, and is
+//! found by who asks for such runs.
 
 use crate::{
-    RunAction, RunStatus,
+    RunAction, RunStatus, SessionAction,
     event::BackendPhase,
     journal::{Draft, JournalError, Start},
 };
@@ -14,20 +15,17 @@ pub async fn waits(app: &Services, task: &Task, begun_with: &Start) -> Result<Ve
     effects(draft(app, task, Some(begun_with)).await)
 }
 
-/// What becomes of the run of `task`, whose worker was lost: it is released. So it has changed, and a worker that lives
-/// all the same and has it pay for another turn meanwhile is found out before its cost is missed in the task's log.
-pub async fn lost(app: &Services, task: &Task) -> Result<Vec<Effect>, StoreError> {
+/// What becomes of the run of `task`, which waits for a worker. One whose worker was lost is released: so it has changed,
+/// and a worker that lives all the same and has it pay for another turn meanwhile is found out before its cost is missed in
+/// the task's log. One whose start was put off gives up its place in its session's line, which would wait for it; once its
+/// new time has come it takes another.
+pub async fn waits_for_worker(app: &Services, task: &Task) -> Result<Vec<Effect>, StoreError> {
     effects(draft(app, task, None).await)
 }
 
 fn effects(draft: Result<Option<Draft>, JournalError>) -> Result<Vec<Effect>, StoreError> {
-    let records = match draft {
-        Ok(Some(draft)) => draft.records(),
-        Ok(None) => Ok(Vec::new()),
-        Err(problem) => Err(problem),
-    };
-    match records {
-        Ok(records) => Ok(records.into_iter().map(Effect::write).collect()),
+    match draft.and_then(|draft| draft.map_or_else(|| Ok(Vec::new()), Draft::effects)) {
+        Ok(effects) => Ok(effects),
         Err(JournalError::Store(problem @ StoreError::Corrupt { .. })) => {
             // The task must come to its end all the same.
             tracing::error!(error = %chain(&problem), "a run cannot be read; its task waits without it");
@@ -47,7 +45,9 @@ async fn draft(app: &Services, task: &Task, begun_with: Option<&Start>) -> Resul
         };
     };
     if !matches!(draft.run().status, RunStatus::Claimed | RunStatus::Running) {
-        return Ok(None);
+        let is_put_off = task.run_at().is_some_and(|at| at > draft.now);
+        draft.on_session(SessionAction::RunLeaves { run: draft.run_id().clone() })?;
+        return Ok(Some(draft).filter(|_| is_put_off));
     }
     draft.on_run(RunAction::Release)?;
     draft.happened(BackendPhase::RunReleased, None, None);

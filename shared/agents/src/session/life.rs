@@ -3,7 +3,7 @@
 use crate::{
     Refused, Terminal,
     preview::{RESULT_PREVIEW, preview},
-    session::{ExecutionState, Session},
+    session::{ExecutionState, Session, Waiting},
 };
 use errand::{Doc, FailureKind, Id, Timestamp};
 
@@ -14,6 +14,14 @@ pub enum SessionAction {
     RunAwaited {
         /// Until when it must; absent: it is kept for ever.
         until: Option<Timestamp>,
+    },
+    /// A run whose time has come takes its place among those that wait for their turn, unless it has one or the line is
+    /// full.
+    RunWaits(Waiting),
+    /// It gives its place up: it has ended, or has another time.
+    RunLeaves {
+        /// Which.
+        run: Id,
     },
     /// A run begins in it, or is taken over: said with its claim. One that only waits finds out with its claim whether
     /// another goes on.
@@ -90,6 +98,9 @@ impl Session {
                 ..self.clone()
             }),
 
+            (S::Idle | S::Running | S::Terminal, A::RunWaits(place)) => Ok(self.with_place(place)),
+            (S::Idle | S::Running | S::Terminal, A::RunLeaves { run }) => Ok(self.without_place(&run)),
+
             (S::Idle | S::Terminal, A::RunStarted { run }) => self.started(run, now),
             // The same run, taken over by another worker.
             (S::Running, A::RunStarted { run }) => self.active(&run).map(|()| self.clone()),
@@ -155,6 +166,7 @@ impl Session {
             messages: 0,
             characters: 0,
             incidents: Vec::new(),
+            waiting: Vec::new(),
             ..self.clone()
         }
     }
@@ -168,16 +180,17 @@ impl Session {
         if self.is_expired(now) {
             return Err(Refused::Expired);
         }
+        self.is_turn_of(&run)?;
         Ok(Session {
             execution_state: ExecutionState::Running,
             active_run: Some(run.clone()),
-            last_run: Some(run),
+            last_run: Some(run.clone()),
             active_command: None,
             last_event_seq: 0,
             expires_at: None,
             // It moves up in the list, but there is nothing to read yet.
             last_activity_at: self.last_activity_at.max(now),
-            ..self.clone()
+            ..self.without_place(&run)
         })
     }
 
@@ -243,6 +256,10 @@ mod tests {
         Timestamp::from_millis(1_767_225_600_000)
     }
 
+    fn place(run: &'static str) -> Waiting {
+        Waiting { run_id: Id::of(run), task_id: uuid::Uuid::nil() }
+    }
+
     fn ended(status: Terminal) -> SessionAction {
         let failure_kind = (status == Terminal::Failed).then_some(FailureKind::Timeout);
         let (text, expires_at) = (format!("it {}", status.as_str()), Some(now() + Duration::from_secs(3600)));
@@ -254,6 +271,7 @@ mod tests {
         let running = Session {
             execution_state: ExecutionState::Running,
             active_run: Some(Id::of("r1")),
+            waiting: vec![place("r2"), place("r3")],
             last_run: Some(Id::of("r1")),
             active_command: Some(Id::of("c1")),
             last_command: Some(Id::of("c1")),
@@ -271,11 +289,13 @@ mod tests {
             ..idle.clone()
         };
         let kept = Session { kept_until: Some(now() + Duration::from_secs(7200)), ..running.clone() };
+        let due = Session { waiting: vec![place("r1"), place("r2")], ..idle.clone() };
         let over = |session: &Session| Session { expires_at: Some(now()), ..session.clone() };
         [
             ("idle", idle.clone()),
             ("idle, its time over", over(&idle)),
-            ("running r1 with c1", running),
+            ("idle, r1 and r2 wait", due),
+            ("running r1 with c1, r2 and r3 wait", running),
             ("running r1, kept for another", kept),
             ("terminal", terminal.clone()),
             ("terminal, its time over", over(&terminal)),
@@ -293,6 +313,10 @@ mod tests {
             ("r2 awaited soon", A::RunAwaited { until: Some(now() + Duration::from_millis(1)) }),
             ("r2 awaited later", A::RunAwaited { until: Some(now() + Duration::from_secs(9000)) }),
             ("r2 awaited, kept for ever", A::RunAwaited { until: None }),
+            ("r1 waits", A::RunWaits(place("r1"))),
+            ("r2 waits", A::RunWaits(place("r2"))),
+            ("r1 leaves", A::RunLeaves { run: r1.clone() }),
+            ("r2 leaves", A::RunLeaves { run: r2.clone() }),
             ("r1 started", A::RunStarted { run: r1.clone() }),
             ("r2 started", A::RunStarted { run: r2.clone() }),
             ("command c2 to r1", A::Command { run: r1.clone(), command: c2.clone() }),
