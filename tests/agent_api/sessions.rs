@@ -7,7 +7,7 @@ use errand_agents::AgentRules;
 use integration_tests::{settings::Settings, world::World};
 use serde_json::{Value, json};
 
-use super::{claim, done, get, id, message, outside, refused, register};
+use super::{claim, done, get, id, message, outside, post, refused, register};
 
 /// Sessions, the later the newer: idle and read, failed, running, idle, pending.
 async fn world() -> World {
@@ -113,6 +113,34 @@ async fn a_trace_is_every_event_and_an_output_what_there_is_to_read() {
     let another = get(&world, "/v1/runs?session_id=new").await["items"][0]["id"].as_str().unwrap().to_owned();
     let foreign = integration_tests::events::Call::get(&format!("/v1/sessions/bad/trace?run_id={another}"));
     assert_eq!(foreign.answer(&world.app).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_task_names_the_run_of_its_present_drive_wherever_it_is_shown() {
+    let world = World::new();
+    for executor in ["worker", "runner"] {
+        let run =
+            done(&world, "/v1/runs", &json!({"prompt": "x", "executor": executor, "idempotency_key": executor})).await;
+        let path = format!("/v1/tasks/{}", run["task_id"].as_str().unwrap());
+        assert_eq!(get(&world, &path).await["run_id"], run["id"]);
+        assert_eq!(get(&world, "/v1/tasks").await["items"][0]["run_id"], run["id"]);
+        assert_eq!(get(&world, "/v1/commander").await["tasks"]["items"][0]["run_id"], run["id"]);
+        assert_eq!(done(&world, &format!("{path}/cancel"), &json!({})).await["run_id"], run["id"]);
+        let again = done(&world, &format!("{path}/retry"), &json!({})).await["run_id"].clone();
+        world.deliver_all().await;
+        let runs = get(&world, &format!("/v1/runs?task_id={}", run["task_id"].as_str().unwrap())).await;
+        assert_eq!((&runs["count"], &runs["items"][0]["id"]), (&json!(2), &again));
+        assert_eq!(get(&world, &path).await["run_id"], again);
+        post(&world, &format!("{path}/cancel"), &json!({})).await;
+    }
+    let enqueued = done(&world, "/v1/tasks", &json!({"task_type": "run_agent", "payload": {"prompt": "x"}})).await;
+    world.deliver_all().await;
+    assert_eq!(
+        get(&world, &format!("/v1/runs/{}", id(&json!({"id": enqueued["run_id"]})))).await["task_id"],
+        enqueued["id"]
+    );
+    let other = done(&world, "/v1/tasks", &json!({"task_type": "scripted", "payload": {}})).await;
+    assert!(other.get("run_id").is_none(), "{other:#}");
 }
 
 #[tokio::test]

@@ -26,5 +26,5 @@ async fn take(app: &App, mut event: Value, invocation_id: &str) -> Result<Answer
     let (principal, request_id) = ("invoke".to_owned(), invocation_id.to_owned());
     let caller = Caller::trusted(tenant, principal, request_id);
     let accepted = accept_one(app, caller, task).await?;
-    Ok(Answer::json(status(&accepted), &view(&accepted)))
+    Ok(Answer::json(status(&accepted), &view(app, &accepted)))
 }

@@ -21,7 +21,7 @@ use crate::{
     Agents, Refused, Session,
     budget::Budgets,
     journal::{self, JournalError, Start},
-    of_journal,
+    of_journal, run,
 };
 use errand::{
     Effect, Failure, FieldError, Handler, Id, Name, Outcome, Report, RetryPolicy, Settings, StoreError, Task,
@@ -118,6 +118,10 @@ impl Handler for RunAgent {
                 }
             }
         }
+    }
+
+    fn run_id(task: &Task) -> Option<Id> {
+        Some(run::id(task, task.redrives))
     }
 
     fn session_path(&self, id: Uuid) -> Option<String> {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::{
     Agents, Executor, Session,
     journal::{self, Start},
+    run,
 };
 use errand::{
     Asked, Dispatch, Effect, Failure, FieldError, Handler, Id, Name, Outcome, Report, Settings, StoreError, Task,
@@ -65,6 +66,10 @@ impl Handler for RunOutside {
 
     async fn handle(&self, _: &TaskContext<'_>, _: &Agents) -> Result<Outcome, Failure> {
         Err(Failure::permanent("only a runner does this")) // not reached: no worker is told of it
+    }
+
+    fn run_id(task: &Task) -> Option<Id> {
+        Some(run::id(task, task.redrives))
     }
 
     fn session_path(&self, id: Uuid) -> Option<String> {

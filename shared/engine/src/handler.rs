@@ -17,6 +17,7 @@ pub(crate) use failure::Retry;
 
 use crate::{
     effects::Effect,
+    ids::Id,
     json::read::FieldError,
     lifecycle::{
         Asked, Dispatch, Report, Task,
@@ -236,6 +237,12 @@ pub trait Handler: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'st
         _state: &Self::State,
     ) -> impl Future<Output = Result<Report, StoreError>> + Send {
         async { Ok(Report::default()) }
+    }
+
+    /// The id of the run that does `task` in its present drive, for types whose tasks are done as runs: there once that has
+    /// begun.
+    fn run_id(_task: &Task) -> Option<Id> {
+        None
     }
 
     /// Where what the task `id` does can be followed once it has begun, as a path of the API.

@@ -20,8 +20,9 @@ use schemars::{Schema, SchemaGenerator};
 
 use crate::{
     handler::{Handler, Settings},
-    ids::Name,
+    ids::{Id, Name},
     json::{Json, read::FieldError},
+    lifecycle::Task,
     records::Entity,
 };
 use erased::{AnyType, Of};
@@ -158,6 +159,11 @@ impl Registry {
     /// Whether tasks of this type usually take longer than some five seconds.
     pub fn is_slow(&self, task_type: &Name) -> bool {
         self.settings(task_type).is_some_and(|settings| settings.is_slow)
+    }
+
+    /// The run that does `task`, if its type says so: [`Handler::run_id`].
+    pub fn run_id(&self, task: &Task) -> Option<Id> {
+        self.types.get(&task.task_type)?.of.run_id(task)
     }
 
     /// The names of all types, in the order of the alphabet.

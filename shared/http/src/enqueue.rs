@@ -38,5 +38,5 @@ async fn one(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let mut task: TaskRequest = request.json()?;
     task.idempotency_key = request.key_beside(task.idempotency_key)?;
     let accepted = accept_one(app, request.caller.clone(), task).await?;
-    Ok(Answer::json(status(&accepted), &view(&accepted)))
+    Ok(Answer::json(status(&accepted), &view(app, &accepted)))
 }

@@ -115,6 +115,9 @@ pub struct TaskView<'t> {
     /// What the operator said who last set it going again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redrive_note: Option<&'t str>,
+    /// The agent run that does it in its present drive, once that has begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<Id>,
     /// Where its agent run can be followed, once that has begun: the path of its session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_path: Option<&'t str>,
@@ -123,8 +126,9 @@ pub struct TaskView<'t> {
     pub deduplicated: Option<bool>,
 }
 
-impl<'t> From<&'t Task> for TaskView<'t> {
-    fn from(task: &'t Task) -> Self {
+impl<'t> TaskView<'t> {
+    /// The view of `task`, which is of one of `types`.
+    pub fn of(task: &'t Task, types: &Registry) -> Self {
         let (mut output, mut failure, mut reason, mut lease_expires_at) = (None, None, None, None);
         match &task.state {
             State::Pending { .. } => {}
@@ -174,6 +178,7 @@ impl<'t> From<&'t Task> for TaskView<'t> {
             last_errors: &task.last_errors,
             latest_attempt: task.latest_attempt.as_ref(),
             redrive_note: task.redrive_note.as_deref(),
+            run_id: types.run_id(task),
             session_path: task.session_path.as_deref(),
             deduplicated: None,
         }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::{
     effects::Effect,
     handler::{Failure, Handler, Outcome, Settings, TaskContext},
+    ids::Id,
     json::{
         Json,
         read::{FieldError, read_lenient, read_strict},
@@ -49,6 +50,7 @@ pub(super) trait AnyType: Send + Sync {
     fn name(&self) -> &'static str;
     fn rust_name(&self) -> &'static str;
     fn settings(&self) -> Settings;
+    fn run_id(&self, task: &Task) -> Option<Id>;
     fn describe(&self) -> TaskType;
     fn payload(&self, schemas: &mut SchemaGenerator) -> Schema;
     fn strict(&self, payload: &Json) -> Result<Box<dyn Input>, FieldError>;
@@ -85,6 +87,10 @@ impl<H: Handler> AnyType for Of<H> {
 
     fn settings(&self) -> Settings {
         H::settings()
+    }
+
+    fn run_id(&self, task: &Task) -> Option<Id> {
+        H::run_id(task)
     }
 
     fn describe(&self) -> TaskType {

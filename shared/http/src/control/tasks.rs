@@ -40,20 +40,20 @@ pub(crate) async fn reschedule(app: &App, request: &Request) -> Result<Answer, A
 async fn operate(app: &App, request: &Request, operation: Operation) -> Result<Answer, ApiError> {
     let task = request.task(app).await?;
     if operation.is_done(&task) {
-        return Ok(answer(&task));
+        return Ok(answer(app, &task));
     }
     let once = Once::of(request, &task.key.id.to_string());
     if done_before(app, once.as_ref()).await? {
-        return Ok(answer(&request.task(app).await?));
+        return Ok(answer(app, &request.task(app).await?));
     }
     let with = match &once {
         Some(once) => With::nothing().once(once.effect(app.clock.now())),
         None => With::nothing(),
     };
     match operate::operate(app, &task, operation, request.caller.principal.clone(), with).await {
-        Ok(changed) => Ok(answer(&changed)),
+        Ok(changed) => Ok(answer(app, &changed)),
         // The same request, twice at once: the answer is the task as the other left it.
-        Err(_) if done_before(app, once.as_ref()).await? => Ok(answer(&request.task(app).await?)),
+        Err(_) if done_before(app, once.as_ref()).await? => Ok(answer(app, &request.task(app).await?)),
         Err(error) => Err(error.into()),
     }
 }
@@ -65,6 +65,6 @@ async fn done_before(app: &App, once: Option<&Once>) -> Result<bool, ApiError> {
     }
 }
 
-fn answer(task: &Task) -> Answer {
-    Answer::json(200, &TaskView::from(task))
+fn answer(app: &App, task: &Task) -> Answer {
+    Answer::json(200, &TaskView::of(task, &app.types))
 }

@@ -29,6 +29,6 @@ pub fn status(accepted: &Accepted) -> u16 {
 }
 
 /// The task as the API answers it.
-pub fn view(accepted: &Accepted) -> TaskView<'_> {
-    TaskView { deduplicated: Some(accepted.deduplicated), ..TaskView::from(&accepted.task) }
+pub fn view<'a>(app: &App, accepted: &'a Accepted) -> TaskView<'a> {
+    TaskView { deduplicated: Some(accepted.deduplicated), ..TaskView::of(&accepted.task, &app.types) }
 }

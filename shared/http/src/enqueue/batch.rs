@@ -28,7 +28,7 @@ pub(crate) async fn answer(app: &App, request: &Request) -> Result<Answer, ApiEr
         .map(|answer| match answer {
             Ok(accepted) => {
                 // Without the payloads, which the caller has: a hundred of them would be more than Lambda answers.
-                let task = TaskView { payload: None, ..view(accepted) };
+                let task = TaskView { payload: None, ..view(app, accepted) };
                 BatchItem { status: status(accepted), task: Some(task), error: None }
             }
             Err(error) => BatchItem { status: error.status, task: None, error: Some(error) },

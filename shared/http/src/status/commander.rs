@@ -59,7 +59,7 @@ pub(crate) async fn answer(app: &App, request: &Request) -> Result<Answer, ApiEr
     };
     let items = page.items.iter().zip(&flags).filter_map(|(task, unread)| {
         let place = query.listing.position(task)?;
-        Some((Shown { task: TaskView::from(task), unread: *unread }, place.to_cursor()))
+        Some((Shown { task: TaskView::of(task, &app.types), unread: *unread }, place.to_cursor()))
     });
     let tasks = fitting(items, page.next.map(Position::to_cursor));
     let unread = reader.map(|_| flags.iter().take(tasks.count).filter(|unread| **unread == Some(true)).count());

@@ -31,7 +31,7 @@ pub(crate) async fn tasks(app: &App, request: &Request) -> Result<Answer, ApiErr
     let page = app.store.list(&query, cursor(request)?, limit(request)?).await?;
     let items = page.items.iter().filter_map(|task| {
         // A task that has left the list since its index was read has no place to go on from.
-        Some((TaskView::from(task), query.listing.position(task)?.to_cursor()))
+        Some((TaskView::of(task, &app.types), query.listing.position(task)?.to_cursor()))
     });
     Ok(Answer::json(200, &fitting(items, page.next.map(Position::to_cursor))))
 }
@@ -99,7 +99,7 @@ pub(crate) async fn dead_letters(app: &App, request: &Request) -> Result<Answer,
     };
     let letters = DeadLetters::of(request.caller.tenant.clone(), filter);
     let page = letters.page(&*app.store, cursor(request)?, limit(request)?).await?;
-    let items = page.items.iter().map(|task| (TaskView::from(task), Position::in_queue(task).to_cursor()));
+    let items = page.items.iter().map(|task| (TaskView::of(task, &app.types), Position::in_queue(task).to_cursor()));
     Ok(Answer::json(200, &fitting(items, page.next.map(Position::to_cursor))))
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// `GET /v1/tasks/{id}`.
 pub(crate) async fn task(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    Ok(Answer::json(200, &TaskView::from(&request.task(app).await?)))
+    Ok(Answer::json(200, &TaskView::of(&request.task(app).await?, &app.types)))
 }
 
 /// A task's log: its rows, with the task's payload and output beside them.

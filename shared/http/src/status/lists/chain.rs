@@ -57,7 +57,7 @@ impl Chain {
                 break;
             }
         }
-        let items = found.iter().map(|(task, place)| (TaskView::from(task), place.to_string()));
+        let items = found.iter().map(|(task, place)| (TaskView::of(task, &app.types), place.to_string()));
         Ok(Answer::json(200, &fitting(items, next.map(|place| place.to_string()))))
     }
 
