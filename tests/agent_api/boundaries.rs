@@ -330,10 +330,13 @@ async fn what_says_nothing_or_is_about_nobody_is_refused_when_it_is_asked_for() 
 #[tokio::test]
 async fn what_nothing_acts_on_is_no_field_of_a_run() {
     let world = World::new();
-    for field in ["recovery", "parent_run_id"] {
+    for field in ["recovery", "parent_run_id", "project_id"] {
         let body = json!({"prompt": "x", field: "manual"});
         assert_eq!(refused(&world, "/v1/runs", &body).await, error(400, "invalid", field));
     }
+    // A bundle is handed to a runner, and to nobody else.
+    let bundle = json!({"prompt": "x", "resource_bundle": {"kind": "git"}});
+    assert_eq!(refused(&world, "/v1/runs", &bundle).await, error(400, "invalid", "resource_bundle"));
     let run = outside(&world, &json!({})).await;
     let shown = get(&world, &format!("/v1/runs/{run}")).await;
     assert!(shown.get("recovery").is_none() && shown.get("parent_run_id").is_none(), "{shown:#}");

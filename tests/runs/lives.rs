@@ -65,7 +65,7 @@ async fn a_key_that_is_used_again_begins_another_run_in_a_new_session_of_another
 /// A run that was begun when a run's id was made of its task's alone.
 async fn begun_by_an_older_version(world: &World) -> (Task, Id) {
     let id = ids::keyed(&Name::default(), &Name::default(), "k");
-    let payload = Json::new(&json!({"prompt": "do it", "session_id": "s", "agent_id": "a"}));
+    let payload = Json::new(&json!({"prompt": "do it", "session_id": "s", "agent_id": "a", "project_id": "p"}));
     let new = Asked {
         idempotency_key: Some("k".into()),
         ..Asked::of_type(key(id), Name::of("run_agent"), payload, "me".into(), world.now())

@@ -335,20 +335,6 @@ async fn no_secret_that_an_agent_says_is_shown_to_others() {
 }
 
 #[tokio::test]
-async fn an_agent_that_recovers_by_itself_has_a_checkpoint() {
-    let (world, _) = world(vec![says("All is done.")], 0);
-    let first = enqueue(&world, json!({})).await;
-    let mut agent = until_ended(&world, first).await.agent;
-    agent.metadata.insert("auto_recovery".into(), true.into());
-    world.put("a", &agent).await;
-    let second = enqueue(&world, json!({"project_id": "p"})).await;
-    let seen = until_ended(&world, second).await;
-    is_whole(&world, &seen).await;
-    assert_eq!(seen.told()[..3], ["run-created", "run-claimed", "checkpoint"]);
-    assert_eq!(json!(seen.events[2])["payload"]["note"], format!("task:{second} in workspace p"));
-}
-
-#[tokio::test]
 async fn a_run_whose_session_is_busy_looks_ever_more_rarely_and_is_told_anew_each_time() {
     let (world, _) = world(vec![says("All is done.")], 0);
     let first = enqueue(&world, json!({})).await;

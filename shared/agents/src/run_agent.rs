@@ -49,9 +49,6 @@ pub struct RunAgent {
     /// The session to go on in; absent: one of the task's own.
     #[serde(default)]
     pub session_id: Option<Id>,
-    /// Whose workspace it is done in.
-    #[serde(default)]
-    pub project_id: Option<Id>,
     /// What the agent may spend.
     #[serde(default, deserialize_with = "errand::spi::json::read::optional_object")]
     pub budgets: Option<Budgets>,
@@ -152,7 +149,6 @@ impl RunAgent {
         Start {
             session_id: self.session_id.clone(),
             agent_id: self.agent_id.clone(),
-            workspace: self.project_id.clone(),
             session_ttl: agents.rules.session_ttl(),
             ..Start::of(Name::of("task"), self.profile.clone(), self.prompt.clone())
         }

@@ -55,7 +55,7 @@ pub struct RunRequest {
     /// What sort of run; `agent` if absent.
     #[serde(default)]
     pub kind: Option<Name>,
-    /// What it works with. At most 64 KiB.
+    /// What its runner works with, which is handed it with the run; not for workers. At most 64 KiB.
     #[serde(default, deserialize_with = "errand::spi::json::read::optional_object")]
     pub resource_bundle: Option<ResourceBundle>,
     /// What its agent may spend, over all its runs.
@@ -67,9 +67,6 @@ pub struct RunRequest {
     /// What a spent budget means now.
     #[serde(default)]
     pub budget_check: BudgetCheck,
-    /// Whose workspace the agent works in.
-    #[serde(default)]
-    pub project_id: Option<Id>,
     // The task's, in the words of TaskRequest.
     /// The project of the tenant that it belongs to; `default` if absent.
     #[serde(default)]
@@ -136,7 +133,6 @@ impl RunRequest {
             metadata: shown(&self.metadata),
             agent_id: self.agent_id.clone(),
             agent_metadata: shown(&self.agent_metadata),
-            workspace: self.project_id.clone(),
             session_ttl: agents.rules.session_ttl(),
             resource_bundle: self.resource_bundle.clone().map(ResourceBundle::without_secrets),
             ..start
@@ -149,6 +145,7 @@ impl RunRequest {
         let task_type = match self.executor {
             Executor::Worker => {
                 known_profile(agents, &self.profile)?;
+                self.only_for_runners()?;
                 Name::of("run_agent")
             }
             Executor::Runner => {
@@ -195,7 +192,6 @@ impl RunRequest {
         let mut payload = json!({
             "prompt": self.prompt, "profile": self.profile, "session_id": self.session_id, "agent_id": self.agent_id,
             "budgets": self.budgets, "mission_cost_budget_usd": self.mission_cost_budget_usd,
-            "project_id": self.project_id,
         });
         if let Some(fields) = payload.as_object_mut() {
             fields.retain(|_, value| !value.is_null());
@@ -203,12 +199,14 @@ impl RunRequest {
         payload
     }
 
+    fn only_for_runners(&self) -> Result<(), ApiError> {
+        let told = "only for a run that a runner takes, which is handed it: a model has no files to work with";
+        if self.resource_bundle.is_some() { Err(ApiError::invalid("resource_bundle", told)) } else { Ok(()) }
+    }
+
     fn only_for_workers(&self) -> Result<(), ApiError> {
-        let given = [
-            ("budgets", self.budgets.is_some()),
-            ("mission_cost_budget_usd", self.mission_cost_budget_usd.is_some()),
-            ("project_id", self.project_id.is_some()),
-        ];
+        let given =
+            [("budgets", self.budgets.is_some()), ("mission_cost_budget_usd", self.mission_cost_budget_usd.is_some())];
         match given.into_iter().find(|(_, given)| *given) {
             None => Ok(()),
             Some((field, _)) => {

@@ -1,11 +1,11 @@
 //! Taking a run up with the claim of its task.
 
 use crate::{
-    Agent, AgentAction, AgentStatus, Refused, Run, RunAction, RunStatus, SessionAction,
+    AgentAction, AgentStatus, Refused, Run, RunAction, RunStatus, SessionAction,
     event::BackendPhase,
-    journal::{JournalError, Place, Start, draft::Entry, start, write},
+    journal::{JournalError, Place, Start, start, write},
 };
-use errand::{Id, Services, Task};
+use errand::{Services, Task};
 
 /// Takes up the run of `task`, which was just claimed, and makes it if there is none yet; as it is then. Said again by
 /// the same worker it changes nothing. `by`: who works, for people.
@@ -20,7 +20,6 @@ pub async fn claim(app: &Services, task: &Task, begun_with: &Start, by: &str) ->
         if (draft.run().attempt, draft.run().status) == (attempt, RunStatus::Running) {
             return Ok(draft.run().clone());
         }
-        let begins = draft.run().started_at.is_none();
         draft.on_run(RunAction::Claim { by: by.to_owned(), attempt })?;
         draft.on_run(RunAction::Start { attempt })?;
         match draft.on_session(SessionAction::RunStarted { run: draft.run.id.clone() }) {
@@ -33,12 +32,6 @@ pub async fn claim(app: &Services, task: &Task, begun_with: &Start, by: &str) ->
             draft.on_agent(AgentAction::Start)?;
         }
         draft.happened(BackendPhase::RunClaimed, None, Some(format!("by {by}, attempt {attempt}")));
-        let recovers = |agent: &Entry<Agent>| agent.value.metadata.get("auto_recovery") == Some(&true.into());
-        if begins && draft.agent.as_ref().is_some_and(recovers) {
-            let workspace = begun_with.workspace.as_ref().map_or(task.project.as_str(), Id::as_str);
-            let note = format!("task:{} in workspace {workspace}", task.key.id);
-            draft.happened(BackendPhase::Checkpoint, None, Some(note));
-        }
         Ok(draft.run().clone())
     })
     .await

@@ -42,8 +42,6 @@ pub struct Start {
     pub profile: Name,
     /// What is to be done; it makes a new session's title.
     pub prompt: String,
-    /// Whose workspace it works in; absent: its project's.
-    pub workspace: Option<Id>,
     /// What it works with.
     pub resource_bundle: Option<ResourceBundle>,
     /// How long its session is kept after its last run; `None`: for ever.
@@ -86,7 +84,6 @@ impl Start {
             agent_metadata: Doc::new(),
             profile,
             prompt,
-            workspace: None,
             resource_bundle: None,
             session_ttl: None,
         }
