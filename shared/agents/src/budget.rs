@@ -1,15 +1,16 @@
-//! Budgets: what an agent may spend in an hour, a day, a month, and what it has spent.
+//! Budgets: what an agent, a user, a tenant may spend in an hour, a day, a month, and what they have spent.
 //!
-//! The counter is one record for each agent, patched twice for each turn. Before it the most that it may cost is added,
+//! The counter is one record for each [holder](BudgetHolder), patched twice for each turn. Before it the most that it may cost is added,
 //! on the version that the budgets were checked on: what goes on at the same time passes a limit by less than the one turn
 //! that passes it. After it what it did cost takes that place, **in the commit that stores the turn's step**: that step is
 //! put only if absent, so a commit made again, or by a worker that was given up on, counts nothing; and adding commutes, so
-//! runs of one agent at the same time never lose a sum.
+//! runs of one holder at the same time never lose a sum.
 //!
 //! Its fields are sums in millionths of a dollar: `min:<minutes since 1970>`, `day:2026-01-31`, `month:2026-01`. Days and
 //! months are of the configured zone. What is too old to be asked for goes with the next patch, with a margin for clocks
 //! that differ, so that it has at most some seventy fields; and the counter itself once nothing of it is asked for.
 
+mod holder;
 mod spending;
 
 use std::time::Duration;
@@ -18,6 +19,7 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use holder::{BudgetHolder, HolderKind, HolderLimits};
 pub use spending::Spending;
 
 use errand::{FailureKind, Timestamp, spi::money::Usd};
@@ -26,7 +28,7 @@ use errand_models::{ChatRequest, Prices, Usage};
 /// From how much of a limit on there is a warning, in percent.
 pub const WARN_PERCENT: u64 = 80;
 
-/// What an agent may spend; an absent limit is none.
+/// What somebody may spend; an absent limit is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Budgets {
@@ -52,9 +54,11 @@ pub enum Period {
     Monthly,
 }
 
-/// How an agent stands to one of its limits.
+/// How a holder stands to one of its limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Standing {
+    /// Whose it is.
+    pub holder: HolderKind,
     /// Which.
     pub window: Period,
     /// What was spent.
@@ -78,7 +82,7 @@ pub enum BudgetVerdict {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OverBudget {
     /// A limit is reached.
-    #[error("the {} budget is spent: {} of {}", .0.window.as_str(), .0.spent_usd, .0.limit_usd)]
+    #[error("{} is spent: {} of {}", .0.name(), .0.spent_usd, .0.limit_usd)]
     Exceeded(Standing),
     /// It cannot be told whether one is.
     #[error("the budget cannot be checked: {0}")]
@@ -95,24 +99,36 @@ impl OverBudget {
     }
 }
 
-/// Whether a turn may begin, and a warning if a limit is near. `goal` is `mission_cost_budget_usd`, whose use
-/// [`super::supervisor::assess`] watches. Fails closed: what has a limit must have a price and a counter that can be
+impl Standing {
+    /// Whose budget of what window, as a message begins with it.
+    pub fn name(&self) -> String {
+        let whose = match self.holder {
+            HolderKind::Agent => "the",
+            HolderKind::User => "the user's",
+            HolderKind::Tenant => "the tenant's",
+        };
+        format!("{whose} {} budget", self.window.as_str())
+    }
+}
+
+/// Whether a turn may begin as far as `holder` is concerned, and a warning if a limit is near. `goal` is
+/// `mission_cost_budget_usd`, whose use [`super::supervisor::assess`] watches. Fails closed: what has a limit must have a price and a counter that can be
 /// read; what has none needs neither.
 pub fn before_turn(
-    budgets: &Budgets,
+    holder: &BudgetHolder,
     goal: Option<Usd>,
     prices: Option<Prices>,
     spending: &Result<Spending, OverBudget>,
     at: Timestamp,
     zone: &TimeZone,
 ) -> Result<Option<Standing>, OverBudget> {
-    if !is_limited(budgets, goal) {
+    if !is_limited(std::slice::from_ref(holder), goal) {
         return Ok(None);
     }
     if prices.is_none() {
         return Err(no_price());
     }
-    match spending.as_ref().map_err(Clone::clone)?.check(budgets, at, zone) {
+    match holder.check(spending.as_ref().map_err(Clone::clone)?, at, zone) {
         BudgetVerdict::Fine => Ok(None),
         BudgetVerdict::Warn(standing) => Ok(Some(standing)),
         BudgetVerdict::Stop(standing) => Err(OverBudget::Exceeded(standing)),
@@ -120,8 +136,8 @@ pub fn before_turn(
 }
 
 /// Whether anything limits what may be spent: if not, nothing need be read to tell.
-pub fn is_limited(budgets: &Budgets, goal: Option<Usd>) -> bool {
-    *budgets != Budgets::default() || goal.is_some()
+pub fn is_limited(holders: &[BudgetHolder], goal: Option<Usd>) -> bool {
+    goal.is_some() || holders.iter().any(|holder| holder.limits != Budgets::default())
 }
 
 /// What a turn cost. An error if that cannot be told: its answer is kept, but no other turn follows where there is a limit,

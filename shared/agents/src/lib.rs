@@ -14,7 +14,7 @@
 //! | `session` | the caller's, or the task's | its conversation, `created_at` | its project, [`Session::place`] | sessions, active first, then by activity |
 //! | `agent` | the caller's, or the task's | its task, `created_at` | its project, `created_at` | agents (newest first), the agents of a task |
 //! | `runner` | the caller's, or fresh | – | its project, `created_at` | runners |
-//! | `spending` | the agent's | – | – | budgets (by id) |
+//! | `spending`, `spending_of_user`, `spending_of_nobody`, `spending_of_tenant` | the holder's | – | – | budgets (by id) |
 //!
 //! `event` is the kind of published events (see `outbox`), hence `run_event`. What moves (a session in its list) is an
 //! owner's order. Sequences are ten digits, so that text sorts as numbers do.

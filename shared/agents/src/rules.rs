@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use crate::supervisor::Thresholds;
+use crate::{budget::HolderLimits, supervisor::Thresholds};
 use errand::{
     FieldError,
     spi::{clock::Zone, json::read::read_strict},
@@ -19,13 +19,20 @@ pub struct AgentRules {
     pub budget_zone: Option<Zone>,
     /// So many days after its last run a session may be cleaned up; 0: never.
     pub session_days: u32,
+    /// What each tenant and each of its users may spend.
+    pub budgets: HolderLimits,
     /// From where on a run is in trouble.
     pub supervisor: Thresholds,
 }
 
 impl Default for AgentRules {
     fn default() -> Self {
-        Self { budget_zone: None, session_days: 30, supervisor: Thresholds::default() }
+        Self {
+            budget_zone: None,
+            session_days: 30,
+            budgets: HolderLimits::default(),
+            supervisor: Thresholds::default(),
+        }
     }
 }
 
@@ -53,9 +60,13 @@ mod tests {
 
     #[test]
     fn rules_are_read_with_defaults_and_what_is_wrong_is_named() {
-        let text = r#"{"budget_zone": "Europe/Berlin", "session_days": 0, "supervisor": {"same_tool": 5}}"#;
+        let text = r#"{"budget_zone": "Europe/Berlin", "session_days": 0, "supervisor": {"same_tool": 5},
+            "budgets": {"tenant": {"daily_usd": 50}, "user": {"hourly_usd": 1.5}}}"#;
         let rules = AgentRules::read(text).unwrap();
         assert_eq!((rules.session_ttl(), rules.zone().iana_name()), (None, Some("Europe/Berlin")));
+        let limits =
+            (rules.budgets.tenant.daily_usd.unwrap().micros(), rules.budgets.user.hourly_usd.unwrap().micros());
+        assert_eq!(limits, (50_000_000, 1_500_000));
         assert_eq!((rules.supervisor.same_tool, rules.supervisor.tool_calls), (5, 6));
         assert_eq!(AgentRules::read("{}").unwrap().zone(), &TimeZone::UTC);
         for (text, field) in [(r#"{"budget_zone": "Mars"}"#, "budget_zone"), (r#"{"x": 1}"#, "x")] {

@@ -215,7 +215,10 @@ fn named(task: &Task, life: &str, drive: u32) -> Id {
 }
 
 impl Run {
-    /// On whose budget it works: its agent's, or, of a run of an older version that names none, its task's own.
+    /// The agent that holds a budget it works on: its own, or, of a run of an older version that names none, its task's. Who
+    /// else holds one: [`HolderLimits::holders`].
+    ///
+    /// [`HolderLimits::holders`]: crate::budget::HolderLimits::holders
     pub fn spender(&self) -> Id {
         self.agent_id.clone().unwrap_or_else(|| Id::from(self.task_id))
     }

@@ -1,4 +1,4 @@
-//! The counter of what an agent has spent.
+//! The counter of what one who holds a budget has spent.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,7 +6,7 @@ use jiff::{ToSpan, civil::Date, tz::TimeZone};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::budget::{BudgetVerdict, Budgets, OverBudget, Period, Standing, Usd, WARN_PERCENT};
+use crate::budget::{BudgetVerdict, Budgets, HolderKind, OverBudget, Period, Standing, Usd, WARN_PERCENT};
 use errand::{
     Expect, Id, Name, Patch, Timestamp,
     spi::{
@@ -15,7 +15,7 @@ use errand::{
     },
 };
 
-/// What an agent has spent, as it was read.
+/// What one who holds a budget has spent, as it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spending {
     /// Its version, if it is there.
@@ -129,9 +129,10 @@ impl Spending {
             (Period::Daily, daily_usd, self.sum(&day_field(today))),
             (Period::Monthly, monthly_usd, self.sum(&month_field(today))),
         ];
-        let standings = limits
-            .into_iter()
-            .filter_map(|(window, limit, spent_usd)| limit.map(|limit_usd| Standing { window, spent_usd, limit_usd }));
+        let holder = HolderKind::default();
+        let standings = limits.into_iter().filter_map(|(window, limit, spent_usd)| {
+            limit.map(|limit_usd| Standing { holder, window, spent_usd, limit_usd })
+        });
         let reaching = |percent| {
             let mut standings = standings.clone();
             standings.find(|standing| standing.spent_usd.reaches(percent, standing.limit_usd))

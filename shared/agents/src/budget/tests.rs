@@ -170,8 +170,9 @@ fn a_clock_that_is_ahead_takes_nothing_from_one_behind() {
 #[test]
 fn what_cannot_be_told_stops_where_there_is_a_limit() {
     let prices = Prices::per_million(1.0, 2.0);
-    let ask = |budgets: &Budgets, goal, prices, spending: &Result<Spending, OverBudget>| {
-        before_turn(budgets, goal, prices, spending, noon(), &TimeZone::UTC).map_err(|error| error.kind())
+    let ask = |limits: &Budgets, goal, prices, spending: &Result<Spending, OverBudget>| {
+        let holder = BudgetHolder { kind: HolderKind::User, counter: key(), limits: *limits };
+        before_turn(&holder, goal, prices, spending, noon(), &TimeZone::UTC).map_err(|error| error.kind())
     };
     let (limited, none) = (of(Some(1.0), None, None), Budgets::default());
     let fresh = Ok(Spending::default());
@@ -185,7 +186,8 @@ fn what_cannot_be_told_stops_where_there_is_a_limit() {
     assert_eq!(ask(&none, Some(usd(1.0)), None, &fresh), unavailable, "a goal is a limit");
     assert_eq!(ask(&none, None, None, &unreadable), Ok(None), "without a limit there is nothing to hold");
     assert_eq!(ask(&limited, None, prices, &spent), Err(FailureKind::BudgetExceeded));
-    let warning = Standing { window: Period::Hourly, spent_usd: usd(0.8), limit_usd: usd(1.0) };
+    let warning =
+        Standing { holder: HolderKind::User, window: Period::Hourly, spent_usd: usd(0.8), limit_usd: usd(1.0) };
     assert_eq!(ask(&limited, None, prices, &near), Ok(Some(warning)));
 }
 
@@ -294,7 +296,12 @@ async fn of_two_that_reserve_at_the_same_time_the_second_reads_again() {
             noon(),
             &TimeZone::UTC
         ),
-        BudgetVerdict::Stop(Standing { window: Period::Daily, spent_usd: usd(1.5), limit_usd: usd(0.1) })
+        BudgetVerdict::Stop(Standing {
+            holder: HolderKind::Agent,
+            window: Period::Daily,
+            spent_usd: usd(1.5),
+            limit_usd: usd(0.1)
+        })
     );
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use errand::{
-    Expect, Id, Name, Report, Services, StoreError, Stored, Task,
+    Expect, Name, Report, Services, StoreError, Stored, Task,
     spi::{
         money::Usd,
         store::{RecordKey, RecordWrite, shown},
@@ -13,7 +13,6 @@ use jiff::tz::TimeZone;
 
 use crate::{
     ExecutionUse, Run, RunAction,
-    budget::Spending,
     journal::{JournalError, Place, write},
     key_of, keyed_id,
 };
@@ -32,12 +31,12 @@ pub struct UsedByRunner {
     pub used: ExecutionUse,
 }
 
-/// Counts `used` in the run at `place` and in what its `spender` has spent, once for each execution (`attempt`), however often
+/// Counts `used` in the run at `place` and in the `counters` of whose budgets it works on, once for each execution (`attempt`), however often
 /// it is said: the runner that was not answered says it again.
 pub async fn used(
     app: &Services,
     place: &Place,
-    (attempt, spender): (u32, &Id),
+    (attempt, counters): (u32, &[RecordKey]),
     used: &UsedByRunner,
     zone: &TimeZone,
 ) -> Result<(), JournalError> {
@@ -45,8 +44,8 @@ pub async fn used(
     let kind = Name::of("run_used");
     let id = keyed_id(kind.as_str(), &place.run, Some(&attempt.to_string()));
     let told = RecordKey { tenant: tenant.clone(), kind, id };
-    let counter = Spending::key(tenant, spender);
-    write(app, place, &[told.clone(), counter.clone()], |draft| {
+    let also: Vec<RecordKey> = [&told].into_iter().chain(counters).cloned().collect();
+    write(app, place, &also, |draft| {
         if draft.also.first().is_some_and(Option::is_some) {
             return Ok(());
         }
@@ -55,7 +54,9 @@ pub async fn used(
         draft.on_run(RunAction::Used { attempt, thread_id, turn_id, used })?;
         let put = RecordWrite::put(told.clone(), Default::default(), Expect::Absent, draft.now);
         draft.put_first(put.expiring(draft.now + KEEP));
-        draft.spend((1, counter.clone()), cost, (draft.now, zone));
+        for (nth, counter) in also.iter().enumerate().skip(1) {
+            draft.spend((nth, counter.clone()), cost, (draft.now, zone));
+        }
         Ok(())
     })
     .await

@@ -27,18 +27,22 @@ impl Work<'_> {
             return Ok(reserved);
         }
         let (prices, zone) = (self.profile.prices, self.agents.rules.zone());
-        let (budgets, goal, attempt) = (self.budgets(), self.asked.mission_cost_budget_usd, self.run.attempt);
-        let counter = [self.spending_key()];
-        let allowed = journal::write(self.task.services(), &self.place, &counter, |draft| {
+        let (holders, goal, attempt) = (self.holders(), self.asked.mission_cost_budget_usd, self.run.attempt);
+        let counters = self.counters();
+        let allowed = journal::write(self.task.services(), &self.place, &counters, |draft| {
             if draft.run().reserved.as_ref().is_some_and(|there| there.call == reserved.call) {
                 return Ok(Ok(())); // a commit that was made again has landed before
             }
-            if let Err(over) = budget::before_turn(&budgets, goal, prices, &draft.spending(0), draft.now, zone) {
-                return Ok(Err(over));
+            for (nth, holder) in holders.iter().enumerate() {
+                if let Err(over) = budget::before_turn(holder, goal, prices, &draft.spending(nth), draft.now, zone) {
+                    return Ok(Err(over));
+                }
             }
             if usd > Usd::ZERO {
                 draft.on_run(RunAction::Reserve { attempt, reserved: reserved.clone() })?;
-                draft.reserve((0, self.spending_key()), &reserved, zone);
+                for (nth, holder) in holders.iter().enumerate() {
+                    draft.reserve((nth, holder.counter.clone()), &reserved, zone);
+                }
             }
             Ok(Ok(()))
         });
@@ -55,11 +59,13 @@ impl Work<'_> {
     /// Counts what a call did cost in the place of what was reserved for it, and says so if a limit is near.
     pub(super) fn settle(&self, draft: &mut Draft, reserved: &Reserved, cost: Usd) {
         let zone = self.agents.rules.zone();
-        let Some(after) = draft.settle((0, self.spending_key()), (reserved, cost), zone) else { return };
-        if let BudgetVerdict::Warn(near) | BudgetVerdict::Stop(near) = after.check(&self.budgets(), draft.now, zone) {
-            let (window, spent, limit) = (near.window.as_str(), near.spent_usd, near.limit_usd);
-            let note = format!("{spent} of the {window} budget of {limit} are spent");
-            draft.happened(BackendPhase::SessionUpdated, None, Some(note));
+        for (nth, holder) in self.holders().iter().enumerate() {
+            let counter = (nth, holder.counter.clone());
+            let Some(after) = draft.settle(counter, (reserved, cost), zone) else { continue };
+            if let BudgetVerdict::Warn(near) | BudgetVerdict::Stop(near) = holder.check(&after, draft.now, zone) {
+                let note = format!("{} of {} of {} are spent", near.spent_usd, near.name(), near.limit_usd);
+                draft.happened(BackendPhase::SessionUpdated, None, Some(note));
+            }
         }
     }
 }

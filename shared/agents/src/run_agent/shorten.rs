@@ -118,7 +118,7 @@ impl Work<'_> {
         let (app, tenant) = (self.task.services(), &self.place.tenant);
         let id: Id = Recap::id(&self.place.run, self.run.turns);
         let characters = self.told_apart().1.last().map_or(0, |newest| newest.characters());
-        let also = [self.spending_key()];
+        let also = self.counters();
         let stored = journal::write(app, &self.place, &also, |draft| {
             // An earlier try of this execution's.
             if draft.session().is_some_and(|session| session.recap_id.as_ref() == Some(&id)) {

@@ -25,7 +25,7 @@ impl Work<'_> {
         let unknown = if may_cost(failure) { reserved.usd } else { Usd::ZERO };
         let cost = known.as_ref().and_then(|cost| cost.as_ref().ok().copied()).unwrap_or(unknown);
         let used = ExecutionUse { usage: usage.flatten(), cost_usd: cost, ..ExecutionUse::default() };
-        journal::write(self.task.services(), &self.place, &[self.spending_key()], |draft| {
+        journal::write(self.task.services(), &self.place, &self.counters(), |draft| {
             if let Some(ended) = draft.run().status.terminal() {
                 return Err(Refused::Ended(ended.as_str()).into());
             }

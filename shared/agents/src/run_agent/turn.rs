@@ -86,10 +86,11 @@ impl Work<'_> {
             cost_usd: cost,
             at: self.task.now(),
         };
-        let also = [self.spending_key(), key_of::<StoredTurn>(tenant, &id)];
+        let mut also = self.counters();
+        also.push(key_of::<StoredTurn>(tenant, &id));
         let counted = cost.unwrap_or(reserved.usd);
         let stored = journal::write(app, &self.place, &also, |draft| {
-            if let Some(there) = draft.also.get_mut(1).and_then(Option::take) {
+            if let Some(there) = draft.also.last_mut().and_then(Option::take) {
                 // An earlier try of this execution's.
                 let there = Stored::<StoredTurn>::read(there);
                 return Ok(there.map_or_else(|_| turn.clone(), |there| there.value));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     Agents, Cause, Command, Recap, Run, Session, StoredTurn,
     api::NO_MODEL,
-    budget::{self, Budgets, OverBudget, Spending},
+    budget::{self, BudgetHolder, OverBudget},
     journal::{self, Draft, JournalError, Place},
     key_of, of_journal,
     run_agent::{Failure, RunAgent, TaskContext, pay::over_budget},
@@ -158,9 +158,10 @@ impl<'a> Work<'a> {
         spent.reaches(100, budget).then(|| format!("the goal's budget is spent: {spent} of {budget}"))
     }
 
-    /// The agent's limits.
-    pub(super) fn budgets(&self) -> Budgets {
-        self.asked.budgets.unwrap_or_default()
+    /// On whose budgets it works.
+    pub(super) fn holders(&self) -> Vec<BudgetHolder> {
+        let agent = (&self.run.spender(), self.asked.budgets.unwrap_or_default());
+        self.agents.rules.budgets.holders(&self.place.tenant, agent, self.task.task().user_id.as_ref())
     }
 
     /// The session that the run goes on in.
@@ -168,14 +169,14 @@ impl<'a> Work<'a> {
         self.run.session_id.clone().unwrap_or_else(|| self.place.run.clone())
     }
 
-    /// Where the agent's spending is counted.
-    pub(super) fn spending_key(&self) -> RecordKey {
-        Spending::key(&self.place.tenant, &self.run.spender())
+    /// Where their spending is counted: what is read first wherever some is.
+    pub(super) fn counters(&self) -> Vec<RecordKey> {
+        self.holders().into_iter().map(|holder| holder.counter).collect()
     }
 
     /// Whether anything limits what may be spent.
     pub(super) fn is_limited(&self) -> bool {
-        budget::is_limited(&self.budgets(), self.asked.mission_cost_budget_usd)
+        budget::is_limited(&self.holders(), self.asked.mission_cost_budget_usd)
     }
 
     /// Whether it is known what all was paid for, so that there may be another turn. Fails closed where there is a limit.

@@ -11,9 +11,10 @@ use errand::{
     spi::{
         accept::check_is_in_time,
         change::{With, change},
+        ids,
         lifecycle::Trigger,
         money::Usd,
-        store,
+        store::{self, RecordKey},
     },
 };
 use errand_http::{Answer, ApiError, CancelRequest, Request};
@@ -58,6 +59,7 @@ struct Budgeted {
     budgets: budget::Budgets,
     goal: Option<Usd>,
     agent: Option<Id>,
+    user: Option<Id>,
     profile: Name,
     check: BudgetCheck,
 }
@@ -65,28 +67,34 @@ struct Budgeted {
 impl Budgeted {
     fn of(body: &RunRequest) -> Self {
         let (budgets, agent) = (body.budgets.unwrap_or_default(), body.agent_id.clone());
-        let goal = body.mission_cost_budget_usd;
-        Self { budgets, goal, agent, profile: body.profile.clone(), check: body.budget_check }
+        let (goal, user) = (body.mission_cost_budget_usd, body.user_id.clone());
+        Self { budgets, goal, agent, user, profile: body.profile.clone(), check: body.budget_check }
     }
 
-    /// Whether the agent may spend anything now. (It is asked again before every turn.)
+    /// Whether whoever pays may spend anything now. (It is asked again before every turn.)
     async fn check(&self, app: &App, agents: &Agents, request: &Request) -> Result<Option<BudgetWarning>, ApiError> {
-        let spending = match &self.agent {
-            Some(agent) => {
-                let record = app.store.record(&Spending::key(&request.caller.tenant, agent)).await?;
-                Spending::read(record.as_ref())
-            }
-            None => Ok(Spending::default()),
-        };
+        // An agent that nobody has named is new, and has spent nothing.
+        let agent = self.agent.clone().unwrap_or_else(|| Id::from(ids::fresh()));
+        let (tenant, user) = (&request.caller.tenant, self.user.as_ref());
+        let holders = agents.rules.budgets.holders(tenant, (&agent, self.budgets), user);
+        let counters: Vec<RecordKey> = holders.iter().map(|holder| holder.counter.clone()).collect();
+        let counters = app.store.records_at(&counters).await?;
         let backends = agents.backends();
         let known = backends.iter().any(|view| view.name == self.profile && view.prices_known);
         let prices = known.then(Prices::default);
         let zone = agents.rules.zone();
-        let checked = budget::before_turn(&self.budgets, self.goal, prices, &spending, app.clock.now(), zone);
+        let now = app.clock.now();
+        let mut checked = Ok(None);
+        for (holder, counter) in holders.iter().zip(&counters) {
+            let spending = Spending::read(counter.as_ref());
+            let said = budget::before_turn(holder, self.goal, prices, &spending, now, zone);
+            // The first that stops it, or else the first that is near.
+            checked = checked.and_then(|near| said.map(|standing| near.or(standing)));
+        }
         match (checked, self.check) {
             (Ok(None), _) => Ok(None),
             (Ok(Some(near)), _) => {
-                let message = format!("the {} budget is nearly spent", near.window.as_str());
+                let message = format!("{} is nearly spent", near.name());
                 Ok(Some(BudgetWarning { message, budget: Some(near) }))
             }
             (Err(over), BudgetCheck::Warn) => {

@@ -6,6 +6,7 @@ use crate::{
         AppendRequest, Appended, BACKEND_NAME_BYTES, CommandEnd, EntityView, FinishCommandRequest, FinishFailure,
         FinishJobRequest, FinishRequest, LeaseRequest, LeaseToken, NewEvent, RunView, Used, fits,
     },
+    budget::Budgets,
     event::{self, EventBody},
     journal::{self, UsedByRunner},
 };
@@ -16,7 +17,7 @@ use errand::{
         json::{Json, read::read_strict},
         lifecycle::{KeptFailure, Report, Settlement, Trigger, retry::after_failure},
         redact,
-        store::BODY_BYTES,
+        store::{BODY_BYTES, RecordKey},
     },
 };
 use errand_http::{Answer, ApiError, Request, found::missing};
@@ -121,9 +122,12 @@ pub(crate) async fn finish(app: &App, request: &Request) -> Result<Answer, ApiEr
     let (used, report) = used(&body)?;
     let settlement = settlement(body, app, &task)?;
     if used != UsedByRunner::default() {
-        let zone = Agents::of(app)?.rules.zone();
-        let by = (fence.executions, &run.value.spender());
-        if let Err(error) = journal::used(app, &place, by, &used, zone).await {
+        let rules = &Agents::of(app)?.rules;
+        let agent = (&run.value.spender(), Budgets::default());
+        let holders = rules.budgets.holders(&task.key.tenant, agent, task.user_id.as_ref());
+        let counters: Vec<RecordKey> = holders.into_iter().map(|holder| holder.counter).collect();
+        let by = (fence.executions, counters.as_slice());
+        if let Err(error) = journal::used(app, &place, by, &used, rules.zone()).await {
             return Err(explained(app, &place, error).await);
         }
     }
