@@ -34,6 +34,7 @@ pub struct Transition {
 }
 
 /// What `trigger` makes of `task` at `now`, or why it does not apply. Pure; every rule of a task's life is here.
+#[allow(clippy::too_many_lines)] // a table: one arm for each state and trigger
 pub fn apply(task: &Task, trigger: Trigger, now: Timestamp) -> Result<Transition, Rejected> {
     let change = Change { before: task, task: task.clone(), log: None, now };
     match (&task.state, trigger) {
