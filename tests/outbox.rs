@@ -129,7 +129,8 @@ fn subjects(count: usize) -> impl Iterator<Item = String> {
 
 /// What is listed of `tenant`.
 async fn listed(app: &App, tenant: &str) -> Vec<Published> {
-    published(app, &Name::new(tenant).unwrap(), None, 100_000).await.unwrap().items
+    let page = published(app, &Name::new(tenant).unwrap(), None, 100_000).await.unwrap();
+    page.items.into_iter().map(|(event, _)| event).collect()
 }
 
 /// What `GET /v1/health` says is owed.

@@ -31,7 +31,7 @@ async fn a_cursor_finds_what_comes_after_all_before_it_has_expired() {
     publish(&world, "default", ["d".to_owned()]).await;
     poller::handle(&world.app, None).await;
     let page = published(&world.app, &Name::default(), after.as_deref(), 10).await.unwrap();
-    let subjects: Vec<&str> = page.items.iter().map(|event| event.doc["subject"].as_str().unwrap()).collect();
+    let subjects: Vec<&str> = page.items.iter().map(|(event, _)| event.doc["subject"].as_str().unwrap()).collect();
     assert_eq!(subjects, ["d"], "the reader misses it");
 }
 

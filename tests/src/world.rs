@@ -201,7 +201,7 @@ impl World {
     /// What was published, oldest first.
     pub async fn events(&self) -> Vec<Value> {
         let page = errand::spi::outbox::published(&self.app, &Name::default(), None, 10_000).await.expect("events");
-        page.items.iter().map(|event| serde_json::to_value(event).expect("JSON")).collect()
+        page.items.iter().map(|(event, _)| serde_json::to_value(event).expect("JSON")).collect()
     }
 
     /// Every dead letter so far.

@@ -81,6 +81,7 @@ impl RunningServer {
         let lock = lock(&options.data)?;
         let settings = sqlite::SqliteSettings { synchronous: options.synchronous.into() };
         let store = Arc::new(SqliteStore::open(&database, settings)?);
+        let changed = store.changed();
         let recovered = store.recover(clock.now()).await?;
         let queue = Arc::new(MemoryQueue::new(clock.clone()));
         let mut services = Services::new(store.clone(), queue.clone(), clock);
@@ -105,7 +106,8 @@ impl RunningServer {
         upkeep.spawn(upkeep::post(app.clone(), interval, told(stopped.clone())));
         upkeep.spawn(upkeep::prune(app.clock.clone(), store, options.retention(), told(stopped.clone())));
         let limits = options.limits();
-        let router = server::router(app.clone(), access, &limits);
+        let following = server::Following { changed, stop: stopped.clone() };
+        let router = server::router(app.clone(), access, &limits, &following);
         let server = tokio::spawn(server::serve(listener, router, limits, told(stopped)));
         let grace = Duration::from_secs(options.grace_s);
         Ok(Self { app, address, stop, server, upkeep, mappings, batches: Vec::new(), grace, _lock: lock })

@@ -2,6 +2,7 @@
 
 mod body;
 mod connections;
+mod follow;
 
 use std::{collections::HashMap, net::IpAddr, slice, sync::Arc, time::Duration};
 
@@ -25,12 +26,14 @@ use errand::{App, spi::ids};
 use errand_agents::ROUTES;
 use errand_http::{
     Answer, ApiError, Route,
-    gateway::{self, only},
+    gateway::{self, only, wants_stream},
 };
 
 use crate::tokens::{Holder, Tokens};
 use body::{Bodies, Leave};
 pub use connections::serve;
+pub use follow::Following;
+use follow::follow;
 
 /// How much of the server one client, and all of them, may have.
 #[derive(Clone, Copy, Debug)]
@@ -56,11 +59,11 @@ impl ConnectionLimits {
 type Access = Option<Arc<Tokens>>;
 
 /// The routes of the API over `app`. With tokens, every request must bear one, whatever it asks for.
-pub fn router(app: App, access: Option<Tokens>, limits: &ConnectionLimits) -> Router {
+pub fn router(app: App, access: Option<Tokens>, limits: &ConnectionLimits, following: &Following) -> Router {
     let mut router = Router::new();
     let bodies = Bodies::new(limits.body);
     for route in &*ROUTES {
-        let (app, bodies) = (app.clone(), bodies.clone());
+        let (app, bodies, following) = (app.clone(), bodies.clone(), following.clone());
         let method = match route.method {
             "GET" => MethodFilter::GET,
             "PUT" => MethodFilter::PUT,
@@ -68,8 +71,8 @@ pub fn router(app: App, access: Option<Tokens>, limits: &ConnectionLimits) -> Ro
             _ => MethodFilter::POST,
         };
         let serve = move |request: Request| {
-            let (app, bodies) = (app.clone(), bodies.clone());
-            async move { answer(&app, &bodies, route, request).await }
+            let (app, bodies, following) = (app.clone(), bodies.clone(), following.clone());
+            async move { answer(app, &bodies, route, following, request).await }
         };
         router = router.route(route.path, on(method, serve));
     }
@@ -82,12 +85,15 @@ pub fn router(app: App, access: Option<Tokens>, limits: &ConnectionLimits) -> Ro
     router.layer(from_fn_with_state::<_, Access, (State<Access>, Request)>(access.map(Arc::new), authorized))
 }
 
-async fn answer(app: &App, bodies: &Bodies, route: &Route, request: Request) -> Response {
+async fn answer(app: App, bodies: &Bodies, route: &'static Route, following: Following, request: Request) -> Response {
     let (event, _leave) = match event(bodies, route, request).await {
         Ok(read) => read,
         Err(error) => return refuse(&error),
     };
-    response(gateway::serve(app, slice::from_ref(route), event).await)
+    match route.followed {
+        Some(followed) if wants_stream(&event.headers) => follow(app, route, followed, event, following).await,
+        _ => response(gateway::serve(&app, slice::from_ref(route), event).await),
+    }
 }
 
 async fn authorized(State(access): State<Access>, mut request: Request, next: Next) -> Response {

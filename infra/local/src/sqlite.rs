@@ -28,6 +28,7 @@ use std::{
 use errand::{StoreError, Timestamp};
 
 use reader::Reader;
+use tokio::sync::watch;
 pub use upkeep::Pruned;
 use writer::Writer;
 
@@ -120,6 +121,11 @@ impl SqliteStore {
     /// whose workers and queue were in the memory of the last one. Answers with how many tasks that changed.
     pub async fn recover(&self, now: Timestamp) -> Result<usize, StoreError> {
         self.writer.write(1, move |tables| upkeep::recover(tables, now)).await
+    }
+
+    /// Changes when something was written.
+    pub fn changed(&self) -> watch::Receiver<()> {
+        self.writer.changed()
     }
 
     /// Removes at most `limit` records that may be removed from `now` on, and as many counts of hours long past;

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
+mod follow;
+#[cfg(test)]
 mod kills;
 #[cfg(test)]
 mod memory;

@@ -58,7 +58,23 @@ pub async fn serve(app: &App, routes: &[Route], event: ApiGatewayV2httpRequest) 
 async fn answer(app: &App, routes: &[Route], event: ApiGatewayV2httpRequest) -> Result<Answer, ApiError> {
     let key = event.route_key.as_deref().unwrap_or_default();
     let route = Route::find(routes, key).ok_or_else(|| ApiError::not_found(format!("no such route: {key}")))?;
+    if wants_stream(&event.headers) {
+        let message = "nothing is followed as a stream of events here; ask again and again, with the cursor".to_owned();
+        return Err(ApiError { status: 406, code: "not_acceptable", ..ApiError::invalid("Accept", message) });
+    }
     route.answer(app, &request(route.name, &app.rules.scopes, event)?).await
+}
+
+/// Whether a request takes a stream of server-sent events, and no JSON.
+pub fn wants_stream(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let kinds = accepted.flat_map(|accept| accept.split(',')).filter_map(|kind| kind.split(';').next()).map(str::trim);
+    let (mut stream, mut json) = (false, false);
+    for kind in kinds {
+        stream |= kind == "text/event-stream";
+        json |= ["application/json", "application/*", "*/*"].contains(&kind);
+    }
+    stream && !json
 }
 
 /// Makes the answer to a request that may have failed.
@@ -176,6 +192,16 @@ mod tests {
         }
         // As API Gateway hands it on.
         assert_eq!(with_headers(&[(TENANT_HEADER, "a,b")]).unwrap_err().field.as_deref(), Some(TENANT_HEADER));
+    }
+
+    #[test]
+    fn a_stream_is_what_is_wanted_by_whoever_takes_nothing_else() {
+        let wants = |accept: &str| wants_stream(&HeaderMap::from_iter([(header::ACCEPT, accept.parse().unwrap())]));
+        assert!(wants("text/event-stream") && wants("text/html, text/event-stream;q=0.9"));
+        assert!(
+            !wants("application/json, text/event-stream") && !wants("text/event-stream, */*;q=0.1") && !wants("*/*")
+        );
+        assert!(!wants_stream(&HeaderMap::new()));
     }
 
     #[test]

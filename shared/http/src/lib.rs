@@ -32,6 +32,6 @@ pub use errand::{DeadLetterFilter, spi::redrive::DeadLetters};
 pub use error::ApiError;
 pub use page::{Listed, Order, cursor, cursor_of, fitting, limit, limit_of, place_of};
 pub use request::{Answer, Caller, Request};
-pub use route::{Function, Parameter, Route, Schemas, Scope, Serves, record_place};
+pub use route::{Followed, Function, Parameter, Route, Schemas, Scope, Serves, record_place};
 pub use task_request::TaskRequest;
 pub use task_view::{RecordView, TaskView};

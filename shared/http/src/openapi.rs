@@ -46,7 +46,9 @@ fn document(routes: &[Route], types: &Registry) -> Value {
                 A list goes on with its `cursor`, as the parameter `cursor`, until that is null; where it is filtered, \
                 pages before may be short or empty. What grows at its end is followed instead, and keeps a `cursor` to \
                 come back with: `/v1/events` by the parameter `after`, up to an empty page; a run's events and \
-                commands, and a session's trace and output, by `after_seq`, until `cursor` is `last_seq`.",
+                commands, and a session's trace and output, by `after_seq`, until `cursor` is `last_seq`. What can be answered as \
+                `text/event-stream` is so on one machine, to who takes nothing else: each item as it comes, its place as \
+                the event's id.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],

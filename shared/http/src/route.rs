@@ -42,6 +42,15 @@ pub enum Scope {
     Installation,
 }
 
+/// How a list that grows is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// The parameter that says what was seen already.
+    pub parameter: &'static str,
+    /// The field of an item that is this parameter's value once the item was seen.
+    pub field: &'static str,
+}
+
 /// How one type is written in the document.
 pub(crate) type SchemaOf = fn(&mut Schemas<'_>) -> Value;
 
@@ -61,6 +70,8 @@ pub struct Route {
     pub scope: Scope,
     /// What they must have the right to.
     pub right: Right,
+    /// How it is followed while it grows, where it is: as a stream of events, by the one-machine server.
+    pub followed: Option<Followed>,
     /// What it does, in a line.
     pub(crate) summary: &'static str,
     /// The parameters after `?`.
@@ -94,6 +105,7 @@ impl Route {
                 Function::Status => Right::Read,
                 Function::Enqueue | Function::Control => Right::Enqueue,
             },
+            followed: None,
             summary: "",
             query: Vec::new(),
             headers: Vec::new(),
@@ -199,6 +211,11 @@ impl Route {
     pub fn leads_to(mut self, routes: &[&'static str], parameters: &Value) -> Self {
         self.links.extend(routes.iter().map(|route| (*route, parameters.clone())));
         self
+    }
+
+    /// Answers what grows at its end: where one goes on is said by `parameter`, as the field `field` of the last item seen.
+    pub fn followed_by(self, parameter: &'static str, field: &'static str) -> Self {
+        Self { followed: Some(Followed { parameter, field }), ..self }
     }
 
     /// Asks for this right, instead of that of its function: to read, or to enqueue.

@@ -9,7 +9,7 @@ mod tasks;
 
 use std::future::{Ready, ready};
 
-use errand::{App, FailureKind, Name, Published, Status, spi::registry::TaskType};
+use errand::{App, FailureKind, Name, Status, spi::registry::TaskType};
 use serde_json::json;
 
 use crate::{
@@ -73,7 +73,8 @@ pub fn routes(all: fn() -> &'static [Route]) -> Vec<Route> {
         // The order of events is exact only with one deliverer; on AWS they are delivered by the webhook.
         Route::get("/v1/events", "ListEvents", lists::events)
             .on_one_machine()
-            .answers::<Listed<Published>>("What was published, oldest first.")
+            .answers::<Listed<lists::EventView>>("What was published, oldest first.")
+            .followed_by("after", "cursor")
             .query([
                 // Empty, it is the start.
                 Parameter::new(

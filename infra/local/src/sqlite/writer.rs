@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::anyhow;
 use errand::StoreError;
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Joined, OpenError, changes::Tables};
 
@@ -20,6 +20,7 @@ const GROUP_ITEMS: usize = 1000;
 pub(super) struct Writer {
     jobs: mpsc::Sender<Box<dyn Job>>,
     last: Last,
+    changed: watch::Receiver<()>,
     _thread: Joined,
 }
 
@@ -53,15 +54,21 @@ impl Writer {
     pub(super) fn start(db: Connection) -> Result<Self, OpenError> {
         let (jobs, handed_in) = mpsc::channel(WAITING_JOBS);
         let last = Last::default();
-        let kept = last.clone();
-        let _thread = Joined::start("errand-writer", move || write(&db, handed_in, &kept))?;
-        Ok(Self { jobs, last, _thread })
+        let (tell, changed) = watch::channel(());
+        let ended = Ended { last: last.clone(), tell };
+        let _thread = Joined::start("errand-writer", move || write(&db, handed_in, &ended))?;
+        Ok(Self { jobs, last, changed, _thread })
     }
 
     /// How the last transaction ended that was to change something.
     pub(super) fn last(&self) -> Result<(), StoreError> {
         let last = self.last.0.lock().unwrap_or_else(PoisonError::into_inner);
         last.clone().map_or(Ok(()), |why| Err(why.into()))
+    }
+
+    /// Changes with every transaction that changed something.
+    pub(super) fn changed(&self) -> watch::Receiver<()> {
+        self.changed.clone()
     }
 
     /// Does `work` in the next transaction; `items` is how many tasks and commits it writes. Its
@@ -122,7 +129,22 @@ impl Last {
     }
 }
 
-fn write(db: &Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, last: &Last) {
+/// What is noted of a transaction that has ended.
+struct Ended {
+    last: Last,
+    tell: watch::Sender<()>,
+}
+
+impl Ended {
+    fn note(&self, ended: &Result<(), RolledBack>, changed: bool) {
+        self.last.note(ended, changed);
+        if changed && ended.is_ok() {
+            self.tell.send_replace(());
+        }
+    }
+}
+
+fn write(db: &Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, ended: &Ended) {
     let mut tables = match Tables::prepare(db) {
         Ok(tables) => tables,
         Err(why) => {
@@ -131,7 +153,7 @@ fn write(db: &Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, last: &Last) {
         }
     };
     while let Some(first) = jobs.blocking_recv() {
-        ride(&mut tables, group(first, &mut jobs), last);
+        ride(&mut tables, group(first, &mut jobs), ended);
     }
 }
 
@@ -149,14 +171,14 @@ fn group(first: Box<dyn Job>, jobs: &mut mpsc::Receiver<Box<dyn Job>>) -> Vec<Bo
 }
 
 /// Does the group's jobs in one transaction and answers them.
-fn ride(tables: &mut Tables<'_>, mut group: Vec<Box<dyn Job>>, last: &Last) {
+fn ride(tables: &mut Tables<'_>, mut group: Vec<Box<dyn Job>>, note: &Ended) {
     let before = tables.db.total_changes();
     let ended = transaction(tables, &mut group).map_err(|why| {
         tables.counts.forget();
         tracing::error!(error = %why, jobs = group.len(), "a transaction was rolled back");
         RolledBack(Arc::new(why))
     });
-    last.note(&ended, tables.db.total_changes() != before);
+    note.note(&ended, tables.db.total_changes() != before);
     for job in group {
         job.answer(ended.clone());
     }
@@ -200,7 +222,7 @@ mod tests {
         let db = schema::open_writer(Path::new(":memory:"), SqliteSettings::default()).unwrap();
         let mut tables = Tables::prepare(&db).unwrap();
         let (jobs, answers): (Vec<_>, Vec<_>) = work.iter().map(|work| job(1, *work)).unzip();
-        ride(&mut tables, jobs, &Last::default());
+        ride(&mut tables, jobs, &Ended { last: Last::default(), tell: watch::channel(()).0 });
         let answers = answers.into_iter().map(|mut answer| answer.try_recv().unwrap().0).collect();
         (answers, db.query_row("SELECT count(*) FROM queues", [], |row| row.get(0)).unwrap())
     }

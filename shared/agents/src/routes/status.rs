@@ -35,6 +35,7 @@ fn of_runs() -> [Route; 7] {
         Route::get("/v1/runs/{id}", "GetRun", runs::run).answers::<RunView<'_>>("One run.").or(&[404]),
         Route::get("/v1/runs/{id}/events", "RunEvents", runs::events)
             .answers::<Events>("A run's events, oldest first.")
+            .followed_by("after_seq", "seq")
             .query(after_seq(Parameter::limit_of(EVENTS)))
             .or(&[404]),
         Route::get("/v1/runs/{id}/commands", "RunCommands", runs::commands)

@@ -84,16 +84,17 @@ pub(super) async fn newest(app: &App, tenant: &Name) -> Result<u64, StoreError> 
     Ok(newest.items.first().and_then(|event| event.owner.as_ref()?.sort.parse().ok()).unwrap_or(0))
 }
 
-/// What was published of `tenant`'s after `after`, in order. There is always a cursor, once there was an event: what
+/// What was published of `tenant`'s after `after`, in order, each with its place. There is always a cursor, once there was an event: what
 /// comes later is found by it.
 pub async fn published(
     app: &App,
     tenant: &Name,
     after: Option<&str>,
     limit: usize,
-) -> Result<Page<Published, String>, StoreError> {
+) -> Result<Page<(Published, String), String>, StoreError> {
     let page = app.store.records(&published_by(tenant, false), after, limit).await?;
-    let last = page.items.last().and_then(|event| event.place(RelationKind::Owner));
-    let next = last.or(after.map(str::to_owned));
-    Ok(Page { items: page.items.into_iter().map(Published::from).collect(), next })
+    let placed = |event: Record| event.place(RelationKind::Owner).map(|place| (Published::from(event), place));
+    let items: Vec<_> = page.items.into_iter().filter_map(placed).collect();
+    let next = items.last().map(|(_, place)| place.clone()).or(after.map(str::to_owned));
+    Ok(Page { items, next })
 }

@@ -8,12 +8,13 @@ use crate::{
 };
 use chain::Chain;
 use errand::{
-    App, Status,
+    App, Published, Status,
     spi::{
         outbox,
         store::{Bucket, Filter, ListQuery, Listing, Position},
     },
 };
+use serde::Serialize;
 
 /// All statuses, as the parameter `status` says it.
 const ALL_STATUSES: &str = "all";
@@ -104,11 +105,23 @@ pub(crate) async fn dead_letters(app: &App, request: &Request) -> Result<Answer,
 }
 
 /// `GET /v1/events?after=`: what was published, oldest first. The cursor of the last page goes on with what comes.
+/// An event in the list of what was published.
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Published")]
+pub(crate) struct EventView {
+    #[serde(flatten)]
+    event: Published,
+    /// What to go on after, once it was seen: the parameter `after`.
+    cursor: String,
+}
+
 pub(crate) async fn events(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let after = request.query.get("after").filter(|after| !after.is_empty());
     let after = after.map(|cursor| place_of("after", cursor, Order::EVENTS)).transpose()?;
     let page = outbox::published(app, &request.caller.tenant, after.as_deref(), limit(request)?).await?;
-    Ok(Answer::json(200, &Listed::new(page.items, page.next.as_deref().map(cursor_of))))
+    let view = |(event, place): (Published, String)| EventView { event, cursor: cursor_of(&place) };
+    let items = page.items.into_iter().map(view).collect();
+    Ok(Answer::json(200, &Listed::new(items, page.next.as_deref().map(cursor_of))))
 }
 
 fn cursor(request: &Request) -> Result<Option<Position>, ApiError> {
