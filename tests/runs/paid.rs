@@ -1,14 +1,15 @@
 //! What a run pays for calls of its model that come to nothing.
 
-use std::{pin::pin, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use errand::{
-    FailureKind, State, Status,
+    App, FailureKind, State, Status,
     spi::{lifecycle::log::LogOutcome, queue::QueueName},
 };
-use errand_agents::CommandKind;
+use errand_agents::{CommandKind, Run, run};
 use errand_models::ChatError;
 use integration_tests::{
+    faults::{Fault, Faults},
     in_memory::process,
     world::{VISIBILITY, World},
 };
@@ -16,7 +17,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    stage::{RESERVED, Seen, enqueue, give, is_logged, is_whole, says, seen, spent, unseen, until_ended, world},
+    stage::{
+        RESERVED, Seen, Told, USAGE, enqueue, give, is_logged, is_whole, says, seen, spent, unseen, until_ended, world,
+    },
     steering::while_asked,
 };
 
@@ -153,6 +156,53 @@ async fn a_run_that_is_timed_out_in_a_call_pays_for_it() {
     is_counted(&world, &seen).await;
     assert_eq!((told.asked(), seen.task.status()), (1, Status::Failed));
     assert!(unseen(&seen.run) > RESERVED);
+}
+
+/// A run whose model answers, at first, and says nothing: that is paid for, too. What its first process calls has `faults`.
+async fn faulty(faults: &Arc<Faults>) -> (World, Arc<Told>, Uuid, App) {
+    let (world, told) = world(vec![says("All is done.")], 0);
+    told.fails.lock().unwrap().push(ChatError::Empty { model: "told".into(), usage: Some(USAGE) });
+    let id = enqueue(&world, json!({})).await;
+    let app = faults.around(&world.app);
+    (world, told, id, app)
+}
+
+/// The name of the `nth` call of its first process, if it comes to it.
+async fn call(nth: usize) -> Option<&'static str> {
+    let faults = Faults::at(nth, Fault::CrashAfter);
+    let (world, _, _, app) = faulty(&faults).await;
+    let received = world.queue.receive(QueueName::Long, 1, VISIBILITY);
+    world.run_unless(|| faults.crashed(), process(&app, &world.queue, QueueName::Long, received)).await;
+    faults.crashed_at()
+}
+
+#[tokio::test]
+async fn what_was_reserved_or_settled_is_so_once_though_its_answer_was_lost_and_another_wrote_since() {
+    let mut commits = 0;
+    let mut nth = 0;
+    while let Some(name) = call(nth).await {
+        if name == "store.commit" {
+            commits += 1;
+            let faults = Faults::at(nth, Fault::LostAnswer);
+            let (world, told, id, app) = faulty(&faults).await;
+            let received = world.queue.receive(QueueName::Long, 1, VISIBILITY);
+            let mut working = pin!(process(&app, &world.queue, QueueName::Long, received));
+            // It waits before it commits once more; but for the claim of its task, which its next message makes.
+            if futures::poll!(working.as_mut()).is_pending() {
+                let run = run::id(&world.task(id).await, 0);
+                if world.get::<Run>(run.as_str()).await.is_some_and(|run| !run.is_ending) {
+                    give(&world, &run, CommandKind::Steer, "In French.").await;
+                }
+                world.run(working).await;
+            }
+            let seen = until_ended(&world, id).await;
+            let paid = 10_000 * i64::try_from(told.asked()).unwrap();
+            assert_eq!((spent(&world).await, seen.task.status()), (paid, Status::Completed), "{nth}");
+            is_counted(&world, &seen).await;
+        }
+        nth += 1;
+    }
+    assert!(commits >= 4, "a claim, a reservation, what it came to, and the task's: {commits}");
 }
 
 #[tokio::test]
