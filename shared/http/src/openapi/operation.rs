@@ -37,11 +37,11 @@ fn responses(route: &Route, schemas: &mut Schemas<'_>) -> Map<String, Value> {
     let mut responses = Map::new();
     // An answer comes before the error of the same status: health tells what is wrong with it.
     for (status, meaning, schema) in answers.into_iter().chain(errors) {
-        let mut response = json!({"description": meaning, "content": json_content(&schema)});
-        if let (200, Some(content)) = (status, response["content"].as_object_mut().filter(|_| route.followed.is_some()))
-        {
-            content.insert("text/event-stream".to_owned(), json!({"schema": {"type": "string"}}));
+        let mut content = json_content(&schema);
+        if let (200, Some(_), Some(kinds)) = (status, route.followed, content.as_object_mut()) {
+            kinds.insert("text/event-stream".to_owned(), json!({"schema": {"type": "string"}}));
         }
+        let mut response = json!({"description": meaning, "content": content});
         if let (429 | 503, Some(fields)) = (status, response.as_object_mut()) {
             fields.insert("headers".to_owned(), retry_after());
         }
