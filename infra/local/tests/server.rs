@@ -15,6 +15,8 @@ mod records;
 #[cfg(test)]
 mod runs;
 #[cfg(test)]
+mod together;
+#[cfg(test)]
 mod types;
 
 use std::time::{Duration, Instant};

@@ -34,9 +34,13 @@ use errand::{
     Effect, Id, Name, Services, StoreError, Stored, Task,
     spi::{
         lifecycle::Fence,
-        store::{self, Commit, MAX_TRIES, Part, RecordKey, TaskWrite, shown},
+        store::{self, Commit, Part, RecordKey, TaskWrite, shown},
     },
 };
+
+/// How often a run's commit is made anew while others are faster. Each time one of them has come further, so that there are
+/// never more tries than others at the same moment: of those that work on one budget, as many as there are calls of models.
+const TRIES: u32 = 500;
 
 /// For how long a commit that the store does not answer is made again: whoever asked waits.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -143,7 +147,7 @@ pub(crate) async fn write<T: Send>(
     also: &[RecordKey],
     mut build: impl FnMut(&mut Draft) -> Result<T, JournalError> + Send,
 ) -> Result<T, JournalError> {
-    for _ in 0..MAX_TRIES {
+    for _ in 0..TRIES {
         let mut draft =
             Draft::read(app, &place.tenant, &place.run, also).await?.ok_or(JournalError::None(Run::NAME))?;
         let built = build(&mut draft)?;
