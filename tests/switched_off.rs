@@ -58,7 +58,8 @@ async fn even_where_it_is_on_it_speaks_for_nobody_else() {
     world.scripted(&json!({"publish": "tasks.mine"})).await;
 }
 
-/// The types of events that the code names: words with dots between, which nothing else there is but names of files and hosts.
+/// The types of events that the code names: words with dots between, which nothing else there is but names of files and
+/// hosts.
 fn named_in(folder: &Path) -> BTreeSet<String> {
     let mut named = BTreeSet::new();
     for entry in folder.read_dir().unwrap() {

@@ -1,4 +1,5 @@
-//! The DynamoDB store with a relay and a folder that keep up: what a write did to its tasks is counted before the write is answered.
+//! The DynamoDB store with a relay and a folder that keep up: what a write did to its tasks is counted before the write
+//! is answered.
 
 use std::sync::{
     Arc,

@@ -47,7 +47,8 @@ pub struct StreamEvent {
     pub is_window_terminated_early: Option<bool>,
 }
 
-/// Relays a batch; `told`: which changes of tasks the bus hears of. An error has Lambda hand all of it over again, with the same state.
+/// Relays a batch; `told`: which changes of tasks the bus hears of. An error has Lambda hand all of it over again, with
+/// the same state.
 pub async fn handle(
     app: &App,
     counters: &dyn Counters,

@@ -1,10 +1,10 @@
 //! Budgets: what an agent, a user, a tenant may spend in an hour, a day, a month, and what they have spent.
 //!
-//! The counter is one record for each [holder](BudgetHolder), patched twice for each turn. Before it the most that it may cost is added,
-//! on the version that the budgets were checked on: what goes on at the same time passes a limit by less than the one turn
-//! that passes it. After it what it did cost takes that place, **in the commit that stores the turn's step**: that step is
-//! put only if absent, so a commit made again, or by a worker that was given up on, counts nothing; and adding commutes, so
-//! runs of one holder at the same time never lose a sum.
+//! The counter is one record for each [holder](BudgetHolder), patched twice for each turn. Before it the most that it
+//! may cost is added, on the version that the budgets were checked on: what goes on at the same time passes a limit by
+//! less than the one turn that passes it. After it what it did cost takes that place, **in the commit that stores the
+//! turn's step**: that step is put only if absent, so a commit made again, or by a worker that was given up on, counts
+//! nothing; and adding commutes, so runs of one holder at the same time never lose a sum.
 //!
 //! Its fields are sums in millionths of a dollar: `min:<minutes since 1970>`, `day:2026-01-31`, `month:2026-01`. Days and
 //! months are of the configured zone. What is too old to be asked for goes with the next patch, with a margin for clocks
@@ -112,8 +112,8 @@ impl Standing {
 }
 
 /// Whether a turn may begin as far as `holder` is concerned, and a warning if a limit is near. `goal` is
-/// `mission_cost_budget_usd`, whose use [`super::supervisor::assess`] watches. Fails closed: what has a limit must have a price and a counter that can be
-/// read; what has none needs neither.
+/// `mission_cost_budget_usd`, whose use [`super::supervisor::assess`] watches. Fails closed: what has a limit must have
+/// a price and a counter that can be read; what has none needs neither.
 pub fn before_turn(
     holder: &BudgetHolder,
     goal: Option<Usd>,
@@ -147,8 +147,8 @@ pub fn cost_of_turn(prices: Option<Prices>, usage: Option<Usage>) -> Result<Usd,
     prices.ok_or_else(no_price)?.cost_nano_usd(usage).map(Usd::from_nanos).ok_or_else(unknown_usage)
 }
 
-/// What the answer to `request` may cost: reserved before, and counted where its backend does not say what it used: a token read for every byte, and as many
-/// written as were allowed. Nothing without prices.
+/// What the answer to `request` may cost: reserved before, and counted where its backend does not say what it used: a
+/// token read for every byte, and as many written as were allowed. Nothing without prices.
 pub fn most_of_turn(prices: Option<Prices>, request: &ChatRequest) -> Usd {
     let usage = Usage { tokens_in: request.bytes() as u64, tokens_out: request.max_tokens.into() };
     cost_of_turn(prices, Some(usage)).unwrap_or_default()

@@ -49,8 +49,8 @@ pub struct Retrieval {
     pub sources: Vec<String>,
 }
 
-/// What a call of a model may cost at most: counted as spent before it is made, so that it is paid for whatever becomes of it
-/// and of who makes it. Whatever comes next in the run but what the call did cost has it stay spent.
+/// What a call of a model may cost at most: counted as spent before it is made, so that it is paid for whatever becomes
+/// of it and of who makes it. Whatever comes next in the run but what the call did cost has it stay spent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reserved {
     /// Names the call.
@@ -215,8 +215,8 @@ fn named(task: &Task, life: &str, drive: u32) -> Id {
 }
 
 impl Run {
-    /// The agent that holds a budget it works on: its own, or, of a run of an older version that names none, its task's. Who
-    /// else holds one: [`HolderLimits::holders`].
+    /// The agent that holds a budget it works on: its own, or, of a run of an older version that names none, its
+    /// task's. Who else holds one: [`HolderLimits::holders`].
     ///
     /// [`HolderLimits::holders`]: crate::budget::HolderLimits::holders
     pub fn spender(&self) -> Id {

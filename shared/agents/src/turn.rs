@@ -16,8 +16,8 @@ use errand::{
 };
 use errand_models::{ChatAnswer, Finish, ToolCall};
 
-/// How much of an answer's text is kept, in bytes: with all else of a turn it fits in a record, and in a task's output. Of a
-/// longer one it is said how long it was.
+/// How much of an answer's text is kept, in bytes: with all else of a turn it fits in a record, and in a task's output.
+/// Of a longer one it is said how long it was.
 const TURN_TEXT_BYTES: usize = 160 * 1024;
 
 /// How much of the words of a refusal is kept, in bytes.
@@ -47,8 +47,8 @@ pub enum Cause {
     Command,
 }
 
-/// See the module. Whole, and for who it is said to: what others see of it is redacted where they see it. Only what does not
-/// fit in a record is cut, and says so; this installation's own secrets are in none.
+/// See the module. Whole, and for who it is said to: what others see of it is redacted where they see it. Only what
+/// does not fit in a record is cut, and says so; this installation's own secrets are in none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StoredTurn {
     /// Of which run.

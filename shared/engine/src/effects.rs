@@ -97,8 +97,8 @@ impl Effect {
         Self { on_conflict: OnConflict::Skip, ..Self::of(Action::Enqueue(Arc::new(task))) }
     }
 
-    /// Has the task `id` run now if it waits until later ([`Outcome::Wait`]): done right after the commit, which it is no part
-    /// of. A process that ends in between leaves it to that wait's own end.
+    /// Has the task `id` run now if it waits until later ([`Outcome::Wait`]): done right after the commit, which it is
+    /// no part of. A process that ends in between leaves it to that wait's own end.
     ///
     /// [`Outcome::Wait`]: crate::handler::Outcome::Wait
     pub fn wake(id: Uuid) -> Self {

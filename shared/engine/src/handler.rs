@@ -191,8 +191,8 @@ pub trait Handler: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'st
         Settings::default()
     }
 
-    /// Whether a new task may be like `new`, besides what its payload's form demands: about a user, say, or not about nothing.
-    /// What it is refused for names its field. Asked as it is accepted, and never of a stored one.
+    /// Whether a new task may be like `new`, besides what its payload's form demands: about a user, say, or not about
+    /// nothing. What it is refused for names its field. Asked as it is accepted, and never of a stored one.
     fn admits(&self, _new: &Asked) -> Result<(), FieldError> {
         Ok(())
     }

@@ -5,8 +5,8 @@
 //!
 //! Each module knows only those before it: `redact`, `json`, `clock`, `ids`, `money`, `lifecycle`, `store`, `queue`,
 //! `event`, `listener`, `release`, `rights`, `services`, `effects`, `records`, `handler`, `registry`, `app`, `environment`,
-//! `meter`, `telemetry`, `notify`, `change`, `accept`, `operate`, `redrive`, `client`, `dead_letter`, `outbox`, `poller`, `processor`,
-//! `read_marks`, `testing`, `spi`.
+//! `meter`, `telemetry`, `notify`, `change`, `accept`, `operate`, `redrive`, `client`, `dead_letter`, `outbox`,
+//! `poller`, `processor`, `read_marks`, `testing`, `spi`.
 //!
 //! # How it works
 //!

@@ -176,14 +176,15 @@ pub trait Store: Send + Sync {
     ) -> Result<Page<QueueStats, QueuePlace>, StoreError>;
 
     /// The earliest `run_at` of the pending tasks of `scope` that are due at `now`, if any is: how long work waits
-    /// for a worker. It may be later where some cannot be read, and where telling exactly would cost too much: SQLite tells it to the second, rounded
-    /// up; DynamoDB looks at the oldest open tasks of each priority.
+    /// for a worker. It may be later where some cannot be read, and where telling exactly would cost too much: SQLite
+    /// tells it to the second, rounded up; DynamoDB looks at the oldest open tasks of each priority.
     async fn oldest_due(&self, scope: &StatsScope, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
 
     /// Whether the store answers and is of the shape this version needs.
     async fn check(&self) -> Result<(), StoreError>;
 
-    /// The number of the newest change of its shape, where that is changed step by step: [`Store::check`] refuses any other.
+    /// The number of the newest change of its shape, where that is changed step by step: [`Store::check`] refuses any
+    /// other.
     fn schema_version(&self) -> Option<u32> {
         None
     }

@@ -26,7 +26,8 @@ pub struct RefusedMessage {
 }
 
 /// Sends what was `refused` to a dead-letter queue, each with its body, and its tenant and the reason as attributes, so
-/// that it neither comes again nor is lost, and can be moved back. Answers with the ids of those that could not be sent: they must come again.
+/// that it neither comes again nor is lost, and can be moved back. Answers with the ids of those that could not be
+/// sent: they must come again.
 pub async fn put_aside(app: &App, to: QueueName, refused: Vec<RefusedMessage>) -> Vec<String> {
     let letter = |refused: RefusedMessage| {
         let RefusedMessage { id, body, tenant, why } = refused;

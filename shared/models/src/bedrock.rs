@@ -40,8 +40,8 @@ impl Bedrock {
         Self { client: OnceCell::new_with(Some(client(sdk, timeout))), ..Self::new(model, None, timeout) }
     }
 
-    /// The same with these in each of its requests: `maxTokens`, `temperature`, `topP` and `stopSequences` are Converse's own
-    /// (`maxTokens` takes the place of ours), all others the model's.
+    /// The same with these in each of its requests: `maxTokens`, `temperature`, `topP` and `stopSequences` are
+    /// Converse's own (`maxTokens` takes the place of ours), all others the model's.
     #[must_use]
     pub fn with_parameters(self, parameters: Map<String, Value>) -> Self {
         Self { parameters, ..self }

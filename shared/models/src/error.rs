@@ -90,8 +90,8 @@ const FAILED_DEPENDENCY: u16 = 424;
 const OVERLOADED: u16 = 529;
 
 impl ChatError {
-    /// What an answer means that has this status, which is no success, and said this. Bedrock's errors have statuses of their own, so that
-    /// this one table serves both protocols.
+    /// What an answer means that has this status, which is no success, and said this. Bedrock's errors have statuses of
+    /// their own, so that this one table serves both protocols.
     pub(super) fn of_status(status: u16, retry_after: Option<RetryAfter>, said: &str) -> Self {
         let name = StatusCode::from_u16(status).map_or_else(|_| status.to_string(), |status| status.to_string());
         // Redacted first: half a secret looks like none.

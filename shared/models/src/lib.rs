@@ -3,8 +3,8 @@
 //! Errand offers a model no tools. A backend that runs tools of its own says in its answer which, and they are recorded;
 //! nothing here ever runs one.
 //!
-//! Each module knows only those before it: `usage`, `error`, `finish`, `conversation`, `price`, `extractive`, `scripted`, `http`,
-//! `openai`, `bedrock`, `profiles`, `ask`.
+//! Each module knows only those before it: `usage`, `error`, `finish`, `conversation`, `price`, `extractive`,
+//! `scripted`, `http`, `openai`, `bedrock`, `profiles`, `ask`.
 
 mod ask;
 #[cfg(feature = "bedrock")]

@@ -15,8 +15,9 @@ use crate::domain::{CommunityRequest, CommunityResponse, CreditEvent, Insight, R
 use errand::{Asked, Effect, Failure, Handler, Id, Name, Outcome, Priority, Settings, Stored, TaskContext, spi::ids};
 use errand_models::{Profiles, nothing_said};
 
-/// Has a model rate an expert's response; without a model it is neither good nor bad, 5. One of 7 or more earns its expert credit, once, and they hear a day later what
-/// it did; every rated response becomes an insight of the solution search that it is for.
+/// Has a model rate an expert's response; without a model it is neither good nor bad, 5. One of 7 or more earns its
+/// expert credit, once, and they hear a day later what it did; every rated response becomes an insight of the solution
+/// search that it is for.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(example = json!({"response_id": "demo-response", "request_id": "demo-request"}))]
 pub struct ProcessCommunityResponse {

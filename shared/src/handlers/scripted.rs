@@ -20,7 +20,8 @@ pub struct Scripted {
     /// One act for each execution; the last for all that follow. Empty: complete.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub acts: Vec<Act>,
-    /// On completion, leaves a record of kind `scripted` with this parent; on any other end, one with this parent + `.ended`.
+    /// On completion, leaves a record of kind `scripted` with this parent; on any other end, one with this parent +
+    /// `.ended`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<Id>,
     /// On completion, gives the task's user this credit, once for each task.

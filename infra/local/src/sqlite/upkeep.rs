@@ -38,8 +38,8 @@ pub(super) fn set_aside(tables: &Tables<'_>, due: &Due, until: Timestamp) -> rus
     Ok(())
 }
 
-/// Ends every lease but those of tasks that are pulled, whose workers are outside, and has every waiting task looked at, since no worker and no queue
-/// message has outlived the last process. Answers with how many tasks that changed.
+/// Ends every lease but those of tasks that are pulled, whose workers are outside, and has every waiting task looked
+/// at, since no worker and no queue message has outlived the last process. Answers with how many tasks that changed.
 pub(super) fn recover(tables: &Tables<'_>, now: Timestamp) -> rusqlite::Result<usize> {
     let now = now.as_millis();
     // Along the index of open tasks: the ended ones may be a million.

@@ -11,8 +11,8 @@ use errand::{
 };
 use errand_http::{ApiError, Caller, TaskRequest};
 
-/// How much of each thing that is kept with a run, its session or its agent, or with a runner, is taken, as JSON, in bytes. Their records grow
-/// until they end, and must fit then.
+/// How much of each thing that is kept with a run, its session or its agent, or with a runner, is taken, as JSON, in
+/// bytes. Their records grow until they end, and must fit then.
 const KEPT_BYTES: usize = 64 * 1024;
 
 /// What a spent budget means for a request; see `docs/agents.md`.

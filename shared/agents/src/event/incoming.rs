@@ -8,7 +8,8 @@ use errand::{FieldError, spi::json::read::read_strict};
 /// The types that there are.
 const TYPES: &str = "backend_status, assistant_message, command_output, tool_call, diff, error, terminal_status";
 
-/// Reads an event of the type `event_type`, its payload a JSON text. An unknown type, an unknown field and a wrong value are refused by name.
+/// Reads an event of the type `event_type`, its payload a JSON text. An unknown type, an unknown field and a wrong
+/// value are refused by name.
 pub fn read(event_type: &str, payload: &str) -> Result<EventBody, FieldError> {
     match event_type {
         "backend_status" => shaped(payload, EventBody::BackendStatus),

@@ -238,9 +238,9 @@ impl Draft {
         Spending::read(self.also.get(nth).and_then(Option::as_ref))
     }
 
-    /// What is committed where the run waits for its turn: its session with the run in its line, on the version read. So the
-    /// end of the run before is never missed: it comes first, and this one begins instead of waiting; or it finds this one
-    /// there, and wakes it.
+    /// What is committed where the run waits for its turn: its session with the run in its line, on the version read.
+    /// So the end of the run before is never missed: it comes first, and this one begins instead of waiting; or it
+    /// finds this one there, and wakes it.
     pub(super) fn waits(&self) -> Result<Vec<Effect>, Refused> {
         let Some(Entry { read: Some(read), value, .. }) = &self.session else { return Ok(Vec::new()) };
         let place = Waiting { run_id: self.run.id.clone(), task_id: self.run().task_id };

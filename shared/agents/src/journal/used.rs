@@ -31,8 +31,8 @@ pub struct UsedByRunner {
     pub used: ExecutionUse,
 }
 
-/// Counts `used` in the run at `place` and in the `counters` of whose budgets it works on, once for each execution (`attempt`), however often
-/// it is said: the runner that was not answered says it again.
+/// Counts `used` in the run at `place` and in the `counters` of whose budgets it works on, once for each execution
+/// (`attempt`), however often it is said: the runner that was not answered says it again.
 pub async fn used(
     app: &Services,
     place: &Place,

@@ -15,8 +15,8 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// What `context_tokens` leave beside an answer of `answer_tokens`, and half of it at least: few answers are as long as they
-    /// may be. Three quarters of that are long.
+    /// What `context_tokens` leave beside an answer of `answer_tokens`, and half of it at least: few answers are as
+    /// long as they may be. Three quarters of that are long.
     pub(super) fn of(context_tokens: u32, answer_tokens: u32) -> Self {
         let tokens = (context_tokens - answer_tokens.min(context_tokens / 2)) as usize;
         let bytes = tokens.saturating_mul(TOKEN_BYTES);

@@ -1,8 +1,8 @@
 //! What a call of the model costs: reserved before it is made, settled once it is known.
 //!
 //! The reservation is a commit of its own, of the run and of the counter of who pays. From it on the most that the call may
-//! cost is spent, for the budgets of whatever else goes on and for the task's log, and it stays spent unless the worker that
-//! made it says otherwise: an interrupt, a timeout, a lost worker leave it as it is.
+//! cost is spent, for the budgets of whatever else goes on and for the task's log, and it stays spent unless the worker
+//! that made it says otherwise: an interrupt, a timeout, a lost worker leave it as it is.
 
 use crate::{
     Reserved, RunAction,
@@ -17,8 +17,8 @@ use errand_models::ChatRequest;
 
 impl Work<'_> {
     /// Reserves the most that the answer to `request` may cost, if the budgets allow a call: they are looked at in what the
-    /// commit builds on, so that of two at the same time the second one sees what the first has reserved. Where nothing costs
-    /// anything, or it is not known what it does, nothing is written.
+    /// commit builds on, so that of two at the same time the second one sees what the first has reserved. Where nothing
+    /// costs anything, or it is not known what it does, nothing is written.
     pub(super) async fn reserve(&self, request: &ChatRequest) -> Result<Reserved, Failure> {
         let usd = budget::most_of_turn(self.profile.prices, request);
         let reserved = Reserved { call: ids::fresh(), usd, at: self.task.now() };

@@ -12,8 +12,8 @@ use errand_models::{may_cost, nothing_said};
 
 impl Work<'_> {
     /// Tells of `failure`, and settles what was reserved for the call: if the model has answered all the same, by what that
-    /// cost; if the backend has refused, by nothing. If nobody knows what it did, all of it stays spent; and where it answers
-    /// without saying what it used, it cannot be told whether there is money for another turn.
+    /// cost; if the backend has refused, by nothing. If nobody knows what it did, all of it stays spent; and where it
+    /// answers without saying what it used, it cannot be told whether there is money for another turn.
     pub(super) async fn trouble(
         &self,
         failure: &Failure,

@@ -48,8 +48,8 @@ const NUMBERS: std::ops::Range<f64> = 1e-130..9.9e125;
 /// Stands for a name of no characters, which DynamoDB does not take; a name of nothing but these is stored with one more.
 const NO_NAME: char = '\u{7f}';
 
-/// `value` as DynamoDB's own types, so that its fields can be updated in place. What they do not hold is kept as the bytes of
-/// its text.
+/// `value` as DynamoDB's own types, so that its fields can be updated in place. What they do not hold is kept as the
+/// bytes of its text.
 pub(super) fn from_json(value: Value) -> AttributeValue {
     if is_plain(&value, LEVELS) { native(value) } else { bytes(value.to_string().as_bytes()) }
 }

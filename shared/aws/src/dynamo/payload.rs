@@ -1,6 +1,7 @@
 //! Payloads that are items of their own, so that a claim and a settlement do not pay for rewriting them.
 //!
-//! Such an item is written once, before its task and if that is not there yet, and nothing deletes it but TTL. Its `ttl_s` must therefore be right from the start:
+//! Such an item is written once, before its task and if that is not there yet, and nothing deletes it but TTL. Its
+//! `ttl_s` must therefore be right from the start:
 //!
 //! - an **orphan** (a crash before the task's put, or two of one key at once) dies by it;
 //! - it **never ends under a live task**: it lies [`OUTAGE`] and a week beyond the task's start, however far

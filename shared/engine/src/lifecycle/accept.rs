@@ -66,8 +66,8 @@ impl Task {
     /// Timeout in seconds of a task whose request names none.
     pub const TIMEOUT_S: u32 = 30;
 
-    /// The task that what was asked for becomes when it is accepted at `now`. Its `wake_at` covers a crash before its message
-    /// is sent, so inserting it is enough for it to run.
+    /// The task that what was asked for becomes when it is accepted at `now`. Its `wake_at` covers a crash before its
+    /// message is sent, so inserting it is enough for it to run.
     pub fn accept(asked: impl Into<Arc<Asked>>, version: Uuid, now: Timestamp) -> Self {
         let asked = asked.into();
         let run_at = asked.scheduled_for;

@@ -68,10 +68,10 @@ pub(super) fn pending(run_at: Timestamp, notified: u32, expires_at: Option<Times
     expires_at.map_or(wake, |at| wake.min(at))
 }
 
-/// `wake_at` of a task claimed now: left alone, so that a claim does not touch the index, however late it comes. Where it lies
-/// before the lease's end the poller looks once too early. Where it lies far behind, since the task had waited long and
-/// messages were sent again, it is the claim's message that tells of a lost worker: it comes again. A task that is
-/// pulled has none, so it is looked at within two minutes.
+/// `wake_at` of a task claimed now: left alone, so that a claim does not touch the index, however late it comes. Where
+/// it lies before the lease's end the poller looks once too early. Where it lies far behind, since the task had waited
+/// long and messages were sent again, it is the claim's message that tells of a lost worker: it comes again. A task
+/// that is pulled has none, so it is looked at within two minutes.
 pub(super) fn claimed(task: &Task, lease_end: Timestamp, now: Timestamp) -> Timestamp {
     let in_time = |at: &Timestamp| !task.is_pulled() || (lease_end..=now + GRACE).contains(at);
     task.wake_at.filter(in_time).unwrap_or(lease_end)

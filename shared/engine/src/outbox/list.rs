@@ -84,8 +84,8 @@ pub(super) async fn newest(app: &App, tenant: &Name) -> Result<u64, StoreError> 
     Ok(newest.items.first().and_then(|event| event.owner.as_ref()?.sort.parse().ok()).unwrap_or(0))
 }
 
-/// What was published of `tenant`'s after `after`, in order, each with its place. There is always a cursor, once there was an event: what
-/// comes later is found by it.
+/// What was published of `tenant`'s after `after`, in order, each with its place. There is always a cursor, once there
+/// was an event: what comes later is found by it.
 pub async fn published(
     app: &App,
     tenant: &Name,

@@ -61,8 +61,9 @@ impl QueueName {
         [urgent, high, medium, low, long, QueueName::DeadLetter]
     };
 
-    /// The queue that the messages of `task` ride, whose type `is_slow`, or is not. A batch is done when the slowest of its tasks is, and holds its slots
-    /// until then: what is slow shares none. (What an older version has sent elsewhere is processed there.)
+    /// The queue that the messages of `task` ride, whose type `is_slow`, or is not. A batch is done when the slowest of
+    /// its tasks is, and holds its slots until then: what is slow shares none. (What an older version has sent
+    /// elsewhere is processed there.)
     pub fn of(task: &Task, is_slow: bool) -> Self {
         if task.timeout_s > LONG_TIMEOUT_S || is_slow { QueueName::Long } else { QueueName::Work(task.priority) }
     }
