@@ -96,6 +96,7 @@ async fn what_a_page_refuses_a_stream_refuses_and_not_every_route_is_one() {
     };
     assert_eq!(refused("/v1/runs/none/events", "x-any", "").await, (404, "not_found".to_owned()));
     assert_eq!(refused("/v1/events", "last-event-id", "nowhere").await.0, 400);
+    assert_eq!(refused("/v1/events", "last-event-id", "naïve").await.0, 400, "what is not text is not taken for none");
     assert_eq!(refused("/v1/events?after=nowhere", "x-any", "").await.0, 400);
     assert_eq!(refused("/v1/health", "x-any", "").await, (406, "not_acceptable".to_owned()));
     // Who takes JSON, too, is answered with it.

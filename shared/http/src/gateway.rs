@@ -145,7 +145,7 @@ fn scopes_of(claims: &HashMap<String, String>) -> Vec<&str> {
 
 /// A header that is there and not text is not taken for none: a key or version would silently guard nothing. Errors call
 /// it `field`.
-fn text_header(headers: &HeaderMap, name: &str, field: &str) -> Result<Option<String>, ApiError> {
+pub fn text_header(headers: &HeaderMap, name: &str, field: &str) -> Result<Option<String>, ApiError> {
     let text = only(headers, name)?.map(|value| value.to_str().map(str::to_owned)).transpose();
     text.map_err(|_| ApiError::invalid(field, "expected visible ASCII characters"))
 }

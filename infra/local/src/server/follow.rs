@@ -22,7 +22,7 @@ use axum::{
 use errand::App;
 use errand_http::{
     Followed, Route,
-    gateway::{self, only},
+    gateway::{self, text_header},
 };
 use futures::stream;
 use serde::Deserialize;
@@ -59,15 +59,14 @@ pub(super) async fn follow(
     mut event: ApiGatewayV2httpRequest,
     following: Following,
 ) -> Response {
-    match only(&event.headers, LAST_SEEN).map(|seen| seen.and_then(|seen| seen.to_str().ok()).map(str::to_owned)) {
-        Ok(Some(seen)) => go_on_after(&mut event, followed, &seen),
-        Ok(None) => {}
+    let after = match text_header(&event.headers, LAST_SEEN, LAST_SEEN) {
+        Ok(seen) => seen,
         Err(error) => return super::refuse(&error),
-    }
+    };
     // Each page is asked for as JSON.
     event.headers.remove(header::ACCEPT);
-    let mut follower =
-        Follower { app, route, followed, event, following, seen: VecDeque::new(), looked: Instant::now() };
+    let (unread, looked) = (VecDeque::new(), Instant::now());
+    let mut follower = Follower { app, route, followed, event, after, following, unread, looked };
     if let Err(refused) = follower.look().await {
         return super::response(*refused);
     }
@@ -81,15 +80,18 @@ pub(super) async fn follow(
     response
 }
 
-/// What one reader has seen, and what comes next.
+/// How far one reader is, and what it reads next.
 struct Follower {
     app: App,
     route: &'static Route,
     followed: Followed,
-    /// The request for the page after what was seen.
+    /// The request for the page that was asked for last.
     event: ApiGatewayV2httpRequest,
+    /// The place of what was read last, unless the request says where to go on.
+    after: Option<String>,
     following: Following,
-    seen: VecDeque<Box<RawValue>>,
+    /// What of that page was not read yet.
+    unread: VecDeque<Box<RawValue>>,
     looked: Instant,
 }
 
@@ -103,26 +105,29 @@ impl Follower {
     /// The next item, once there is one; none when the server stops or the list cannot be read: whoever reads comes again.
     async fn next(&mut self) -> Option<Event> {
         loop {
-            if let Some(item) = self.seen.pop_front() {
+            if let Some(item) = self.unread.pop_front() {
                 return self.item(&item);
             }
             self.look().await.ok()?;
-            if self.seen.is_empty() {
+            if self.unread.is_empty() {
                 self.wait().await?;
             }
         }
     }
 
-    /// Reads the page after what was seen, or says why there is none.
+    /// Asks for the page after what was read, or says why there is none.
     async fn look(&mut self) -> Result<(), Box<ApiGatewayV2httpResponse>> {
         self.following.changed.mark_unchanged();
         self.looked = Instant::now();
+        if let Some(place) = self.after.take() {
+            go_on_after(&mut self.event, self.followed, place);
+        }
         let answer = gateway::serve(&self.app, slice::from_ref(self.route), self.event.clone()).await;
         let page = match &answer.body {
             Some(Body::Text(text)) if answer.status_code == 200 => serde_json::from_str::<Page>(text).ok(),
             _ => None,
         };
-        self.seen = page.ok_or(Box::new(answer))?.items;
+        self.unread = page.ok_or(Box::new(answer))?.items;
         Ok(())
     }
 
@@ -145,17 +150,17 @@ impl Follower {
             serde_json::Value::String(place) => place.clone(),
             place => place.to_string(),
         };
-        go_on_after(&mut self.event, self.followed, &place);
+        self.after = Some(place.clone());
         Some(Event::default().id(place).data(item.get()))
     }
 }
 
 /// Has `event` ask for what comes after `place`.
-fn go_on_after(event: &mut ApiGatewayV2httpRequest, followed: Followed, place: &str) {
+fn go_on_after(event: &mut ApiGatewayV2httpRequest, followed: Followed, place: String) {
     let mut query: HashMap<String, Vec<String>> = HashMap::new();
     for (name, value) in event.query_string_parameters.iter() {
         query.entry(name.to_owned()).or_default().push(value.to_owned());
     }
-    query.insert(followed.parameter.to_owned(), vec![place.to_owned()]);
+    query.insert(followed.parameter.to_owned(), vec![place]);
     event.query_string_parameters = query.into();
 }
