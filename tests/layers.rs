@@ -6,7 +6,8 @@ use std::{
 };
 
 /// What the libraries of the functions may use.
-const BELOW_FUNCTIONS: [&str; 5] = ["errand", "errand-agents", "errand-aws", "errand-http", "errand-models"];
+const BELOW_FUNCTIONS: [&str; 6] =
+    ["errand", "errand-agents", "errand-aws", "errand-http", "errand-models", "errand-outbound"];
 
 /// The libraries of the functions.
 const FUNCTIONS: [&str; 6] = ["control", "enqueue", "poller", "process-task", "relay", "status"];
@@ -15,12 +16,17 @@ const FUNCTIONS: [&str; 6] = ["control", "enqueue", "poller", "process-task", "r
 fn libraries() -> Vec<(&'static str, &'static [&'static str], BTreeSet<&'static str>)> {
     let mut libraries = vec![
         ("errand", &[][..], [].into()),
-        ("errand-models", &["bedrock"], ["errand"].into()),
+        ("errand-outbound", &[], ["errand"].into()),
+        ("errand-models", &["bedrock"], ["errand", "errand-outbound"].into()),
         ("errand-http", &[], ["errand"].into()),
-        ("errand-aws", &[], ["errand", "errand-models"].into()),
+        ("errand-aws", &[], ["errand", "errand-models", "errand-outbound"].into()),
         ("errand-agents", &[], ["errand", "errand-http", "errand-models"].into()),
         // It runs tasks by the code of the function that does.
-        ("errand-local", &[], ["errand", "errand-agents", "errand-http", "errand-models", "process-task"].into()),
+        (
+            "errand-local",
+            &[],
+            ["errand", "errand-agents", "errand-http", "errand-models", "errand-outbound", "process-task"].into(),
+        ),
         ("outside", &[], ["errand", "errand-local"].into()),
         ("outside-lambda", &[], FUNCTIONS.into_iter().chain(["outside"]).collect()),
     ];
