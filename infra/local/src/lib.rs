@@ -14,6 +14,7 @@ pub mod mapping;
 pub mod options;
 pub(crate) mod private;
 pub mod running;
+mod secret_key;
 pub mod server;
 mod signals;
 pub mod sqlite;

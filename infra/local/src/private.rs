@@ -14,6 +14,9 @@ const FILE: u32 = 0o600;
 /// What all our files' names begin with.
 const OURS: &str = "errand.";
 
+/// And the key's, which is refused if others could read it: it may be known by then.
+pub(crate) const KEY: &str = "secret.key";
+
 /// Makes the directory `data` and, in it, the file `database`, so that SQLite finds it: what it puts beside it (its logs)
 /// gets the permissions of the file. What is there already and let others in no longer does.
 pub(crate) fn prepare(data: &Path, database: &Path) -> io::Result<()> {
@@ -21,9 +24,10 @@ pub(crate) fn prepare(data: &Path, database: &Path) -> io::Result<()> {
     let mut ours_alone = true;
     for entry in fs::read_dir(data)? {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(OURS) {
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with(OURS) {
             close(&entry.path(), FILE)?;
-        } else {
+        } else if name != KEY {
             ours_alone = false;
         }
     }
@@ -69,6 +73,7 @@ mod tests {
     fn what_others_could_read_they_no_longer_can() {
         let data = tempfile::tempdir().unwrap();
         let files = ["errand.db", "errand.db-wal", "errand.db-shm", "errand.lock"].map(|name| data.path().join(name));
+        fs::write(data.path().join(KEY), "").unwrap();
         for file in &files {
             fs::write(file, "kept").unwrap();
             fs::set_permissions(file, Permissions::from_mode(0o644)).unwrap();

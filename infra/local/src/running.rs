@@ -33,7 +33,7 @@ use tracing::{info, warn};
 use crate::{
     mapping::Mapping,
     options::Options,
-    private, server,
+    private, secret_key, server,
     sqlite::{self, SqliteStore},
 };
 
@@ -65,7 +65,6 @@ impl RunningServer {
 
     /// The same by another clock, which tests move.
     pub async fn start_at(options: &Options, types: Registry, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let types = types.checked()?;
         // The first call counts: a program with more secrets has named all of them before.
         redact::know_secrets(options.secrets());
         let access = options.access()?;
@@ -79,6 +78,7 @@ impl RunningServer {
         private::prepare(&options.data, &database)
             .with_context(|| format!("the data directory {} could not be made ready", options.data.display()))?;
         let lock = lock(&options.data)?;
+        let types = types.with(Arc::new(secret_key::keyring(&options.data)?)).checked()?;
         let settings = sqlite::SqliteSettings { synchronous: options.synchronous.into() };
         let store = Arc::new(SqliteStore::open(&database, settings)?);
         let changed = store.changed();

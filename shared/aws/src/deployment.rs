@@ -1,6 +1,6 @@
 //! What a function on AWS is told by its environment.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{Shards, relay::BusEvents};
 use errand::{
@@ -11,6 +11,7 @@ use errand::{
         store::Retention,
     },
 };
+use errand_outbound::Keyring;
 use reqwest::Url;
 
 /// See the module.
@@ -36,6 +37,8 @@ pub struct Deployment {
     pub rules: Rules,
     /// The URL of the webhook, of the functions that must know of it. It may carry a secret.
     pub webhook: Option<Url>,
+    /// What seals secrets in the tables, of the functions that handle some.
+    pub keyring: Option<Arc<Keyring>>,
 }
 
 impl Deployment {
@@ -61,6 +64,7 @@ impl Deployment {
             bus_events: environment.parsed("ERRAND_BUS_EVENTS")?.unwrap_or_default(),
             rules: rules(environment)?,
             webhook: webhook(environment)?,
+            keyring: keyring(environment)?.map(Arc::new),
         })
     }
 }
@@ -113,6 +117,17 @@ fn webhook(environment: &Environment) -> Result<Option<Url>, ConfigError> {
     Ok(Some(parsed))
 }
 
+/// The variable that holds the installation's key. Lambda keeps it under a key of KMS, and unwraps it when a process starts:
+/// the function itself need not ask for that.
+const SECRET_KEY: &str = "ERRAND_SECRET_KEY";
+
+fn keyring(environment: &Environment) -> Result<Option<Keyring>, ConfigError> {
+    let Some(key) = environment.get(SECRET_KEY) else { return Ok(None) };
+    let keyring = Keyring::read(&key).map_err(|error| ConfigError::malformed(SECRET_KEY, "…", error))?;
+    environment.keep_secret([key]);
+    Ok(Some(keyring))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,6 +177,8 @@ mod tests {
         let error = read(&[("ERRAND_WEBHOOK_URL", "hooks.example/s3cret")], "").unwrap_err();
         let said = "the environment variable ERRAND_WEBHOOK_URL is \"…\": relative URL without a base";
         assert_eq!((error.to_string(), format!("{error:?}")), (said.to_owned(), said.to_owned()));
+        let error = read(&[("ERRAND_SECRET_KEY", "s3cret")], "").unwrap_err().to_string();
+        assert_eq!(error, "the environment variable ERRAND_SECRET_KEY is \"…\": expected the base64 of 32 bytes");
     }
 
     #[test]
@@ -174,6 +191,7 @@ mod tests {
             ("ERRAND_EVENT_BUS", "errand"),
             ("ERRAND_BUS_EVENTS", "all"),
             ("ERRAND_LIST_SHARDS", "40"),
+            ("ERRAND_SECRET_KEY", "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="),
         ];
         let environment = environment(&given, "");
         let read = Deployment::read(&environment, &[QueueName::DeadLetter]).unwrap();
@@ -184,6 +202,7 @@ mod tests {
         assert!(read.webhook.is_some());
         assert_eq!(read.shards, Shards { queue: 40, ..Shards::default() });
         assert_eq!((read.bus.as_deref(), read.bus_events), (Some("errand"), BusEvents::All));
-        assert_eq!(environment.secrets(), ["http://127.0.0.1/hook"]);
+        assert!(read.keyring.is_some());
+        assert_eq!(environment.secrets(), ["http://127.0.0.1/hook", "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="]);
     }
 }

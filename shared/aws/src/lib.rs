@@ -72,8 +72,13 @@ impl fmt::Debug for StartError {
 pub async fn start(queues: &[QueueName], types: Types) -> Result<Wired, StartError> {
     telemetry::init(telemetry::Format::Json);
     let environment = Environment::of_process();
-    let types = types(&environment)?.checked()?;
+    let types = types(&environment)?;
     let deployment = Deployment::read(&environment, queues)?;
+    let types = match deployment.keyring.clone() {
+        Some(keyring) => types.with(keyring),
+        None => types,
+    };
+    let types = types.checked()?;
     redact::know_secrets(environment.secrets());
     meter::start(deployment.stack.clone());
     Ok(wire(environment, deployment, types).await)

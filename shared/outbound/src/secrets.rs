@@ -39,7 +39,8 @@ pub enum SecretError {
     NoKey,
 }
 
-/// The keys that are derived from the installation's: one for each use.
+/// The keys that are derived from the installation's: one for each use. An installation that has one has it among the state
+/// of its types, as an `Arc`: `app.types.state::<Arc<Keyring>>()`.
 pub struct Keyring {
     sealing: LessSafeKey,
     /// Signs the tokens of callbacks.
@@ -59,9 +60,10 @@ impl Keyring {
         Ok(BASE64.encode(random::<KEY_BYTES>()?))
     }
 
-    /// That of the key `text`, which is base64, with or without white space around it.
+    /// That of the key `text`: base64 of whichever alphabet, with or without white space around it.
     pub fn read(text: &str) -> Result<Self, SecretError> {
-        let key = BASE64.decode(text.trim()).ok().filter(|key| key.len() == KEY_BYTES).ok_or(SecretError::NoKey)?;
+        let text = text.trim().trim_end_matches('=').replace('+', "-").replace('/', "_");
+        let key = BASE64.decode(text).ok().filter(|key| key.len() == KEY_BYTES).ok_or(SecretError::NoKey)?;
         let derived = Salt::new(HKDF_SHA256, &[]).extract(&key);
         let sealing: UnboundKey = derive(&derived, SEALING, &AES_256_GCM)?;
         let callbacks = derive(&derived, CALLBACKS, hmac::HMAC_SHA256)?;
@@ -105,6 +107,7 @@ fn bound_to(of: &RecordKey) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::engine::general_purpose::STANDARD;
     use errand::{Id, Name};
 
     fn fresh() -> Keyring {
@@ -160,7 +163,12 @@ mod tests {
     #[test]
     fn a_key_is_so_long_and_its_text_may_end_a_line() {
         let key = Keyring::new_key().unwrap();
-        assert!(Keyring::read(&format!("{key}\n")).is_ok());
+        // As `openssl rand -base64 32` writes it, too.
+        let other = STANDARD.encode([0xff; KEY_BYTES]);
+        assert!(other.ends_with('=') && other.contains('/'));
+        for text in [&*format!("{key}\n"), &other] {
+            assert!(Keyring::read(text).is_ok(), "{text}");
+        }
         for text in ["", "x", &key[1..], &format!("{key}AAAA"), "%%%"] {
             assert_eq!(Keyring::read(text).unwrap_err(), SecretError::NoKey, "{text}");
         }
