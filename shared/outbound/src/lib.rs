@@ -1,13 +1,17 @@
-//! What leaves the installation over HTTP: how it is signed, and how the secrets for that are kept.
+//! What leaves the installation over HTTP: to whom, how it is signed, and how the secrets for that are kept.
 //!
-//! Each module knows only those before it: `random`, `signature`, `secrets`, `callback`.
+//! Each module knows only those before it: `random`, `signature`, `secrets`, `callback`, `address`, `client`.
 
+mod address;
 mod callback;
+mod client;
 mod random;
 mod secrets;
 mod signature;
 
+pub use address::{Allowance, NotAllowed, Reach};
 pub use callback::Callback;
+pub use client::{Answered, CallError, Caller, client};
 pub use random::NoRandomness;
 pub use secrets::{Keyring, SecretError};
 pub use signature::{SigningSecret, SigningSecrets, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, signed};
