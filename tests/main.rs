@@ -32,6 +32,7 @@ mod relay;
 mod rights;
 mod runs;
 mod second_life;
+mod signatures;
 mod slots;
 mod sqlite;
 mod sqs;

@@ -12,6 +12,7 @@ pub mod events;
 pub mod faults;
 pub mod in_memory;
 pub mod ministack;
+pub mod node;
 pub mod relay;
 pub mod runtime_api;
 pub mod settings;

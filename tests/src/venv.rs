@@ -25,26 +25,39 @@ pub fn program(venv: &Path, name: &str) -> PathBuf {
 }
 
 fn venv_in(venvs: &Path, name: &str, requirements: &Path) -> Result<PathBuf, String> {
-    let says = |what: &str, path: &Path, error: std::io::Error| format!("cannot {what} {}: {error}", path.display());
-    fs::create_dir_all(venvs).map_err(|e| says("create", venvs, e))?;
-    let venvs = venvs.canonicalize().map_err(|e| says("find", venvs, e))?;
-    let venv = venvs.join(name);
     let wanted = fs::read_to_string(requirements).map_err(|e| says("read", requirements, e))?;
-    // Scripts in it name their interpreter by its full path, so a moved one is as useless as an outdated one.
-    let wanted = format!("# {}\n{wanted}", venv.display());
+    made_once(venvs, name, &wanted, |venv| make(venv, requirements))
+}
 
-    let lock_path = venvs.join(format!("{name}.lock"));
+/// The folder `name` in `folders`, as `make` makes it of what is `wanted`: once, whoever else asks.
+pub(crate) fn made_once(
+    folders: &Path,
+    name: &str,
+    wanted: &str,
+    make: impl FnOnce(&Path) -> Result<(), String>,
+) -> Result<PathBuf, String> {
+    fs::create_dir_all(folders).map_err(|e| says("create", folders, e))?;
+    let folders = folders.canonicalize().map_err(|e| says("find", folders, e))?;
+    let folder = folders.join(name);
+    // Scripts in it name their interpreter by its full path, so a moved one is as useless as an outdated one.
+    let wanted = format!("# {}\n{wanted}", folder.display());
+
+    let lock_path = folders.join(format!("{name}.lock"));
     let lock = File::create(&lock_path).map_err(|e| says("create", &lock_path, e))?;
     lock.lock().map_err(|e| says("lock", &lock_path, e))?; // until it is dropped, or the process dies
 
-    // Written last, so a half-made environment has none.
-    let marker = venv.join("made-from.txt");
+    // Written last, so a half-made folder has none.
+    let marker = folder.join("made-from.txt");
     if fs::read_to_string(&marker).is_ok_and(|made_from| made_from == wanted) {
-        return Ok(venv);
+        return Ok(folder);
     }
-    make(&venv, requirements)?;
+    make(&folder)?;
     fs::write(&marker, wanted).map_err(|e| says("write", &marker, e))?;
-    Ok(venv)
+    Ok(folder)
+}
+
+fn says(what: &str, path: &Path, error: std::io::Error) -> String {
+    format!("cannot {what} {}: {error}", path.display())
 }
 
 /// Makes the environment anew, whatever is there.
@@ -58,7 +71,7 @@ fn make(venv: &Path, requirements: &Path) -> Result<(), String> {
 }
 
 /// Runs a command to its end; an error carries what it said.
-fn run(command: &mut Command) -> Result<(), String> {
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.output().map_err(|e| format!("cannot run {name}: {e}"))?;
     if output.status.success() {
