@@ -5,10 +5,8 @@ use std::time::Duration;
 use reqwest::StatusCode;
 
 use crate::Usage;
-use errand::{
-    Timestamp,
-    spi::{json::cut, redact},
-};
+use errand::spi::{json::cut, redact};
+use errand_outbound::RetryAfter;
 
 /// Why there is no answer: one variant for each reaction of the caller.
 #[derive(Debug, thiserror::Error)]
@@ -47,34 +45,6 @@ pub enum ChatError {
     /// It does not take this request, such as for an unknown model. Never succeeds by trying again.
     #[error("the model backend does not take the request: {0}")]
     Refused(String),
-}
-
-/// When to come back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryAfter {
-    /// After this.
-    In(Duration),
-    /// Then.
-    At(Timestamp),
-}
-
-impl RetryAfter {
-    /// How long that is from `now`.
-    pub fn wait(self, now: Timestamp) -> Duration {
-        match self {
-            RetryAfter::In(wait) => wait,
-            RetryAfter::At(at) => at.since(now),
-        }
-    }
-
-    /// The header `Retry-After`: seconds, or a date. None if it is neither.
-    pub(super) fn read(header: &str) -> Option<Self> {
-        if let Ok(seconds) = header.parse() {
-            return Some(RetryAfter::In(Duration::from_secs(seconds)));
-        }
-        let at = jiff::fmt::rfc2822::parse(header).ok()?;
-        Some(RetryAfter::At(Timestamp::from_millis(at.timestamp().as_millisecond())))
-    }
 }
 
 /// How much of what a backend says against a request is passed on, in bytes.
@@ -186,14 +156,5 @@ mod tests {
                 assert!(!error.contains("abc"), "{error}");
             }
         }
-    }
-
-    #[test]
-    fn a_date_to_come_back_at_is_a_wait_from_now() {
-        let date: jiff::Timestamp = "2026-11-06T08:49:37Z".parse().unwrap();
-        let at = RetryAfter::read("Fri, 06 Nov 2026 08:49:37 GMT").unwrap();
-        assert_eq!(at.wait(Timestamp::from_millis(date.as_millisecond() - 90_000)), Duration::from_secs(90));
-        assert_eq!(RetryAfter::read("17"), Some(RetryAfter::In(Duration::from_secs(17))));
-        assert_eq!(RetryAfter::read("soon"), None);
     }
 }

@@ -28,7 +28,8 @@ pub use ask::{may_cost, nothing_said};
 #[cfg(feature = "bedrock")]
 pub use bedrock::Bedrock;
 pub use conversation::{ChatAnswer, ChatMessage, ChatRequest, ToolCall};
-pub use error::{ChatError, RetryAfter};
+pub use errand_outbound::RetryAfter;
+pub use error::ChatError;
 pub use extractive::Extractive;
 pub use finish::Finish;
 pub use openai::OpenAi;
