@@ -156,7 +156,7 @@ fn change(task: &Task, trigger: Trigger, now: Timestamp) -> (Commit, Task) {
 }
 
 fn claim(task: &Task, now: Timestamp) -> (Commit, Task) {
-    change(task, Trigger::Claim { worker: Uuid::new_v4() }, now)
+    change(task, Trigger::Claim { worker: Uuid::new_v4(), lease: None }, now)
 }
 
 fn settle(task: &Task, settlement: Settlement, now: Timestamp) -> (Commit, Task) {

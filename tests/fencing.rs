@@ -216,7 +216,7 @@ async fn a_write_that_is_made_again_after_its_answer_was_lost_is_no_conflict() {
     let task = world.task(id).await;
     let again = store::insert(&*world.app.store, task.clone()).await.unwrap();
     assert_eq!(again, Inserted::New);
-    let mut transition = apply(&task, Trigger::Claim { worker: ids::fresh() }, world.now()).unwrap();
+    let mut transition = apply(&task, Trigger::Claim { worker: ids::fresh(), lease: None }, world.now()).unwrap();
     transition.task.version = ids::fresh();
     for _ in 0..2 {
         let commit = Commit::change(task.version, transition.clone());
@@ -230,7 +230,7 @@ async fn a_task_that_is_there_is_not_put_there_again() {
     let world = World::new();
     let (there, other) = (world.scripted(&json!({})).await, world.scripted(&json!({})).await);
     let (there, other) = (world.task(there).await, world.task(other).await);
-    let mut transition = apply(&other, Trigger::Claim { worker: ids::fresh() }, world.now()).unwrap();
+    let mut transition = apply(&other, Trigger::Claim { worker: ids::fresh(), lease: None }, world.now()).unwrap();
     transition.task.version = ids::fresh();
     let again = Task { version: ids::fresh(), ..there.clone() };
     let commit = Commit { tasks: vec![again], ..Commit::change(other.version, transition) };

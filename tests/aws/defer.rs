@@ -71,7 +71,7 @@ pub(super) async fn lost_workers(stack: &Stack) {
     let app = stack.new_app(Lambda::ProcessTask);
     let key = TaskKey { tenant: Name::default(), id: id.parse().unwrap() };
     let pending = store::task(&*app.store, &key).await.unwrap().unwrap();
-    change(&app, &pending, Trigger::Claim { worker: fresh() }, With::nothing()).await.unwrap();
+    change(&app, &pending, Trigger::Claim { worker: fresh(), lease: None }, With::nothing()).await.unwrap();
     // Its message comes again while the lease lasts, and is dropped: only the poller reaps.
     assert!(stack.deliver(MEDIUM).await.again.is_empty());
     assert_eq!(stack.poll().await, report());

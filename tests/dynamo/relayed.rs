@@ -13,7 +13,7 @@ use errand::{
         lifecycle::log::LogEntry,
         store::{
             Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related,
-            Stats, StatsScope, Store, TaskWrite,
+            Stats, StatsScope, Store, TaskWrite, Wanted,
         },
     },
 };
@@ -91,6 +91,10 @@ impl Store for Relayed {
 
     async fn due(&self, shard: u16, until: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
         self.setup.store.due(shard, until, limit).await
+    }
+
+    async fn ready(&self, wanted: &Wanted, now: Timestamp, limit: usize) -> Result<Vec<TaskKey>, StoreError> {
+        self.setup.store.ready(wanted, now, limit).await
     }
 
     async fn set_aside(&self, due: &Due, until: Timestamp) -> Result<(), StoreError> {

@@ -50,7 +50,8 @@ async fn begun(world: &World) -> [Uuid; 3] {
     deliver_all(world).await;
     assert_eq!(world.task(second).await.executions, 1);
     let third = world.scripted(&json!({"acts": [{"fail": "once"}, "complete"], "mark": "c"})).await;
-    let (claim, _) = change(&world.task(third).await, Trigger::Claim { worker: Uuid::new_v4() }, world.now());
+    let (claim, _) =
+        change(&world.task(third).await, Trigger::Claim { worker: Uuid::new_v4(), lease: None }, world.now());
     store::commit(&*world.app.store, claim).await.unwrap();
     [world.scripted(&waits).await, second, third]
 }

@@ -15,6 +15,7 @@ mod oldest;
 mod pages;
 mod patches;
 mod races;
+mod ready;
 mod records;
 mod relations;
 mod round_trips;
@@ -38,7 +39,7 @@ pub struct Case {
 
 /// Every case but those of [`counts`].
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    let all: [&[Case]; 16] = [
+    let all: [&[Case]; 17] = [
         inserts::CASES,
         round_trips::CASES,
         changes::CASES,
@@ -55,6 +56,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         logs::CASES,
         tenants::CASES,
         oldest::CASES,
+        ready::CASES,
     ];
     all.into_iter().flatten()
 }

@@ -77,7 +77,8 @@ impl Handler for RunAgent {
 
     fn settings() -> Settings {
         // A model that is overloaded, or away, is back in minutes.
-        let retry = RetryPolicy { base: Duration::from_secs(30), cap: Duration::from_secs(3600), jitter: 0.2 };
+        let retry =
+            RetryPolicy { base: Duration::from_secs(30), factor: 2.0, cap: Duration::from_secs(3600), jitter: 0.2 };
         Settings { timeout_s: TIMEOUT_S, is_slow: true, retry, max_snoozes: MAX_SNOOZES, ..Settings::default() }
     }
 

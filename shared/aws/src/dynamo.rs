@@ -43,7 +43,7 @@ use errand::{
         lifecycle::log::LogEntry,
         store::{
             Commit, Due, DueItem, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey,
-            Related, Retention, Stats, StatsScope, Store,
+            Related, Retention, Stats, StatsScope, Store, Wanted,
         },
     },
 };
@@ -114,6 +114,10 @@ impl Store for DynamoStore {
 
     async fn due(&self, shard: u16, until: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
         self.due_in(shard, until, limit).await
+    }
+
+    async fn ready(&self, wanted: &Wanted, now: Timestamp, limit: usize) -> Result<Vec<TaskKey>, StoreError> {
+        self.ready_in(wanted, now, limit).await
     }
 
     async fn set_aside(&self, due: &Due, until: Timestamp) -> Result<(), StoreError> {

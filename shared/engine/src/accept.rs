@@ -9,7 +9,7 @@ use crate::{
     clock::Timestamp,
     ids::{self, Name, TaskKey},
     json::read::FieldError,
-    lifecycle::{Asked, Task},
+    lifecycle::{Asked, Dispatch, Task},
     notify::notify,
     registry::InputError,
     store::{self, BODY_BYTES, Inserted, StoreError},
@@ -20,6 +20,9 @@ pub const KEY_BYTES: usize = 256;
 
 /// The longest timeout: a Lambda function has 900 s, some of them to settle in.
 pub const MAX_TIMEOUT_S: u32 = 840;
+
+/// The longest timeout where workers outside do it: a day.
+pub const MAX_PULLED_TIMEOUT_S: u32 = 86_400;
 
 /// What errors call the idempotency key, wherever it was given.
 pub const KEY_FIELD: &str = "idempotency_key";
@@ -102,7 +105,8 @@ pub struct TaskLimits {
     ///
     /// [`Rules::max_retries`]: crate::services::Rules::max_retries
     pub max_retries: Option<u32>,
-    /// How many seconds one execution may take, from 1 to [`MAX_TIMEOUT_S`]; if `None`, as many as its type says.
+    /// How many seconds one execution may take, from 1 to [`MAX_TIMEOUT_S`], or to [`MAX_PULLED_TIMEOUT_S`] if it is pulled;
+    /// if `None`, as many as its type says.
     pub timeout_s: Option<u32>,
 }
 
@@ -161,21 +165,30 @@ pub fn check_is_in_time(new: &Asked, now: Timestamp) -> Result<(), FieldError> {
 
 /// Checks `new` against its type and the limits, and completes it. Whether it is in time is for [`accept`] to ask: what
 /// is said again under its key is answered however late it is.
-pub fn check(app: &App, new: Asked, limits: TaskLimits) -> Result<Asked, EnqueueError> {
+pub async fn check(app: &App, new: Asked, limits: TaskLimits) -> Result<Asked, EnqueueError> {
     check_size(new.payload.as_str().len())?;
-    let input = app.types.accept(&new.task_type, &new.payload)?;
+    let input = app.new_input(&new.key.tenant, &new.task_type, &new.payload).await??;
     input.admits(&new)?;
     new.idempotency_key.as_deref().map_or(Ok(()), check_key)?;
-    let retries = limits.max_retries.unwrap_or(app.rules.max_retries);
     let settings = input.settings();
+    let retries = limits.max_retries.or(settings.max_retries).unwrap_or(app.rules.max_retries);
     let timeout_s = limits.timeout_s.unwrap_or(settings.timeout_s);
     let new = Asked {
         max_retries: within("max_retries", retries, 0, Task::MAX_RETRIES)?,
-        timeout_s: within("timeout_s", timeout_s, 1, MAX_TIMEOUT_S)?,
+        timeout_s: within("timeout_s", timeout_s, 1, longest(settings.dispatch))?,
         session_path: input.session_path(new.key.id),
+        pool: input.pool(),
         ..new
     };
     Ok(new.dispatched(settings.dispatch, app.clock.now()))
+}
+
+/// How many seconds an execution of a task dispatched like this may take.
+fn longest(dispatch: Dispatch) -> u32 {
+    match dispatch {
+        Dispatch::Announced | Dispatch::Pushed => MAX_TIMEOUT_S,
+        Dispatch::Pulled => MAX_PULLED_TIMEOUT_S,
+    }
 }
 
 fn within(field: &str, value: u32, least: u32, most: u32) -> Result<u32, FieldError> {

@@ -5,7 +5,18 @@ use std::{
     sync::Arc,
 };
 
-use crate::{lifecycle::Task, queue::QueueName, registry::Registry, services::Services};
+use crate::{
+    ids::Name,
+    json::Json,
+    lifecycle::Task,
+    queue::QueueName,
+    registry::{Input, InputError, OpenType, Registry},
+    services::Services,
+    store::StoreError,
+};
+
+/// A payload that was read, or why it could not be.
+pub type Read = Result<Box<dyn Input>, InputError>;
 
 /// Made once at start, shared by everything that runs. Its services are its own fields, by `Deref`.
 ///
@@ -44,6 +55,39 @@ impl App {
         let mut app = self.clone();
         app.services.trace = header.map(Arc::from);
         app
+    }
+
+    /// Reads a new request's payload, as its type has it for `tenant`.
+    pub async fn new_input(&self, tenant: &Name, task_type: &Name, payload: &Json) -> Result<Read, StoreError> {
+        let Some(found) = self.open_type(tenant, task_type).await? else {
+            return Ok(self.types.accept(task_type, payload));
+        };
+        if let Some(why) = found.off() {
+            return Ok(Err(InputError::Off { name: task_type.clone(), why }));
+        }
+        Ok(found.strict(payload).map_err(InputError::payload))
+    }
+
+    /// Reads the payload of `task`, which is stored: maybe by another version, or as its type was then.
+    pub async fn input_of(&self, task: &Task) -> Result<Read, StoreError> {
+        match self.open_type(&task.key.tenant, &task.task_type).await? {
+            Some(found) => Ok(found.lenient(&task.payload).map_err(InputError::payload)),
+            None => Ok(self.types.stored(&task.task_type, &task.payload)),
+        }
+    }
+
+    /// Whether the tenant of `task` has its type, be it switched off.
+    pub async fn knows_type_of(&self, task: &Task) -> Result<bool, StoreError> {
+        let is_open = || self.open_type(&task.key.tenant, &task.task_type);
+        Ok(self.types.knows(&task.task_type) || is_open().await?.is_some())
+    }
+
+    /// The type of this name that is not compiled in.
+    async fn open_type(&self, tenant: &Name, name: &Name) -> Result<Option<Arc<dyn OpenType>>, StoreError> {
+        match self.types.open_types() {
+            Some(open) if !self.types.knows(name) => open.find(&self.services, tenant, name).await,
+            _ => Ok(None),
+        }
     }
 
     /// The queue that `task`'s messages ride.

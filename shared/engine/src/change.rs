@@ -62,6 +62,12 @@ impl With {
         Self { until, ..self }
     }
 
+    /// The same, and these.
+    pub(crate) fn and(mut self, effects: Vec<Effect>) -> Self {
+        self.effects.extend(effects);
+        self
+    }
+
     /// The same, and `effect`; if that was there already the whole change is [`ChangeError::Effect`].
     pub fn once(mut self, effect: Effect) -> Self {
         self.effects.push(effect);
@@ -82,7 +88,7 @@ async fn said(app: &App, task: &Task, transition: &Transition) -> Result<(Vec<Ef
         return Ok(Default::default());
     }
     // One of a type that nobody knows, or that is off, must be able to end, too.
-    let Ok(input) = app.types.stored(&task.task_type, &task.payload) else { return Ok(Default::default()) };
+    let Ok(input) = app.input_of(task).await? else { return Ok(Default::default()) };
     let context = TaskContext::new(app, task);
     let follows = if ends {
         input.ended(&context, changed).await?

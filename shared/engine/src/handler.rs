@@ -17,7 +17,7 @@ pub(crate) use failure::Retry;
 
 use crate::{
     effects::Effect,
-    ids::Id,
+    ids::{Id, Name},
     json::read::FieldError,
     lifecycle::{
         Asked, Dispatch, Report, Task,
@@ -39,6 +39,9 @@ use crate::{
 pub struct Settings {
     /// Seconds one execution may take, if the request names none.
     pub timeout_s: u32,
+    /// How many failures are followed by another try, if the request does not say; `None`: as many as the installation
+    /// says.
+    pub max_retries: Option<u32>,
     /// Whether an execution usually takes longer than some five seconds, as one that asks a model does. Such tasks ride
     /// apart ([`QueueName::of`]), whatever their payload: those that share a batch end together.
     ///
@@ -59,6 +62,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             timeout_s: Task::TIMEOUT_S,
+            max_retries: None,
             is_slow: false,
             retry: RetryPolicy::default(),
             max_snoozes: MAX_SNOOZES,
@@ -242,6 +246,12 @@ pub trait Handler: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'st
     /// The id of the run that does `task` in its present drive, for types whose tasks are done as runs: there once that has
     /// begun.
     fn run_id(_task: &Task) -> Option<Id> {
+        None
+    }
+
+    /// Which of the workers of this type a task like this is for, where workers outside ask for it
+    /// ([`Dispatch::Pulled`]); `None`: the pool that most have.
+    fn pool(&self) -> Option<Name> {
         None
     }
 

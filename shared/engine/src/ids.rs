@@ -47,6 +47,9 @@ pub enum NameError {
     Id,
 }
 
+/// See [`Name::installation`].
+const INSTALLATION: &str = "_errand";
+
 impl Name {
     /// Checks `text` and makes it a name.
     pub fn new(text: &str) -> Result<Self, NameError> {
@@ -61,9 +64,9 @@ impl Name {
         Self(literal.into())
     }
 
-    /// What stands in the tenant's place of what is the installation's own.
-    pub(crate) fn installation() -> Self {
-        Self("_errand".into())
+    /// What stands in the tenant's place of what is the installation's own, or for all tenants.
+    pub fn installation() -> Self {
+        Self(INSTALLATION.into())
     }
 
     /// The text itself.

@@ -4,7 +4,7 @@
 //! This is the engine. It knows no task type of its own, no HTTP, no AWS and no SQLite: those stand on it.
 //!
 //! Each module knows only those before it: `redact`, `json`, `clock`, `ids`, `money`, `lifecycle`, `store`, `queue`,
-//! `event`, `listener`, `release`, `rights`, `services`, `effects`, `records`, `handler`, `registry`, `app`, `environment`,
+//! `event`, `listener`, `release`, `bell`, `rights`, `services`, `effects`, `records`, `handler`, `registry`, `app`, `environment`,
 //! `meter`, `telemetry`, `notify`, `change`, `accept`, `operate`, `redrive`, `client`, `dead_letter`, `outbox`,
 //! `poller`, `processor`, `read_marks`, `testing`, `spi`.
 //!
@@ -106,6 +106,7 @@
 
 mod accept;
 mod app;
+mod bell;
 mod change;
 mod client;
 mod clock;

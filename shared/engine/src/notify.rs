@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Sends the message of every one of `tasks` that is pending and due soon; the rest is the poller's. Answers for
-/// each task whether its message is on its way. Nobody is told of a task that is pulled.
+/// each task whether its message is on its way. Nobody is told of a task that is pulled, but the bell rings.
 pub async fn notify(app: &App, tasks: &[Task]) -> Vec<bool> {
     let now = app.clock.now();
     let mut by_queue: BTreeMap<QueueName, (Vec<usize>, Vec<OutMessage>)> = BTreeMap::new();
@@ -22,6 +22,9 @@ pub async fn notify(app: &App, tasks: &[Task]) -> Vec<bool> {
             places.push(place);
             messages.push(OutMessage::hint(task, delay, app.trace.as_deref()));
         }
+    }
+    if let Some(bell) = app.bell.as_ref().filter(|_| tasks.iter().any(Task::is_pulled)) {
+        bell.ring();
     }
     let mut on_its_way: Vec<bool> = tasks.iter().map(Task::is_pulled).collect();
     for (queue, (places, messages)) in by_queue {

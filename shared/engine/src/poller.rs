@@ -27,7 +27,6 @@ use crate::{
     notify::notify,
     outbox::{self, Posted},
     redact::chain,
-    registry::Registry,
     store::{Due, DueItem, StoreError},
 };
 
@@ -48,14 +47,14 @@ enum Duty {
 }
 
 /// What `task`, read just now, needs: pure. The index that named it may lag, so `wake_at` is asked again.
-fn duty(task: &Task, types: &Registry, now: Timestamp) -> Duty {
+fn duty(task: &Task, is_known: bool, now: Timestamp) -> Duty {
     if task.wake_at.is_none_or(|at| at > now) {
         return Duty::Nothing;
     }
     match &task.state {
         State::Pending { .. } if task.expires_at.is_some_and(|at| at <= now) => Duty::Expire(FailureKind::Expired),
         // Before that somebody is told of it as of any other: the deployment that knows its type may be there.
-        State::Pending { run_at, .. } if unknown_type_ends(*run_at) <= now && !types.knows(&task.task_type) => {
+        State::Pending { run_at, .. } if unknown_type_ends(*run_at) <= now && !is_known => {
             Duty::Expire(FailureKind::UnknownType)
         }
         State::Pending { .. } => Duty::Notify,
@@ -188,18 +187,25 @@ async fn sort_out<T>(app: &App, read: Vec<(Result<Option<T>, StoreError>, Due)>)
 async fn look_after(app: &App, tasks: Vec<Task>) -> PollReport {
     let now = app.clock.now();
     let due_for = |task: &Task| task.run_at().or(task.wake_at).map_or(0, |at| now.since(at).as_secs());
+    let tasks =
+        join_all(tasks.into_iter().map(async |task| (duty(&task, is_known(app, &task).await, now), task))).await;
     // The index may lag: who is looked after already is not waiting.
-    let due = tasks.iter().filter(|task| duty(task, &app.types, now) != Duty::Nothing);
-    let oldest_due_s = due.map(due_for).max().unwrap_or(0);
-    let (waiting, others): (Vec<Task>, Vec<Task>) =
-        tasks.into_iter().partition(|task| matches!(duty(task, &app.types, now), Duty::Notify));
-    let others = join_all(others.iter().map(|task| fulfil(app, task, duty(task, &app.types, now)))).await;
+    let due = tasks.iter().filter(|(duty, _)| *duty != Duty::Nothing);
+    let oldest_due_s = due.map(|(_, task)| due_for(task)).max().unwrap_or(0);
+    let (waiting, others): (Vec<_>, Vec<_>) = tasks.into_iter().partition(|(duty, _)| *duty == Duty::Notify);
+    let waiting: Vec<Task> = waiting.into_iter().map(|(_, task)| task).collect();
+    let others = join_all(others.iter().map(|(duty, task)| fulfil(app, task, *duty))).await;
     // Sent first, noted after: a crash in between costs a second message, never the only one.
     let sent = notify(app, &waiting).await;
     let noted = waiting.iter().zip(sent).map(|(task, sent)| note(app, task, sent));
     let noted = join_all(noted).await;
     let looked = PollReport { oldest_due_s, ..PollReport::default() };
     others.into_iter().chain(noted).fold(looked, PollReport::plus)
+}
+
+/// Whether somebody can run it. One whose type cannot be looked up now is none to give up.
+async fn is_known(app: &App, task: &Task) -> bool {
+    app.knows_type_of(task).await.unwrap_or(true)
 }
 
 async fn note(app: &App, task: &Task, sent: bool) -> PollReport {

@@ -1,7 +1,9 @@
 //! Processes tasks that a queue message speaks of: claim, handle, settle.
 
 mod again;
+mod decide;
 mod handle;
+mod outside;
 mod settle;
 #[cfg(test)]
 mod wait_test;
@@ -12,6 +14,8 @@ use futures::future::join_all;
 use tracing::{Instrument, error, info_span, warn};
 
 use again::{Again, hide};
+pub use decide::{Decision, Ending, decide};
+pub use outside::{WorkEnded, end};
 
 use crate::{
     app::App,
@@ -142,7 +146,7 @@ async fn start(
     if task.is_pulled() {
         return Ok(Start::Not(Verdict::Done)); // a dead letter that was moved back; who pulls it will come
     }
-    let input = app.types.stored(&task.task_type, &task.payload);
+    let input = app.input_of(&task).await?;
     if let Err(InputError::UnknownType { .. }) = &input {
         return unknown_type(app, &task).await;
     }
@@ -158,7 +162,7 @@ async fn start(
     }
     loop {
         let now = app.clock.now();
-        match change(app, &task, Trigger::Claim { worker: ids::fresh() }, With::nothing()).await {
+        match change(app, &task, Trigger::Claim { worker: ids::fresh(), lease: None }, With::nothing()).await {
             Ok(claimed) => return Ok(Start::Claimed(Box::new(claimed), input)),
             Err(ChangeError::Rejected(Rejected::NotDue(run_at))) => match run_at.since(now) {
                 wait if wait < CLOCK_SKEW => app.clock.sleep_until(run_at).await,

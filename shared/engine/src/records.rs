@@ -9,7 +9,7 @@ use crate::{
     effects::{Effect, Relations},
     ids::{Id, Name},
     json::read::FieldError,
-    store::{Doc, Expect, Patch, Record, Relation, StoreError},
+    store::{Doc, Expect, Patch, Record, RecordKey, RecordWrite, Relation, StoreError},
 };
 
 /// A kind of record: its fields, and what must hold of them.
@@ -156,4 +156,30 @@ pub fn parent(of: &Id, place: &str) -> Relations {
 /// ```
 pub fn owner(of: &Id, place: &str) -> Relations {
     Relations { parent: None, owner: Some(Relation { of: of.clone(), sort: place.to_owned() }) }
+}
+
+/// Writes `value` in place of what was read, if that is still so.
+pub fn replace<E: Entity>(tenant: &Name, stored: &Stored<E>, value: &E, at: Timestamp) -> RecordWrite {
+    let key = key_of::<E>(tenant, &stored.id);
+    let relations = value.relations(&stored.created_at.to_string());
+    let record = Record {
+        parent: relations.parent,
+        owner: relations.owner,
+        created_at: stored.created_at,
+        ..Record::new(key, value.doc(), at)
+    };
+    RecordWrite::Put { record: Box::new(record), expect: Expect::Version(stored.version) }
+}
+
+/// Writes `value` as a new record, in the order of `at`.
+pub fn create<E: Entity>(tenant: &Name, id: &Id, value: &E, at: Timestamp) -> RecordWrite {
+    let key = key_of::<E>(tenant, id);
+    let relations = value.relations(&at.to_string());
+    let record = Record { parent: relations.parent, owner: relations.owner, ..Record::new(key, value.doc(), at) };
+    RecordWrite::Put { record: Box::new(record), expect: Expect::Absent }
+}
+
+/// Where an entity is found.
+pub fn key_of<E: Entity>(tenant: &Name, id: &Id) -> RecordKey {
+    RecordKey { tenant: tenant.clone(), kind: E::kind(), id: id.clone() }
 }

@@ -4,6 +4,7 @@ mod catalog;
 mod erased;
 mod error;
 mod kinds;
+mod open;
 
 use std::{
     any::{Any, TypeId},
@@ -15,13 +16,14 @@ pub use catalog::TaskType;
 pub use erased::Input;
 pub use error::{InputError, RegistryError};
 pub use kinds::RecordKind;
+pub use open::{OpenType, OpenTypes};
 
 use schemars::{Schema, SchemaGenerator};
 
 use crate::{
     handler::{Handler, Settings},
     ids::{Id, Name},
-    json::{Json, read::FieldError},
+    json::Json,
     lifecycle::Task,
     records::Entity,
 };
@@ -56,6 +58,7 @@ pub struct Registry {
     /// In the order in which they were registered.
     kinds: Vec<(Name, RecordKind)>,
     state: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    open: Option<Arc<dyn OpenTypes>>,
     wrong: Option<RegistryError>,
 }
 
@@ -107,6 +110,12 @@ impl Registry {
         self
     }
 
+    /// The same, which looks for types that it does not know itself in `open`.
+    #[must_use]
+    pub fn open(self, open: impl OpenTypes + 'static) -> Self {
+        Self { open: Some(Arc::new(open)), ..self }
+    }
+
     /// The same with all that `other` has.
     #[must_use]
     pub fn merge(mut self, other: Registry) -> Self {
@@ -115,6 +124,7 @@ impl Registry {
             self = self.put(registered);
         }
         self.state.extend(other.state);
+        self.open = self.open.or(other.open);
         for (name, kind) in other.kinds {
             self = self.put_kind(name, kind);
         }
@@ -131,12 +141,12 @@ impl Registry {
 
     /// Reads a new request's payload: unknown fields are refused.
     pub fn accept(&self, task_type: &Name, payload: &Json) -> Result<Box<dyn Input>, InputError> {
-        self.find(task_type)?.of.strict(payload).map_err(in_payload)
+        self.find(task_type)?.of.strict(payload).map_err(InputError::payload)
     }
 
     /// Reads a stored payload, maybe of another version: unknown fields are passed over.
     pub fn stored(&self, task_type: &Name, payload: &Json) -> Result<Box<dyn Input>, InputError> {
-        self.find(task_type)?.of.lenient(payload).map_err(in_payload)
+        self.find(task_type)?.of.lenient(payload).map_err(InputError::payload)
     }
 
     /// Whether two payloads of a type read the same: one may leave out what is `null`, or as it is by default, in the
@@ -179,6 +189,11 @@ impl Registry {
     /// The schema of each type's payload, as `schemas` knows it.
     pub fn payloads(&self, schemas: &mut SchemaGenerator) -> Vec<(&Name, Schema)> {
         self.types.iter().map(|(name, registered)| (name, registered.of.payload(schemas))).collect()
+    }
+
+    /// Where it looks for types that it does not know itself.
+    pub fn open_types(&self) -> Option<&dyn OpenTypes> {
+        self.open.as_deref()
     }
 
     /// What was registered as a `T` by [`Registry::with`].
@@ -249,10 +264,6 @@ impl Registry {
     fn wrong(&mut self, error: RegistryError) {
         self.wrong.get_or_insert(error);
     }
-}
-
-fn in_payload(error: FieldError) -> InputError {
-    InputError::Payload(error.within("payload"))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
+    bell::Bell,
     clock::Clock,
     lifecycle::{Task, retry},
     listener::Listeners,
@@ -40,6 +41,8 @@ pub struct Services {
     pub release: Release,
     /// What is worked on now came with this X-Ray header (`Root=1-…;Parent=…;Sampled=…`); messages pass it on.
     pub trace: Option<Arc<str>>,
+    /// Rings when there may be work for workers outside, where one process knows of all of it: they may wait for it.
+    pub bell: Option<Bell>,
 }
 
 /// What an installation decides.
@@ -84,7 +87,7 @@ impl Services {
     /// Over `store` and `queue`, by `clock`; the rest as it is by default.
     pub fn new(store: Arc<dyn Store>, queue: Arc<dyn Queue>, clock: Arc<dyn Clock>) -> Self {
         let (rules, listeners, release) = (Arc::default(), Listeners::default(), Release::default());
-        Self { store, queue, clock, rules, listeners, release, trace: None }
+        Self { store, queue, clock, rules, listeners, release, trace: None, bell: None }
     }
 
     /// The trace that the work belongs to: what X-Ray finds it by.

@@ -22,6 +22,11 @@ pub mod app {
     pub use crate::app::*;
 }
 
+/// Tells who waits for work.
+pub mod bell {
+    pub use crate::bell::*;
+}
+
 /// The one place that applies a trigger to a task and commits what comes of it.
 pub mod change {
     pub use crate::change::*;

@@ -7,6 +7,7 @@ mod commit;
 mod listing;
 mod memory;
 mod patience;
+mod ready;
 mod record;
 mod retention;
 mod stats;
@@ -20,6 +21,7 @@ pub use listing::{Bucket, Filter, ListQuery, Listing, Page, Position, RECORD_PAG
 pub(crate) use memory::Everything;
 pub use memory::MemoryStore;
 pub use patience::{MAX_TRIES, patiently};
+pub use ready::Wanted;
 pub use record::{Doc, Record, RecordKey, Related, Relation, RelationKind, doc_bytes};
 pub use retention::Retention;
 pub use stats::{CountStep, Counts, KEEP_HOURS, QueuePlace, QueueStats, Stats, StatsScope, hour_of};
@@ -112,7 +114,7 @@ pub enum DueItem {
 }
 
 /// See the module. Every read names the tenant and answers "none" for another's; all reads of single items
-/// are strongly consistent, lists and `due` may lag.
+/// are strongly consistent, lists, `due` and `ready` may lag.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Adds tasks; each answer stands for itself, in order. Recovery may assume: `New` is durable.
@@ -130,6 +132,10 @@ pub trait Store: Send + Sync {
 
     /// What in `shard` has `wake_at <= until`, oldest first.
     async fn due(&self, shard: u16, until: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError>;
+
+    /// The tasks that workers outside may take at `now`, as `wanted` says: the most urgent first, among these the one that
+    /// was due first. No more than `limit`.
+    async fn ready(&self, wanted: &Wanted, now: Timestamp, limit: usize) -> Result<Vec<TaskKey>, StoreError>;
 
     /// Moves an unreadable item's `wake_at` on, if it is still the one seen, so that it never fills a page.
     async fn set_aside(&self, due: &Due, until: Timestamp) -> Result<(), StoreError>;

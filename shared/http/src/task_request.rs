@@ -81,7 +81,7 @@ pub struct TaskRequest {
 
 impl TaskRequest {
     /// Checks the request against its type and the limits ([`accept::check`]), and makes it a task of the caller's.
-    pub fn accept(self, caller: &Caller, app: &App, now: Timestamp) -> Result<Asked, ApiError> {
+    pub async fn accept(self, caller: &Caller, app: &App, now: Timestamp) -> Result<Asked, ApiError> {
         let (payload, scheduled_for) = (payload(&self.payload)?, self.start(now)?);
         let limits = TaskLimits { max_retries: self.max_retries, timeout_s: self.timeout_s };
         let key = accept::key(&caller.tenant, &self.project, self.idempotency_key.as_deref());
@@ -101,7 +101,7 @@ impl TaskRequest {
             request_id: Some(caller.request_id.clone()).filter(|id| !id.is_empty()),
             ..Asked::of_type(key, self.task_type, payload, caller.principal.clone(), now)
         };
-        Ok(accept::check(app, new, limits)?)
+        Ok(accept::check(app, new, limits).await?)
     }
 
     fn start(&self, now: Timestamp) -> Result<Timestamp, ApiError> {

@@ -72,6 +72,7 @@ pub fn full(tenant: &Name) -> Task {
         parent_id: Some(fresh()),
         priority: Priority::Urgent,
         dispatch: Dispatch::Pulled,
+        pool: Some(name("eu-1")),
         idempotency_key: Some("order 17 / ü".to_owned()),
         max_retries: 0,
         timeout_s: 840,
@@ -131,7 +132,7 @@ pub fn changed(task: &Task, trigger: Trigger, at: Timestamp) -> Transition {
 
 /// `task`, claimed at `at`.
 pub fn claimed(task: &Task, at: Timestamp) -> Transition {
-    changed(task, Trigger::Claim { worker: fresh() }, at)
+    changed(task, Trigger::Claim { worker: fresh(), lease: None }, at)
 }
 
 /// `task`, which runs, settled at `at`.

@@ -1,10 +1,10 @@
 //! What is read: tasks, lists of them, what is due, the log, records.
 
 use errand::{
-    Id, Name, StoreError, Task, TaskKey, Timestamp,
+    Id, Name, Priority, StoreError, Task, TaskKey, Timestamp,
     spi::{
         lifecycle::log::LogEntry,
-        store::{Due, DueItem, Page, RECORD_PAGE_BYTES, Record, RecordKey, Related, RelationKind},
+        store::{Due, DueItem, Page, RECORD_PAGE_BYTES, Record, RecordKey, Related, RelationKind, Wanted},
     },
 };
 use rusqlite::{Connection, Row, params};
@@ -38,6 +38,40 @@ pub(super) fn due(db: &Connection, until: Timestamp, limit: usize) -> Result<Vec
     due.sort_by_key(|due| due.wake_at);
     due.truncate(limit);
     Ok(due)
+}
+
+/// The tasks that workers outside may take at `now`, the most urgent first.
+pub(super) fn ready(
+    db: &Connection,
+    wanted: &Wanted,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<TaskKey>, StoreError> {
+    // One type at a time: of several at once the index would not say which was due first.
+    let sql = "SELECT run_at, id FROM tasks INDEXED BY tasks_ready
+        WHERE dispatch = 'pulled' AND status = 'pending' AND tenant = ?1 AND task_type = ?2 AND pool IS ?3
+        AND priority = ?4 AND run_at <= ?5 ORDER BY run_at LIMIT ?6";
+    let mut query = db.prepare_cached(sql).map_err(failed)?;
+    let mut ready = Vec::new();
+    for priority in Priority::ALL {
+        let mut found: Vec<(i64, TaskKey)> = Vec::new();
+        for task_type in &wanted.types {
+            let pool = wanted.pool.as_ref().map(Name::as_str);
+            let (tenant, left) = (wanted.tenant.as_str(), rows(limit - ready.len()));
+            let range = params![tenant, task_type.as_str(), pool, priority.rank(), now.as_millis(), left];
+            let id = |row: &Row<'_>| Ok((row.get(0)?, Uuid::from_bytes(row.get(1)?)));
+            for place in query.query_map(range, id).map_err(failed)? {
+                let (run_at, id) = place.map_err(failed)?;
+                found.push((run_at, TaskKey { tenant: wanted.tenant.clone(), id }));
+            }
+        }
+        found.sort_unstable();
+        ready.extend(found.into_iter().map(|(_, key)| key).take(limit - ready.len()));
+        if ready.len() >= limit {
+            break;
+        }
+    }
+    Ok(ready)
 }
 
 fn task_item(row: &Row<'_>) -> anyhow::Result<DueItem> {

@@ -8,7 +8,7 @@ use super::{OpenError, SqliteSettings, Synchronous};
 
 /// Each step from one schema to the next. The file's `user_version` is how many it has seen; never edit one that
 /// was released, add another.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0001_tables.sql"),
     include_str!("migrations/0002_counters.sql"),
     include_str!("migrations/0003_request_id.sql"),
@@ -16,6 +16,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0005_children.sql"),
     include_str!("migrations/0006_unread_index.sql"),
     include_str!("migrations/0007_dispatch.sql"),
+    include_str!("migrations/0008_ready.sql"),
 ];
 
 /// The schema this version reads and writes.
@@ -127,6 +128,7 @@ mod tests {
             "tasks_ended",
             "tasks_open",
             "tasks_parent",
+            "tasks_ready",
             "tasks_user",
             "waiting_due",
         ];

@@ -9,7 +9,7 @@ use errand::{
         lifecycle::log::LogEntry,
         store::{
             Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related,
-            Stats, StatsScope, Store,
+            Stats, StatsScope, Store, Wanted,
         },
     },
 };
@@ -57,6 +57,11 @@ impl Store for SqliteStore {
 
     async fn due(&self, _shard: u16, until: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
         self.due.read(move |db| queries::due(db, until, limit)).await
+    }
+
+    async fn ready(&self, wanted: &Wanted, now: Timestamp, limit: usize) -> Result<Vec<TaskKey>, StoreError> {
+        let wanted = wanted.clone();
+        self.items.read(move |db| queries::ready(db, &wanted, now, limit)).await
     }
 
     async fn set_aside(&self, due: &Due, until: Timestamp) -> Result<(), StoreError> {

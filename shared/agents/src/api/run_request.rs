@@ -140,7 +140,7 @@ impl RunRequest {
     }
 
     /// Checks it and makes it a task of the caller's: `run_agent`, or `run_outside` for a runner.
-    pub fn accept(self, caller: &Caller, app: &App, agents: &Agents, now: Timestamp) -> Result<Asked, ApiError> {
+    pub async fn accept(self, caller: &Caller, app: &App, agents: &Agents, now: Timestamp) -> Result<Asked, ApiError> {
         self.fits()?;
         let task_type = match self.executor {
             Executor::Worker => {
@@ -173,7 +173,7 @@ impl RunRequest {
             expires_at: self.expires_at,
         };
         // The fields of the payload are fields of this request.
-        request.accept(caller, app, now).map_err(|error| ApiError {
+        request.accept(caller, app, now).await.map_err(|error| ApiError {
             field: error.field.map(|field| field.strip_prefix("payload.").unwrap_or(&field).to_owned()),
             ..error
         })

@@ -47,7 +47,7 @@ async fn begun(app: &App) -> Begun {
 }
 
 async fn claimed(app: &App, task: &Task) -> Task {
-    let task = change(app, task, Trigger::Claim { worker: ids::fresh() }, With::nothing()).await.unwrap();
+    let task = change(app, task, Trigger::Claim { worker: ids::fresh(), lease: None }, With::nothing()).await.unwrap();
     claim(app, &task, &asked(), "w").await.unwrap();
     task
 }
@@ -170,7 +170,8 @@ async fn one_goes_on_and_one_waits(app: &App) -> (Task, Task, Vec<Effect>) {
     let first = begin(app, new_task(app, "a"), &start).await.unwrap();
     let second = begin(app, new_task(app, "b"), &start).await.unwrap();
     let first = claimed(app, &first.task).await;
-    let task = change(app, &second.task, Trigger::Claim { worker: ids::fresh() }, With::nothing()).await.unwrap();
+    let task =
+        change(app, &second.task, Trigger::Claim { worker: ids::fresh(), lease: None }, With::nothing()).await.unwrap();
     match claim(app, &task, &start, "w").await.unwrap_err() {
         JournalError::Waits { refused: Refused::Busy(_), effects } => (first, task, effects),
         other => panic!("{other}"),

@@ -11,12 +11,16 @@ use crate::{
     relay::Sequence,
 };
 use errand::{
-    Id, Name, Relation, Task, TaskKey, Timestamp,
+    Id, Name, Priority, Relation, Task, TaskKey, Timestamp,
     spi::store::{Bucket, DueItem, Listing, Position, RecordKey, Related, RelationKind, StatsScope},
 };
 
 /// Parts of the deltas: all shards of the stream write theirs at the same moment, the end of their windows.
 pub(super) const DELTA_PARTS: u16 = 16;
+
+/// Parts of what one priority of one type's pool has in the index `ready`. A task writes there twice, so they take some
+/// 1,000 tasks a second; and whoever asks, and finds nothing, has asked as often for each priority.
+pub(super) const READY_PARTS: u16 = 2;
 
 /// `sk` of a task.
 pub(super) const TASK: &str = "t";
@@ -152,6 +156,18 @@ pub(super) fn parse_record(pk: &str) -> Option<RecordKey> {
 /// What an entry of the index `due` speaks of.
 pub(super) fn parse_due(pk: &str) -> Option<DueItem> {
     parse_task(pk).map(DueItem::Task).or_else(|| parse_record(pk).map(DueItem::Record))
+}
+
+/// `q` of a task.
+pub(super) fn ready_of(task: &Task) -> String {
+    let part = shard(task.key.id.as_bytes(), READY_PARTS);
+    ready(&task.key.tenant, &task.task_type, task.pool.as_ref(), task.priority, part)
+}
+
+/// `q` of a part of the index `ready`. No name begins with `#`.
+pub(super) fn ready(tenant: &Name, task_type: &Name, pool: Option<&Name>, priority: Priority, part: u16) -> String {
+    let pool = pool.map_or("", Name::as_str);
+    format!("{tenant}#{task_type}#{pool}#{}#{part}", priority.rank())
 }
 
 /// `d` of a part of the index `due`.

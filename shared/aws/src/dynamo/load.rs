@@ -75,7 +75,7 @@ fn life(n: usize, load: Load) -> Vec<Task> {
     while let Some(look) = task.wake_at.filter(|look| *look < at(load.waits_s)) {
         task = then(Trigger::Notify, look);
     }
-    let claimed = then(Trigger::Claim { worker: Uuid::from_u128(2) }, at(load.waits_s));
+    let claimed = then(Trigger::Claim { worker: Uuid::from_u128(2), lease: None }, at(load.waits_s));
     let settlement = Settlement::Complete(Json::default());
     let settle = Trigger::Settle { fence: claimed.fence().unwrap(), settlement, report: Report::default() };
     then(settle, at(load.waits_s + 1));

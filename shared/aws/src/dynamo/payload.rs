@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn an_ordinary_life_needs_one_put_and_a_long_one_another() {
         let retention = DAY * 30;
-        let claimed = after(&task(at(0)), Trigger::Claim { worker: Uuid::from_u128(3) }, at(0));
+        let claimed = after(&task(at(0)), Trigger::Claim { worker: Uuid::from_u128(3), lease: None }, at(0));
         assert!(!must_be_put_again(&claimed, retention));
         let cancel = || Trigger::Cancel { reason: "no".into(), by: "me".into() };
         assert!(!must_be_put_again(&after(&claimed, cancel(), at(1)), retention));

@@ -41,6 +41,8 @@ pub(super) struct TaskDoc {
     /// Unless it is [`dispatch_of`] its type.
     #[serde(rename = "di", skip_serializing_if = "Option::is_none", default)]
     pub(super) dispatch: Option<Dispatch>,
+    #[serde(rename = "po", skip_serializing_if = "Option::is_none", default)]
+    pub(super) pool: Option<Name>,
     #[serde(rename = "ln", skip_serializing_if = "is_default", default)]
     pub(super) lane: Name,
     #[serde(rename = "ag", skip_serializing_if = "Option::is_none", default)]
@@ -125,6 +127,7 @@ impl TaskDoc {
             payload_hash: payload_apart.then(|| task.payload_hash.clone()),
             task_type: task.task_type.clone(),
             dispatch: (task.dispatch != dispatch_of(&task.task_type)).then_some(task.dispatch),
+            pool: task.pool.clone(),
             lane: task.lane.clone(),
             agent_type: task.agent_type.clone(),
             context_id: task.context_id.clone(),

@@ -12,6 +12,7 @@
 //! | `l`, `m` | index `listing`: project, queue and bucket; and the position, of an ended task with `ended_at` |
 //! | `u`, `c` | index `user`: the user, and the position |
 //! | `p`, `ps` | index `parent`: the task that it follows from, and its place |
+//! | `q`, `qa` | index `ready`, while it waits for a worker that asks for it: tenant, type, pool and priority; and `run_at` |
 //! | `ttl_s` | only once ended: when DynamoDB may delete it |
 //! | `doc` | the rest: [`super::task_doc`] |
 
@@ -30,7 +31,10 @@ use crate::{
 };
 use errand::{
     State, Status, Task,
-    spi::{lifecycle::Fence, store::Position},
+    spi::{
+        lifecycle::Fence,
+        store::{Position, Wanted},
+    },
 };
 
 /// The item of `task`, whose payload is in it or in an item of its own.
@@ -56,6 +60,10 @@ pub(super) fn write(task: &Task, payload_apart: bool, retention: Duration, shard
     if let Some(parent) = task.parent_id {
         put("p", text(keys::children(&task.key.tenant, parent)));
         put("ps", text(keys::child(&Position::by_age(task))));
+    }
+    if let Some((_, run_at)) = Wanted::place(task) {
+        put("q", text(keys::ready_of(task)));
+        put("qa", millis(run_at));
     }
     if let Some(at) = task.ended_at {
         put("ttl_s", ttl(at + retention));

@@ -42,6 +42,7 @@ impl TaskDoc {
             queue: keyed.queue,
             lane: self.lane,
             dispatch: self.dispatch.unwrap_or_else(|| dispatch_of(&self.task_type)),
+            pool: self.pool,
             task_type: self.task_type,
             agent_type: self.agent_type,
             user_id: keyed.user_id,

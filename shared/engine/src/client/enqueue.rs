@@ -117,7 +117,7 @@ impl<'a> Enqueue<'a> {
             Start::After(delay) => now + delay,
             Start::At(at) => at,
         };
-        let asked = accept::check(app, new, limits);
+        let asked = accept::check(app, new, limits).await;
         // One request in, one answer out.
         accept::accept(app, vec![asked], now).await.pop().unwrap_or(Err(StoreError::Busy.into()))
     }

@@ -136,7 +136,7 @@ async fn nobody_is_told_of_a_task_that_is_pulled_and_it_waits_for_a_week() {
         let (key, now) = (accept::key(&Name::default(), &Name::default(), None), clock.now());
         let new = Asked::of_type(key, Name::of("outside"), Json::new(&json!({})), "api".to_owned(), now);
         let new = Asked { expires_at, scheduled_for, ..new };
-        let checked = accept::check(&client.app, new, TaskLimits::default());
+        let checked = accept::check(&client.app, new, TaskLimits::default()).await;
         accept::accept(&client.app, vec![checked], now).await.remove(0).unwrap().task
     };
     let week = Duration::from_secs(7 * 24 * 3600);
@@ -171,7 +171,7 @@ async fn ask_with(client: &Client, key: &str, payload: Value) -> Result<Accepted
     let (key, now) = (key.to_owned(), client.app.clock.now());
     let task = accept::key(&client.tenant, &Name::default(), Some(&key));
     let new = Asked::of_type(task, Name::of("tell"), Json::new(&payload), "api".to_owned(), now);
-    let checked = accept::check(&client.app, Asked { idempotency_key: Some(key), ..new }, TaskLimits::default());
+    let checked = accept::check(&client.app, Asked { idempotency_key: Some(key), ..new }, TaskLimits::default()).await;
     accept::accept(&client.app, vec![checked], now).await.remove(0)
 }
 

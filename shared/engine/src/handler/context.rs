@@ -48,7 +48,8 @@ const RELATED_PAGE: usize = 100;
 const EACH_PAGE: usize = 4;
 
 impl<'a> TaskContext<'a> {
-    pub(crate) fn new(services: &'a Services, task: &'a Task) -> Self {
+    /// What the handler of `task` would be given.
+    pub fn new(services: &'a Services, task: &'a Task) -> Self {
         Self { services, task, used: Mutex::default() }
     }
 
@@ -177,11 +178,12 @@ impl<'a> TaskContext<'a> {
             context_id: task.context_id.clone(),
             context_type: task.context_type.clone(),
             parent_id: Some(task.key.id),
-            max_retries: self.services.rules.max_retries,
+            max_retries: settings.max_retries.unwrap_or(self.services.rules.max_retries),
             timeout_s: settings.timeout_s,
             scheduled_for: now + wait,
             request_id: task.request_id.clone(),
             session_path: input.session_path(key.id),
+            pool: input.pool(),
             ..Asked::of_type(key, task_type, payload, task.created_by.clone(), now)
         };
         Ok(new.dispatched(settings.dispatch, now))

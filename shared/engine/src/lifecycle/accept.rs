@@ -21,6 +21,7 @@ impl Asked {
             lane: Name::default(),
             task_type,
             dispatch: Dispatch::default(),
+            pool: None,
             agent_type: None,
             user_id: None,
             context_id: None,

@@ -38,11 +38,11 @@ pub struct Transition {
 pub fn apply(task: &Task, trigger: Trigger, now: Timestamp) -> Result<Transition, Rejected> {
     let change = Change { before: task, task: task.clone(), log: None, now };
     match (&task.state, trigger) {
-        (State::Pending { run_at, .. }, Trigger::Claim { worker }) => change.claim(*run_at, worker),
+        (State::Pending { run_at, .. }, Trigger::Claim { worker, lease }) => change.claim(*run_at, worker, lease),
         (State::Running { lease_expires_at, .. }, Trigger::Claim { .. }) => Err(Rejected::Held(*lease_expires_at)),
 
-        (State::Running { started_at, worker, lease_expires_at }, Trigger::Renew { fence }) => {
-            change.renew(*worker, *started_at, *lease_expires_at, fence)
+        (State::Running { started_at, worker, lease_expires_at }, Trigger::Renew { fence, lease }) => {
+            change.renew(*worker, *started_at, *lease_expires_at, (fence, lease))
         }
         (State::Running { started_at, .. }, Trigger::Settle { fence, settlement, report }) => {
             change.settle(*started_at, fence, settlement, report)

@@ -77,6 +77,8 @@ pub enum Dispatch {
     Announced,
     /// Nobody is told: workers outside come and ask for it.
     Pulled,
+    /// A message announces it, and the worker of this installation that hears of it calls who does it.
+    Pushed,
 }
 
 impl Dispatch {
@@ -85,6 +87,7 @@ impl Dispatch {
         match self {
             Dispatch::Announced => "announced",
             Dispatch::Pulled => "pulled",
+            Dispatch::Pushed => "pushed",
         }
     }
 }
@@ -106,6 +109,8 @@ pub struct Asked {
     pub task_type: Name,
     /// How who runs it hears of it; [`Asked::dispatched`] sets it.
     pub dispatch: Dispatch,
+    /// Of one that is pulled: which of the workers of its type it is for. As its type says; most types have one pool.
+    pub pool: Option<Name>,
     /// On whose behalf.
     pub agent_type: Option<Name>,
     /// Which user it is about.
@@ -126,7 +131,7 @@ pub struct Asked {
     pub idempotency_key: Option<String>,
     /// How many failures are followed by another try; 0 is none.
     pub max_retries: u32,
-    /// How long one execution may take, in seconds; at most 840.
+    /// How long one execution may take, in seconds; at most 840, and 86,400 for one that is pulled.
     pub timeout_s: u32,
     /// The earliest start the caller asked for.
     pub scheduled_for: Timestamp,

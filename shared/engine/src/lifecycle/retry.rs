@@ -20,14 +20,16 @@ pub const MAX_WAIT: Duration = Duration::from_secs(6 * 3600);
 ///
 /// use errand::RetryPolicy;
 ///
-/// let policy = RetryPolicy { base: Duration::from_secs(10), cap: Duration::from_secs(60), jitter: 0.0 };
+/// let policy = RetryPolicy { base: Duration::from_secs(10), factor: 2.0, cap: Duration::from_secs(60), jitter: 0.0 };
 /// let waits: Vec<u64> = (1..=4).map(|failures| policy.backoff(failures, 0.0).as_secs()).collect();
 /// assert_eq!(waits, [10, 20, 40, 60]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetryPolicy {
-    /// The wait after the first failure; doubles with each further one.
+    /// The wait after the first failure.
     pub base: Duration,
+    /// By how much it grows with each further one, from 1.
+    pub factor: f64,
     /// The longest wait, unless the failure itself asks for another.
     pub cap: Duration,
     /// How much the wait may differ either way: 0.1 is ±10 %.
@@ -37,15 +39,16 @@ pub struct RetryPolicy {
 impl Default for RetryPolicy {
     /// +1, +2, +4 minutes with 3 retries; at most 6 h; ±10 %.
     fn default() -> Self {
-        Self { base: Duration::from_secs(60), cap: MAX_WAIT, jitter: 0.1 }
+        Self { base: Duration::from_secs(60), factor: 2.0, cap: MAX_WAIT, jitter: 0.1 }
     }
 }
 
 impl RetryPolicy {
     /// The wait after the `failures`th failure (from 1). `jitter` is from -1 to 1; the result never exceeds `cap`.
     pub fn backoff(&self, failures: u32, jitter: f64) -> Duration {
-        let doubled = self.base.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(self.cap);
-        doubled.mul_f64(1.0 + self.jitter * jitter).min(self.cap)
+        let grown = self.factor.max(1.0).powi(failures.saturating_sub(1).min(1_000).cast_signed());
+        let wait = (self.base.as_secs_f64() * grown).min(self.cap.as_secs_f64());
+        Duration::from_secs_f64(wait).mul_f64(1.0 + self.jitter * jitter).min(self.cap)
     }
 }
 

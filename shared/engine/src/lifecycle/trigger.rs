@@ -1,5 +1,7 @@
 //! What can happen to a task, and why it may be refused.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use crate::{
@@ -90,11 +92,15 @@ pub enum Trigger {
     Claim {
         /// A fresh id of the worker for this claim.
         worker: Uuid,
+        /// How long it holds the task without renewing; as its timeout says if `None`.
+        lease: Option<Duration>,
     },
     /// Its worker goes on working.
     Renew {
         /// The worker's fence.
         fence: Fence,
+        /// How long it holds the task from now on; as its timeout says if `None`.
+        lease: Option<Duration>,
     },
     /// Its worker is through with this execution.
     Settle {

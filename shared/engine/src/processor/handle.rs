@@ -14,25 +14,15 @@ use crate::{
     app::App,
     change::{ChangeError, With, change},
     clock::Timestamp,
-    handler::{Failure, Outcome, Retry, TaskContext},
+    handler::{Failure, Retry, TaskContext},
     lifecycle::{FailureKind, Report, State, Task, Trigger, is_renewed},
+    processor::decide::Ending,
     redact::chain,
     registry::{Input, InputError},
 };
 
 /// How often a long handler's lease is renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(30);
-
-/// What ends an execution.
-#[derive(Debug)]
-pub(super) enum Ending {
-    /// What its handler decided.
-    Decided(Outcome),
-    /// What went wrong.
-    Failed(Failure),
-    /// Nothing: this process is about to end, and another is to take the task up at once.
-    Released,
-}
 
 /// How a handling came out, and the task as its last renewal left it.
 pub(super) struct Handled {
@@ -87,19 +77,13 @@ fn left(task: &Task, now: Timestamp) -> Duration {
     }
 }
 
-impl From<Result<Outcome, Failure>> for Ending {
-    fn from(result: Result<Outcome, Failure>) -> Self {
-        result.map_or_else(Ending::Failed, Ending::Decided)
-    }
-}
-
 /// Renews until the task is no longer this worker's.
 async fn renew_until_lost(app: &App, held: &Mutex<Task>) {
     loop {
         app.clock.sleep(RENEW_EVERY).await;
         let task = held.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(fence) = task.fence() else { return };
-        match change(app, &task, Trigger::Renew { fence }, With::nothing()).await {
+        match change(app, &task, Trigger::Renew { fence, lease: None }, With::nothing()).await {
             Ok(renewed) => *held.lock().unwrap_or_else(PoisonError::into_inner) = renewed,
             Err(ChangeError::Rejected(_) | ChangeError::Gone) => return,
             // The lease has still a minute; the next renewal may succeed.
@@ -165,7 +149,8 @@ mod tests {
         let new = Asked::of_type(key, Name::of(Sleeper::TYPE), Json::new(&json!({})), "me".into(), clock.now());
         let task = Task::accept(new, ids::fresh(), clock.now());
         store::insert(&*app.store, task.clone()).await.unwrap();
-        let task = change(&app, &task, Trigger::Claim { worker: ids::fresh() }, With::nothing()).await.unwrap();
+        let task =
+            change(&app, &task, Trigger::Claim { worker: ids::fresh(), lease: None }, With::nothing()).await.unwrap();
         (app, clock, task)
     }
 

@@ -1,27 +1,22 @@
 //! Ends an execution: from what the handler decided to what is committed, and what becomes of the message.
 
-use std::time::Duration;
-
-use serde_json::Value;
-
 use crate::{
     app::App,
-    change::{ChangeError, With, change},
+    change::{ChangeError, change},
     clock::Timestamp,
     dead_letter::dead_letter,
     handler::{Failure, Outcome, Retry, Settings},
-    json::Json,
-    lifecycle::{self, FailureKind, Report, Settlement, State, Task, Trigger, retry::after_failure},
+    lifecycle::{self, FailureKind, Report, Settlement, State, Task, Trigger},
     notify::notify,
     processor::{
         Delivery, MARGIN, Verdict,
         again::Again,
+        decide::{Decision, Ending, decide},
         given_up,
-        handle::{Ending, handle},
+        handle::handle,
     },
-    redact,
     registry::{Input, InputError},
-    store::{BODY_BYTES, StoreError},
+    store::StoreError,
     telemetry::lease_lost,
 };
 
@@ -137,83 +132,4 @@ async fn settle(
     }
     dead_letter(app, &settled).await;
     Ok(again.map_or(Verdict::Done, Again::verdict))
-}
-
-struct Decision {
-    settlement: Settlement,
-    with: With,
-}
-
-/// What an outcome or failure means for the task. Pure.
-fn decide(task: &Task, ending: Ending, settings: &Settings, jitter: f64, now: Timestamp) -> Decision {
-    let plain = |settlement| Decision { settlement, with: With::nothing() };
-    let snooze = |wait| plain(Settlement::Snooze { run_at: now + wait, hinted: false });
-    match ending {
-        Ending::Decided(Outcome::Complete { mut output, effects }) => {
-            redact::own_value(&mut output);
-            match fitting(&output) {
-                Ok(output) => Decision { settlement: Settlement::Complete(output), with: With::outcome(effects) },
-                Err(failure) => plain(failed(task, &failure, settings, jitter, now)),
-            }
-        }
-        Ending::Decided(Outcome::Snooze(_) | Outcome::Wait { .. }) if task.snoozes >= settings.max_snoozes => {
-            let message = format!("snoozed {} times without coming to an end", task.snoozes);
-            plain(failed(task, &Failure::permanent(message), settings, jitter, now))
-        }
-        Ending::Decided(Outcome::Snooze(wait)) => snooze(wait),
-        Ending::Decided(Outcome::Wait { wait, effects }) => Decision { with: With::outcome(effects), ..snooze(wait) },
-        // However often it has snoozed: it is none of the task's doing.
-        Ending::Released => snooze(Duration::ZERO),
-        Ending::Decided(Outcome::Cancel(reason)) => plain(Settlement::Cancel { reason }),
-        Ending::Decided(Outcome::Block(reason)) => plain(Settlement::Block { reason }),
-        Ending::Failed(failure) => plain(failed(task, &failure, settings, jitter, now)),
-    }
-}
-
-fn fitting(output: &Value) -> Result<Json, Failure> {
-    let output = Json::new(output);
-    let bytes = output.as_str().len();
-    if bytes > BODY_BYTES {
-        let message = format!("the output has {bytes} bytes; at most {BODY_BYTES} are kept");
-        return Err(Failure::of_kind(FailureKind::TooLarge, message, Retry::Never));
-    }
-    Ok(output)
-}
-
-fn failed(task: &Task, failure: &Failure, settings: &Settings, jitter: f64, now: Timestamp) -> Settlement {
-    let record = lifecycle::KeptFailure::new(failure.kind, &failure.message(), now, task.executions);
-    let after = match failure.retry {
-        Retry::Never => return Settlement::Fail { failure: record },
-        Retry::Backoff => None,
-        Retry::After(wait) => Some(wait),
-    };
-    match after_failure(task, &settings.retry, after, jitter, now) {
-        Some(run_at) => Settlement::Retry { run_at, failure: record, hinted: false },
-        None => Settlement::Fail { failure: record },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::{
-        ids::{Name, TaskKey},
-        lifecycle::Asked,
-    };
-
-    #[test]
-    fn an_output_is_kept_as_it_is() {
-        let now = Timestamp::from_millis(1_790_000_000_000);
-        let key = TaskKey { tenant: Name::default(), id: Uuid::from_u128(1) };
-        let new = Asked::of_type(key, Name::of("scripted"), Json::new(&json!({})), "me".to_owned(), now);
-        let task = Task::accept(new, Uuid::from_u128(2), now);
-        let output = json!({"said": "const token = await getToken(user)\npassword=hunter2", "api_key": "k-1", "n": 1});
-        let ending = Ending::Decided(Outcome::Complete { output: output.clone(), effects: Vec::new() });
-        let decided = decide(&task, ending, &Settings::default(), 0.5, now).settlement;
-        let Settlement::Complete(kept) = decided else { panic!("{decided:?}") };
-        assert_eq!(serde_json::from_str::<Value>(kept.as_str()).unwrap(), output);
-    }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{Name, TaskKey},
-    lifecycle::{Priority, Task},
+    lifecycle::{Dispatch, Priority, Task},
 };
 
 /// Tasks that may run longer than this have a queue of their own, with batch size 1; so have those of slow types.
@@ -23,7 +23,7 @@ pub const TENANT_ATTRIBUTE: &str = "tenant";
 pub enum QueueName {
     /// Due tasks of one priority.
     Work(Priority),
-    /// Due tasks that may run longer than [`LONG_TIMEOUT_S`], or are of a type that is slow.
+    /// Due tasks that may run longer than [`LONG_TIMEOUT_S`], are of a type that is slow, or are pushed.
     Long,
     /// Requests that other services publish.
     Intake,
@@ -65,7 +65,11 @@ impl QueueName {
     /// its tasks is, and holds its slots until then: what is slow shares none. (What an older version has sent
     /// elsewhere is processed there.)
     pub fn of(task: &Task, is_slow: bool) -> Self {
-        if task.timeout_s > LONG_TIMEOUT_S || is_slow { QueueName::Long } else { QueueName::Work(task.priority) }
+        if task.timeout_s > LONG_TIMEOUT_S || is_slow || task.dispatch == Dispatch::Pushed {
+            QueueName::Long
+        } else {
+            QueueName::Work(task.priority)
+        }
     }
 
     /// The name in configuration and ARNs.

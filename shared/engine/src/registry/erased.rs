@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     effects::Effect,
     handler::{Failure, Handler, Outcome, Settings, TaskContext},
-    ids::Id,
+    ids::{Id, Name},
     json::{
         Json,
         read::{FieldError, read_lenient, read_strict},
@@ -43,6 +43,9 @@ pub trait Input: Send + Sync {
 
     /// Where it can be followed.
     fn session_path(&self, id: Uuid) -> Option<String>;
+
+    /// Which of the workers of its type it is for, if it is pulled.
+    fn pool(&self) -> Option<Name>;
 }
 
 /// A task type.
@@ -148,5 +151,9 @@ impl<H: Handler> Input for Given<H> {
 
     fn session_path(&self, id: Uuid) -> Option<String> {
         self.input.session_path(id)
+    }
+
+    fn pool(&self) -> Option<Name> {
+        self.input.pool()
     }
 }

@@ -78,3 +78,10 @@ pub enum InputError {
     #[error("{}: {}", .0.field, .0.message)]
     Payload(FieldError),
 }
+
+impl InputError {
+    /// What of the payload does not fit.
+    pub(crate) fn payload(error: FieldError) -> Self {
+        Self::Payload(error.within("payload"))
+    }
+}

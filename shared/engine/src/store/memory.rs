@@ -17,7 +17,7 @@ use crate::{
     store::{
         Commit, Due, DueItem, Inserted, ListQuery, Page, Part, Position, QueuePlace, QueueStats, RECORD_PAGE_BYTES,
         Record, RecordKey, RecordWrite, Related, Stats, StatsScope, Store, StoreError, TASK_PAGE_BYTES, TaskWrite,
-        doc_bytes,
+        Wanted, doc_bytes,
     },
 };
 use counted::Counted;
@@ -184,6 +184,15 @@ impl Store for MemoryStore {
         due.sort_by_key(|due| due.wake_at);
         due.truncate(limit);
         Ok(due)
+    }
+
+    async fn ready(&self, wanted: &Wanted, now: Timestamp, limit: usize) -> Result<Vec<TaskKey>, StoreError> {
+        let tables = self.tables();
+        let places = tables.tasks.values().filter(|task| wanted.has(task));
+        let places = places.filter_map(|task| Wanted::place(task).map(|place| (place, &task.key)));
+        let mut due: Vec<_> = places.filter(|((_, run_at), _)| *run_at <= now).collect();
+        due.sort_unstable();
+        Ok(due.into_iter().take(limit).map(|(_, key)| key.clone()).collect())
     }
 
     async fn set_aside(&self, due: &Due, until: Timestamp) -> Result<(), StoreError> {

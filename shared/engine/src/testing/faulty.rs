@@ -11,7 +11,7 @@ use crate::{
     queue::{OutMessage, Queue, QueueError, QueueName},
     store::{
         Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related, Stats,
-        StatsScope, Store, StoreError,
+        StatsScope, Store, StoreError, Wanted,
     },
     testing::faults::{Fault, Faults},
 };
@@ -64,6 +64,10 @@ impl Store for FaultyStore {
 
     async fn due(&self, shard: u16, until: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
         self.faults.call("store.due", self.inner.due(shard, until, limit), |fault| Err(store_error(fault))).await
+    }
+
+    async fn ready(&self, wanted: &Wanted, now: Timestamp, limit: usize) -> Result<Vec<TaskKey>, StoreError> {
+        self.faults.call("store.ready", self.inner.ready(wanted, now, limit), |fault| Err(store_error(fault))).await
     }
 
     async fn set_aside(&self, due: &Due, until: Timestamp) -> Result<(), StoreError> {

@@ -1,5 +1,7 @@
 //! The way of every request, however it came: made a task of its caller's, and accepted as any other.
 
+use futures::future::join_all;
+
 use crate::{ApiError, Caller, TaskRequest, TaskView};
 use errand::{Accepted, App, spi::accept};
 
@@ -15,12 +17,12 @@ pub async fn accept(
     requests: Vec<Result<(Caller, TaskRequest), ApiError>>,
 ) -> Vec<Result<Accepted, ApiError>> {
     let now = app.clock.now();
-    let asked = requests.into_iter().map(|request| {
+    let asked = requests.into_iter().map(async |request| {
         let (caller, request) = request?;
         accept::check_may_stand_alone(app, &request.task_type)?;
-        request.accept(&caller, app, now)
+        request.accept(&caller, app, now).await
     });
-    accept::accept(app, asked.collect(), now).await
+    accept::accept(app, join_all(asked).await, now).await
 }
 
 /// 201 for a new task, 200 for one that was there.

@@ -28,7 +28,7 @@ pub(crate) async fn start(app: &App, request: &Request) -> Result<Answer, ApiErr
     body.idempotency_key = request.key_beside(body.idempotency_key)?;
     let (start, budgets) = (body.start(agents), Budgeted::of(&body));
     let now = app.clock.now();
-    let new = body.accept(&request.caller, app, agents, now)?;
+    let new = body.accept(&request.caller, app, agents, now).await?;
     let may = match check_is_in_time(&new, now) {
         Ok(()) => budgets.check(app, agents, request).await,
         Err(late) => Err(late.into()),

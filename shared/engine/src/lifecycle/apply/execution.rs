@@ -1,5 +1,7 @@
 //! An execution: begun, kept, and ended by its worker or for it.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use crate::{
@@ -8,7 +10,6 @@ use crate::{
     lifecycle::{
         FailureKind, Fence, KeptFailure, Rejected, Report, Settlement, State,
         apply::{Applied, Change, redacted},
-        lease,
         log::{EXCERPT_BYTES, LogEntry, LogKind, LogOutcome},
         retry, wake,
     },
@@ -16,14 +17,14 @@ use crate::{
 };
 
 impl Change<'_> {
-    pub(super) fn claim(mut self, run_at: Timestamp, worker: Uuid) -> Applied {
+    pub(super) fn claim(mut self, run_at: Timestamp, worker: Uuid, lease: Option<Duration>) -> Applied {
         if let Some(at) = self.task.expires_at.filter(|at| *at <= self.now) {
             return Err(Rejected::Expired(at));
         }
         if run_at > self.now {
             return Err(Rejected::NotDue(run_at));
         }
-        let lease_expires_at = self.now + lease(self.task.timeout_s);
+        let lease_expires_at = self.lease_end(self.now, lease);
         self.task.state = State::Running { lease_expires_at, worker, started_at: self.now };
         self.task.executions += 1;
         self.task.last_attempted_at = Some(self.now);
@@ -31,13 +32,29 @@ impl Change<'_> {
         self.done()
     }
 
-    pub(super) fn renew(mut self, worker: Uuid, started_at: Timestamp, promised: Timestamp, fence: Fence) -> Applied {
+    pub(super) fn renew(
+        mut self,
+        worker: Uuid,
+        started_at: Timestamp,
+        promised: Timestamp,
+        (fence, lease): (Fence, Option<Duration>),
+    ) -> Applied {
         self.check(fence)?;
         // A clock set back must not shorten a lease that was promised.
-        let lease_expires_at = promised.max(self.now + lease(self.task.timeout_s));
+        let lease_expires_at = promised.max(self.lease_end(started_at, lease));
         self.task.state = State::Running { lease_expires_at, worker, started_at };
         self.task.wake_at = Some(lease_expires_at);
         self.done()
+    }
+
+    /// When a lease given now ends. Nobody stops a worker outside: its lease ends with the task's time.
+    fn lease_end(&self, started_at: Timestamp, lease: Option<Duration>) -> Timestamp {
+        let timeout = Duration::from_secs(self.task.timeout_s.into());
+        match lease {
+            None => self.now + wake::lease(self.task.timeout_s),
+            Some(lease) if self.task.is_pulled() => (self.now + lease).min(started_at + timeout),
+            Some(lease) => self.now + lease,
+        }
     }
 
     pub(super) fn settle(

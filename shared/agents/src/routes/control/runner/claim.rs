@@ -44,7 +44,7 @@ pub(crate) async fn claim(app: &App, request: &Request) -> Result<Answer, ApiErr
         Some(once) => With::nothing().once(once.remember(WORKER, json!(worker), app.clock.now())),
         None => With::nothing(),
     };
-    let claimed = match change(app, &task, Trigger::Claim { worker }, with).await {
+    let claimed = match change(app, &task, Trigger::Claim { worker, lease: None }, with).await {
         Ok(claimed) => claimed,
         Err(ChangeError::Rejected(Rejected::Held(until))) => held_by(app, &task, once.as_ref(), until).await?,
         Err(problem) => return Err(problem.into()),
@@ -120,7 +120,7 @@ pub(crate) async fn heartbeat(app: &App, request: &Request) -> Result<Answer, Ap
         return Ok(news(&run, None));
     }
     let task = task_of(app, request, run.value.task_id).await?;
-    match change(app, &task, Trigger::Renew { fence }, With::nothing()).await {
+    match change(app, &task, Trigger::Renew { fence, lease: None }, With::nothing()).await {
         Ok(renewed) => {
             let runner = run.value.claimed_by.as_deref().and_then(|id| Id::new(id).ok());
             if let Some(runner) = runner

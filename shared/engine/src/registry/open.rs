@@ -1,0 +1,42 @@
+//! Task types that are no Rust types: found by name, as each tenant has them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::{
+    handler::Settings,
+    ids::Name,
+    json::{Json, read::FieldError},
+    registry::Input,
+    services::Services,
+    store::StoreError,
+};
+
+/// A task type that was found.
+pub trait OpenType: Send + Sync {
+    /// What it decides about its tasks.
+    fn settings(&self) -> Settings;
+
+    /// Why no more of its tasks are taken, if it is so: it completes "tasks of the type … ". Those there are come to their
+    /// ends.
+    fn off(&self) -> Option<&'static str>;
+
+    /// Reads a new request's payload, or says what of it does not fit.
+    fn strict(&self, payload: &Json) -> Result<Box<dyn Input>, FieldError>;
+
+    /// Reads a stored payload, which fitted once.
+    fn lenient(&self, payload: &Json) -> Result<Box<dyn Input>, FieldError>;
+}
+
+/// Where an installation keeps task types beside those that are compiled in, which win.
+#[async_trait]
+pub trait OpenTypes: Send + Sync {
+    /// The type of this name, as `tenant` has it; `None` if it has none.
+    async fn find(
+        &self,
+        services: &Services,
+        tenant: &Name,
+        name: &Name,
+    ) -> Result<Option<Arc<dyn OpenType>>, StoreError>;
+}
