@@ -6,8 +6,8 @@ use std::{
 };
 
 /// What the libraries of the functions may use.
-const BELOW_FUNCTIONS: [&str; 6] =
-    ["errand", "errand-agents", "errand-aws", "errand-http", "errand-models", "errand-outbound"];
+const BELOW_FUNCTIONS: [&str; 7] =
+    ["errand", "errand-agents", "errand-aws", "errand-http", "errand-models", "errand-outbound", "errand-work"];
 
 /// The libraries of the functions.
 const FUNCTIONS: [&str; 6] = ["control", "enqueue", "poller", "process-task", "relay", "status"];
@@ -19,13 +19,23 @@ fn libraries() -> Vec<(&'static str, &'static [&'static str], BTreeSet<&'static 
         ("errand-outbound", &[], ["errand"].into()),
         ("errand-models", &["bedrock"], ["errand", "errand-outbound"].into()),
         ("errand-http", &[], ["errand"].into()),
-        ("errand-aws", &[], ["errand", "errand-models", "errand-outbound"].into()),
-        ("errand-agents", &[], ["errand", "errand-http", "errand-models"].into()),
+        ("errand-work", &[], ["errand", "errand-http"].into()),
+        ("errand-aws", &[], ["errand", "errand-models", "errand-outbound", "errand-work"].into()),
+        ("errand-agents", &[], ["errand", "errand-http", "errand-models", "errand-work"].into()),
         // It runs tasks by the code of the function that does.
         (
             "errand-local",
             &[],
-            ["errand", "errand-agents", "errand-http", "errand-models", "errand-outbound", "process-task"].into(),
+            [
+                "errand",
+                "errand-agents",
+                "errand-http",
+                "errand-models",
+                "errand-outbound",
+                "errand-work",
+                "process-task",
+            ]
+            .into(),
         ),
         ("outside", &[], ["errand", "errand-local"].into()),
         ("outside-lambda", &[], FUNCTIONS.into_iter().chain(["outside"]).collect()),

@@ -43,3 +43,4 @@ mod telemetry;
 mod template;
 mod tenants;
 mod watching;
+mod work;

@@ -17,11 +17,17 @@ fn world(scopes: Scopes) -> World {
 
 /// A request for a route, which names things that are not there.
 fn call(route: &Route) -> Call {
-    let path = route.path.replace("{kind}", "expert").replace("{queue}", "q").replace("{id}", "none");
+    let path = route
+        .path
+        .replace("{kind}", "expert")
+        .replace("{queue}", "q")
+        .replace("{id}", "none")
+        .replace("{name}", "none");
     match route.method {
         "GET" => Call::get(&path),
         "PUT" => Call::put(&path, &json!({})),
         "PATCH" => Call::patch(&path, &json!({})),
+        "DELETE" => Call::to("DELETE", &path),
         _ => Call::post(&path, &json!({})),
     }
 }

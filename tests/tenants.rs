@@ -47,6 +47,9 @@ enum Seen {
 struct Mine {
     failed: Uuid,
     waiting: Uuid,
+    /// One that a worker outside has, and its lease.
+    held: Uuid,
+    lease: String,
 }
 
 /// Asks for what is the first tenant's. A new route needs a case of its own here.
@@ -82,6 +85,24 @@ fn case(route: &str, mine: &Mine) -> (Call, Seen) {
         "PutRecord" => (Call::put("/v1/records/conversation/c", &json!({"user_id": "u"})), Seen::Own),
         "PatchRecord" => (Call::patch("/v1/records/conversation/d", &json!({"status": "closed"})), Seen::NotFound),
         "RunPoll" => (Call::post("/v1/poll", &empty), Seen::Everybodys),
+        "PutTaskType" => (Call::put("/v1/task-types/mine", &json!({"run": {"kind": "worker"}})), Seen::Own),
+        "RetireTaskType" => (Call::to("DELETE", "/v1/task-types/mine"), Seen::NotFound),
+        "GetTaskType" => (Call::get("/v1/task-types/mine"), Seen::NotFound),
+        "PutWorker" => (Call::put("/v1/workers/w", &empty), Seen::Own),
+        "ListWorkers" => (Call::get("/v1/workers"), Seen::Nothing),
+        "ClaimTasks" => (Call::post("/v1/claims", &json!({"worker_id": "v", "task_types": ["mine"]})), Seen::Nothing),
+        "HeartbeatClaims" => {
+            let lease = json!({"task_id": mine.held, "lease_token": mine.lease});
+            (Call::post("/v1/claims/heartbeat", &json!({"worker_id": "w", "leases": [lease]})), Seen::Everybodys)
+        }
+        "FinishClaims" => {
+            let end = json!({"task_id": mine.held, "lease_token": mine.lease, "status": "completed"});
+            (Call::post("/v1/claims/finish", &json!({"items": [end]})), Seen::Everybodys)
+        }
+        "FinishTask" => {
+            let end = json!({"lease_token": mine.lease, "status": "completed"});
+            (Call::post(&format!("/v1/tasks/{}/finish", mine.held), &end), Seen::NotFound)
+        }
         other => panic!("{other} has no case"),
     }
 }
@@ -107,7 +128,16 @@ async fn mine() -> (World, Mine) {
         Call::put(&format!("/v1/records/conversation/{id}"), &record).answer(&world.app).await.body(201);
     }
     assert_eq!(world.task(failed).await.status(), Status::Failed);
-    (world, Mine { failed, waiting })
+    let ask = async |call: Call| call.answer(&world.app).await.body;
+    ask(Call::put("/v1/task-types/mine", &json!({"run": {"kind": "worker"}}))).await;
+    ask(Call::put("/v1/workers/w", &json!({}))).await;
+    for _ in 0..2 {
+        ask(Call::post("/v1/tasks", &json!({"task_type": "mine", "payload": {"mark": SECRET}}))).await;
+    }
+    let claim = json!({"worker_id": "w", "task_types": ["mine"]});
+    let given = ask(Call::post("/v1/claims", &claim)).await["items"][0].take();
+    let held = given["task_id"].as_str().unwrap().parse().unwrap();
+    (world, Mine { failed, waiting, held, lease: given["lease_token"].as_str().unwrap().to_owned() })
 }
 
 /// Everything that is the first tenant's, as it is stored.
@@ -117,6 +147,7 @@ async fn state(world: &World, mine: &Mine) -> Vec<Value> {
         format!("/v1/tasks/{}", mine.failed),
         format!("/v1/tasks/{}", mine.waiting),
         format!("/v1/tasks/{}/log", mine.failed),
+        format!("/v1/tasks/{}", mine.held),
         format!("/v1/tasks/{}/log", mine.waiting),
         "/v1/records/conversation?parent=u".to_owned(),
         "/v1/events".to_owned(),

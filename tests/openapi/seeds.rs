@@ -11,6 +11,8 @@ pub(super) struct Seeds {
     dictionaries: BTreeMap<&'static str, Vec<String>>,
     /// Runs that a runner has, each with its lease.
     held: Vec<(String, String)>,
+    /// Tasks that a worker outside has, each with its lease.
+    claimed: Vec<Value>,
 }
 
 /// How often a lease is renewed; it lasts 90 seconds.
@@ -20,10 +22,11 @@ impl Seeds {
     /// Puts them on the server at `url`.
     pub(super) async fn plant(url: String) -> Self {
         let client = errand_models::http::client(Duration::from_secs(30)).unwrap();
-        let mut seeds = Self { url, client, dictionaries: BTreeMap::new(), held: Vec::new() };
+        let mut seeds = Self { url, client, dictionaries: BTreeMap::new(), held: Vec::new(), claimed: Vec::new() };
         seeds.tell("tenants", "default");
         seeds.tasks().await;
         seeds.runs().await;
+        seeds.work().await;
         seeds
     }
 
@@ -42,6 +45,29 @@ impl Seeds {
                     self.post(&format!("/v1/tasks/{id}/cancel"), json!({})).await;
                 }
             }
+        }
+    }
+
+    /// Users' own work: types, a worker, and tasks that it has.
+    async fn work(&mut self) {
+        for (dictionary, name) in
+            [("task_types", "resize"), ("retired_types", "carry"), ("workers", "worker"), ("no_waits", "0")]
+        {
+            self.tell(dictionary, name);
+        }
+        for name in ["resize", "carry"] {
+            let put = self.client.put(format!("{}/v1/task-types/{name}", self.url));
+            Self::answer(put.body(json!({"run": {"kind": "worker"}}).to_string()).send().await.unwrap()).await;
+        }
+        for _ in 0..10 {
+            self.post("/v1/tasks", json!({"task_type": "resize", "payload": {}})).await;
+        }
+        let claim = json!({"worker_id": "worker", "task_types": ["resize"], "max": 5, "lease_s": 85});
+        let claims = self.post("/v1/claims", claim).await;
+        for claimed in claims["items"].as_array().unwrap() {
+            self.tell("finished_tasks", claimed["task_id"].as_str().unwrap());
+            self.tell("task_leases", claimed["lease_token"].as_str().unwrap());
+            self.claimed.push(json!({"task_id": claimed["task_id"], "lease_token": claimed["lease_token"]}));
         }
     }
 
@@ -94,6 +120,9 @@ impl Seeds {
         loop {
             // schemathesis is another process, and takes its time.
             tokio::time::sleep(RENEW).await;
+            let beat = json!({"worker_id": "worker", "leases": self.claimed, "lease_s": 85});
+            let path = format!("{}/v1/claims/heartbeat", self.url);
+            let _ = self.client.post(path).body(beat.to_string()).send().await;
             for (run, lease) in &self.held {
                 let path = format!("{}/v1/runs/{run}/heartbeat", self.url);
                 // One that has ended by now is refused; one that is not heard is sent again.

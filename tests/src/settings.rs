@@ -5,6 +5,7 @@ use std::sync::Arc;
 use errand::{App, Registry, Rules, Services, spi::listener::Listeners};
 use errand_aws::relay::BusEvents;
 use errand_models::Profiles;
+use errand_work::with_open_types;
 use shared::handlers::{Installation, types};
 
 /// See the module.
@@ -63,7 +64,7 @@ impl Settings {
         let mut services = services.clone();
         services.rules = Arc::new(self.rules.clone());
         services.listeners = self.listeners.clone();
-        let types = self.types().checked().unwrap_or_else(|error| panic!("{error}"));
+        let types = with_open_types(self.types()).checked().unwrap_or_else(|error| panic!("{error}"));
         App::new(services, types)
     }
 }

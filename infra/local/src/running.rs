@@ -14,6 +14,7 @@ use anyhow::{Context, bail};
 use errand::{
     App, Registry, Rules, Services,
     spi::{
+        bell::Bell,
         clock::{Clock, SystemClock},
         environment::principals,
         listener::Listeners,
@@ -23,6 +24,7 @@ use errand::{
     },
 };
 use errand_models::http::Webhook;
+use errand_work::with_open_types;
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -78,7 +80,7 @@ impl RunningServer {
         private::prepare(&options.data, &database)
             .with_context(|| format!("the data directory {} could not be made ready", options.data.display()))?;
         let lock = lock(&options.data)?;
-        let types = types.with(Arc::new(secret_key::keyring(&options.data)?)).checked()?;
+        let types = with_open_types(types).with(Arc::new(secret_key::keyring(&options.data)?)).checked()?;
         let settings = sqlite::SqliteSettings { synchronous: options.synchronous.into() };
         let store = Arc::new(SqliteStore::open(&database, settings)?);
         let changed = store.changed();
@@ -87,6 +89,7 @@ impl RunningServer {
         let mut services = Services::new(store.clone(), queue.clone(), clock);
         services.rules = Arc::new(rules(options)?);
         services.listeners = listeners(options)?;
+        services.bell = Some(Bell::default());
         let app = App::new(services, types);
         let listener = bind(options.host, options.port).await?;
         let address = listener.local_addr()?;

@@ -2,13 +2,12 @@
 
 mod agent_view;
 mod error;
-mod lease;
 mod run_actions;
 mod run_request;
 mod runner_actions;
 
 pub use agent_view::{AfterSeq, BudgetWarning, EntityView, RunEventView, RunView, SessionView, StartedRun};
-pub use lease::LeaseToken;
+pub use errand_work::LeaseToken;
 pub use run_actions::{CancelCommandRequest, CommandRequest, Given, JobRequest};
 pub(crate) use run_request::NO_MODEL;
 pub use run_request::{BudgetCheck, RunRequest, fits};

@@ -1,12 +1,6 @@
-//! What the records of agent runs have in common: sequences in keys, keyed ids, writes outside of handlers.
+//! What the records of agent runs have in common: sequences in keys, keyed ids.
 
-use errand::{
-    Entity, Expect, Id, Name, Stored, Timestamp,
-    spi::{
-        ids,
-        store::{Record, RecordKey, RecordWrite},
-    },
-};
+use errand::{Id, spi::ids};
 
 /// A sequence number as a sort key.
 pub fn seq_place(seq: u64) -> String {
@@ -22,32 +16,6 @@ pub fn after_seq(seq: u64) -> String {
 /// The id of the `kind` that `run` has under an idempotency key; without one it is fresh.
 pub fn keyed_id(kind: &str, run: &Id, key: Option<&str>) -> Id {
     Id::from(key.map_or_else(ids::fresh, |key| ids::derived(&[kind, run.as_str(), key])))
-}
-
-/// Writes `value` in place of what was read, if that is still so.
-pub fn replace<E: Entity>(tenant: &Name, stored: &Stored<E>, value: &E, at: Timestamp) -> RecordWrite {
-    let key = key_of::<E>(tenant, &stored.id);
-    let relations = value.relations(&stored.created_at.to_string());
-    let record = Record {
-        parent: relations.parent,
-        owner: relations.owner,
-        created_at: stored.created_at,
-        ..Record::new(key, value.doc(), at)
-    };
-    RecordWrite::Put { record: Box::new(record), expect: Expect::Version(stored.version) }
-}
-
-/// Writes `value` as a new record, in the order of `at`.
-pub fn create<E: Entity>(tenant: &Name, id: &Id, value: &E, at: Timestamp) -> RecordWrite {
-    let key = key_of::<E>(tenant, id);
-    let relations = value.relations(&at.to_string());
-    let record = Record { parent: relations.parent, owner: relations.owner, ..Record::new(key, value.doc(), at) };
-    RecordWrite::Put { record: Box::new(record), expect: Expect::Absent }
-}
-
-/// Where an entity is found.
-pub fn key_of<E: Entity>(tenant: &Name, id: &Id) -> RecordKey {
-    RecordKey { tenant: tenant.clone(), kind: E::kind(), id: id.clone() }
 }
 
 #[cfg(test)]

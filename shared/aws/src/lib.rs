@@ -29,6 +29,7 @@ use errand::{
     },
 };
 use errand_models::http::Webhook;
+use errand_work::with_open_types;
 
 /// How long one try of a request to the tables or queues may take. The SDK makes three.
 const TRY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -72,7 +73,7 @@ impl fmt::Debug for StartError {
 pub async fn start(queues: &[QueueName], types: Types) -> Result<Wired, StartError> {
     telemetry::init(telemetry::Format::Json);
     let environment = Environment::of_process();
-    let types = types(&environment)?;
+    let types = with_open_types(types(&environment)?);
     let deployment = Deployment::read(&environment, queues)?;
     let types = match deployment.keyring.clone() {
         Some(keyring) => types.with(keyring),

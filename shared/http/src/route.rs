@@ -137,6 +137,11 @@ impl Route {
         Self::new(Function::Control, "PUT", path, name, serve)
     }
 
+    /// The end of something.
+    pub fn delete<S: for<'a> Serves<'a> + 'static>(path: &'static str, name: &'static str, serve: S) -> Self {
+        Self::new(Function::Control, "DELETE", path, name, serve)
+    }
+
     /// The write of a part.
     pub fn patch<S: for<'a> Serves<'a> + 'static>(path: &'static str, name: &'static str, serve: S) -> Self {
         Self::new(Function::Control, "PATCH", path, name, serve)

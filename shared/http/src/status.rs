@@ -9,7 +9,7 @@ mod tasks;
 
 use std::future::{Ready, ready};
 
-use errand::{App, FailureKind, Name, Status, spi::registry::TaskType};
+use errand::{App, FailureKind, Name, Status};
 use serde_json::json;
 
 use crate::{
@@ -46,8 +46,6 @@ pub fn routes(all: fn() -> &'static [Route]) -> Vec<Route> {
         Route::get("/v1/health", "GetHealth", health::answer)
             .answers::<Health>("Whether Errand can do its work.")
             .or_answers::<Health>(503, "It cannot: this is what is wrong."),
-        Route::get("/v1/task-types", "ListTaskTypes", task_types)
-            .answers::<Listed<TaskType>>("Every task type, with the JSON Schema of its payload."),
         Route::get("/v1/openapi.json", "GetOpenApi", Document(all))
             .answers_as("This document.", |_| json!({"type": "object"})),
         Route::get("/v1/dead-letters", "ListDeadLetters", lists::dead_letters)
@@ -96,11 +94,6 @@ impl<'a> Serves<'a> for Document {
     fn serve(&self, app: &'a App, _: &'a Request) -> Self::Answering {
         ready(Ok(openapi::answer((self.0)(), &app.types)))
     }
-}
-
-/// `GET /v1/task-types`.
-async fn task_types(app: &App, _: &Request) -> Result<Answer, ApiError> {
-    Ok(Answer::json(200, &Listed::new(app.types.catalog(), None)))
 }
 
 fn of_tasks() -> [Parameter; 8] {

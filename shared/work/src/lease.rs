@@ -1,4 +1,4 @@
-//! The lease token: a claim's fence as a runner carries it.
+//! The lease token: a claim's fence as a worker outside carries it.
 
 use std::{fmt, str::FromStr};
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use errand::spi::lifecycle::Fence;
 
-/// What a runner shows with every write: `{attempt}.{uuid}`, opaque to it.
+/// What a worker outside shows with every write: `{attempt}.{uuid}`, opaque to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeaseToken(pub Fence);
 

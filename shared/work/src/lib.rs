@@ -1,0 +1,31 @@
+//! Work that users bring: task types as records, and workers of any language that ask for their tasks over HTTP.
+//!
+//! | record kind | id | parent, in the order of | serves |
+//! |---|---|---|---|
+//! | `task_type` | its name | all of its tenant's, by name | what a task of a type is, as its tenant has it, or all have |
+//! | `worker` | the worker's own | all of its tenant's, when it was first heard of | who has asked for work |
+//! | `claim` | derived from worker and key | – | a claim whose answer was lost (by id) |
+//!
+//! Each module knows only those before it: `lease`, `schema`, `task_type`, `types`, `outcome`, `worker`, `claim`,
+//! `finish`, `heartbeat`, `routes`.
+
+mod claim;
+mod finish;
+mod heartbeat;
+mod lease;
+mod outcome;
+pub mod routes;
+mod schema;
+mod task_type;
+mod types;
+mod worker;
+
+pub use claim::{ClaimRequest, Claimed, Claims};
+pub use finish::{FinishRequest, FinishedItem};
+pub use heartbeat::{HeartbeatRequest, News};
+pub use lease::LeaseToken;
+pub use outcome::{Outcome, OutcomeFailure};
+pub use schema::{Schema, SchemaError};
+pub use task_type::{Run, TypeRecord, Waits};
+pub use types::{OpenWork, with_open_types};
+pub use worker::Worker;

@@ -1,0 +1,216 @@
+//! How work outside has ended: one vocabulary for workers, callbacks and the answers of whoever is called.
+
+use std::time::Duration;
+
+use errand::{
+    App, Asked, Effect, Event, Failure, FailureKind, FieldError, Id, Name, Outcome as Decided, Report, Task,
+    TaskContext, TaskKey,
+    spi::{
+        accept::check_may_stand_alone,
+        event::family,
+        ids,
+        processor::{Ending, WorkEnded},
+    },
+};
+use errand_http::{ApiError, Caller, TaskRequest};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::OpenWork;
+
+/// The most tasks that an end makes: each may need two items of a commit, which has a hundred.
+pub(crate) const FOLLOW_UPS: usize = 40;
+
+/// The most events that an end publishes.
+pub(crate) const EVENTS: usize = 10;
+
+/// The longest wait that may be asked for, in seconds.
+const MAX_WAIT_S: u64 = 7 * 24 * 3600;
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OutcomeStatus {
+    /// Done.
+    Completed,
+    /// It went wrong; tried again as the type says, unless no other try can mend it.
+    Failed,
+    /// It needs something from a person, who sets it going again.
+    Blocked,
+    /// It is not to be done after all.
+    Cancelled,
+    /// Nothing went wrong; again later.
+    Snoozed,
+    /// It was not begun: another may have it at once.
+    Released,
+}
+
+/// What came of a task.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+pub struct Outcome {
+    /// How it ended.
+    pub status: OutcomeStatus,
+    /// Of a completed one: any JSON, at most 256 KiB; null if absent.
+    #[serde(default)]
+    pub output: Value,
+    /// Of a failed one, which needs it.
+    #[serde(default)]
+    pub failure: Option<OutcomeFailure>,
+    /// Of a blocked one, what it needs; of a cancelled one, why.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Of a snoozed one: in how many seconds it runs again, up to a week.
+    #[serde(default)]
+    #[schemars(range(max = MAX_WAIT_S))]
+    pub retry_after_s: Option<u64>,
+    /// Tasks that are made with this end, once: of its own type, or of those that its type may enqueue.
+    #[serde(default)]
+    #[schemars(with = "Vec<TaskRequest>", length(max = FOLLOW_UPS))]
+    pub follow_up: Vec<Value>,
+    /// Events that are published with this end, once.
+    #[serde(default)]
+    #[schemars(length(max = EVENTS))]
+    pub events: Vec<OutcomeEvent>,
+}
+
+/// Why it failed.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+pub struct OutcomeFailure {
+    /// In a sentence.
+    pub message: String,
+    /// What sort of failure: a name of one's own, such as that of an exception.
+    #[serde(default)]
+    pub kind: Option<Name>,
+    /// Whether another try may mend it; yes if absent.
+    #[serde(default = "yes")]
+    pub retry: bool,
+    /// In how many seconds it is tried again, up to six hours; as the type says if absent.
+    #[serde(default)]
+    pub retry_after_s: Option<u64>,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+pub struct OutcomeEvent {
+    /// What happened, such as `order.shipped`; not `task.…` or another of Errand's own.
+    #[serde(rename = "type")]
+    pub event_type: Name,
+    /// What there is to say.
+    #[serde(default)]
+    pub data: Value,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Outcome {
+    /// What it means for `task`, whose worker says so: refused if it is not whole, or makes what it may not.
+    pub async fn ended(self, app: &App, task: &Task) -> Result<WorkEnded, ApiError> {
+        let mut effects = Vec::new();
+        for (nth, request) in self.follow_ups(task)?.into_iter().enumerate() {
+            let made = follow_up(app, task, request, nth).await;
+            effects.push(Effect::enqueue(made.map_err(|error| within(error, &format!("follow_up[{nth}]")))?));
+        }
+        effects.extend(self.published(app, task)?.into_iter().map(Effect::publish));
+        Ok(WorkEnded { ending: self.ending()?, effects, report: Report::default() })
+    }
+
+    fn ending(self) -> Result<Ending, ApiError> {
+        let needed = |field: &str| ApiError::invalid(field, format!("say it, for an end of this sort: `{field}`"));
+        let reason = self.reason.filter(|reason| !reason.trim().is_empty());
+        Ok(match self.status {
+            OutcomeStatus::Completed => Ending::Decided(Decided::done(self.output)),
+            OutcomeStatus::Failed => Ending::Failed(self.failure.ok_or_else(|| needed("failure"))?.failure()),
+            OutcomeStatus::Blocked => Ending::Decided(Decided::Block(reason.ok_or_else(|| needed("reason"))?)),
+            OutcomeStatus::Cancelled => {
+                Ending::Decided(Decided::Cancel(reason.unwrap_or_else(|| "called off by its worker".to_owned())))
+            }
+            OutcomeStatus::Snoozed => {
+                let seconds = self.retry_after_s.filter(|s| *s <= MAX_WAIT_S).ok_or_else(|| needed("retry_after_s"))?;
+                Ending::Decided(Decided::Snooze(Duration::from_secs(seconds)))
+            }
+            OutcomeStatus::Released => Ending::Released,
+        })
+    }
+
+    fn follow_ups(&self, task: &Task) -> Result<Vec<TaskRequest>, ApiError> {
+        if self.follow_up.len() > FOLLOW_UPS {
+            return Err(ApiError::invalid("follow_up", format!("expected at most {FOLLOW_UPS} tasks")));
+        }
+        let read = |(nth, request): (usize, &Value)| {
+            let read = errand::spi::json::read::read_strict::<TaskRequest>(&request.to_string());
+            let mut read = read.map_err(|error| error.within(&format!("follow_up[{nth}]")))?;
+            read.parent_id = Some(task.key.id);
+            Ok(read)
+        };
+        self.follow_up.iter().enumerate().map(read).collect()
+    }
+
+    fn published(&self, app: &App, task: &Task) -> Result<Vec<Event>, ApiError> {
+        if self.events.len() > EVENTS {
+            return Err(ApiError::invalid("events", format!("expected at most {EVENTS} events")));
+        }
+        let context = TaskContext::new(app, task);
+        let event = |(nth, event): (usize, &OutcomeEvent)| {
+            if let Some(family) = family(event.event_type.as_str()) {
+                let message = format!("events of the family `{family}` are told by Errand alone");
+                return Err(FieldError::at(&format!("events[{nth}].type"), message).into());
+            }
+            let id = context.id(&format!("event {nth}"));
+            let made = context.event(event.event_type.as_str(), &Id::from(task.key.id), event.data.clone());
+            Ok(Event { id: ids::derived(&[id.as_str()]), ..made })
+        };
+        self.events.iter().enumerate().map(event).collect()
+    }
+}
+
+impl OutcomeFailure {
+    fn failure(self) -> Failure {
+        let message = match self.kind {
+            Some(kind) => format!("{kind}: {}", self.message),
+            None => self.message,
+        };
+        let failure = Failure::said(FailureKind::Handler, message);
+        match (self.retry, self.retry_after_s) {
+            (false, _) => failure.for_good(),
+            (true, Some(seconds)) => failure.after(Duration::from_secs(seconds)),
+            (true, None) => failure,
+        }
+    }
+}
+
+/// The `nth` follow-up of this execution of `task`: the same however often it is asked for.
+async fn follow_up(app: &App, task: &Task, request: TaskRequest, nth: usize) -> Result<Asked, ApiError> {
+    let (own, other) = (&task.task_type, request.task_type.clone());
+    let open = OpenWork::of(app);
+    let found = match open {
+        Some(open) => open.find(app, &task.key.tenant, own).await?,
+        None => None,
+    };
+    if !found.map_or(*own == other, |found| found.record.may_make(own, &other)) {
+        let message =
+            format!("tasks of the type `{own}` may not make any of the type `{other}`; see its `may_enqueue`");
+        return Err(ApiError::invalid("task_type", message));
+    }
+    check_may_stand_alone(app, &other)?;
+    let keyed = request.idempotency_key.is_some();
+    let caller =
+        Caller::trusted(task.key.tenant.clone(), task.created_by.clone(), task.request_id.clone().unwrap_or_default());
+    let asked = request.accept(&caller, app, app.clock.now()).await?;
+    if keyed {
+        return Ok(asked);
+    }
+    let parts = [&*task.life(), &*task.executions.to_string(), "follow-up", &*nth.to_string()];
+    Ok(Asked { key: TaskKey { tenant: task.key.tenant.clone(), id: ids::derived(&parts) }, ..asked })
+}
+
+fn within(error: ApiError, outer: &str) -> ApiError {
+    let field = FieldError::at(error.field.as_deref().unwrap_or_default(), "").within(outer).field;
+    ApiError { field: Some(field), ..error }
+}
