@@ -110,7 +110,7 @@ mod tests {
     use super::*;
     use crate::{
         clock::{Clock, ManualClock},
-        handler::Handler,
+        handler::{Handler, Outcome},
         ids::{self, Name, TaskKey},
         json::Json,
         lifecycle::Asked,
