@@ -6,6 +6,7 @@ mod groups;
 mod prune;
 mod recover;
 mod rows;
+mod told;
 
 use errand_local::sqlite::{SqliteSettings, SqliteStore};
 use tempfile::TempDir;

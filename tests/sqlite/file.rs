@@ -66,7 +66,7 @@ fn a_file_of_a_newer_schema_is_refused_and_left_alone() {
     let before = std::fs::read(&file).unwrap();
     let refused = SqliteStore::open(&file, SqliteSettings::default()).err().unwrap();
     assert!(matches!(refused, OpenError::Newer { found: 99, known: 7, .. }), "{refused:?}");
-    assert!(refused.to_string().ends_with("has schema 99, but this version knows only up to 7"), "{refused}");
+    assert!(refused.to_string().ends_with("has schema 99, but this version knows only up to 8"), "{refused}");
     assert_eq!(std::fs::read(&file).unwrap(), before);
 }
 

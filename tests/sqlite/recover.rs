@@ -64,7 +64,10 @@ async fn the_lease_of_a_task_that_is_pulled_goes_on_also_of_one_from_before_that
 
     // As a file of the schema before has it: the one type is pulled by its name.
     let tool = rusqlite::Connection::open(dir.path().join("errand.db")).unwrap();
-    tool.execute_batch("ALTER TABLE tasks DROP COLUMN dispatch; PRAGMA user_version = 6").unwrap();
+    tool.execute_batch(
+        "ALTER TABLE tasks DROP COLUMN dispatch; DROP TABLE told; DROP TABLE told_places; PRAGMA user_version = 6",
+    )
+    .unwrap();
     drop(tool);
     let store = open(&dir);
     assert_eq!(read(&store, &running[0].key).await, running[0]);

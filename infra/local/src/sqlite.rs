@@ -16,6 +16,7 @@ mod stats;
 mod store;
 mod task_read;
 mod task_write;
+mod told;
 mod upkeep;
 mod writer;
 
@@ -128,8 +129,8 @@ impl SqliteStore {
         self.writer.changed()
     }
 
-    /// Removes at most `limit` records that may be removed from `now` on, and as many counts of hours long past;
-    /// answers with how many both were.
+    /// Removes at most `limit` records that may be removed from `now` on, and as many counts of hours long past
+    /// and events long told; answers with how many all were.
     pub async fn prune_expired(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
         self.writer.write(limit, move |tables| upkeep::prune_expired(tables, now, limit)).await
     }

@@ -1,14 +1,19 @@
 //! An event: as a handler makes it, as a record that waits to be delivered, and as listeners see it.
 
+mod types;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
-    ids::{Id, Name},
+    ids::{self, Id, Name, TaskKey},
+    lifecycle::Status,
     store::{Doc, Expect, Record, RecordKey, RecordWrite},
 };
+
+pub use types::{EventTypes, NoEventTypes};
 
 /// The first words of the types of events that Errand itself tells.
 const FAMILIES: [&str; 7] = ["agent", "intro", "message", "run", "solution", "task", "user"];
@@ -64,6 +69,52 @@ pub struct Published {
 impl From<Record> for Published {
     fn from(record: Record) -> Self {
         Self { id: record.key.id, tenant: record.key.tenant, doc: record.doc }
+    }
+}
+
+/// That a task is in another status than before, as it is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StatusChange {
+    /// Whose task and which.
+    pub key: TaskKey,
+    /// Its type.
+    pub task_type: Name,
+    /// The task's version after it: no other change has it.
+    pub version: Uuid,
+    /// When it was made.
+    pub at: Timestamp,
+    /// The status before; `None` if the task is new.
+    pub old: Option<Status>,
+    /// The status after.
+    pub new: Status,
+}
+
+impl StatusChange {
+    /// The event that tells of it, of this type. Always the same, id included, however often it is asked for.
+    pub fn event(self, event_type: &str) -> Published {
+        let Self { key, task_type, version, at, old, new } = self;
+        let id = ids::derived(&["task event", key.tenant.as_str(), &version.to_string()]);
+        let doc = [
+            ("type", json!(event_type)),
+            ("time", json!(at)),
+            ("subject", json!(key.id)),
+            ("old_status", json!(old)),
+            ("new_status", json!(new)),
+            ("task_type", json!(task_type)),
+        ];
+        let doc = doc.into_iter().map(|(field, value)| (field.to_owned(), value)).collect();
+        Published { id: Id::from(id), tenant: key.tenant, doc }
+    }
+}
+
+/// The type of the event that tells of a task's end in this status; `None` of one in which it lives.
+pub fn of_end(status: Status) -> Option<&'static str> {
+    match status {
+        Status::Pending | Status::Running => None,
+        Status::Completed => Some("task.completed"),
+        Status::Failed => Some("task.failed"),
+        Status::Cancelled => Some("task.cancelled"),
+        Status::Blocked => Some("task.blocked"),
     }
 }
 

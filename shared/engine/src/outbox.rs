@@ -8,6 +8,7 @@ mod lanes;
 mod list;
 mod owed;
 mod post;
+mod wanted;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ pub use list::published;
 pub use owed::{Owed, owed};
 pub use post::Posted;
 pub(crate) use post::post;
+pub use wanted::Wanted;
 
 use crate::{
     app::App,
@@ -31,7 +33,7 @@ use crate::{
 };
 
 /// How long an event that all have taken can still be listed.
-const KEEP_DELIVERED: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const KEEP_DELIVERED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// How long the poller leaves a new event to the relay, where that delivers: normally it takes a second.
 const HEAD_START: Duration = Duration::from_secs(120);

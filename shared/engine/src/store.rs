@@ -28,7 +28,7 @@ pub use stats::{CountStep, Counts, KEEP_HOURS, QueuePlace, QueueStats, Stats, St
 
 use crate::{
     clock::Timestamp,
-    ids::{Name, TaskKey},
+    ids::{Id, Name, TaskKey},
     lifecycle::{Task, log::LogEntry},
     redact::chain,
 };
@@ -113,6 +113,17 @@ pub enum DueItem {
     Record(RecordKey),
 }
 
+/// An event in a list that a store keeps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToldEvent {
+    /// Where it stands: what comes later stands behind it.
+    pub place: String,
+    /// The event's id.
+    pub id: Id,
+    /// Its fields.
+    pub doc: Doc,
+}
+
 /// See the module. Every read names the tenant and answers "none" for another's; all reads of single items
 /// are strongly consistent, lists, `due` and `ready` may lag.
 #[async_trait]
@@ -167,6 +178,18 @@ pub trait Store: Send + Sync {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<Record, String>, StoreError>;
+
+    /// What was told of `tenant` after the place `after`, oldest first, each with its place: the ends of its tasks and what
+    /// was published, in the order of the commits. `None` of a store that keeps no such list: there events are listed by
+    /// the poller, and ends are told by the relay. A page may be short; `next` is the place of the last that was looked at.
+    async fn told(
+        &self,
+        _tenant: &Name,
+        _after: Option<&str>,
+        _limit: usize,
+    ) -> Result<Option<Page<ToldEvent, String>>, StoreError> {
+        Ok(None)
+    }
 
     /// What was counted of `scope`, as of `now`. It may lag behind: in DynamoDB by two minutes.
     async fn stats(&self, scope: &StatsScope, now: Timestamp) -> Result<Stats, StoreError>;

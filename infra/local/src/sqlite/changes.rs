@@ -13,7 +13,7 @@ use errand::{
 use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 use uuid::Uuid;
 
-use super::{columns::word, counts::Counts, log_row, record_row, task_read, task_write};
+use super::{columns::word, counts::Counts, log_row, record_row, task_read, task_write, told::ToldList};
 
 /// A result of the file, of an answer to one commit.
 type Answer<T> = rusqlite::Result<Result<T, StoreError>>;
@@ -24,6 +24,8 @@ pub(super) struct Tables<'c> {
     pub(super) db: &'c Connection,
     /// How many tasks each queue has.
     pub(super) counts: Counts,
+    /// What is told of tasks and by them.
+    pub(super) told: ToldList<'c>,
     find: Statement<'c>,
     insert: Statement<'c>,
     insert_payload: Statement<'c>,
@@ -67,6 +69,7 @@ impl<'c> Tables<'c> {
         Ok(Self {
             db,
             counts: Counts::default(),
+            told: ToldList::prepare(db)?,
             find: db.prepare(FIND)?,
             insert: db.prepare(task_write::INSERT)?,
             insert_payload: db.prepare("INSERT INTO payloads (task_n, payload) VALUES (?1, ?2)")?,
@@ -112,7 +115,10 @@ impl<'c> Tables<'c> {
         }
         for (write, there) in commit.records.iter().zip(before.records) {
             match write {
-                RecordWrite::Put { record, .. } => record_row::put(self.db, record)?,
+                RecordWrite::Put { record, .. } => {
+                    record_row::put(self.db, record)?;
+                    self.told.published(record)?;
+                }
                 RecordWrite::Patch { .. } => {
                     if let Some(record) = write.clone().result(there.and_then(|there| there.record)) {
                         record_row::put(self.db, &record)?;
@@ -122,6 +128,10 @@ impl<'c> Tables<'c> {
         }
         for task in &commit.tasks {
             self.add(task)?;
+        }
+        // Behind what was published with it.
+        if let (Some(TaskWrite::Change { transition, .. }), Some(stored)) = (&commit.task, &before.task) {
+            self.told.end(&transition.task, stored.status)?;
         }
         Ok(Ok(()))
     }

@@ -8,7 +8,7 @@ use super::{OpenError, SqliteSettings, Synchronous};
 
 /// Each step from one schema to the next. The file's `user_version` is how many it has seen; never edit one that
 /// was released, add another.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0001_tables.sql"),
     include_str!("migrations/0002_counters.sql"),
     include_str!("migrations/0003_request_id.sql"),
@@ -17,6 +17,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0006_unread_index.sql"),
     include_str!("migrations/0007_dispatch.sql"),
     include_str!("migrations/0008_ready.sql"),
+    include_str!("migrations/0009_told.sql"),
 ];
 
 /// The schema this version reads and writes.

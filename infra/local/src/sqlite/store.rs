@@ -9,13 +9,13 @@ use errand::{
         lifecycle::log::LogEntry,
         store::{
             Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related,
-            Stats, StatsScope, Store, Wanted,
+            Stats, StatsScope, Store, ToldEvent, Wanted,
         },
     },
 };
 use rusqlite::Connection;
 
-use super::{SqliteStore, changes, list, queries, reader::failed, record_row, schema, stats, upkeep};
+use super::{SqliteStore, changes, list, queries, reader::failed, record_row, schema, stats, told, upkeep};
 
 /// The same answer to each of `count` questions that were asked as one.
 fn each<T>(count: usize, answers: Result<Vec<Result<T, StoreError>>, StoreError>) -> Vec<Result<T, StoreError>> {
@@ -103,6 +103,16 @@ impl Store for SqliteStore {
     ) -> Result<Page<Record, String>, StoreError> {
         let (related, after) = (related.clone(), after.map(str::to_owned));
         self.pages.read(move |db| queries::records(db, &related, after.as_deref(), limit)).await
+    }
+
+    async fn told(
+        &self,
+        tenant: &Name,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Page<ToldEvent, String>>, StoreError> {
+        let (tenant, after) = (tenant.clone(), after.map(str::to_owned));
+        self.pages.read(move |db| told::page(db, &tenant, after.as_deref(), limit).map(Some)).await
     }
 
     async fn stats(&self, scope: &StatsScope, now: Timestamp) -> Result<Stats, StoreError> {

@@ -4,12 +4,13 @@ use errand::{
     Dispatch, Status, Timestamp,
     spi::{
         lifecycle::LOOK_AHEAD,
+        outbox::KEEP_DELIVERED,
         store::{Bucket, Due, DueItem, KEEP_HOURS},
     },
 };
 use rusqlite::params;
 
-use super::{changes::Tables, columns::int};
+use super::{changes::Tables, columns::int, told};
 
 /// How much one call of `prune` removed; call again until it is nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,7 +95,8 @@ pub(super) fn prune(
     Ok(pruned)
 }
 
-/// Removes at most `limit` records whose `expires_at` has come, and as many counts of hours that nobody asks for.
+/// Removes at most `limit` records whose `expires_at` has come, and as many counts of hours that nobody asks for and
+/// events that are listed no longer.
 pub(super) fn prune_expired(tables: &Tables<'_>, now: Timestamp, limit: usize) -> rusqlite::Result<usize> {
     let limit = int(limit as u64);
     let records = tables
@@ -109,5 +111,5 @@ pub(super) fn prune_expired(tables: &Tables<'_>, now: Timestamp, limit: usize) -
             "DELETE FROM hours WHERE (hour, queue_n) IN (SELECT hour, queue_n FROM hours WHERE hour < ?1 LIMIT ?2)",
         )?
         .execute(params![(now - KEEP_HOURS).as_millis(), limit])?;
-    Ok(records + hours)
+    Ok(records + hours + told::prune(tables.db, now - KEEP_DELIVERED, limit)?)
 }

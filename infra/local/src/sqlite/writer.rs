@@ -175,6 +175,7 @@ fn ride(tables: &mut Tables<'_>, mut group: Vec<Box<dyn Job>>, note: &Ended) {
     let before = tables.db.total_changes();
     let ended = transaction(tables, &mut group).map_err(|why| {
         tables.counts.forget();
+        tables.told.forget();
         tracing::error!(error = %why, jobs = group.len(), "a transaction was rolled back");
         RolledBack(Arc::new(why))
     });
@@ -191,6 +192,7 @@ fn transaction(tables: &mut Tables<'_>, group: &mut [Box<dyn Job>]) -> rusqlite:
         .iter_mut()
         .try_for_each(|job| job.run(tables))
         .and_then(|()| tables.counts.write(db))
+        .and_then(|()| tables.told.write())
         .and_then(|()| db.prepare_cached("COMMIT")?.execute([]).map(drop));
     if done.is_err() && !db.is_autocommit() {
         // SQLite has rolled back by itself after some errors; if this fails too, the next BEGIN says so.

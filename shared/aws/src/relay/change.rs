@@ -1,10 +1,12 @@
 //! What the stream tells of one task, and what the bus hears of it.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use uuid::Uuid;
 
-use errand::{Id, Name, Published, Status, TaskKey, Timestamp, spi::ids};
+use errand::{
+    Name, Published, Status, TaskKey, Timestamp,
+    spi::event::{self, StatusChange},
+};
 
 /// That a task is in another status than before.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,18 +68,15 @@ impl Change {
     pub fn event(&self, which: BusEvents) -> Option<Published> {
         let ended = self.new.status.is_ended();
         let event_type = self.event_type().filter(|_| ended || which == BusEvents::All)?;
-        let old = self.old.map(|old| old.status);
-        let doc = json!({
-            "type": event_type,
-            "time": self.at,
-            "subject": self.key.id,
-            "old_status": old,
-            "new_status": self.new.status,
-            "task_type": self.task_type,
-        });
-        let Value::Object(doc) = doc else { return None };
-        let id = ids::derived(&["task event", self.key.tenant.as_str(), &self.version.to_string()]);
-        Some(Published { id: Id::from(id), tenant: self.key.tenant.clone(), doc })
+        let change = StatusChange {
+            key: self.key.clone(),
+            task_type: self.task_type.clone(),
+            version: self.version,
+            at: self.at,
+            old: self.old.map(|old| old.status),
+            new: self.new.status,
+        };
+        Some(change.event(event_type))
     }
 
     fn event_type(&self) -> Option<&'static str> {
@@ -88,16 +87,15 @@ impl Change {
                 (self.new.failures > old.failures || old.status.is_ended()).then_some("task.retried")
             }
             (_, Status::Running) => Some("task.started"),
-            (_, Status::Completed) => Some("task.completed"),
-            (_, Status::Failed) => Some("task.failed"),
-            (_, Status::Cancelled) => Some("task.cancelled"),
-            (_, Status::Blocked) => Some("task.blocked"),
+            (_, ended) => event::of_end(ended),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn change(old: Option<(Status, u32)>, new: (Status, u32)) -> Change {

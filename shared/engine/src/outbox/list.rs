@@ -11,7 +11,8 @@ use crate::{
         patch,
     },
     store::{
-        self, COMMIT_ITEMS, Commit, Page, Part, Patch, Record, RecordWrite, Related, Relation, RelationKind, StoreError,
+        self, COMMIT_ITEMS, Commit, Page, Part, Patch, Record, RecordWrite, Related, Relation, RelationKind,
+        StoreError, ToldEvent,
     },
 };
 
@@ -84,9 +85,26 @@ pub(super) async fn newest(app: &App, tenant: &Name) -> Result<u64, StoreError> 
     Ok(newest.items.first().and_then(|event| event.owner.as_ref()?.sort.parse().ok()).unwrap_or(0))
 }
 
-/// What was published of `tenant`'s after `after`, in order, each with its place. There is always a cursor, once there
-/// was an event: what comes later is found by it.
+/// What was told of `tenant` after `after`, in order, each with its place: what was published, and where the store keeps
+/// the list itself the ends of tasks. There is always a cursor, once there was an event: what comes later is found by it.
 pub async fn published(
+    app: &App,
+    tenant: &Name,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Page<(Published, String), String>, StoreError> {
+    let Page { items, next } = match app.store.told(tenant, after, limit).await? {
+        Some(Page { items, next }) => {
+            let event = |ToldEvent { place, id, doc }| (Published { id, tenant: tenant.clone(), doc }, place);
+            Page { items: items.into_iter().map(event).collect(), next }
+        }
+        None => listed(app, tenant, after, limit).await?,
+    };
+    Ok(Page { items, next: next.or(after.map(str::to_owned)) })
+}
+
+/// The same where events are listed here.
+async fn listed(
     app: &App,
     tenant: &Name,
     after: Option<&str>,
@@ -95,6 +113,6 @@ pub async fn published(
     let page = app.store.records(&published_by(tenant, false), after, limit).await?;
     let placed = |event: Record| event.place(RelationKind::Owner).map(|place| (Published::from(event), place));
     let items: Vec<_> = page.items.into_iter().filter_map(placed).collect();
-    let next = items.last().map(|(_, place)| place.clone()).or(after.map(str::to_owned));
+    let next = items.last().map(|(_, place)| place.clone());
     Ok(Page { items, next })
 }

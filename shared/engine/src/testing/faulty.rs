@@ -11,7 +11,7 @@ use crate::{
     queue::{OutMessage, Queue, QueueError, QueueName},
     store::{
         Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related, Stats,
-        StatsScope, Store, StoreError, Wanted,
+        StatsScope, Store, StoreError, ToldEvent, Wanted,
     },
     testing::faults::{Fault, Faults},
 };
@@ -112,6 +112,16 @@ impl Store for FaultyStore {
         self.faults
             .read("store.records", 1, self.inner.records(related, after, limit), |fault| Err(store_error(fault)))
             .await
+    }
+
+    async fn told(
+        &self,
+        tenant: &Name,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Page<ToldEvent, String>>, StoreError> {
+        let told = self.inner.told(tenant, after, limit);
+        self.faults.read("store.told", 1, told, |fault| Err(store_error(fault))).await
     }
 
     async fn stats(&self, scope: &StatsScope, now: Timestamp) -> Result<Stats, StoreError> {
