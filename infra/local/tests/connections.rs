@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::json;
+
 use crate::process::Server;
 
 /// What comes until the connection is closed.
@@ -105,4 +107,26 @@ async fn who_takes_no_answer_keeps_no_place() {
     let mut silent = said(&server, &asks);
     assert_eq!(silent.read(&mut [0]).unwrap(), 1, "it is served");
     server.until(|| async { is_served(&server).then_some(()) }).await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn who_follows_and_takes_nothing_keeps_no_place() {
+    let server = Server::start(&["--connections", "1", "--idle-s", "1"]);
+    // More than the system keeps for either side, in events with long names.
+    let tasks = vec![crate::process::scripted(json!({"publish": "e".repeat(20_000)})); 100];
+    for _ in 0..20 {
+        assert_eq!(server.post("/v1/tasks/batch", json!({"tasks": tasks})).await.0, 200);
+    }
+    server.until(|| async { (server.get("/v1/tasks").await["count"] == 0).then_some(()) }).await;
+    let stream = "GET /v1/events HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n";
+    let silent = server
+        .until(|| async {
+            let mut stream = said(&server, stream);
+            stream.read(&mut [0]).is_ok_and(|read| read == 1).then_some(stream)
+        })
+        .await;
+    assert!(!is_served(&server), "it has the place");
+    server.until(|| async { is_served(&server).then_some(()) }).await;
+    drop(silent);
 }

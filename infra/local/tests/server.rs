@@ -47,8 +47,11 @@ async fn the_readme_example_ends_with_a_message_one_log_row_and_an_event() {
     let messages = server.get("/v1/records/message?parent=c1").await;
     assert_eq!(messages["items"][0]["content"], "Hi Ada, following up: your question of Monday");
     assert_eq!(messages["items"][0]["id"], task["output"]["message_id"]);
-    let event = server.until(|| server.first_event()).await;
+    let event = server.first_event().await.unwrap();
     assert_eq!((&event["type"], &event["subject"]), (&json!("message.pending"), &task["output"]["message_id"]));
+    let end = server.get("/v1/events").await["items"][1].clone();
+    assert_eq!((&end["type"], &end["subject"]), (&json!("task.completed"), &task["id"]));
+    assert_eq!((&end["old_status"], &end["new_status"]), (&json!("running"), &json!("completed")));
 }
 
 #[tokio::test]
@@ -66,7 +69,8 @@ async fn events_are_followed_by_their_cursor_without_a_gap() {
         seen.extend(page["items"].as_array().unwrap().iter().map(|e| e["type"].as_str().unwrap().to_owned()));
         after = page["cursor"].as_str().unwrap().to_owned();
     }
-    assert_eq!(seen, ["e0", "e1", "e2", "e3", "e4"]);
+    let end = "task.completed";
+    assert_eq!(seen, ["e0", end, "e1", end, "e2", end, "e3", end, "e4", end]);
     assert_eq!(server.get(&format!("/v1/events?after={after}")).await["count"], 0);
 }
 
@@ -409,19 +413,21 @@ async fn a_task_that_takes_long_keeps_no_slot_but_its_own() {
 }
 
 #[tokio::test]
-async fn the_poll_interval_decides_how_soon_an_event_is_out() {
+async fn the_poll_interval_decides_how_often_it_polls_and_no_event_waits_for_it() {
     let hourly = Server::start_with(&[], &[("ERRAND_POLL_INTERVAL_MS", "3600000")]);
-    let polled = || async { (!hourly.get("/v1/health").await["last_poll"].is_null()).then_some(()) };
-    hourly.until(polled).await; // as it does at once
     let often = Server::start_with(&[], &[("ERRAND_POLL_INTERVAL_MS", "10"), ("ERRAND_TASKS_PER_POLL", "1")]);
-    for server in [&hourly, &often] {
-        server.run(scripted(json!({"publish": "e"}))).await;
+    let last = async |server: &Server| server.get("/v1/health").await["last_poll"]["at"].clone();
+    hourly.until(|| async { (!last(&hourly).await.is_null()).then_some(()) }).await; // as it does at once
+    let first = last(&hourly).await;
+    for n in 1..=10 {
+        let before = last(&often).await;
+        for server in [&hourly, &often] {
+            server.run(scripted(json!({"publish": "e"}))).await;
+            assert_eq!(server.get("/v1/events?types=e").await["count"], n);
+        }
+        often.until(|| async { (last(&often).await != before).then_some(()) }).await;
     }
-    for n in 2..=10 {
-        often.run(scripted(json!({"publish": "e"}))).await;
-        often.until(|| async { (often.get("/v1/events").await["count"] == n).then_some(()) }).await;
-    }
-    assert_eq!(hourly.get("/v1/events").await["count"], 0);
+    assert_eq!(last(&hourly).await, first);
 }
 
 #[tokio::test]

@@ -45,10 +45,11 @@ fn document(routes: &[Route], types: &Registry) -> Value {
                 what API Gateway answers itself on AWS (401, 403, 404 of no route, 429): `{\"message\"}`.\n\n\
                 A list goes on with its `cursor`, as the parameter `cursor`, until that is null; where it is filtered, \
                 pages before may be short or empty. What grows at its end is followed instead, and keeps a `cursor` to \
-                come back with: `/v1/events` by the parameter `after`, up to an empty page; a run's events and \
+                come back with: `/v1/events` by the parameter `after`, until its cursor stays the same; a run's events and \
                 commands, and a session's trace and output, by `after_seq`, until `cursor` is `last_seq`. What can be answered as \
                 `text/event-stream` is so on one machine, to who takes nothing else: each item as it comes, its place as \
-                the event's id.",
+                the event's id; a task as it is after each change, its `revision` as the id, until it has ended: who has \
+                seen that and asks again is answered 204. Elsewhere that is a 406.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],

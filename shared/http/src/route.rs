@@ -42,13 +42,23 @@ pub enum Scope {
     Installation,
 }
 
-/// How a list that grows is followed.
+/// How what changes is followed: a list that grows, or one thing until it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Followed {
-    /// The parameter that says what was seen already.
-    pub parameter: &'static str,
-    /// The field of an item that is this parameter's value once the item was seen.
-    pub field: &'static str,
+pub enum Followed {
+    /// Each item of a list, as it comes.
+    List {
+        /// The parameter that says what was seen already.
+        parameter: &'static str,
+        /// The field of an item that is this parameter's value once the item was seen.
+        field: &'static str,
+    },
+    /// One thing, as it is after each change.
+    One {
+        /// The field that is another after each change.
+        field: &'static str,
+        /// The field that is there once nothing more comes.
+        until: &'static str,
+    },
 }
 
 /// How one type is written in the document.
@@ -220,7 +230,12 @@ impl Route {
 
     /// Answers what grows at its end: where one goes on is said by `parameter`, as the field `field` of the last item seen.
     pub fn followed_by(self, parameter: &'static str, field: &'static str) -> Self {
-        Self { followed: Some(Followed { parameter, field }), ..self }
+        Self { followed: Some(Followed::List { parameter, field }), ..self }
+    }
+
+    /// Answers one thing that changes, as its field `field` tells, until it has a field `until`.
+    pub(crate) fn followed_until(self, field: &'static str, until: &'static str) -> Self {
+        Self { followed: Some(Followed::One { field, until }), ..self }
     }
 
     /// Asks for this right, instead of that of its function: to read, or to enqueue.

@@ -29,7 +29,10 @@ pub fn routes(all: fn() -> &'static [Route]) -> Vec<Route> {
             .answers::<Listed<TaskView<'_>>>("Tasks of a queue or of all, about a user, or that follow from a task.")
             .query(of_tasks())
             .paged(place_in_tasks),
-        Route::get("/v1/tasks/{id}", "GetTask", tasks::task).answers::<TaskView<'_>>("One task.").or(&[404]),
+        Route::get("/v1/tasks/{id}", "GetTask", tasks::task)
+            .answers::<TaskView<'_>>("One task.")
+            .followed_until("revision", "ended_at")
+            .or(&[404]),
         Route::get("/v1/tasks/{id}/log", "GetTaskLog", tasks::log)
             .answers::<Log<'_>>("A task's action log, oldest first.")
             .paged(|_| json!({"type": "string", "pattern": "^[0-9]{1,18}$"}))
@@ -71,7 +74,7 @@ pub fn routes(all: fn() -> &'static [Route]) -> Vec<Route> {
         // The order of events is exact only with one deliverer; on AWS they are delivered by the webhook.
         Route::get("/v1/events", "ListEvents", lists::events)
             .on_one_machine()
-            .answers::<Listed<lists::EventView>>("What was published, oldest first.")
+            .answers::<Listed<lists::EventView>>("The ends of tasks and what was published, oldest first.")
             .followed_by("after", "cursor")
             .query([
                 // Empty, it is the start.
@@ -80,6 +83,12 @@ pub fn routes(all: fn() -> &'static [Route]) -> Vec<Route> {
                     "Where to go on: the last page's `cursor`.",
                     |_| json!({"type": "string", "pattern": format!("^({})?$", Order::EVENTS.pattern())}),
                 ),
+                Parameter::new(
+                    "types",
+                    "Only of these types, separated by commas: each whole, or how it begins and `*`.",
+                    |_| json!({"type": "string", "pattern": "^[!-)+-~]*[!-~](,[!-)+-~]*[!-~])*$"}),
+                ),
+                Parameter::new("task_id", "Only about this task.", |_| json!({"type": "string", "format": "uuid"})),
                 Parameter::limit(),
             ]),
     ]

@@ -1,5 +1,8 @@
-//! Follows a list that grows: a stream of server-sent events, made of the pages that the list's own route answers. So
-//! who may see what, and where one goes on, is what it is for a page.
+//! Follows a list that grows, or one thing until it has ended: a stream of server-sent events, made of what the route
+//! itself answers, asked again and again. So who may see what, and where one goes on, is what it is for a page.
+//!
+//! A reader holds one page at most: the next is asked for once it has taken this one. One that takes nothing is cut off by
+//! the system, as any client is (`connections`).
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -13,7 +16,7 @@ use aws_lambda_events::{
     encodings::Body,
 };
 use axum::{
-    http::{HeaderValue, header},
+    http::{HeaderValue, StatusCode, header},
     response::{
         IntoResponse, Response, Sse,
         sse::{Event, KeepAlive},
@@ -26,7 +29,7 @@ use errand_http::{
 };
 use futures::stream;
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
@@ -65,10 +68,14 @@ pub(super) async fn follow(
     };
     // Each page is asked for as JSON.
     event.headers.remove(header::ACCEPT);
-    let (unread, looked) = (VecDeque::new(), Instant::now());
-    let mut follower = Follower { app, route, followed, event, after, following, unread, looked };
+    let (unread, looked, ended) = (VecDeque::new(), Instant::now(), false);
+    let mut follower = Follower { app, route, followed, event, after, following, unread, looked, ended };
     if let Err(refused) = follower.look().await {
         return super::response(*refused);
+    }
+    if follower.is_over() {
+        // The end was seen: by this readers know that they need not come again.
+        return StatusCode::NO_CONTENT.into_response();
     }
     let items = stream::unfold(follower, |mut follower| async {
         let item = follower.next().await?;
@@ -87,48 +94,84 @@ struct Follower {
     followed: Followed,
     /// The request for the page that was asked for last.
     event: ApiGatewayV2httpRequest,
-    /// The place of what was read last, unless the request says where to go on.
+    /// The place of what was read last, unless it was said by the request for a page.
     after: Option<String>,
     following: Following,
     /// What of that page was not read yet.
     unread: VecDeque<Box<RawValue>>,
     looked: Instant,
+    /// Whether nothing more comes than what is unread.
+    ended: bool,
 }
 
 /// What is read of a page.
 #[derive(Deserialize)]
 struct Page {
     items: VecDeque<Box<RawValue>>,
+    /// Up to where was looked.
+    cursor: Option<String>,
 }
 
 impl Follower {
-    /// The next item, once there is one; none when the server stops or the list cannot be read: whoever reads comes again.
+    /// The next item, once there is one; none when nothing more comes, the server stops or there is nothing to be read:
+    /// whoever reads comes again.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(item) = self.unread.pop_front() {
                 return self.item(&item);
             }
-            self.look().await.ok()?;
-            if self.unread.is_empty() {
+            if self.ended {
+                return None;
+            }
+            let went_on = self.look().await.ok()?;
+            if self.unread.is_empty() && !went_on {
                 self.wait().await?;
             }
         }
     }
 
-    /// Asks for the page after what was read, or says why there is none.
-    async fn look(&mut self) -> Result<(), Box<ApiGatewayV2httpResponse>> {
+    /// Whether there is nothing to be read, and will not be.
+    fn is_over(&self) -> bool {
+        self.ended && self.unread.is_empty()
+    }
+
+    /// Asks for what comes after what was read, or says why there is none; whether more may be there already.
+    async fn look(&mut self) -> Result<bool, Box<ApiGatewayV2httpResponse>> {
         self.following.changed.mark_unchanged();
         self.looked = Instant::now();
-        if let Some(place) = self.after.take() {
-            go_on_after(&mut self.event, self.followed, place);
+        if let (Followed::List { parameter, .. }, Some(place)) = (self.followed, &self.after) {
+            go_on_after(&mut self.event, parameter, place);
         }
         let answer = gateway::serve(&self.app, slice::from_ref(self.route), self.event.clone()).await;
-        let page = match &answer.body {
-            Some(Body::Text(text)) if answer.status_code == 200 => serde_json::from_str::<Page>(text).ok(),
+        let read = match &answer.body {
+            Some(Body::Text(text)) if answer.status_code == 200 => self.read(text),
             _ => None,
         };
-        self.unread = page.ok_or(Box::new(answer))?.items;
-        Ok(())
+        read.ok_or(Box::new(answer))
+    }
+
+    /// Takes what is new in an answer of the route; whether more may be there already.
+    fn read(&mut self, text: &str) -> Option<bool> {
+        match self.followed {
+            Followed::List { .. } => {
+                let page: Page = serde_json::from_str(text).ok()?;
+                self.unread = page.items;
+                // Of what is filtered a page may be empty: nothing fits up to here.
+                let goes_on = self.unread.is_empty() && page.cursor.is_some() && page.cursor != self.after;
+                if goes_on {
+                    self.after = page.cursor;
+                }
+                Some(goes_on)
+            }
+            Followed::One { field, until } => {
+                let fields = serde_json::from_str(text).ok()?;
+                self.ended = text_of(&fields, until).is_some();
+                if self.after.is_none() || text_of(&fields, field) != self.after {
+                    self.unread = [RawValue::from_string(text.to_owned()).ok()?].into();
+                }
+                Some(false)
+            }
+        }
     }
 
     /// Waits until something may be new; none when the server stops.
@@ -145,22 +188,28 @@ impl Follower {
     }
 
     fn item(&mut self, item: &RawValue) -> Option<Event> {
-        let fields: serde_json::Value = serde_json::from_str(item.get()).ok()?;
-        let place = match fields.get(self.followed.field)? {
-            serde_json::Value::String(place) => place.clone(),
-            place => place.to_string(),
-        };
+        let (Followed::List { field, .. } | Followed::One { field, .. }) = self.followed;
+        let place = text_of(&serde_json::from_str(item.get()).ok()?, field)?;
         self.after = Some(place.clone());
         Some(Event::default().id(place).data(item.get()))
     }
 }
 
+/// A field as text, if it is there.
+fn text_of(fields: &Value, field: &str) -> Option<String> {
+    match fields.get(field)? {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
 /// Has `event` ask for what comes after `place`.
-fn go_on_after(event: &mut ApiGatewayV2httpRequest, followed: Followed, place: String) {
+fn go_on_after(event: &mut ApiGatewayV2httpRequest, parameter: &str, place: &str) {
     let mut query: HashMap<String, Vec<String>> = HashMap::new();
     for (name, value) in event.query_string_parameters.iter() {
         query.entry(name.to_owned()).or_default().push(value.to_owned());
     }
-    query.insert(followed.parameter.to_owned(), vec![place]);
+    query.insert(parameter.to_owned(), vec![place.to_owned()]);
     event.query_string_parameters = query.into();
 }

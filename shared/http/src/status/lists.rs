@@ -10,11 +10,13 @@ use chain::Chain;
 use errand::{
     App, Published, Status,
     spi::{
-        outbox,
+        event::EventTypes,
+        outbox::Wanted,
         store::{Bucket, Filter, ListQuery, Listing, Position},
     },
 };
 use serde::Serialize;
+use uuid::Uuid;
 
 /// All statuses, as the parameter `status` says it.
 const ALL_STATUSES: &str = "all";
@@ -104,7 +106,6 @@ pub(crate) async fn dead_letters(app: &App, request: &Request) -> Result<Answer,
     Ok(Answer::json(200, &fitting(items, page.next.map(Position::to_cursor))))
 }
 
-/// `GET /v1/events?after=`: what was published, oldest first. The cursor of the last page goes on with what comes.
 /// An event in the list of what was published.
 #[derive(Serialize, schemars::JsonSchema)]
 #[schemars(rename = "Published")]
@@ -115,10 +116,16 @@ pub(crate) struct EventView {
     cursor: String,
 }
 
+/// `GET /v1/events?after=&types=&task_id=`: what was told, oldest first. The cursor of the last page goes on with what
+/// comes.
 pub(crate) async fn events(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let after = request.query.get("after").filter(|after| !after.is_empty());
     let after = after.map(|cursor| place_of("after", cursor, Order::EVENTS)).transpose()?;
-    let page = outbox::published(app, &request.caller.tenant, after.as_deref(), limit(request)?).await?;
+    let types = request.query.get("types").map(|types| types.parse::<EventTypes>()).transpose();
+    let types = types.map_err(|error| ApiError::invalid("types", error.to_string()))?;
+    let subject = request.query_as::<Uuid>("task_id")?.map(|id| id.to_string());
+    let wanted = Wanted { types, subject };
+    let page = wanted.page(app, &request.caller.tenant, after.as_deref(), limit(request)?).await?;
     let view = |(event, place): (Published, String)| EventView { event, cursor: cursor_of(&place) };
     let items = page.items.into_iter().map(view).collect();
     Ok(Answer::json(200, &Listed::new(items, page.next.as_deref().map(cursor_of))))
