@@ -65,7 +65,8 @@ async fn the_lease_of_a_task_that_is_pulled_goes_on_also_of_one_from_before_that
     // As a file of the schema before has it: the one type is pulled by its name.
     let tool = rusqlite::Connection::open(dir.path().join("errand.db")).unwrap();
     tool.execute_batch(
-        "ALTER TABLE tasks DROP COLUMN dispatch; DROP TABLE told; DROP TABLE told_places; PRAGMA user_version = 6",
+        "DROP INDEX tasks_ready; ALTER TABLE tasks DROP COLUMN pool; ALTER TABLE tasks DROP COLUMN dispatch;
+        DROP TABLE told; DROP TABLE told_places; PRAGMA user_version = 6",
     )
     .unwrap();
     drop(tool);

@@ -4,23 +4,23 @@
 //! published, in groups; `post` offers what is listed to the webhook. `wake_at` carries an event until it is listed;
 //! from then on, until the webhook has taken it, what its tenant is owed (`owed`) does.
 
+mod filter;
 mod lanes;
 mod list;
 mod owed;
 mod post;
-mod wanted;
 
 use std::time::Duration;
 
 use futures::future::join_all;
 use tracing::warn;
 
+pub use filter::EventFilter;
 pub(crate) use list::list;
 pub use list::published;
 pub use owed::{Owed, owed};
 pub use post::Posted;
 pub(crate) use post::post;
-pub use wanted::Wanted;
 
 use crate::{
     app::App,

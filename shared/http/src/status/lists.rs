@@ -11,7 +11,7 @@ use errand::{
     App, Published, Status,
     spi::{
         event::EventTypes,
-        outbox::Wanted,
+        outbox::EventFilter,
         store::{Bucket, Filter, ListQuery, Listing, Position},
     },
 };
@@ -124,7 +124,7 @@ pub(crate) async fn events(app: &App, request: &Request) -> Result<Answer, ApiEr
     let types = request.query.get("types").map(|types| types.parse::<EventTypes>()).transpose();
     let types = types.map_err(|error| ApiError::invalid("types", error.to_string()))?;
     let subject = request.query_as::<Uuid>("task_id")?.map(|id| id.to_string());
-    let wanted = Wanted { types, subject };
+    let wanted = EventFilter { types, subject };
     let page = wanted.page(app, &request.caller.tenant, after.as_deref(), limit(request)?).await?;
     let view = |(event, place): (Published, String)| EventView { event, cursor: cursor_of(&place) };
     let items = page.items.into_iter().map(view).collect();

@@ -16,14 +16,14 @@ const LOOKED_AT: usize = 1000;
 
 /// Which events somebody wants.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub struct EventFilter {
     /// Of these types; of all if it is not said.
     pub types: Option<EventTypes>,
     /// About this alone.
     pub subject: Option<String>,
 }
 
-impl Wanted {
+impl EventFilter {
     /// Whether it is one of them.
     pub fn contains(&self, event: &Published) -> bool {
         let is = |field: &str| event.doc.get(field).and_then(|value| value.as_str());
