@@ -7,6 +7,7 @@ mod alarms;
 mod aws;
 mod bad_input;
 mod bedrock;
+mod clients;
 mod crash;
 mod deliveries;
 mod drift;

@@ -3,7 +3,7 @@
 
 use errand::{Status, Task};
 use integration_tests::{
-    accounts::everything_is_accounted_for,
+    accounts::the_log_is_complete,
     faults::{Fault, Faults},
     world::World,
 };
@@ -39,8 +39,8 @@ async fn the_task(world: &World) -> Task {
 }
 
 async fn ended_once(world: &World) {
-    everything_is_accounted_for(world).await;
     let task = the_task(world).await;
+    the_log_is_complete(world, &task).await;
     assert_eq!(task.status(), Status::Completed);
     let log = world.log(task.key.id).await;
     assert_eq!(outcomes(&log).iter().filter(|outcome| **outcome == "completed").count(), 1, "{log:#?}");

@@ -96,11 +96,13 @@ class Client:
         """Enqueues a task; the same `key` with the same payload is the same task, however often it is said. Without one it is
         given one, so that a lost answer makes no second task. `more`: what else `POST /v1/tasks` takes, such as `delay_s`."""
         body = {"task_type": task_type, "payload": payload, **more}
-        return self.request("POST", "/v1/tasks", body, key=key or f"py-{uuid.uuid4()}")
+        task: Task = self.request("POST", "/v1/tasks", body, key=key or f"py-{uuid.uuid4()}")
+        return task
 
     def task(self, id: str) -> Task:
         """One task."""
-        return self.request("GET", f"/v1/tasks/{quote(id)}")
+        task: Task = self.request("GET", f"/v1/tasks/{quote(id)}")
+        return task
 
     def tasks(self, **filters: str) -> Iterator[Task]:
         """Each task of a list, page by page: `queue=`, `status=`, `type=`, `user_id=`, …"""
@@ -133,7 +135,8 @@ class Client:
         return self.request("PUT", f"/v1/task-types/{quote(name)}", {"run": run or {"kind": "worker"}, **more})
 
     def _act(self, id: str, act: str, body: Json) -> Task:
-        return self.request("POST", f"/v1/tasks/{quote(id)}/{act}", body, key=f"py-{uuid.uuid4()}")
+        task: Task = self.request("POST", f"/v1/tasks/{quote(id)}/{act}", body, key=f"py-{uuid.uuid4()}")
+        return task
 
 
 def _error(answered: HTTPError) -> ApiError:

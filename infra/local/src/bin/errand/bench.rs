@@ -7,6 +7,7 @@ mod commander;
 mod deferred;
 mod events;
 mod http;
+mod pull;
 mod report;
 mod waiting;
 
@@ -41,6 +42,10 @@ pub(crate) struct Options {
     /// Only the measurements of agent runs' events
     #[arg(long, conflicts_with = "quick")]
     events: bool,
+
+    /// Only the measurements of workers outside
+    #[arg(long, conflicts_with_all = ["quick", "events"])]
+    pull: bool,
 
     /// When a write counts as done
     #[arg(long, value_enum, default_value_t = Durability::Full)]
@@ -82,6 +87,10 @@ async fn measure(options: &Options) -> anyhow::Result<Report> {
         events::measure(options, &mut report).await?;
         return Ok(report);
     }
+    if options.pull {
+        pull::measure(options, &mut report).await?;
+        return Ok(report);
+    }
     let empty = batch::Bench::start(options, "empty").await?;
     let on_empty = empty.run(tasks, "batches of 100, empty file").await?;
     empty.check(tasks)?;
@@ -102,6 +111,7 @@ async fn measure(options: &Options) -> anyhow::Result<Report> {
     deferred::measure(options, &mut report).await?;
     waiting::measure(options, &mut report).await?;
     events::measure(options, &mut report).await?;
+    pull::measure(options, &mut report).await?;
     Ok(report)
 }
 

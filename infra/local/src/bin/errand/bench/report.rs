@@ -35,6 +35,12 @@ pub(super) struct Report {
     pub page_ms_of_100k: Option<f64>,
     /// The slowest of them.
     pub slowest_page_ms_of_100k: Option<f64>,
+    /// Tasks of a user's type, claimed and ended by four workers over HTTP, 50 in a request.
+    pub pulled_tasks_per_s: Option<f64>,
+    /// From sending a task to the answer of the claim that waits for it, median.
+    pub claim_ms_p50: Option<f64>,
+    /// The same, 99th percentile.
+    pub claim_ms_p99: Option<f64>,
     /// How long after its time a deferred task began, at most.
     pub deferred_max_late_ms: Option<f64>,
     /// How many deferred tasks began before their time.
@@ -62,6 +68,9 @@ impl fmt::Display for Report {
             ("events of 100 runs, 50 in a request", self.events_per_s_many_runs_by_50, "events/s", 0),
             ("100 events of 100,000, median", self.page_ms_of_100k, "ms", 1),
             ("100 events of 100,000, slowest", self.slowest_page_ms_of_100k, "ms", 1),
+            ("4 workers outside, 50 in a request", self.pulled_tasks_per_s, "tasks/s", 0),
+            ("enqueue to a claim that waits, median", self.claim_ms_p50, "ms", 1),
+            ("enqueue to a claim that waits, p99", self.claim_ms_p99, "ms", 1),
             ("deferred tasks, latest start", self.deferred_max_late_ms, "ms late", 0),
             ("deferred tasks started early", early, "", 0),
             ("processor time over HTTP", self.cpu_us_per_task, "µs/task", 0),
