@@ -22,6 +22,7 @@ fn libraries() -> Vec<(&'static str, &'static [&'static str], BTreeSet<&'static 
         ("errand-work", &[], ["errand", "errand-http"].into()),
         ("errand-aws", &[], ["errand", "errand-models", "errand-outbound", "errand-work"].into()),
         ("errand-agents", &[], ["errand", "errand-http", "errand-models", "errand-work"].into()),
+        ("errand-mcp", &[], ["errand", "errand-http", "errand-work"].into()),
         // It runs tasks by the code of the function that does.
         (
             "errand-local",
@@ -30,6 +31,7 @@ fn libraries() -> Vec<(&'static str, &'static [&'static str], BTreeSet<&'static 
                 "errand",
                 "errand-agents",
                 "errand-http",
+                "errand-mcp",
                 "errand-models",
                 "errand-outbound",
                 "errand-work",

@@ -18,6 +18,7 @@ mod handlers;
 mod interleavings;
 mod layers;
 mod listing;
+mod mcp;
 mod modules;
 mod openapi;
 mod operations;

@@ -7,8 +7,8 @@ use std::{
 };
 
 /// The packages that others build on.
-const PACKAGES: [&str; 6] =
-    ["shared/engine", "shared/outbound", "shared/models", "shared/http", "shared/agents", "shared/aws"];
+const PACKAGES: [&str; 7] =
+    ["shared/engine", "shared/outbound", "shared/models", "shared/http", "shared/agents", "shared/mcp", "shared/aws"];
 
 /// What introduces the order in a package's documentation.
 const ORDER: &str = "//! Each module knows only those before it: ";

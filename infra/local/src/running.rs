@@ -23,6 +23,7 @@ use errand::{
         rights::Scopes,
     },
 };
+use errand_mcp::{Mcp, TaskWatch};
 use errand_models::http::Webhook;
 use errand_work::with_open_types;
 use tokio::{
@@ -109,8 +110,10 @@ impl RunningServer {
         upkeep.spawn(upkeep::post(app.clone(), interval, told(stopped.clone())));
         upkeep.spawn(upkeep::prune(app.clock.clone(), store, options.retention(), told(stopped.clone())));
         let limits = options.limits();
+        let waiting = TaskWatch { changed: changed.clone(), stop: stopped.clone() };
+        let mcp = Mcp { waiting: Some(waiting), kept: options.retention().tasks, resource: None };
         let following = server::Following { changed, stop: stopped.clone() };
-        let router = server::router(app.clone(), access, &limits, &following);
+        let router = server::router(app.clone(), access, &limits, &following, mcp);
         let server = tokio::spawn(server::serve(listener, router, limits, told(stopped)));
         let grace = Duration::from_secs(options.grace_s);
         Ok(Self { app, address, stop, server, upkeep, mappings, batches: Vec::new(), grace, _lock: lock })

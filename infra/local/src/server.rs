@@ -20,14 +20,15 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header, uri::Authority},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::{MethodFilter, on},
+    routing::{MethodFilter, any, on},
 };
 use errand::{App, spi::ids};
 use errand_agents::ROUTES;
 use errand_http::{
     Answer, ApiError, Route,
-    gateway::{self, only, wants_stream},
+    gateway::{self, is_of_another_site, only, wants_stream},
 };
+use errand_mcp::Mcp;
 
 use crate::tokens::{Holder, Tokens};
 use body::{Bodies, Leave};
@@ -58,8 +59,8 @@ impl ConnectionLimits {
 /// The tokens one of which a request must bear, if it must.
 type Access = Option<Arc<Tokens>>;
 
-/// The routes of the API over `app`. With tokens, every request must bear one, whatever it asks for.
-pub fn router(app: App, access: Option<Tokens>, limits: &ConnectionLimits, following: &Following) -> Router {
+/// The routes of the API over `app`, and `/mcp`. With tokens, every request must bear one, whatever it asks for.
+pub fn router(app: App, access: Option<Tokens>, limits: &ConnectionLimits, following: &Following, mcp: Mcp) -> Router {
     let mut router = Router::new();
     let bodies = Bodies::new(limits.body);
     for route in &*ROUTES {
@@ -76,6 +77,17 @@ pub fn router(app: App, access: Option<Tokens>, limits: &ConnectionLimits, follo
         };
         router = router.route(route.path, on(method, serve));
     }
+    let mcp = Arc::new(mcp);
+    let serve = move |request: Request| {
+        let (app, bodies, mcp) = (app.clone(), bodies.clone(), mcp.clone());
+        async move {
+            match event(&bodies, format!("{} /mcp", request.method()), request).await {
+                Ok((event, _leave)) => response(errand_mcp::serve(&mcp, &app, event).await),
+                Err(error) => refuse(&error),
+            }
+        }
+    };
+    router = router.route("/mcp", any(serve));
     let no_route = || async { refuse(&ApiError::not_found("no such route; see GET /v1/health")) };
     let no_method = || async {
         let error = ApiError::not_found("this route does not have that method");
@@ -86,7 +98,7 @@ pub fn router(app: App, access: Option<Tokens>, limits: &ConnectionLimits, follo
 }
 
 async fn answer(app: App, bodies: &Bodies, route: &'static Route, following: Following, request: Request) -> Response {
-    let (event, _leave) = match event(bodies, route, request).await {
+    let (event, _leave) = match event(bodies, route.key(), request).await {
         Ok(read) => read,
         Err(error) => return refuse(&error),
     };
@@ -133,7 +145,7 @@ fn from_this_machine(headers: &HeaderMap, host: Option<&HeaderValue>) -> Result<
     let host = host.as_ref().map(|authority| authority.host().trim_matches(['[', ']']));
     let ours = host.is_some_and(|host| host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()));
     let of_its_user = headers.get_all(FETCH_SITE).iter().all(|site| site == "none" || site == "same-origin");
-    if ours && of_its_user && !headers.contains_key(header::ORIGIN) {
+    if ours && of_its_user && !is_of_another_site(headers) {
         return Ok(());
     }
     Err(ApiError::forbidden("without a token this server answers only programs on this machine"))
@@ -162,11 +174,11 @@ fn authorizer(holder: &Holder) -> ApiGatewayRequestAuthorizer {
 }
 
 /// What API Gateway (payload format 2.0) would make of the request.
-async fn event(bodies: &Bodies, route: &Route, request: Request) -> Result<(ApiGatewayV2httpRequest, Leave), ApiError> {
+async fn event(bodies: &Bodies, key: String, request: Request) -> Result<(ApiGatewayV2httpRequest, Leave), ApiError> {
     let (mut parts, body) = request.into_parts();
     let mut event = ApiGatewayV2httpRequest::default();
     event.version = Some("2.0".to_owned());
-    event.route_key = Some(route.key());
+    event.route_key = Some(key);
     event.raw_path = Some(parts.uri.path().to_owned());
     event.raw_query_string = parts.uri.query().map(str::to_owned);
     let path = RawPathParams::from_request_parts(&mut parts, &()).await;

@@ -97,6 +97,15 @@ pub fn only<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h HeaderV
     }
 }
 
+/// Whether a page of another site has a browser ask: it names its origin, and that is not the host that it asks.
+pub fn is_of_another_site(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    headers.get_all(header::ORIGIN).iter().any(|origin| {
+        let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+        origin.is_none_or(|(_, origin)| Some(origin) != host)
+    })
+}
+
 /// The parameters after `?`. The event type has taken values apart at their commas; a value may have commas of its own.
 fn query(event: &ApiGatewayV2httpRequest) -> Result<BTreeMap<String, String>, ApiError> {
     // As they were sent, since a value's commas make it none the more of them.
@@ -117,7 +126,8 @@ fn query(event: &ApiGatewayV2httpRequest) -> Result<BTreeMap<String, String>, Ap
     Ok(query)
 }
 
-fn caller(event: &ApiGatewayV2httpRequest, scopes: &Scopes) -> Result<Caller, ApiError> {
+/// Who asks: by the claims of a token, or as a service of the installation's own.
+pub fn caller(event: &ApiGatewayV2httpRequest, scopes: &Scopes) -> Result<Caller, ApiError> {
     let request_id = event.request_context.request_id.clone().unwrap_or_default();
     let authorizer = event.request_context.authorizer.as_ref();
     if let Some(jwt) = authorizer.and_then(|authorizer| authorizer.jwt.as_ref()) {
@@ -150,7 +160,8 @@ pub fn text_header(headers: &HeaderMap, name: &str, field: &str) -> Result<Optio
     text.map_err(|_| ApiError::invalid(field, "expected visible ASCII characters"))
 }
 
-fn text_body(event: &mut ApiGatewayV2httpRequest) -> Result<String, ApiError> {
+/// Takes the body, which must be text.
+pub fn text_body(event: &mut ApiGatewayV2httpRequest) -> Result<String, ApiError> {
     let body = event.body.take().unwrap_or_default();
     if !event.is_base64_encoded {
         return Ok(body);

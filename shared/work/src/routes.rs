@@ -11,6 +11,7 @@ use crate::{
     ClaimRequest, Claims, HeartbeatRequest, News,
     finish::{FinishBatch, FinishRequest, FinishedBatch},
 };
+pub use types::of_tenant;
 use types::{TypeRequest, TypeView};
 use work::{WorkerRequest, WorkerView};
 

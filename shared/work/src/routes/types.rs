@@ -192,15 +192,25 @@ pub(super) async fn retire(app: &App, request: &Request) -> Result<Answer, ApiEr
 
 /// `GET /v1/task-types`: those that are compiled in, then the tenant's own, then those that all have.
 pub(super) async fn list(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let mut types: Vec<TypeView> = app.types.catalog().into_iter().map(TypeView::from).collect();
-    for tenant in [request.caller.tenant.clone(), Name::installation()] {
+    let compiled = app.types.catalog().into_iter().map(TypeView::from);
+    let records = of_tenant(app, &request.caller.tenant).await?.into_iter();
+    let records = records.map(|(tenant, stored)| TypeView::of(stored.id.as_str(), &tenant, stored.value));
+    Ok(Answer::json(200, &Listed::new(compiled.chain(records).collect(), None)))
+}
+
+/// The types that are records, as `tenant` has them: each with whose it is, its own before those that all have.
+pub async fn of_tenant(app: &App, tenant: &Name) -> Result<Vec<(Name, Stored<TypeRecord>)>, ApiError> {
+    let mut types: Vec<(Name, Stored<TypeRecord>)> = Vec::new();
+    for tenant in [tenant.clone(), Name::installation()] {
         for stored in every(app, &tenant).await? {
-            if !types.iter().any(|there| there.name == stored.id.as_str()) {
-                types.push(TypeView::of(stored.id.as_str(), &tenant, stored.value));
+            let known = Name::new(stored.id.as_str()).is_ok_and(|name| app.types.knows(&name))
+                || types.iter().any(|(_, there)| there.id == stored.id);
+            if !known {
+                types.push((tenant.clone(), stored));
             }
         }
     }
-    Ok(Answer::json(200, &Listed::new(types, None)))
+    Ok(types)
 }
 
 /// `GET /v1/task-types/{name}`.
