@@ -2,6 +2,7 @@
 
 mod crashes;
 mod duties;
+mod named;
 mod overlaps;
 mod places;
 

@@ -12,7 +12,7 @@ use errand_local::{
 use integration_tests::{
     events::{Answered, Call, is_of_agents},
     settings::Settings,
-    world::World,
+    world::{World, webhooks},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -85,6 +85,10 @@ fn case(route: &str, mine: &Mine) -> (Call, Seen) {
         "PutRecord" => (Call::put("/v1/records/conversation/c", &json!({"user_id": "u"})), Seen::Own),
         "PatchRecord" => (Call::patch("/v1/records/conversation/d", &json!({"status": "closed"})), Seen::NotFound),
         "RunPoll" => (Call::post("/v1/poll", &empty), Seen::Everybodys),
+        "PutWebhook" => (Call::put("/v1/webhooks/audit", &json!({"url": "http://127.0.0.1:9/"})), Seen::Own),
+        "RemoveWebhook" => (Call::to("DELETE", "/v1/webhooks/audit"), Seen::NotFound),
+        "ListWebhooks" => (Call::get("/v1/webhooks"), Seen::Nothing),
+        "GetWebhook" => (Call::get("/v1/webhooks/audit"), Seen::NotFound),
         "PutTaskType" => (Call::put("/v1/task-types/mine", &json!({"run": {"kind": "worker"}})), Seen::Own),
         "RetireTaskType" => (Call::to("DELETE", "/v1/task-types/mine"), Seen::NotFound),
         "GetTaskType" => (Call::get("/v1/task-types/mine"), Seen::NotFound),
@@ -113,6 +117,7 @@ async fn mine() -> (World, Mine) {
     let mut settings = Settings::verified_by("local");
     settings.rules.scopes = Scopes::by_name();
     world.set(&settings);
+    world.app.listeners.webhooks = Some(webhooks(world.app.clock.clone()));
     let failing = json!({"acts": [{"fail_for_good": SECRET}], "mark": SECRET});
     let failed = world.scripted(&failing).await;
     world.scripted(&json!({"publish": SECRET})).await;
@@ -129,6 +134,7 @@ async fn mine() -> (World, Mine) {
     }
     assert_eq!(world.task(failed).await.status(), Status::Failed);
     let ask = async |call: Call| call.answer(&world.app).await.body;
+    ask(Call::put("/v1/webhooks/audit", &json!({"url": format!("http://127.0.0.1:9/{SECRET}")}))).await;
     ask(Call::put("/v1/task-types/mine", &json!({"run": {"kind": "worker"}}))).await;
     ask(Call::put("/v1/workers/w", &json!({}))).await;
     for _ in 0..2 {
@@ -151,6 +157,7 @@ async fn state(world: &World, mine: &Mine) -> Vec<Value> {
         format!("/v1/tasks/{}/log", mine.waiting),
         "/v1/records/conversation?parent=u".to_owned(),
         "/v1/events".to_owned(),
+        "/v1/webhooks".to_owned(),
         "/v1/tasks?user_id=u".to_owned(),
     ] {
         all.push(Call::get(&path).answer(&world.app).await.body(200));

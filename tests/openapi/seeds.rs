@@ -27,6 +27,7 @@ impl Seeds {
         seeds.tasks().await;
         seeds.runs().await;
         seeds.work().await;
+        seeds.webhooks().await;
         seeds
     }
 
@@ -45,6 +46,17 @@ impl Seeds {
                     self.post(&format!("/v1/tasks/{id}/cancel"), json!({})).await;
                 }
             }
+        }
+    }
+
+    /// Webhooks, at which nobody listens.
+    async fn webhooks(&mut self) {
+        let url = "http://127.0.0.1:9/hook";
+        self.tell("webhook_urls", url);
+        for (dictionary, id) in [("webhooks", "audit"), ("removed_webhooks", "past")] {
+            self.tell(dictionary, id);
+            let put = self.client.put(format!("{}/v1/webhooks/{id}", self.url));
+            Self::answer(put.body(json!({"url": url}).to_string()).send().await.unwrap()).await;
         }
     }
 

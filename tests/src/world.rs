@@ -13,6 +13,7 @@ use errand::{
     spi::{
         clock::{Clock, ManualClock},
         lifecycle::log::LogEntry,
+        listener::Webhooks,
         queue::{MemoryQueue, QueueName, TaskMessage},
         store::{
             self, Bucket, Commit, Filter, ListQuery, Listing, MemoryStore, Record, RecordKey, RecordWrite, Related,
@@ -20,6 +21,7 @@ use errand::{
         },
     },
 };
+use errand_outbound::{Allowance, Caller, Keyring, SignedWebhooks};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -30,6 +32,13 @@ use crate::{
 
 /// How long a received message is hidden: as on AWS, far longer than anything here runs.
 pub const VISIBILITY: Duration = Duration::from_secs(5400);
+
+/// Webhooks that tenants name, on this machine, under a key of their own.
+pub fn webhooks(clock: Arc<dyn Clock>) -> Arc<dyn Webhooks> {
+    let keyring = Keyring::new_key().ok().and_then(|key| Keyring::read(&key).ok()).expect("a key");
+    let caller = Caller::new(Allowance::Loopback, None).expect("an HTTP client");
+    Arc::new(SignedWebhooks::new(caller, Arc::new(keyring), clock))
+}
 
 /// See the module.
 #[derive(Clone)]

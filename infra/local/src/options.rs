@@ -7,6 +7,7 @@ use errand::{
     Task,
     spi::{lifecycle::retry::MAX_LOSSES, store::Retention, telemetry::Format},
 };
+use errand_outbound::SigningSecret;
 use reqwest::Url;
 use rustix::process::{Resource, getrlimit};
 
@@ -79,6 +80,10 @@ pub struct Options {
     #[arg(long, env = "ERRAND_WEBHOOK_URL", hide_env_values = true, value_name = "URL")]
     pub webhook_url: Option<Url>,
 
+    /// Secret (`whsec_…`) that signs what is posted to the webhook of `--webhook-url`
+    #[arg(long, env = "ERRAND_WEBHOOK_SECRET", hide_env_values = true, value_name = "SECRET", requires = "webhook_url", value_parser = signing_secret)]
+    pub webhook_secret: Option<SigningSecret>,
+
     /// Principals that may write what kinds of records guard, and see what these keep secret, comma-separated; without a
     /// file of tokens every caller here is `local`, and nobody else is one
     #[arg(long = "verifier", env = "ERRAND_VERIFIERS", value_name = "PRINCIPAL")]
@@ -113,6 +118,10 @@ pub struct Options {
     /// and tasks released, which takes 5 more at the most
     #[arg(long, env = "ERRAND_GRACE_S", default_value_t = GRACE_S, value_name = "S")]
     pub grace_s: u64,
+}
+
+fn signing_secret(text: &str) -> Result<SigningSecret, String> {
+    SigningSecret::try_from(text.to_owned()).map_err(|form| form.to_string())
 }
 
 /// The database's `synchronous` setting.
@@ -176,7 +185,8 @@ impl Options {
 
     /// What of them is secret: the token, and the webhook's URL, which may have a password in it.
     pub fn secrets(&self) -> Vec<String> {
-        self.token.iter().cloned().chain(self.webhook_url.iter().map(Url::to_string)).collect()
+        let webhook = self.webhook_secret.iter().map(SigningSecret::reveal);
+        self.token.iter().cloned().chain(self.webhook_url.iter().map(Url::to_string)).chain(webhook).collect()
     }
 
     /// The defaults, with the data in `data` and on a free port: for tests and measurements.
@@ -193,6 +203,7 @@ impl Options {
             task_retention_days: Retention::TASK_DAYS,
             log_retention_days: Retention::LOG_DAYS,
             webhook_url: None,
+            webhook_secret: None,
             verifiers: Vec::new(),
             synchronous,
             token: None,

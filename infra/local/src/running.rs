@@ -25,6 +25,7 @@ use errand::{
 };
 use errand_mcp::{Mcp, TaskWatch};
 use errand_models::http::Webhook;
+use errand_outbound::{Allowance, Caller, SignedWebhooks};
 use errand_work::with_open_types;
 use tokio::{
     net::TcpListener,
@@ -81,7 +82,8 @@ impl RunningServer {
         private::prepare(&options.data, &database)
             .with_context(|| format!("the data directory {} could not be made ready", options.data.display()))?;
         let lock = lock(&options.data)?;
-        let types = with_open_types(types).with(Arc::new(secret_key::keyring(&options.data)?)).checked()?;
+        let keyring = Arc::new(secret_key::keyring(&options.data)?);
+        let types = with_open_types(types).with(keyring.clone()).checked()?;
         let settings = sqlite::SqliteSettings { synchronous: options.synchronous.into() };
         let store = Arc::new(SqliteStore::open(&database, settings)?);
         let changed = store.changed();
@@ -89,11 +91,13 @@ impl RunningServer {
         let queue = Arc::new(MemoryQueue::new(clock.clone()));
         let mut services = Services::new(store.clone(), queue.clone(), clock);
         services.rules = Arc::new(rules(options)?);
-        services.listeners = listeners(options)?;
-        services.bell = Some(Bell::default());
-        let app = App::new(services, types);
         let listener = bind(options.host, options.port).await?;
         let address = listener.local_addr()?;
+        services.listeners = listeners(options)?;
+        let caller = Caller::new(Allowance::Loopback, Some(address))?;
+        services.listeners.webhooks = Some(Arc::new(SignedWebhooks::new(caller, keyring, services.clock.clone())));
+        services.bell = Some(Bell::default());
+        let app = App::new(services, types);
         info!(%address, data = %options.data.display(), recovered, "errand serves");
 
         let (stop, stopped) = watch::channel(false);
@@ -185,6 +189,10 @@ fn rules(options: &Options) -> anyhow::Result<Rules> {
 
 fn listeners(options: &Options) -> anyhow::Result<Listeners> {
     let webhook = options.webhook_url.clone().map(Webhook::new).transpose()?;
+    let webhook = webhook.map(|webhook| match options.webhook_secret.clone() {
+        Some(secret) => webhook.signed_by(secret),
+        None => webhook,
+    });
     Ok(Listeners { turn: Some(Arc::default()), ..webhook.map(Listeners::webhook).unwrap_or_default() })
 }
 

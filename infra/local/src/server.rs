@@ -69,6 +69,7 @@ pub fn router(app: App, access: Option<Tokens>, limits: &ConnectionLimits, follo
             "GET" => MethodFilter::GET,
             "PUT" => MethodFilter::PUT,
             "PATCH" => MethodFilter::PATCH,
+            "DELETE" => MethodFilter::DELETE,
             _ => MethodFilter::POST,
         };
         let serve = move |request: Request| {

@@ -119,7 +119,7 @@ fn webhook(environment: &Environment) -> Result<Option<Url>, ConfigError> {
 
 /// The variable that holds the installation's key. Lambda keeps it under a key of KMS, and unwraps it when a process starts:
 /// the function itself need not ask for that.
-const SECRET_KEY: &str = "ERRAND_SECRET_KEY";
+pub(crate) const SECRET_KEY: &str = "ERRAND_SECRET_KEY";
 
 fn keyring(environment: &Environment) -> Result<Option<Keyring>, ConfigError> {
     let Some(key) = environment.get(SECRET_KEY) else { return Ok(None) };

@@ -17,7 +17,12 @@ use aws_config::{SdkConfig, stalled_stream_protection::StalledStreamProtectionCo
 pub use deployment::{Deployment, queue_variable};
 pub use shards::Shards;
 
-use crate::{deployment::WEBHOOK, dynamo::DynamoStore, event_bridge::EventBridge, sqs::SqsQueue};
+use crate::{
+    deployment::{SECRET_KEY, WEBHOOK},
+    dynamo::DynamoStore,
+    event_bridge::EventBridge,
+    sqs::SqsQueue,
+};
 use errand::{
     App, Registry, RegistryError, Services,
     spi::{
@@ -29,6 +34,7 @@ use errand::{
     },
 };
 use errand_models::http::Webhook;
+use errand_outbound::{Allowance, Caller, SignedWebhooks};
 use errand_work::with_open_types;
 
 /// How long one try of a request to the tables or queues may take. The SDK makes three.
@@ -122,6 +128,12 @@ impl Wired {
         if let Some(url) = self.deployment.webhook.clone() {
             let webhook = Webhook::new(url).map_err(|error| ConfigError::malformed(WEBHOOK, "…", error))?;
             self.app.listeners.webhook = Some(Arc::new(webhook));
+        }
+        if let Some(keyring) = self.deployment.keyring.clone() {
+            let caller = Caller::new(Allowance::PublicHttps, None);
+            let caller = caller.map_err(|error| ConfigError::malformed(SECRET_KEY, "…", error))?;
+            let webhooks = SignedWebhooks::new(caller, keyring, self.app.clock.clone());
+            self.app.listeners.webhooks = Some(Arc::new(webhooks));
         }
         Ok(self)
     }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::event::Published;
+use crate::{event::Published, store::RecordKey};
 
 /// How long a webhook may take to answer: whoever posts with a deadline stops as long before it.
 pub const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -47,6 +47,9 @@ pub enum NotTaken {
     /// It works, and does not want this one.
     #[error("the listener refuses it: {0}")]
     Refused(String),
+    /// It wants to hear of nothing any more.
+    #[error("the listener is gone")]
+    Gone,
     /// It was not asked for this one: it did not work for one before it.
     #[error("the listener was given up before it was asked to take it")]
     NotAsked,
@@ -63,11 +66,34 @@ impl Listener for ToldElsewhere {
     }
 }
 
+/// Serves the webhooks that tenants have named, each by its URL and a secret of its own.
+#[async_trait]
+pub trait Webhooks: std::fmt::Debug + Send + Sync {
+    /// Whether a webhook may be at `url`, or why not.
+    fn admit(&self, url: &str) -> Result<(), String>;
+
+    /// Makes a secret for the webhook whose record is `of`.
+    fn new_secret(&self, of: &RecordKey) -> Result<NewSecret, String>;
+
+    /// Posts an event to the webhook whose record is `of`, signed by its secret.
+    async fn post(&self, of: &RecordKey, url: &str, sealed: &str, event: &Published) -> Result<(), NotTaken>;
+}
+
+/// A secret that was made just now.
+pub struct NewSecret {
+    /// As it is shown, once.
+    pub shown: String,
+    /// As it is kept.
+    pub sealed: String,
+}
+
 /// Who is told.
 #[derive(Clone, Debug, Default)]
 pub struct Listeners {
     /// Is told of what handlers publish, event by event, once it is listed.
     pub webhook: Option<Arc<dyn Listener>>,
+    /// Posts to the webhooks that tenants have named. Without it none can be named, and none is served.
+    pub webhooks: Option<Arc<dyn Webhooks>>,
     /// Is told of everything, before it is listed.
     pub bus: Option<Arc<dyn Listener>>,
     /// Where one process does everything, one at a time posts: a poll that somebody asks for leaves it to who does.

@@ -2,23 +2,28 @@
 //!
 //! Two duties, and neither waits for the other: `list` gives what is due its places in the list of what was
 //! published, in groups; `post` offers what is listed to the webhook. `wake_at` carries an event until it is listed;
-//! from then on, until the webhook has taken it, what its tenant is owed (`owed`) does.
+//! from then on, until the webhook has taken it, what its tenant is owed (`owed`) does. Webhooks that tenants name (`hook`)
+//! are given what was listed (`fan_out`), each a backlog of its own, and are offered that in the same way.
 
+mod backlog;
+mod fan_out;
 mod filter;
+mod hook;
 mod lanes;
 mod list;
 mod owed;
 mod post;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use futures::future::join_all;
 use tracing::warn;
 
 pub use filter::EventFilter;
+pub use hook::{Hook, HookDoc, MOST_WEBHOOKS, Named, Off, name_webhook, remove_webhook, webhook, webhooks};
 pub(crate) use list::list;
 pub use list::published;
-pub use owed::{Owed, owed};
+pub use owed::{Owed, OwedToWebhook, owed, owed_by_webhook};
 pub use post::Posted;
 pub(crate) use post::post;
 
@@ -26,7 +31,7 @@ use crate::{
     app::App,
     clock::Timestamp,
     event::{self, Published},
-    ids::{self, Id},
+    ids::{self, Id, Name},
     listener::{Listener, NotTaken},
     redact::chain,
     store::{self, Commit, Expect, Patch, Record, RecordKey, RecordWrite, StoreError},
@@ -95,15 +100,23 @@ pub(crate) fn is_the_pollers(app: &App, event: &Record) -> bool {
     !app.listeners.is_relayed() || event.created_at + HEAD_START <= app.clock.now()
 }
 
-/// Puts events that were stored just now on `bus`, and notes those it took, without a place: several shards of the
-/// stream are relayed at once. What is not taken, or not noted, stays owed: the poller delivers it.
+/// Puts events that were stored just now on `bus`, and notes those it took, without a place unless their tenant has
+/// webhooks: several shards of the stream are relayed at once. What is not taken, or not noted, stays owed: the poller delivers it.
 pub async fn hand_over(app: &App, bus: &dyn Listener, events: &[Record]) {
-    let taken = events.iter().zip(tell(bus, events).await);
-    let noted = taken.map(async |(event, taken)| {
-        taken?;
-        Ok::<_, DeliveryError>(note(app, event).await?)
+    let (mut taken, mut problems): (BTreeMap<&Name, Vec<Record>>, Vec<DeliveryError>) = Default::default();
+    for (event, told) in events.iter().zip(tell(bus, events).await) {
+        match told {
+            Ok(()) => taken.entry(&event.key.tenant).or_default().push(event.clone()),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let noted = taken.into_iter().map(async |(tenant, events)| match hook::has_webhooks(app, tenant).await? {
+        // What they are given is read from the list.
+        true => list(app, tenant, &events).await.map(drop),
+        false => join_all(events.iter().map(|event| note(app, event))).await.into_iter().collect(),
     });
-    let problems: Vec<DeliveryError> = join_all(noted).await.into_iter().filter_map(Result::err).collect();
+    let failed = join_all(noted).await.into_iter().filter_map(Result::err);
+    problems.extend(failed.map(DeliveryError::from));
     if let Some(first) = problems.first() {
         warn!(owed = problems.len(), error = %chain(first), "events were not relayed; the poller delivers them");
     }

@@ -191,6 +191,11 @@ pub trait Store: Send + Sync {
         Ok(None)
     }
 
+    /// Where the list that [`Store::told`] reads ends now, if the store keeps one and it has begun.
+    async fn told_up_to(&self, _tenant: &Name) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
     /// What was counted of `scope`, as of `now`. It may lag behind: in DynamoDB by two minutes.
     async fn stats(&self, scope: &StatsScope, now: Timestamp) -> Result<Stats, StoreError>;
 

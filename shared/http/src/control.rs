@@ -5,6 +5,7 @@ mod read;
 mod records;
 mod redrive;
 mod tasks;
+mod webhooks;
 
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use serde_json::json;
 
 use crate::{
     Answer, ApiError, CancelRequest, Marked, PollRequest, ProcessRequest, ReadRequest, RecordView, RedriveRequest,
-    Redriven, Request, RescheduleRequest, RetryRequest, Route, TaskView,
+    Redriven, Request, RescheduleRequest, RetryRequest, Route, TaskView, WebhookRequest, WebhookView,
 };
 pub use once::Once;
 pub use read::mark;
@@ -60,6 +61,19 @@ pub fn routes() -> Vec<Route> {
             .answers::<Redriven>("Sets failed tasks going again, at most 1,000 or 20 s of them; a dry run shows which.")
             .body::<RedriveRequest>()
             .keyed(),
+        Route::put("/v1/webhooks/{id}", "PutWebhook", webhooks::put)
+            .needs(Right::Operate)
+            .answers::<WebhookView>(
+                "Has events posted to a URL, signed; or changes which and where, and switches it on.",
+            )
+            .creates::<WebhookView>()
+            .body::<WebhookRequest>()
+            .or(&[409])
+            .leads_to(&["GetWebhook", "RemoveWebhook"], &json!({"id": "$request.path.id"})),
+        Route::delete("/v1/webhooks/{id}", "RemoveWebhook", webhooks::remove)
+            .needs(Right::Operate)
+            .answers::<WebhookView>("Has nothing posted to it any more; what it has not taken is given up.")
+            .or(&[404]),
         // It is work for every tenant, and its report counts theirs.
         Route::post("/v1/poll", "RunPoll", poll)
             .needs(Right::Operate)

@@ -1,7 +1,7 @@
 //! The HTTP API: requests, answers and errors, apart from how they travel.
 //!
 //! Each module knows only those before it: `error`, `size`, `request`, `dead_letters`, `actions`, `aside`,
-//! `task_request`, `task_view`, `batch`, `found`, `page`, `route`, `openapi`, `gateway`, `enqueue`, `status`, `control`.
+//! `task_request`, `task_view`, `webhook_view`, `batch`, `found`, `page`, `route`, `openapi`, `gateway`, `enqueue`, `status`, `control`.
 
 mod actions;
 mod aside;
@@ -20,6 +20,7 @@ mod size;
 pub mod status;
 mod task_request;
 mod task_view;
+mod webhook_view;
 
 pub use actions::{
     CancelRequest, Marked, PollRequest, ProcessRequest, ReadRequest, RedriveRequest, RescheduleRequest, RetryRequest,
@@ -35,3 +36,4 @@ pub use request::{Answer, Caller, Request};
 pub use route::{Followed, Function, Parameter, Route, Schemas, Scope, Serves, record_place};
 pub use task_request::TaskRequest;
 pub use task_view::{RecordView, TaskView};
+pub use webhook_view::{WebhookRequest, WebhookView};

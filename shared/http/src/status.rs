@@ -6,14 +6,15 @@ mod lists;
 mod records;
 mod stats;
 mod tasks;
+mod webhooks;
 
 use std::future::{Ready, ready};
 
-use errand::{App, FailureKind, Name, Status};
+use errand::{App, FailureKind, Name, Status, spi::rights::Right};
 use serde_json::json;
 
 use crate::{
-    Answer, ApiError, Listed, Order, Parameter, RecordView, Request, Route, TaskView, openapi,
+    Answer, ApiError, Listed, Order, Parameter, RecordView, Request, Route, TaskView, WebhookView, openapi,
     route::{Serves, place, place_in_tasks, record_place},
 };
 use commander::Snapshot;
@@ -71,6 +72,14 @@ pub fn routes(all: fn() -> &'static [Route]) -> Vec<Route> {
         Route::get("/v1/records/{kind}/{id}", "GetRecord", records::record)
             .answers::<RecordView>("One record.")
             .or(&[404]),
+        // A URL may have a key in it.
+        Route::get("/v1/webhooks", "ListWebhooks", webhooks::list)
+            .needs(Right::Operate)
+            .answers::<Listed<WebhookView>>("The tenant's webhooks, at most 10."),
+        Route::get("/v1/webhooks/{id}", "GetWebhook", webhooks::webhook)
+            .needs(Right::Operate)
+            .answers::<WebhookView>("One webhook.")
+            .or(&[404]),
         // The order of events is exact only with one deliverer; on AWS they are delivered by the webhook.
         Route::get("/v1/events", "ListEvents", lists::events)
             .on_one_machine()
@@ -86,7 +95,10 @@ pub fn routes(all: fn() -> &'static [Route]) -> Vec<Route> {
                 Parameter::new(
                     "types",
                     "Only of these types, separated by commas: each whole, or how it begins and `*`.",
-                    |_| json!({"type": "string", "pattern": "^[!-)+-~]*[!-~](,[!-)+-~]*[!-~])*$"}),
+                    |_| {
+                        let each = r"[!-)+\--~]*[!-)*+\--~]";
+                        json!({"type": "string", "maxLength": 128, "pattern": format!("^{each}(,{each}){{0,19}}$")})
+                    },
                 ),
                 Parameter::new("task_id", "Only about this task.", |_| json!({"type": "string", "format": "uuid"})),
                 Parameter::limit(),

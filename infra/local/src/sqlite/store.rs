@@ -115,6 +115,11 @@ impl Store for SqliteStore {
         self.pages.read(move |db| told::page(db, &tenant, after.as_deref(), limit).map(Some)).await
     }
 
+    async fn told_up_to(&self, tenant: &Name) -> Result<Option<String>, StoreError> {
+        let tenant = tenant.clone();
+        self.pages.read(move |db| told::end(db, &tenant)).await
+    }
+
     async fn stats(&self, scope: &StatsScope, now: Timestamp) -> Result<Stats, StoreError> {
         let scope = scope.clone();
         self.pages.read(move |db| stats::stats(db, &scope, now)).await

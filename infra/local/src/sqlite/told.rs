@@ -24,6 +24,8 @@ const REMEMBERED_TENANTS: usize = 10_000;
 /// What separates a place's number, of fifteen digits, from the event's id.
 const BETWEEN: char = '#';
 
+const LAST: &str = "SELECT last FROM told_places WHERE tenant = ?1";
+
 /// The list as the writer has it.
 pub(super) struct ToldList<'c> {
     db: &'c Connection,
@@ -77,12 +79,9 @@ impl<'c> ToldList<'c> {
     fn place(&mut self, tenant: &Name) -> rusqlite::Result<i64> {
         let last = match self.last.get(tenant) {
             Some((last, _)) => *last,
-            None => self
-                .db
-                .prepare_cached("SELECT last FROM told_places WHERE tenant = ?1")?
-                .query_row([tenant.as_str()], |row| row.get(0))
-                .optional()?
-                .unwrap_or(0),
+            None => {
+                self.db.prepare_cached(LAST)?.query_row([tenant.as_str()], |row| row.get(0)).optional()?.unwrap_or(0)
+            }
         };
         self.last.insert(tenant.clone(), (last + 1, true));
         Ok(last + 1)
@@ -129,6 +128,13 @@ pub(super) fn page(
         items.extend(doc.map(|doc| ToldEvent { place, id, doc }));
     }
     Ok(Page { items, next })
+}
+
+/// Where the list of `tenant` ends.
+pub(super) fn end(db: &Connection, tenant: &Name) -> Result<Option<String>, StoreError> {
+    let mut last = db.prepare_cached(LAST).map_err(failed)?;
+    let last: Option<i64> = last.query_row([tenant.as_str()], |row| row.get(0)).optional().map_err(failed)?;
+    Ok(last.map(|last| format!("{last:015}{BETWEEN}")))
 }
 
 /// The place, the event's id and its fields: none if its record was removed.

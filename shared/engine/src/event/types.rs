@@ -14,9 +14,12 @@ const TYPE_BYTES: usize = 128;
 const ANY: char = '*';
 
 /// Types of events: each whole (`task.failed`), or how it begins (`order.*`); `*` is all. At most 20, of 128 bytes each.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
-pub struct EventTypes(Vec<String>);
+pub struct EventTypes(
+    #[schemars(length(min = 1, max = 20), inner(length(max = 128), regex(pattern = r"^[!-)+\--~]*[!-)*+\--~]$")))]
+    Vec<String>,
+);
 
 /// Why a list of types is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::{clock::Timestamp, outbox::owed::offered_from, store::Record};
+use crate::{clock::Timestamp, outbox::backlog::offered_from, store::Record};
 
 /// Events of one subject, of which each is offered once its former was taken or refused.
 pub(super) type Lane = VecDeque<Record>;
 
-/// The lanes of some tenants that nobody is busy with; tenants take turns.
+/// The lanes of some backlogs that nobody is busy with; their tenants take turns.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
     tenants: Vec<VecDeque<Lane>>,
@@ -21,12 +21,14 @@ impl Lanes {
         Self { tenants, turn: 0 }
     }
 
-    /// The next lane, and its tenant's place: the tenant's after the one before, if that has any.
-    pub(super) fn next(&mut self) -> Option<(usize, Lane)> {
+    /// The next lane of those that may have one, and its tenant's place: the tenant's after the one before, if that has any.
+    pub(super) fn next(&mut self, may: impl Fn(usize) -> bool) -> Option<(usize, Lane)> {
         for _ in 0..self.tenants.len() {
             let tenant = self.turn;
             self.turn = (self.turn + 1) % self.tenants.len();
-            if let Some(lane) = self.tenants.get_mut(tenant).and_then(VecDeque::pop_front) {
+            if may(tenant)
+                && let Some(lane) = self.tenants.get_mut(tenant).and_then(VecDeque::pop_front)
+            {
                 return Some((tenant, lane));
             }
         }
@@ -77,6 +79,11 @@ impl Width {
         Self(1)
     }
 
+    /// Of a webhook that is asked no more.
+    pub(super) fn none() -> Self {
+        Self(0)
+    }
+
     /// How many posts may be under way at a time.
     pub(super) fn posts(self) -> usize {
         self.0
@@ -100,14 +107,15 @@ mod tests {
     use super::*;
     use crate::{
         ids::{Id, Name},
-        outbox::owed::waiting,
+        outbox::backlog::Backlog,
         store::{Doc, RecordKey},
     };
 
     fn event(id: &str, subject: &str, sort: &str) -> Record {
         let key = RecordKey { tenant: Name::default(), kind: Name::of("event"), id: Id::new(id).unwrap() };
         let doc = Doc::from_iter([("subject".to_owned(), json!(subject))]);
-        Record { parent: Some(waiting(sort)), ..Record::new(key, doc, Timestamp::default()) }
+        let waiting = Backlog::of_the_installation(&key.tenant).waiting(sort);
+        Record { parent: Some(waiting), ..Record::new(key, doc, Timestamp::default()) }
     }
 
     fn ids(lane: &Lane) -> String {
@@ -119,7 +127,8 @@ mod tests {
         let first = vec![event("a1", "a", "1"), event("b1", "b", "2"), event("a2", "a", "3")];
         let second = vec![event("c1", "c", "1")];
         let mut lanes = Lanes::of(vec![(first, vec![]), (second, vec![event("r", "c", "0")])], Timestamp::default());
-        let taken: Vec<_> = std::iter::from_fn(|| lanes.next()).map(|(tenant, lane)| (tenant, ids(&lane))).collect();
+        let taken: Vec<_> =
+            std::iter::from_fn(|| lanes.next(|_| true)).map(|(tenant, lane)| (tenant, ids(&lane))).collect();
         let expected = [(0, "a1 a2"), (1, "c1"), (0, "b1"), (1, "r")];
         assert_eq!(taken, expected.map(|(tenant, ids)| (tenant, ids.to_owned())));
     }
@@ -135,7 +144,7 @@ mod tests {
         ];
         let open = |now| {
             let mut lanes = Lanes::of(vec![(waits.clone(), vec![])], Timestamp::from_millis(now));
-            std::iter::from_fn(move || lanes.next()).map(|(_, lane)| ids(&lane)).collect::<Vec<_>>()
+            std::iter::from_fn(move || lanes.next(|_| true)).map(|(_, lane)| ids(&lane)).collect::<Vec<_>>()
         };
         assert_eq!(open(499), ["a1"]);
         assert_eq!(open(500), ["a1 a2 a3", "b1 b2"]);

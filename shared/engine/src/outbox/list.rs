@@ -6,6 +6,7 @@ use crate::{
     event::{Published, kind},
     ids::{self, Id, Name},
     outbox::{
+        backlog::Backlog,
         delivered,
         owed::{self, Outbox},
         patch,
@@ -73,10 +74,23 @@ async fn list_group(app: &App, tenant: &Name, mut events: Vec<&Record>) -> Resul
 fn placed(app: &App, event: &Record, place: u64, now: Timestamp) -> RecordWrite {
     let sort = format!("{place:015}");
     let then = match owed::is_for_the_webhook(app, event) {
-        true => Patch { parent: Some(Some(owed::waiting(&sort))), wake_at: Some(None), ..Patch::default() },
+        true => Patch {
+            parent: Some(Some(Backlog::of_the_installation(&event.key.tenant).waiting(&sort))),
+            wake_at: Some(None),
+            ..Patch::default()
+        },
         false => delivered(now),
     };
     patch(event, Patch { owner: Some(Some(Relation { of: published_list(), sort })), ..then }, now)
+}
+
+/// Where `tenant`'s list ends now: what is told from now on comes after it.
+pub(super) async fn end(app: &App, tenant: &Name) -> Result<Option<String>, StoreError> {
+    if let Some(end) = app.store.told_up_to(tenant).await? {
+        return Ok(Some(end));
+    }
+    let newest = app.store.records(&published_by(tenant, true), None, 1).await?;
+    Ok(newest.items.first().and_then(|event| event.place(RelationKind::Owner)))
 }
 
 /// The place of `tenant`'s newest event that is still kept: what the next one follows where no outbox tells.

@@ -1,10 +1,4 @@
-//! What the webhook is owed: of each tenant an outbox, and the events that stand in its backlog.
-//!
-//! | record | parent, in the order of | owner, in the order of |
-//! |---|---|---|
-//! | `outbox`, one of each tenant, `_errand`'s | – | what is owed at all, when it was last served |
-//! | `event` that is owed | its tenant's backlog, its place, then from when it may be offered again | the list, its place |
-//! | `event` that was refused | what was refused, from when it may be offered again | the list, its place |
+//! What webhooks are owed: counted, read and noted.
 
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -13,9 +7,12 @@ use serde_json::json;
 use crate::{
     app::App,
     clock::Timestamp,
-    event::kind,
     ids::{self, Id, Name},
-    outbox::{again, delivered, list, patch},
+    outbox::{
+        again,
+        backlog::{Backlog, millis, outboxes, owing, was_refused},
+        delivered, list, patch,
+    },
     store::{
         self, Commit, Doc, Expect, Page, Part, Patch, Record, RecordKey, RecordWrite, Related, Relation, RelationKind,
         StoreError,
@@ -54,6 +51,18 @@ pub struct Owed {
     pub since: Option<Timestamp>,
 }
 
+/// What one webhook has not taken yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct OwedToWebhook {
+    /// Whose webhook it is.
+    pub tenant: Name,
+    /// What it is called.
+    pub webhook: Id,
+    /// How much it is.
+    #[serde(flatten)]
+    pub owed: Owed,
+}
+
 /// A tenant's outbox: the last place of its list and how much of that the webhook is owed. It never expires: events do,
 /// and readers' cursors must not begin again.
 pub(super) struct Outbox {
@@ -66,7 +75,7 @@ pub(super) struct Outbox {
 impl Outbox {
     /// `tenant`'s. Without one, as an older version left it, the newest event tells the last place.
     pub(super) async fn read(app: &App, tenant: &Name) -> Result<Self, StoreError> {
-        let key = RecordKey { tenant: Name::installation(), kind: outboxes(), id: Id::from(tenant) };
+        let key = Backlog::of_the_installation(tenant).key();
         let there = app.store.record(&key).await?;
         let last = match there.as_ref().and_then(|outbox| outbox.doc.get("last")?.as_u64()) {
             Some(last) => last,
@@ -104,29 +113,8 @@ pub(super) fn is_for_the_webhook(app: &App, event: &Record) -> bool {
     app.listeners.webhook.is_some() && !event.doc.contains_key("new_status")
 }
 
-/// That the webhook is owed the event with this place.
-pub(super) fn waiting(place: &str) -> Relation {
-    Relation { of: Id::from(ids::derived(&["owed"])), sort: place.to_owned() }
-}
-
-fn refused(until: Timestamp) -> Relation {
-    Relation { of: Id::from(ids::derived(&["refused"])), sort: millis(until) }
-}
-
-/// That a tenant is owed something, and was served last at this time.
-fn owing(served: Timestamp) -> Relation {
-    Relation { of: Id::from(ids::derived(&["owing"])), sort: millis(served) }
-}
-
-fn outboxes() -> Name {
-    Name::of("outbox")
-}
-
-fn millis(at: Timestamp) -> String {
-    format!("{:015}", at.as_millis())
-}
-
-fn more_owed(by: i64) -> std::collections::BTreeMap<String, i64> {
+/// So many more, or fewer.
+pub(super) fn more_owed(by: i64) -> std::collections::BTreeMap<String, i64> {
     [("owed".to_owned(), by)].into()
 }
 
@@ -137,43 +125,29 @@ pub(super) async fn tenants(app: &App, after: Option<&str>, limit: usize) -> Res
     app.store.records(&related, after, limit).await
 }
 
-/// Whose outbox it is.
-pub(super) fn tenant_of(outbox: &Record) -> Option<Name> {
-    Name::new(outbox.key.id.as_str()).ok()
-}
-
 /// How many events `outbox` owes.
 pub(super) fn count(outbox: &Record) -> u64 {
     outbox.doc.get("owed").and_then(serde_json::Value::as_u64).unwrap_or(0)
 }
 
-/// The first events that `tenant` is owed, in order; and the first refused ones, whose turn comes next first.
-pub(super) async fn read(app: &App, tenant: &Name, limit: usize) -> Result<(Vec<Record>, Vec<Record>), StoreError> {
+/// The first items of a backlog, in order; and the first refused ones, whose turn comes next first.
+pub(super) async fn read(app: &App, backlog: &Backlog, limit: usize) -> Result<(Vec<Record>, Vec<Record>), StoreError> {
     let of = async |of: Id| {
-        let related =
-            Related { tenant: tenant.clone(), kind: kind(), by: RelationKind::Parent, of, newest_first: false };
+        let (tenant, kind) = (backlog.tenant.clone(), backlog.kind());
+        let related = Related { tenant, kind, by: RelationKind::Parent, of, newest_first: false };
         Ok::<_, StoreError>(app.store.records(&related, None, limit).await?.items)
     };
-    Ok((of(waiting("").of).await?, of(refused(Timestamp::default()).of).await?))
+    Ok((of(backlog.waiting("").of).await?, of(backlog.refused(Timestamp::default()).of).await?))
 }
 
-/// From when an owed event may be offered.
-pub(super) fn offered_from(event: &Record) -> Timestamp {
-    let until = event.parent.as_ref().and_then(|owed| match was_refused(event) {
-        true => owed.sort.parse().ok(),
-        false => owed.sort.split_once('.')?.1.parse().ok(),
-    });
-    Timestamp::from_millis(until.unwrap_or(0))
-}
-
-fn was_refused(event: &Record) -> bool {
-    event.parent.as_ref().is_some_and(|owed| owed.of == refused(Timestamp::default()).of)
-}
-
-/// Notes what the webhook answered to these events of `tenant`'s, in one commit. What somebody else has noted
-/// meanwhile is left as that says.
-pub(super) async fn note(app: &App, tenant: &Name, mut answered: Vec<(Record, Answered)>) -> Result<(), StoreError> {
-    let key = RecordKey { tenant: Name::installation(), kind: outboxes(), id: Id::from(tenant) };
+/// Notes what a webhook answered to these items of its backlog, in one commit. What somebody else has noted meanwhile is
+/// left as that says.
+pub(super) async fn note(
+    app: &App,
+    backlog: &Backlog,
+    mut answered: Vec<(Record, Answered)>,
+) -> Result<(), StoreError> {
+    let key = backlog.key();
     for _ in 0..TRIES {
         let now = app.clock.now();
         let taken = answered.iter().filter(|(_, answered)| *answered == Answered::Taken).count();
@@ -187,7 +161,7 @@ pub(super) async fn note(app: &App, tenant: &Name, mut answered: Vec<(Record, An
             version: ids::fresh(),
             at: now,
         };
-        let events = answered.iter().map(|(event, answered)| patch(event, noted(event, *answered, now), now));
+        let events = answered.iter().map(|(event, answered)| patch(event, noted(backlog, event, *answered, now), now));
         let records = std::iter::once(served).chain(events).collect();
         match store::commit(&*app.store, Commit { records, ..Commit::default() }).await {
             Err(StoreError::Conflict { parts }) => {
@@ -206,13 +180,15 @@ pub(super) async fn note(app: &App, tenant: &Name, mut answered: Vec<(Record, An
     Err(StoreError::Busy)
 }
 
-fn noted(event: &Record, answered: Answered, now: Timestamp) -> Patch {
-    let until = again(event, now);
-    let place = event.owner.as_ref().map_or("", |place| &place.sort);
+fn noted(backlog: &Backlog, item: &Record, answered: Answered, now: Timestamp) -> Patch {
+    let until = again(item, now);
+    let place = item.parent.as_ref().and_then(|owed| owed.sort.split('.').next()).unwrap_or_default();
     let parent = match answered {
-        Answered::Taken => return delivered(now),
-        Answered::Failed if !was_refused(event) => waiting(&format!("{place}.{}", millis(until))),
-        Answered::Failed | Answered::Refused => refused(until),
+        // Where the event itself is the item, it stays listed.
+        Answered::Taken if backlog.webhook.is_none() => return delivered(now),
+        Answered::Taken => return Patch { parent: Some(None), expires_at: Some(now), ..Patch::default() },
+        Answered::Failed if !was_refused(item) => backlog.waiting(&format!("{place}.{}", millis(until))),
+        Answered::Failed | Answered::Refused => backlog.refused(until),
     };
     Patch { parent: Some(Some(parent)), ..Patch::default() }
 }
@@ -226,13 +202,28 @@ pub(super) async fn settled(app: &App, outbox: &Record) -> Result<(), StoreError
     }
 }
 
-/// What the webhook is owed in all.
+/// What webhooks are owed in all.
 pub async fn owed(app: &App) -> Result<Owed, StoreError> {
-    let owing: Vec<Record> = tenants(app, None, TOLD.0).await?.items.into_iter().filter(|o| count(o) > 0).collect();
-    let oldest = owing.iter().take(TOLD.1).filter_map(tenant_of).map(async |tenant| {
-        let (waiting, refused) = read(app, &tenant, REFUSED).await?;
-        Ok::<_, StoreError>(waiting.first().into_iter().chain(&refused).map(|event| event.created_at).min())
+    let all = owed_each(app).await?;
+    Ok(Owed {
+        events: all.iter().map(|(_, owed)| owed.events).sum(),
+        since: all.iter().filter_map(|(_, owed)| owed.since).min(),
+    })
+}
+
+/// What each webhook that a tenant has named is owed, if it is.
+pub async fn owed_by_webhook(app: &App) -> Result<Vec<OwedToWebhook>, StoreError> {
+    let named = |(Backlog { tenant, webhook }, owed)| Some(OwedToWebhook { tenant, webhook: webhook?, owed });
+    Ok(owed_each(app).await?.into_iter().filter_map(named).collect())
+}
+
+async fn owed_each(app: &App) -> Result<Vec<(Backlog, Owed)>, StoreError> {
+    let owing = tenants(app, None, TOLD.0).await?.items.into_iter().filter(|outbox| count(outbox) > 0);
+    let owing = owing.filter_map(|outbox| Some((Backlog::of(&outbox)?, count(&outbox)))).enumerate();
+    let owed = owing.map(async |(n, (backlog, events))| {
+        let (waiting, refused) = if n < TOLD.1 { read(app, &backlog, REFUSED).await? } else { Default::default() };
+        let since = waiting.first().into_iter().chain(&refused).map(|item| item.created_at).min();
+        Ok::<_, StoreError>((backlog, Owed { events, since }))
     });
-    let since = try_join_all(oldest).await?.into_iter().flatten().min();
-    Ok(Owed { events: owing.iter().map(count).sum(), since })
+    try_join_all(owed).await
 }

@@ -124,6 +124,11 @@ impl Store for FaultyStore {
         self.faults.read("store.told", 1, told, |fault| Err(store_error(fault))).await
     }
 
+    async fn told_up_to(&self, tenant: &Name) -> Result<Option<String>, StoreError> {
+        let end = self.inner.told_up_to(tenant);
+        self.faults.read("store.told_up_to", 1, end, |fault| Err(store_error(fault))).await
+    }
+
     async fn stats(&self, scope: &StatsScope, now: Timestamp) -> Result<Stats, StoreError> {
         self.faults.call("store.stats", self.inner.stats(scope, now), |fault| Err(store_error(fault))).await
     }

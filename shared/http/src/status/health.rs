@@ -6,7 +6,7 @@ use crate::{Answer, ApiError, Request};
 use errand::{
     App, Timestamp,
     spi::{
-        outbox::{self, Owed},
+        outbox::{self, Owed, OwedToWebhook},
         poller::{LastPoll, last_poll},
         redact::chain,
         store::StatsScope,
@@ -38,8 +38,10 @@ struct Work {
     last_poll: Option<LastPoll>,
     /// The earliest `run_at` of the pending tasks that are due; null if none is.
     oldest_due_at: Option<Timestamp>,
-    /// What the webhook has not taken yet; null if that cannot be told.
+    /// What webhooks have not taken yet, all together; null if that cannot be told.
     owed: Option<Owed>,
+    /// What each webhook that a tenant has named has not taken yet, if it is anything; null if that cannot be told.
+    webhooks: Option<Vec<OwedToWebhook>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tasks: Option<Counted>,
 }
@@ -81,6 +83,7 @@ impl Work {
             last_poll,
             oldest_due_at: app.store.oldest_due(&StatsScope::All, now).await.ok().flatten(),
             owed: outbox::owed(app).await.ok(),
+            webhooks: outbox::owed_by_webhook(app).await.ok(),
             tasks: app.store.stats(&StatsScope::All, now).await.ok().map(|stats| Counted::of(&stats, now)),
         }
     }

@@ -6,25 +6,40 @@ use reqwest::StatusCode;
 use crate::http::client;
 use errand::{
     Listener, NotTaken, Published,
-    spi::{listener::WEBHOOK_TIMEOUT, redact::chain},
+    spi::{
+        clock::{Clock, SystemClock},
+        listener::WEBHOOK_TIMEOUT,
+        redact::chain,
+    },
 };
+use errand_outbound::{SigningSecret, SigningSecrets, signed};
 
-/// Each event is posted to it as JSON, and any 2xx answer is a delivery.
+/// Each event is posted to it as JSON, signed if it has a secret, and any 2xx answer is a delivery.
 #[derive(Debug)]
 pub struct Webhook {
     url: reqwest::Url,
     client: reqwest::Client,
+    secrets: Option<SigningSecrets>,
 }
 
 impl Webhook {
     /// A listener at `url`.
     pub fn new(url: reqwest::Url) -> Result<Self, reqwest::Error> {
-        Ok(Self { url, client: client(WEBHOOK_TIMEOUT)? })
+        Ok(Self { url, client: client(WEBHOOK_TIMEOUT)?, secrets: None })
+    }
+
+    /// The same, which is told what it can check by `secret`.
+    #[must_use]
+    pub fn signed_by(self, secret: SigningSecret) -> Self {
+        Self { secrets: Some(SigningSecrets::of(secret)), ..self }
     }
 
     async fn post(&self, event: &Published) -> Result<(), NotTaken> {
         let body = serde_json::to_string(event).unwrap_or_default();
-        let request = self.client.post(self.url.clone()).header("content-type", "application/json").body(body);
+        let sign = |secrets| signed(secrets, event.id.as_str(), SystemClock.now(), body.as_bytes());
+        let signatures = self.secrets.iter().flat_map(sign);
+        let request = self.client.post(self.url.clone()).header("content-type", "application/json");
+        let request = signatures.fold(request, |request, (name, value)| request.header(name, value)).body(body);
         // The URL may carry a secret, and the error goes to the log.
         let unanswered = |error: reqwest::Error| NotTaken::Unavailable(chain(&error.without_url()));
         let status = request.send().await.map_err(unanswered)?.status();
@@ -76,6 +91,20 @@ mod tests {
             let webhook = Webhook::new(format!("http://{address}/").parse().unwrap()).unwrap();
             let answered = webhook.post(&event()).await;
             assert_eq!(answered.err().map(|error| matches!(error, NotTaken::Refused(_))), expected, "{status}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_posted_is_signed_by_the_secret_if_there_is_one() {
+        let secret = SigningSecret::generate().unwrap();
+        for (signs, headers) in [(false, 0), (true, 3)] {
+            let (address, server) = serve(http("200 OK", "", "")).await;
+            let webhook = Webhook::new(format!("http://{address}/").parse().unwrap()).unwrap();
+            let webhook = if signs { webhook.signed_by(secret.clone()) } else { webhook };
+            webhook.post(&event()).await.unwrap();
+            let (asked, _) = server.await.unwrap();
+            let said = asked.lines().filter(|line| line.starts_with("webhook-")).count();
+            assert_eq!(said, headers, "{asked}");
         }
     }
 

@@ -1,0 +1,243 @@
+//! Webhooks that tenants name: where each is, what it wants to hear of, and the secret it knows.
+//!
+//! | record | parent | owner |
+//! |---|---|---|
+//! | `webhook`, of its tenant | the tenant's webhooks, its id | – |
+//! | `webhooks`, one of each tenant that has some, `_errand`'s | – | who has some, the tenant |
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    app::App,
+    clock::Timestamp,
+    event::EventTypes,
+    ids::{self, Id, Name},
+    listener::{NewSecret, NotTaken},
+    outbox::{
+        backlog::{Backlog, event_of},
+        list, patch,
+    },
+    store::{
+        self, Commit, Doc, Expect, MAX_TRIES, Page, Patch, Record, RecordKey, RecordWrite, Related, Relation,
+        RelationKind, StoreError,
+    },
+};
+
+/// The most webhooks that a tenant may have: what all of them are owed of one event goes into one commit.
+pub const MOST_WEBHOOKS: usize = 10;
+
+/// A webhook of a tenant's.
+#[derive(Clone, Debug)]
+pub struct Hook {
+    /// Its record, as it was read.
+    pub record: Record,
+    /// What it says.
+    pub says: HookDoc,
+}
+
+/// What a webhook's record says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookDoc {
+    /// Where it is.
+    pub url: String,
+    /// What it wants to hear of.
+    pub types: EventTypes,
+    /// The secret that signs what it is told, sealed.
+    secret: String,
+    /// Since when and why it is told nothing, if it is switched off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub off: Option<Off>,
+}
+
+/// That a webhook is switched off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Off {
+    /// Since when.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// What came of naming a webhook.
+#[derive(Debug)]
+pub enum Named {
+    /// There was none of this id; its secret is shown this once.
+    New(Hook, String),
+    /// There was one: it is as it is asked for now, switched on, and knows the secret it knew.
+    Changed(Hook),
+    /// There are as many as a tenant may have.
+    TooMany,
+}
+
+impl Hook {
+    fn of(record: Record) -> Option<Self> {
+        let says = serde_json::from_value(Value::Object(record.doc.clone())).ok()?;
+        record.parent.is_some().then_some(Self { record, says })
+    }
+
+    /// What it is called.
+    pub fn id(&self) -> &Id {
+        &self.record.key.id
+    }
+
+    /// Whether it is to hear of an event of this type, told at `time`.
+    pub(super) fn wants(&self, event_type: &str, time: Option<Timestamp>) -> bool {
+        let since = self.record.created_at;
+        self.says.off.is_none() && self.says.types.contain(event_type) && time.is_none_or(|time| time >= since)
+    }
+
+    pub(super) fn backlog(&self) -> Backlog {
+        Backlog { tenant: self.record.key.tenant.clone(), webhook: Some(self.id().clone()) }
+    }
+
+    /// Posts an item's event to it. One that is gone is switched off.
+    pub(super) async fn offer(&self, app: &App, item: &Record) -> Result<(), NotTaken> {
+        let Some(webhooks) = &app.listeners.webhooks else { return Err(NotTaken::NotAsked) };
+        let event = event_of(item);
+        let sent = webhooks.post(&self.record.key, &self.says.url, &self.says.secret, &event).await;
+        if matches!(sent, Err(NotTaken::Gone)) {
+            self.switch_off(app, "it answered 410").await;
+        }
+        sent
+    }
+
+    async fn switch_off(&self, app: &App, reason: &str) {
+        let now = app.clock.now();
+        let off = serde_json::to_value(Off { at: now, reason: reason.to_owned() }).unwrap_or_default();
+        let set = Doc::from_iter([("off".to_owned(), off)]);
+        let off = patch(&self.record, Patch { set, ..Patch::default() }, now);
+        match store::commit(&*app.store, Commit { records: vec![off], ..Commit::default() }).await {
+            Ok(()) => {
+                tracing::warn!(webhook = %self.id(), tenant = %self.record.key.tenant, reason, "a webhook is switched off")
+            }
+            // It was named anew meanwhile, or is gone again with the next event.
+            Err(problem) => tracing::info!(error = %problem, "a webhook was not switched off"),
+        }
+    }
+}
+
+/// The kind of webhooks' records.
+fn kind() -> Name {
+    Name::of("webhook")
+}
+
+fn key(tenant: &Name, id: &Id) -> RecordKey {
+    RecordKey { tenant: tenant.clone(), kind: kind(), id: id.clone() }
+}
+
+fn of_tenant(id: &Id) -> Relation {
+    Relation { of: Id::from(ids::derived(&["webhooks"])), sort: id.to_string() }
+}
+
+/// The record that says a tenant has webhooks, and up to where they are owed what was told.
+fn fan_key(tenant: &Name) -> RecordKey {
+    RecordKey { tenant: Name::installation(), kind: Name::of("webhooks"), id: Id::from(tenant) }
+}
+
+fn having() -> Relation {
+    Relation { of: Id::from(ids::derived(&["having webhooks"])), sort: String::from("0") }
+}
+
+/// The webhook `id` of `tenant`.
+pub async fn webhook(app: &App, tenant: &Name, id: &Id) -> Result<Option<Hook>, StoreError> {
+    Ok(app.store.record(&key(tenant, id)).await?.and_then(Hook::of))
+}
+
+/// All webhooks of `tenant`, by id.
+pub async fn webhooks(app: &App, tenant: &Name) -> Result<Vec<Hook>, StoreError> {
+    let (tenant, of) = (tenant.clone(), of_tenant(&Id::of("-")).of);
+    let related = Related { tenant, kind: kind(), by: RelationKind::Parent, of, newest_first: false };
+    let page = app.store.records(&related, None, 2 * MOST_WEBHOOKS).await?;
+    Ok(page.items.into_iter().filter_map(Hook::of).collect())
+}
+
+/// The records of tenants that have webhooks.
+pub(super) async fn fans(app: &App, after: Option<&str>, limit: usize) -> Result<Page<Record, String>, StoreError> {
+    let (tenant, of) = (Name::installation(), having().of);
+    let related = Related { tenant, kind: Name::of("webhooks"), by: RelationKind::Owner, of, newest_first: false };
+    app.store.records(&related, after, limit).await
+}
+
+/// Whether `tenant` has webhooks, or had some until a moment ago.
+pub(super) async fn has_webhooks(app: &App, tenant: &Name) -> Result<bool, StoreError> {
+    Ok(app.store.record(&fan_key(tenant)).await?.is_some_and(|fan| fan.owner.is_some()))
+}
+
+/// That a tenant has webhooks no more, if that is still so.
+pub(super) fn has_none(fan: &Record, now: Timestamp) -> RecordWrite {
+    patch(fan, Patch { owner: Some(None), ..Patch::default() }, now)
+}
+
+/// Names the webhook `id` of `tenant`, or names it anew; `secret` makes a secret for one that is new.
+pub async fn name_webhook<E: From<StoreError>>(
+    app: &App,
+    (tenant, id): (&Name, &Id),
+    (url, types): (String, EventTypes),
+    secret: impl Fn(&RecordKey) -> Result<NewSecret, E>,
+) -> Result<Named, E> {
+    let key = key(tenant, id);
+    for _ in 0..MAX_TRIES {
+        let (now, there) = (app.clock.now(), app.store.record(&key).await?);
+        let known = there.clone().and_then(Hook::of);
+        if known.is_none() && webhooks(app, tenant).await?.len() >= MOST_WEBHOOKS {
+            return Ok(Named::TooMany);
+        }
+        let (sealed, shown) = match &known {
+            Some(known) => (known.says.secret.clone(), None),
+            None => secret(&key).map(|NewSecret { shown, sealed }| (sealed, Some(shown)))?,
+        };
+        let says = HookDoc { url: url.clone(), types: types.clone(), secret: sealed, off: None };
+        let doc = serde_json::to_value(&says).ok().and_then(|doc| doc.as_object().cloned()).unwrap_or_default();
+        let created_at = known.as_ref().map_or(now, |known| known.record.created_at);
+        let record = Record { parent: Some(of_tenant(id)), created_at, ..Record::new(key.clone(), doc, now) };
+        let hook = Hook { record: record.clone(), says };
+        let expect = there.as_ref().map_or(Expect::Absent, |there| Expect::Version(there.version));
+        let mut records = vec![RecordWrite::Put { record: Box::new(record), expect }];
+        records.extend(fan(app, tenant, now).await?);
+        records.extend(backlog(app, &hook, now).await?);
+        match store::commit(&*app.store, Commit { records, ..Commit::default() }).await {
+            Ok(()) => return Ok(shown.map_or(Named::Changed(hook.clone()), |shown| Named::New(hook, shown))),
+            Err(StoreError::Conflict { .. }) => {}
+            Err(problem) => return Err(problem.into()),
+        }
+    }
+    Err(StoreError::Busy.into())
+}
+
+/// The write that has what is told from now on given to `tenant`'s webhooks. It is written anew each time, so that whoever
+/// finds just now that there are none does not have the last word.
+async fn fan(app: &App, tenant: &Name, now: Timestamp) -> Result<Option<RecordWrite>, StoreError> {
+    let key = fan_key(tenant);
+    let there = app.store.record(&key).await?;
+    if let Some(there) = there.as_ref().filter(|there| there.owner.is_some()) {
+        return Ok(Some(patch(there, Patch::default(), now)));
+    }
+    let doc = list::end(app, tenant).await?.map(|end| ("after".to_owned(), end.into())).into_iter().collect();
+    let record = Record { owner: Some(having()), ..Record::new(key, doc, now) };
+    let expect = there.map_or(Expect::Absent, |there| Expect::Version(there.version));
+    Ok(Some(RecordWrite::Put { record: Box::new(record), expect }))
+}
+
+/// The write of an outbox for what the webhook is owed, unless it has one.
+async fn backlog(app: &App, hook: &Hook, now: Timestamp) -> Result<Option<RecordWrite>, StoreError> {
+    let backlog = hook.backlog();
+    let begun = RecordWrite::put(backlog.key(), backlog.begun(), Expect::Absent, now);
+    Ok(app.store.record(&backlog.key()).await?.is_none().then_some(begun))
+}
+
+/// Removes the webhook `id` of `tenant`; answers with it, if there was one. What it is owed is given up.
+pub async fn remove_webhook(app: &App, tenant: &Name, id: &Id) -> Result<Option<Hook>, StoreError> {
+    for _ in 0..MAX_TRIES {
+        let Some(hook) = webhook(app, tenant, id).await? else { return Ok(None) };
+        let now = app.clock.now();
+        let set = Doc::from_iter([("secret".to_owned(), "".into())]);
+        let gone = Patch { set, parent: Some(None), expires_at: Some(now), ..Patch::default() };
+        let gone = patch(&hook.record, gone, now);
+        match store::commit(&*app.store, Commit { records: vec![gone], ..Commit::default() }).await {
+            Err(StoreError::Conflict { .. }) => {}
+            gone => return gone.map(|()| Some(hook)),
+        }
+    }
+    Err(StoreError::Busy)
+}
