@@ -94,7 +94,7 @@ fn case(route: &str, mine: &Mine) -> (Call, Seen) {
         "GetTaskType" => (Call::get("/v1/task-types/mine"), Seen::NotFound),
         "PutWorker" => (Call::put("/v1/workers/w", &empty), Seen::Own),
         "ListWorkers" => (Call::get("/v1/workers"), Seen::Nothing),
-        "ClaimTasks" => (Call::post("/v1/claims", &json!({"worker_id": "v", "task_types": ["mine"]})), Seen::Nothing),
+        "ClaimTasks" => (Call::post("/v1/claims", &json!({"worker_id": "v", "task_types": ["mine"]})), Seen::NotFound),
         "HeartbeatClaims" => {
             let lease = json!({"task_id": mine.held, "lease_token": mine.lease});
             (Call::post("/v1/claims/heartbeat", &json!({"worker_id": "w", "leases": [lease]})), Seen::Everybodys)
@@ -172,6 +172,8 @@ fn seen(answer: &Answered) -> Option<Seen> {
     match answer.status {
         403 => Some(Seen::Refused),
         404 => Some(Seen::NotFound),
+        // A type that the tenant does not have.
+        400 if body["error"]["field"] == "task_types" => Some(Seen::NotFound),
         201 => Some(Seen::Own),
         200 if none("count")
             || (none("open") && none("processed"))

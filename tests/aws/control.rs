@@ -155,3 +155,43 @@ pub(super) async fn records(stack: &Stack) {
     let read = stack.call(&Call::get(path)).await.body(200);
     assert_eq!((&read["first_name"], &read["company"]), (&json!("Augusta"), &Value::Null));
 }
+
+#[tokio::test]
+async fn a_worker_outside_does_tasks_of_a_type_that_is_a_record() {
+    claims(&Stack::start().await).await;
+}
+
+pub(super) async fn claims(stack: &Stack) {
+    stack.call(&Call::put("/v1/task-types/resize", &json!({"run": {"kind": "worker"}}))).await.body(201);
+    let ids = [0, 1].map(async |n| enqueued(stack, &json!({"task_type": "resize", "payload": {"n": n}})).await);
+    let [first, second] = ids;
+    let (first, second) = (first.await, second.await);
+    let ask = Call::post("/v1/claims", &json!({"worker_id": "w", "task_types": ["resize"], "max": 5, "wait_s": 20}));
+    let claims = stack.call(&ask.clone().header("idempotency-key", "k")).await.body(200);
+    assert_eq!(claims["count"], 2, "{claims:#}");
+    assert_eq!(stack.call(&ask.clone().header("idempotency-key", "k")).await.body(200), claims);
+    // Nobody waits in a function.
+    assert_eq!(stack.call(&ask).await.body(200)["poll_after_s"], 1);
+    let leases: Vec<Value> = claims["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| json!({"task_id": item["task_id"], "lease_token": item["lease_token"]}))
+        .collect();
+    let beat = Call::post("/v1/claims/heartbeat", &json!({"worker_id": "w", "leases": leases}));
+    let news = stack.call(&beat).await.body(200);
+    assert!(news["items"][0].get("lost").is_none(), "{news:#}");
+    let ends: Vec<Value> = leases
+        .into_iter()
+        .map(|mut end| {
+            end["status"] = "completed".into();
+            end["events"] = json!([{"type": "picture.made"}]);
+            end
+        })
+        .collect();
+    let ended = stack.call(&Call::post("/v1/claims/finish", &json!({"items": ends}))).await.body(200);
+    assert_eq!((&ended["items"][0]["task_status"], &ended["items"][1]["status"]), (&json!("completed"), &json!(200)));
+    for id in [first, second] {
+        assert_eq!(log(stack, &id).await, rows(&[("execution", "completed")]));
+    }
+}

@@ -61,6 +61,7 @@ async fn asked_for() -> Vec<(Lambda, BTreeSet<Use>)> {
             33 => read::commander(&stack).boxed(),
             34 => agents::outside(&stack).boxed(),
             35 => agents::by_a_worker(&stack).boxed(),
+            36 => control::claims(&stack).boxed(),
             _ => break,
         };
         journey.await;

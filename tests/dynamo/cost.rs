@@ -11,7 +11,7 @@ use errand::{
     spi::{
         json::Json,
         lifecycle::{KeptFailure, Settlement, Trigger},
-        store::{self, Inserted, Store},
+        store::{self, Inserted, Store, Wanted},
     },
 };
 use uuid::Uuid;
@@ -204,4 +204,26 @@ async fn the_task_of_the_cost_table_fits_one_unit_in_every_state() {
         assert_eq!(sizes.len(), 5);
         assert!(sizes.iter().all(|bytes| *bytes <= 1024), "{:?}: {sizes:?}", end(&renewed));
     }
+}
+
+#[tokio::test]
+async fn a_task_of_a_worker_outside_costs_two_write_units_more_and_a_look_where_it_stands() {
+    let meter = Meter::default();
+    let setup = watched(meter.clone()).await;
+    let pulled = task(300).asking(|asked| asked.dispatch = errand::Dispatch::Pulled);
+    let wanted = Wanted { tenant: pulled.key.tenant.clone(), types: vec![pulled.task_type.clone()], pool: None };
+    assert_eq!(store::insert(&setup.store, pulled.clone()).await.unwrap(), Inserted::New);
+    let expected = [("tasks", 1.0), ("due", 1.0), ("listing", 1.0), ("user", 1.0), ("ready", 1.0)];
+    assert_eq!(meter.take().writes, units(&expected));
+    assert_eq!(setup.store.ready(&wanted, at(1), 1).await.unwrap(), std::slice::from_ref(&pulled.key));
+    let looks = meter.take().requests;
+    // Two parts for each priority down to its own, the medium one.
+    assert!(looks <= 6, "{looks}");
+    let (commit, claimed) = claim(&pulled, at(1));
+    store::commit(&setup.store, commit).await.unwrap();
+    assert_eq!(meter.take().writes, units(&[("tasks", 1.0), ("ready", 1.0)]));
+    store::commit(&setup.store, complete(&claimed, at(2)).0).await.unwrap();
+    assert_eq!(meter.take().writes, units(&[("tasks", 2.0), ("due", 1.0), ("listing", 2.0), ("log", 2.0)]));
+    assert_eq!(setup.store.ready(&wanted, at(9), 9).await.unwrap(), []);
+    assert_eq!(meter.take().requests, 8, "who finds nothing has looked at all");
 }

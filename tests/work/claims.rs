@@ -217,6 +217,8 @@ async fn what_is_wrong_with_a_claim_is_said_where() {
     let world = world().await;
     for (more, field) in [
         (json!({"task_types": []}), "task_types"),
+        (json!({"task_types": ["resise"]}), "task_types"),
+        (json!({"task_types": ["scripted"]}), "task_types"),
         (json!({"task_types": ["resize", "resize"]}), "task_types"),
         (json!({"max": 51}), "max"),
         (json!({"wait_s": 21}), "wait_s"),

@@ -7,7 +7,7 @@
 use std::{collections::HashSet, sync::PoisonError, time::Duration};
 
 use errand::{
-    App, Expect, Id, Name, State, StoreError, Stored, Task, TaskKey, Timestamp,
+    App, Dispatch, Expect, Id, Name, State, StoreError, Stored, Task, TaskKey, Timestamp,
     spi::{
         change::{ChangeError, With, change},
         ids,
@@ -188,6 +188,7 @@ pub(crate) async fn claim(
 ) -> Result<Claims, ApiError> {
     request.check()?;
     let tenant = &caller.tenant;
+    are_pulled(app, tenant, &request.task_types).await?;
     let worker = app.store.record(&worker::key(tenant, &request.worker_id)).await?;
     let worker = worker.map(Stored::<Worker>::read).transpose()?;
     let state = worker.map_or(WorkerState::Run, |worker| worker.value.state);
@@ -202,6 +203,24 @@ pub(crate) async fn claim(
     let items: Vec<Claimed> = items.unwrap_or_default().iter().filter_map(Claimed::of).collect();
     let poll_after_s = if items.is_empty() { poll_after(app, request) } else { 0 };
     Ok(Claims { count: items.len(), items, poll_after_s, state })
+}
+
+/// Refuses a type that nobody ever has tasks of to give out: who waits for them would never hear why there are none.
+async fn are_pulled(app: &App, tenant: &Name, types: &[Name]) -> Result<(), ApiError> {
+    for name in types {
+        let settings = match (app.types.settings(name), OpenWork::of(app)) {
+            (Some(settings), _) => Some(settings),
+            (None, Some(open)) => open.find(app, tenant, name).await?.map(|found| found.record.settings()),
+            (None, None) => None,
+        };
+        let message = match settings.map(|settings| settings.dispatch) {
+            Some(Dispatch::Pulled) => continue,
+            Some(_) => format!("tasks of the type `{name}` are not given to workers outside"),
+            None => format!("unknown task type `{name}`; see PUT /v1/task-types/{{name}}"),
+        };
+        return Err(ApiError::invalid("task_types", message));
+    }
+    Ok(())
 }
 
 /// Where it was waited there is no need to wait besides; elsewhere ever longer.

@@ -43,11 +43,22 @@ pub(crate) struct FinishEntry {
     pub outcome: Outcome,
 }
 
+/// What one of them should be. What is not is answered for itself, and harms no other.
+#[derive(JsonSchema)]
+#[schemars(untagged, inline)]
+#[allow(dead_code)] // it is only described
+enum BatchedEnd {
+    /// How one task ended.
+    End(Box<FinishEntry>),
+    /// Something that is no end: its place in the answer says what is wrong.
+    Other(serde_json::Value),
+}
+
 /// How several tasks ended, and what is asked for next.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct FinishBatch {
     /// Each is taken for itself.
-    #[schemars(with = "Vec<FinishEntry>", length(min = 1, max = BATCH))]
+    #[schemars(with = "Vec<BatchedEnd>", length(min = 1, max = BATCH))]
     pub items: Vec<Box<RawValue>>,
     /// The next claim, in the same round trip.
     #[serde(default)]

@@ -36,7 +36,7 @@ pub fn control() -> Vec<Route> {
             .needs(Right::Work)
             .answers::<WorkerView>("Says what a worker is; with `state: drain` it is given no more tasks.")
             .creates::<WorkerView>()
-            .body::<WorkerRequest>(),
+            .optional_body::<WorkerRequest>(),
         Route::post("/v1/claims", "ClaimTasks", work::claim)
             .needs(Right::Work)
             .answers::<Claims>("Takes tasks to work on them outside.")
