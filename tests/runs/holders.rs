@@ -52,3 +52,34 @@ async fn what_a_request_leaves_out_evades_no_budget() {
     }
     assert_eq!(ask(&world, "/v1/runs", &[&run, &json!({"user_id": "grace"})]).await.0, 201);
 }
+
+/// A request that refuses to begin on a spent budget, and what it was answered with.
+async fn asks(world: &World, more: Value) -> u16 {
+    let run = json!({"prompt": "x", "budget_check": "block", "agent_id": "a"});
+    let (status, begun) = ask(world, "/v1/runs", &[&run, &more]).await;
+    if status == 201 {
+        assert_eq!(until_ended(world, task(&begun, "task_id")).await.run.status, RunStatus::Completed);
+    }
+    status
+}
+
+#[tokio::test]
+async fn an_agent_keeps_the_limits_that_were_named_for_it_last() {
+    let (world, _) = world(vec![says("All is done.")], 0);
+    let named = json!({"budgets": {"daily_usd": 0.000_001}});
+    assert_eq!(asks(&world, named.clone()).await, 201);
+    assert_eq!(Call::get("/v1/agents/a").answer(&world.app).await.body["budgets"], named["budgets"]);
+    // Who names none is held to them, however it asks.
+    assert_eq!(asks(&world, json!({})).await, 429);
+    assert_eq!(asks(&world, json!({"agent_id": "b"})).await, 201);
+    let asked = json!({"task_type": "run_agent", "payload": {"prompt": "x", "agent_id": "a"}});
+    let (_, other) = ask(&world, "/v1/tasks", &[&asked]).await;
+    let failure = until_ended(&world, task(&other, "id")).await.run.failure.unwrap();
+    assert_eq!(failure.kind, FailureKind::BudgetExceeded);
+    // Who names others replaces them all; none at all are also others.
+    let hourly = json!({"budgets": {"hourly_usd": 50}});
+    assert_eq!([asks(&world, hourly).await, asks(&world, json!({})).await], [201, 201]);
+    assert_eq!([asks(&world, json!({"budgets": {}})).await, asks(&world, json!({})).await], [201, 201]);
+    assert_eq!(asks(&world, named).await, 429);
+    assert_eq!(asks(&world, json!({})).await, 201, "what was refused has named nothing");
+}

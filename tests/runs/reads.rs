@@ -54,9 +54,11 @@ async fn an_agent_whose_spending_cannot_be_read_may_spend_nothing() {
     let no_counter = RecordWrite::put(key, doc, Expect::Any, world.now());
     let commit = Commit { records: vec![no_counter], ..Commit::default() };
     store::commit(&*world.app.store, commit).await.unwrap();
-    for (more, asked) in
-        [(json!({"budgets": {"hourly_usd": 5}}), 0), (json!({"mission_cost_budget_usd": 5}), 0), (json!({}), 1)]
-    {
+    for (more, asked) in [
+        (json!({"budgets": {"hourly_usd": 5}}), 0),
+        (json!({"mission_cost_budget_usd": 5}), 0),
+        (json!({"budgets": {}}), 1),
+    ] {
         let limited = asked == 0;
         let id = enqueue(&world, more).await;
         world.deliver_all().await;

@@ -140,9 +140,11 @@ async fn an_agent_is_warned_of_its_budget_and_then_stopped_by_it() {
 #[tokio::test]
 async fn a_price_that_is_not_known_stops_an_agent_that_has_a_limit_before_it_asks() {
     let (world, told) = world(vec![says("All is done.")], 0);
-    for (more, asked) in
-        [(json!({"budgets": {"daily_usd": 5}}), 0), (json!({"mission_cost_budget_usd": 5}), 0), (json!({}), 1)]
-    {
+    for (more, asked) in [
+        (json!({"budgets": {"daily_usd": 5}}), 0),
+        (json!({"mission_cost_budget_usd": 5}), 0),
+        (json!({"budgets": {}}), 1),
+    ] {
         let mut payload =
             json!({"profile": "unpriced", "session_id": format!("s{asked}{more}").replace(['"', '{', '}'], "")});
         payload.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Refused, Terminal, preview::preview};
+use crate::{Refused, Terminal, budget::Budgets, preview::preview};
 use errand::{Doc, Entity, Id, Name, Relation, Relations, Timestamp};
 
 /// How much of what went wrong an agent keeps, in characters.
@@ -53,6 +53,10 @@ pub struct Agent {
     /// What its caller keeps with it.
     #[serde(default)]
     pub metadata: Doc,
+    /// What it may spend: what was named for it last, by which a run that names nothing is held too. Absent: nothing ever
+    /// was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budgets: Option<Budgets>,
 }
 
 /// What can happen to an agent.
@@ -177,7 +181,15 @@ mod tests {
             ended_at: None,
             error: None,
             metadata: Doc::new(),
+            budgets: None,
         }
+    }
+
+    #[test]
+    fn an_agent_that_was_stored_without_limits_is_read() {
+        let mut stored = serde_json::to_value(agent(S::Completed, 0)).unwrap();
+        stored.as_object_mut().unwrap().remove("budgets");
+        assert_eq!(serde_json::from_value::<Agent>(stored).unwrap(), agent(S::Completed, 0));
     }
 
     #[test]

@@ -22,8 +22,8 @@
 //! **What depends on the reader** cannot be in a key: a list of sessions "active, then unread, then newest activity" is
 //! [`Phase`] after phase over the one order, each showing what belongs to it; its cursor is phase and place.
 //!
-//! Each module knows only those before it: `refused`, `preview`, `bundle`, `run`, `agent_record`, `records`,
-//! `command`, `supervisor`, `session`, `budget`, `event`, `runner`, `journal`, `rules`, `desk`, `api`, `turn`,
+//! Each module knows only those before it: `refused`, `preview`, `budget`, `bundle`, `run`, `agent_record`,
+//! `records`, `command`, `supervisor`, `session`, `event`, `runner`, `journal`, `rules`, `desk`, `api`, `turn`,
 //! `recap`, `failure`, `cleanup_session`, `run_agent`, `run_outside`, `routes`, `types`.
 
 mod agent_record;

@@ -49,7 +49,7 @@ pub struct RunAgent {
     /// The session to go on in; absent: one of the task's own.
     #[serde(default)]
     pub session_id: Option<Id>,
-    /// What the agent may spend.
+    /// What the agent may spend; kept with it, in place of what was named before. If absent, that holds.
     #[serde(default, deserialize_with = "errand::spi::json::read::optional_object")]
     pub budgets: Option<Budgets>,
     /// What may be spent on this task, over all its runs, in USD.
@@ -150,6 +150,7 @@ impl RunAgent {
         Start {
             session_id: self.session_id.clone(),
             agent_id: self.agent_id.clone(),
+            budgets: self.budgets,
             session_ttl: agents.rules.session_ttl(),
             ..Start::of(Name::of("task"), self.profile.clone(), self.prompt.clone())
         }

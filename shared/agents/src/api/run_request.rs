@@ -58,7 +58,8 @@ pub struct RunRequest {
     /// What its runner works with, which is handed it with the run; not for workers. At most 64 KiB.
     #[serde(default, deserialize_with = "errand::spi::json::read::optional_object")]
     pub resource_bundle: Option<ResourceBundle>,
-    /// What its agent may spend, over all its runs.
+    /// What its agent may spend, over all its runs; kept with it, in place of what was named before. If absent, that
+    /// holds.
     #[serde(default, deserialize_with = "errand::spi::json::read::optional_object")]
     pub budgets: Option<Budgets>,
     /// What this task may spend.
@@ -133,6 +134,7 @@ impl RunRequest {
             metadata: shown(&self.metadata),
             agent_id: self.agent_id.clone(),
             agent_metadata: shown(&self.agent_metadata),
+            budgets: self.budgets,
             session_ttl: agents.rules.session_ttl(),
             resource_bundle: self.resource_bundle.clone().map(ResourceBundle::without_secrets),
             ..start

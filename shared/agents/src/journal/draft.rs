@@ -125,6 +125,11 @@ impl Draft {
         self.session.as_mut().map(|session| &mut session.value)
     }
 
+    /// Its agent, as it will be.
+    pub(crate) fn agent(&self) -> Option<&Agent> {
+        self.agent.as_ref().map(|agent| &agent.value)
+    }
+
     /// What happens to the run.
     pub(crate) fn on_run(&mut self, action: RunAction) -> Result<(), Refused> {
         self.run.value = self.run.value.apply(action, self.now)?;

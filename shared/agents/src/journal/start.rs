@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     Agent, AgentStatus, Executor, NotAdmitted, Refused, ResourceBundle, Run, Session, SessionAction, Waiting,
+    budget::Budgets,
     event::BackendPhase,
     journal::{Draft, JournalError, Place, draft::Entry},
     key_of, run,
@@ -38,6 +39,8 @@ pub struct Start {
     pub agent_id: Option<Id>,
     /// What its caller keeps with the agent; empty: what is there stays.
     pub agent_metadata: Doc,
+    /// What the agent may spend; absent: what was named for it before stays.
+    pub budgets: Option<Budgets>,
     /// Which model backend answers.
     pub profile: Name,
     /// What is to be done; it makes a new session's title.
@@ -82,6 +85,7 @@ impl Start {
             metadata: Doc::new(),
             agent_id: None,
             agent_metadata: Doc::new(),
+            budgets: None,
             profile,
             prompt,
             resource_bundle: None,
@@ -169,7 +173,8 @@ impl Start {
         if there.as_ref().is_some_and(|there| there.value.project != task.project) {
             return Err(NotAdmitted::Agent.into());
         }
-        let kept = there.as_ref().map(|there| there.value.metadata.clone()).unwrap_or_default();
+        let (metadata, budgets) =
+            there.as_ref().map(|there| (there.value.metadata.clone(), there.value.budgets)).unwrap_or_default();
         let new = Agent {
             project: task.project.clone(),
             task_id: task.key.id,
@@ -179,7 +184,8 @@ impl Start {
             started_at: None,
             ended_at: None,
             error: None,
-            metadata: if self.agent_metadata.is_empty() { kept } else { self.agent_metadata.clone() },
+            metadata: if self.agent_metadata.is_empty() { metadata } else { self.agent_metadata.clone() },
+            budgets: self.budgets.or(budgets),
         };
         let known = there.as_ref().map(|there| &there.value);
         let known = known.filter(|agent| !agent.ended_at.is_some_and(|at| task.is_younger(at)));

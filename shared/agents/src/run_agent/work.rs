@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     Agents, Cause, Command, Recap, Run, Session, StoredTurn,
     api::NO_MODEL,
-    budget::{self, BudgetHolder, OverBudget},
+    budget::{self, BudgetHolder, Budgets, OverBudget},
     journal::{self, Draft, JournalError, Place},
     key_of, of_journal,
     run_agent::{Failure, RunAgent, TaskContext, pay::over_budget},
@@ -29,6 +29,8 @@ pub(super) struct Work<'a> {
     pub(super) place: Place,
     pub(super) run: Run,
     pub(super) session: Session,
+    /// What was named for its agent last.
+    kept: Budgets,
     /// Open, in their order.
     pub(super) commands: Vec<(Id, Command)>,
     /// Of this run.
@@ -65,7 +67,7 @@ impl<'a> Work<'a> {
             return Err(Failure::said(FailureKind::Backend, NO_MODEL.to_owned()));
         }
         let place = Place::held(app, task.task()).await.map_err(of_journal)?;
-        let (run, session, commands) = read(task, &place).await?;
+        let (run, session, kept, commands) = read(task, &place).await?;
         let keys: Vec<RecordKey> =
             (0..run.turns).map(|nth| key_of::<StoredTurn>(tenant, &StoredTurn::id(&place.run, nth))).collect();
         let mut turns = Vec::new();
@@ -83,6 +85,7 @@ impl<'a> Work<'a> {
             place,
             run,
             session,
+            kept,
             commands,
             turns,
             earlier: Vec::new(),
@@ -125,7 +128,7 @@ impl<'a> Work<'a> {
 
     /// Reads again what others may have changed.
     pub(super) async fn refresh(&mut self) -> Result<(), Failure> {
-        (self.run, self.session, self.commands) = read(self.task, &self.place).await?;
+        (self.run, self.session, self.kept, self.commands) = read(self.task, &self.place).await?;
         Ok(())
     }
 
@@ -160,7 +163,7 @@ impl<'a> Work<'a> {
 
     /// On whose budgets it works.
     pub(super) fn holders(&self) -> Vec<BudgetHolder> {
-        let agent = (&self.run.spender(), self.asked.budgets.unwrap_or_default());
+        let agent = (&self.run.spender(), self.asked.budgets.unwrap_or(self.kept));
         self.agents.rules.budgets.holders(&self.place.tenant, agent, self.task.task().user_id.as_ref())
     }
 
@@ -207,11 +210,12 @@ impl<'a> Work<'a> {
     }
 }
 
-async fn read(task: &TaskContext<'_>, place: &Place) -> Result<(Run, Session, Vec<(Id, Command)>), Failure> {
+async fn read(task: &TaskContext<'_>, place: &Place) -> Result<(Run, Session, Budgets, Vec<(Id, Command)>), Failure> {
     let draft = Draft::read(task.services(), &place.tenant, &place.run, &[]).await?;
     let draft = draft.ok_or(JournalError::None("run")).map_err(of_journal)?;
     let gone = || Failure::said(FailureKind::InfraFailed, "the run's session is gone".to_owned());
     let session = draft.session().ok_or_else(gone)?.clone();
+    let kept = draft.agent().and_then(|agent| agent.budgets).unwrap_or_default();
     let commands = draft.open_commands().map(|(id, command)| (id.clone(), command.clone())).collect();
-    Ok((draft.run().clone(), session, commands))
+    Ok((draft.run().clone(), session, kept, commands))
 }

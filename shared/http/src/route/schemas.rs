@@ -51,7 +51,10 @@ impl<'r> Schemas<'r> {
         let mut named = self.requests.take_definitions(true);
         payload_by_type(payloads, &mut named);
         named.values_mut().for_each(closed);
-        for (name, answer) in self.answers.take_definitions(true) {
+        for (name, mut answer) in self.answers.take_definitions(true) {
+            if named.contains_key(&name) {
+                closed(&mut answer); // What is also read is written without other fields, too.
+            }
             match named.get(&name) {
                 // One type, and two shapes of it: the name is the request's. A test finds that nothing refers to the other.
                 Some(request) if *request != answer => named.insert(format!("{name}Answered"), answer),

@@ -3,7 +3,7 @@
 use crate::{
     Agent, AgentStatus, Agents, Run, RunStatus,
     api::{BudgetCheck, BudgetWarning, EntityView, RunRequest, RunView, StartedRun},
-    budget::{self, OverBudget, Spending},
+    budget::{self, Budgets, OverBudget, Spending},
     journal::{self, Begun},
 };
 use errand::{
@@ -56,7 +56,8 @@ async fn present_or_last(app: &App, request: &Request, begun: &Begun) -> Result<
 
 /// What the request says of money.
 struct Budgeted {
-    budgets: budget::Budgets,
+    /// Absent: what the agent has.
+    budgets: Option<Budgets>,
     goal: Option<Usd>,
     agent: Option<Id>,
     user: Option<Id>,
@@ -66,9 +67,16 @@ struct Budgeted {
 
 impl Budgeted {
     fn of(body: &RunRequest) -> Self {
-        let (budgets, agent) = (body.budgets.unwrap_or_default(), body.agent_id.clone());
+        let (budgets, agent) = (body.budgets, body.agent_id.clone());
         let (goal, user) = (body.mission_cost_budget_usd, body.user_id.clone());
         Self { budgets, goal, agent, user, profile: body.profile.clone(), check: body.budget_check }
+    }
+
+    /// What the agent may spend, once the run has begun.
+    async fn budgets(&self, app: &App, request: &Request) -> Result<Budgets, ApiError> {
+        let (None, Some(agent)) = (self.budgets, &self.agent) else { return Ok(self.budgets.unwrap_or_default()) };
+        let there = request.find::<Agent>(app, agent).await?;
+        Ok(there.and_then(|agent| agent.value.budgets).unwrap_or_default())
     }
 
     /// Whether whoever pays may spend anything now. (It is asked again before every turn.)
@@ -76,7 +84,7 @@ impl Budgeted {
         // An agent that nobody has named is new, and has spent nothing.
         let agent = self.agent.clone().unwrap_or_else(|| Id::from(ids::fresh()));
         let (tenant, user) = (&request.caller.tenant, self.user.as_ref());
-        let holders = agents.rules.budgets.holders(tenant, (&agent, self.budgets), user);
+        let holders = agents.rules.budgets.holders(tenant, (&agent, self.budgets(app, request).await?), user);
         let counters: Vec<RecordKey> = holders.iter().map(|holder| holder.counter.clone()).collect();
         let counters = app.store.records_at(&counters).await?;
         let backends = agents.backends();
