@@ -9,15 +9,14 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::budget::{BudgetVerdict, Budgets, Spending, Standing};
+use crate::budget::{BudgetVerdict, Budgets, Spending};
 use errand::{Id, Name, Timestamp, spi::store::RecordKey};
 
 /// Who holds a budget.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HolderKind {
     /// The agent that works.
-    #[default]
     Agent,
     /// The user that the task is about.
     User,
@@ -49,12 +48,7 @@ pub struct BudgetHolder {
 impl BudgetHolder {
     /// How it stands to its limits at `at`, having spent so much.
     pub fn check(&self, spending: &Spending, at: Timestamp, zone: &TimeZone) -> BudgetVerdict {
-        let mine = |standing| Standing { holder: self.kind, ..standing };
-        match spending.check(&self.limits, at, zone) {
-            BudgetVerdict::Fine => BudgetVerdict::Fine,
-            BudgetVerdict::Warn(standing) => BudgetVerdict::Warn(mine(standing)),
-            BudgetVerdict::Stop(standing) => BudgetVerdict::Stop(mine(standing)),
-        }
+        spending.check((self.kind, &self.limits), at, zone)
     }
 }
 

@@ -120,8 +120,8 @@ impl Spending {
         Self { stored: self.stored, sums }
     }
 
-    /// How it stands to `budgets` at `at`: the first limit that is reached, else the first that is near.
-    pub fn check(&self, budgets: &Budgets, at: Timestamp, zone: &TimeZone) -> BudgetVerdict {
+    /// How its `holder` stands to `budgets` at `at`: the first limit that is reached, else the first that is near.
+    pub fn check(&self, (holder, budgets): (HolderKind, &Budgets), at: Timestamp, zone: &TimeZone) -> BudgetVerdict {
         let Budgets { hourly_usd, daily_usd, monthly_usd } = *budgets;
         let today = date(at, zone);
         let limits = [
@@ -129,7 +129,6 @@ impl Spending {
             (Period::Daily, daily_usd, self.sum(&day_field(today))),
             (Period::Monthly, monthly_usd, self.sum(&month_field(today))),
         ];
-        let holder = HolderKind::default();
         let standings = limits.into_iter().filter_map(|(window, limit, spent_usd)| {
             limit.map(|limit_usd| Standing { holder, window, spent_usd, limit_usd })
         });

@@ -46,7 +46,7 @@ fn spent_in(turns: &[(Timestamp, f64)], zone: &TimeZone) -> Option<Record> {
 }
 
 fn verdict_in(turns: &[(Timestamp, f64)], budgets: &Budgets, at: Timestamp, zone: &TimeZone) -> BudgetVerdict {
-    Spending::read(spent_in(turns, zone).as_ref()).unwrap().check(budgets, at, zone)
+    Spending::read(spent_in(turns, zone).as_ref()).unwrap().check((HolderKind::Agent, budgets), at, zone)
 }
 
 /// `hourly warn 0.8`
@@ -267,7 +267,7 @@ async fn runs_at_the_same_time_and_repeated_commits_count_every_turn_once() {
     }
     // A worker that was given up on stores the same step: it does not count.
     assert!(store::commit(&store, turn("a2", &stored(&store).await, 9.0)).await.is_err());
-    let said = stored(&store).await.check(&of(Some(1.0), None, None), noon(), &TimeZone::UTC);
+    let said = stored(&store).await.check((HolderKind::Agent, &of(Some(1.0), None, None)), noon(), &TimeZone::UTC);
     assert_eq!(shown(said), "hourly stop 1.875");
     assert_ne!(Uuid::nil(), store.record(&key()).await.unwrap().unwrap().version);
 }
@@ -289,10 +289,13 @@ async fn of_two_that_reserve_at_the_same_time_the_second_reads_again() {
     let settled = read.settle(key(), (usd(2.0), usd(0.5)), noon(), &TimeZone::UTC).unwrap();
     store::commit(&store, Commit { records: vec![settled], ..Commit::default() }).await.unwrap();
     let sums = stored(&store).await;
-    assert_eq!(shown(sums.check(&of(Some(1.0), None, None), noon() + minutes(59), &TimeZone::UTC)), "hourly stop 1.75");
+    assert_eq!(
+        shown(sums.check((HolderKind::Agent, &of(Some(1.0), None, None)), noon() + minutes(59), &TimeZone::UTC)),
+        "hourly stop 1.75"
+    );
     assert_eq!(
         read.with((usd(2.0), usd(0.5)), noon(), &TimeZone::UTC).check(
-            &of(None, Some(0.1), None),
+            (HolderKind::Agent, &of(None, Some(0.1), None)),
             noon(),
             &TimeZone::UTC
         ),
