@@ -1,23 +1,28 @@
 //! The run: what an agent does for one drive of a task.
 
+mod action;
+mod ids;
 mod life;
 mod status;
 #[cfg(test)]
 mod table_test;
+mod used;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use life::{End, RunAction, TurnDone};
+pub use action::{End, RunAction, TurnDone};
+pub use ids::id;
+pub(super) use ids::{ids, is_of_life};
 pub use status::{RunStatus, Terminal};
+pub use used::{ExecutionUse, Reserved};
 
 use crate::ResourceBundle;
 use errand::{
     Entity, Id, Name, Relation, Relations, Task, Timestamp,
-    spi::{ids, lifecycle::KeptFailure, money::Usd, store::Record},
+    spi::{lifecycle::KeptFailure, money::Usd},
 };
-use errand_models::Usage;
 
 /// How many citations, and names of sources, a run keeps.
 pub const MAX_CITATIONS: usize = 100;
@@ -47,38 +52,6 @@ pub struct Retrieval {
     pub count: u64,
     /// From where, each once; at most 100.
     pub sources: Vec<String>,
-}
-
-/// What a call of a model may cost at most: counted as spent before it is made, so that it is paid for whatever becomes
-/// of it and of who makes it. Whatever comes next in the run but what the call did cost has it stay spent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reserved {
-    /// Names the call.
-    pub call: Uuid,
-    /// How much.
-    pub usd: Usd,
-    /// When: what the call costs is counted as spent then.
-    pub at: Timestamp,
-}
-
-/// What an execution has used so far, as far as that is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ExecutionUse {
-    /// What answered last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
-    /// Tokens read and written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub usage: Option<Usage>,
-    /// What it cost, as counted in the run.
-    pub cost_usd: Usd,
-}
-
-impl ExecutionUse {
-    fn is_nothing(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// A run.
@@ -187,31 +160,6 @@ pub struct Run {
     /// How many jobs were made for it; at most 1,000.
     #[serde(default)]
     pub jobs: u32,
-}
-
-/// The id of a new run that does `task` in its `drive`th drive. One run for each drive, so that a second start finds the
-/// first, and a redrive (whose run has ended) makes another. Which id the run has that is there: [`find_id`].
-///
-/// [`find_id`]: super::journal::find_id
-pub fn id(task: &Task, drive: u32) -> Id {
-    named(task, &task.life(), drive)
-}
-
-/// The ids that the run may have: [`id`], and what a version that knew of one life only has named it.
-pub(super) fn ids(task: &Task, drive: u32) -> Vec<Id> {
-    let mut ids = vec![id(task, drive), named(task, &task.key.id.to_string(), drive)];
-    ids.dedup();
-    ids
-}
-
-/// Whether a run with one of the [`ids`] is of this life of `task`: an earlier life's has ended before it began.
-pub(super) fn is_of_life(record: &Record, task: &Task) -> bool {
-    let ended_at = record.doc.get("ended_at").and_then(|at| Timestamp::deserialize(at).ok());
-    !ended_at.is_some_and(|at| task.is_younger(at))
-}
-
-fn named(task: &Task, life: &str, drive: u32) -> Id {
-    Id::from(ids::derived(&["run", task.key.tenant.as_str(), life, &drive.to_string()]))
 }
 
 impl Run {

@@ -1,23 +1,23 @@
 //! A draft: a run and what belongs to it as they were read, and what becomes of them in one commit.
 
+mod entry;
+mod spending;
+mod writes;
+
+pub(super) use entry::Entry;
+
 use crate::{
-    Agent, AgentAction, AgentStatus, Command, CommandAction, Refused, Reserved, Run, RunAction, Session, SessionAction,
-    Waiting,
-    budget::{OverBudget, Spending},
-    create,
-    event::{self, BackendPhase, BackendStatus, EventBody},
-    journal::JournalError,
-    key_of, replace,
+    Agent, AgentAction, AgentStatus, Command, CommandAction, Refused, Run, RunAction, Session, SessionAction,
+    event::{BackendPhase, BackendStatus, EventBody},
+    key_of,
 };
 use errand::{
-    Effect, Entity, Event, Id, Name, Services, StoreError, Stored, Timestamp,
+    Entity, Event, Id, Name, Services, StoreError, Stored, Timestamp,
     spi::{
         ids,
-        money::Usd,
         store::{Record, RecordKey, RecordWrite},
     },
 };
-use jiff::tz::TimeZone;
 
 /// See the module.
 pub(crate) struct Draft {
@@ -32,32 +32,6 @@ pub(crate) struct Draft {
     events: Vec<EventBody>,
     first: Vec<RecordWrite>,
     last: Vec<RecordWrite>,
-}
-
-/// A record that may change.
-pub(super) struct Entry<E> {
-    pub(super) id: Id,
-    read: Option<Stored<E>>,
-    pub(super) value: E,
-}
-
-impl<E: Entity + Clone + PartialEq> Entry<E> {
-    pub(super) fn new(id: Id, value: E) -> Self {
-        Self { id, read: None, value }
-    }
-
-    pub(super) fn stored(read: Stored<E>) -> Self {
-        Self { id: read.id.clone(), value: read.value.clone(), read: Some(read) }
-    }
-
-    /// What to write, if it is not as it was read.
-    fn write(&self, tenant: &Name, now: Timestamp) -> Option<RecordWrite> {
-        match &self.read {
-            None => Some(create(tenant, &self.id, &self.value, now)),
-            Some(read) if read.value == self.value => None,
-            Some(read) => Some(replace(tenant, read, &self.value, now)),
-        }
-    }
 }
 
 impl Draft {
@@ -211,55 +185,6 @@ impl Draft {
         self.events.push(body);
     }
 
-    /// Counts what was paid `at` in the counter `key`, which was read as the `nth` of what was asked for besides. One that
-    /// cannot be read is not written over: the next turn's check will stop there.
-    pub(crate) fn spend(&mut self, (nth, key): (usize, RecordKey), cost: Usd, (at, zone): (Timestamp, &TimeZone)) {
-        if let Ok(before) = self.spending(nth) {
-            self.last.extend(before.spend(key, cost, at, zone));
-        }
-    }
-
-    /// Reserves the most that a call may cost, likewise.
-    pub(crate) fn reserve(&mut self, (nth, key): (usize, RecordKey), reserved: &Reserved, zone: &TimeZone) {
-        if let Ok(before) = self.spending(nth) {
-            self.last.extend(before.reserve(key, reserved.usd, reserved.at, zone));
-        }
-    }
-
-    /// Puts what a call did cost in the place of what was reserved for it, likewise: what the counter has then.
-    pub(crate) fn settle(
-        &mut self,
-        (nth, key): (usize, RecordKey),
-        (reserved, cost): (&Reserved, Usd),
-        zone: &TimeZone,
-    ) -> Option<Spending> {
-        let (before, change) = (self.spending(nth).ok()?, (reserved.usd, cost));
-        self.last.extend(before.settle(key, change, reserved.at, zone));
-        Some(before.with(change, reserved.at, zone))
-    }
-
-    /// The counter that was read as the `nth` of what was asked for besides.
-    pub(crate) fn spending(&self, nth: usize) -> Result<Spending, OverBudget> {
-        Spending::read(self.also.get(nth).and_then(Option::as_ref))
-    }
-
-    /// What is committed where the run waits for its turn: its session with the run in its line, on the version read.
-    /// So the end of the run before is never missed: it comes first, and this one begins instead of waiting; or it
-    /// finds this one there, and wakes it.
-    pub(super) fn waits(&self) -> Result<Vec<Effect>, Refused> {
-        let Some(Entry { read: Some(read), value, .. }) = &self.session else { return Ok(Vec::new()) };
-        let place = Waiting { run_id: self.run.id.clone(), task_id: self.run().task_id };
-        let waits = value.apply(SessionAction::RunWaits(place), self.now)?;
-        let write = Effect::write(replace(&self.tenant, read, &waits, self.now));
-        Ok([write].into_iter().chain(wakes(&waits)).collect())
-    }
-
-    /// Writes it as the effects of an event of its task. The run whose turn it is in the session then is woken.
-    pub(super) fn effects(self) -> Result<Vec<Effect>, JournalError> {
-        let wakes = self.session().and_then(wakes);
-        Ok(self.records()?.into_iter().map(Effect::write).chain(wakes).collect())
-    }
-
     /// The number that the newest event will have.
     pub(crate) fn last_event_seq(&self) -> u64 {
         self.run.value.last_event_seq + self.events.len() as u64
@@ -274,31 +199,4 @@ impl Draft {
     pub(crate) fn also_write(&mut self, record: RecordWrite) {
         self.last.push(record);
     }
-
-    /// What is to be written. First, if there is such, what is put once and for all: by it a store knows a commit that is
-    /// made again, whoever has written since.
-    pub(super) fn records(mut self) -> Result<Vec<RecordWrite>, JournalError> {
-        let (now, tenant) = (self.now, self.tenant.clone());
-        let events = std::mem::take(&mut self.events);
-        let appended = event::append(&self.run.id, self.run.value.last_event_seq, events, now)?;
-        self.run.value.last_event_seq = appended.last_seq;
-        if !appended.records.is_empty() {
-            let (run, last_event_seq, to_read) = (self.run.id.clone(), appended.last_seq, appended.to_read);
-            // Refused where another run goes on in the session, or none: it shows what goes on.
-            let _ = self.on_session(SessionAction::Appended { run, last_event_seq, to_read });
-        }
-        let mut writes = self.first;
-        writes.extend(appended.records.iter().map(|(id, event)| create(&tenant, id, event, now)));
-        writes.extend(self.run.write(&tenant, now));
-        writes.extend(self.session.iter().filter_map(|session| session.write(&tenant, now)));
-        writes.extend(self.agent.iter().filter_map(|agent| agent.write(&tenant, now)));
-        writes.extend(self.commands.iter().filter_map(|command| command.write(&tenant, now)));
-        writes.extend(self.last);
-        Ok(writes)
-    }
-}
-
-/// Wakes the run whose turn it is in `session`.
-fn wakes(session: &Session) -> Option<Effect> {
-    session.next().map(|next| Effect::wake(next.task_id))
 }

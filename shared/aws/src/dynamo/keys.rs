@@ -1,5 +1,8 @@
 //! The keys of the tables: how they are written and read. Names and ids hold no `#`, names no `/`.
 
+mod counted;
+mod logged;
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -7,16 +10,18 @@ use uuid::Uuid;
 
 use crate::{
     Shards,
-    dynamo::attributes::{Item, bytes, number, text},
-    relay::Sequence,
+    dynamo::attributes::{Item, bytes, text},
 };
 use errand::{
     Id, Name, Priority, Relation, Task, TaskKey, Timestamp,
-    spi::store::{Bucket, DueItem, Listing, Position, RecordKey, Related, RelationKind, StatsScope},
+    spi::store::{Bucket, DueItem, Listing, Position, RecordKey, Related, RelationKind},
 };
 
-/// Parts of the deltas: all shards of the stream write theirs at the same moment, the end of their windows.
-pub(super) const DELTA_PARTS: u16 = 16;
+pub(super) use counted::{
+    DELTA_PARTS, counter, counter_before, counters, delta, delta_id, delta_part, queue_counter, queue_counters, round,
+    watermark,
+};
+pub(super) use logged::{log, log_pk, log_range, log_seq};
 
 /// Parts of what one priority of one type's pool has in the index `ready`. A task writes there twice, so they take some
 /// 1,000 tasks a second; and whoever asks, and finds nothing, has asked as often for each priority.
@@ -51,93 +56,6 @@ pub(super) fn payload_sk(hash: &str) -> String {
 /// The key of a record's item.
 pub(super) fn record(key: &RecordKey) -> Item {
     item(format!("r#{}#{}#{}", key.tenant, key.kind, key.id), RECORD.to_owned())
-}
-
-/// The key of a counter's item. No tenant is called `*`.
-pub(super) fn counter(counter: &StatsScope) -> Item {
-    match counter {
-        StatsScope::All => item(counters(None), "q".to_owned()),
-        StatsScope::Queue { tenant, project, queue } => item(counters(Some(tenant)), queue_counter(project, queue)),
-    }
-}
-
-/// `pk` of a tenant's counters, or of everybody's.
-pub(super) fn counters(tenant: Option<&Name>) -> String {
-    format!("c#{}", tenant.map_or("*", Name::as_str))
-}
-
-/// `sk` of a queue's counter. `#` sorts before all that names are made of: the items are in the order of the queues.
-pub(super) fn queue_counter(project: &Name, queue: &Name) -> String {
-    format!("{}{queue}", queue_counters(project))
-}
-
-/// What each `sk` of the counters of a project's queues begins with.
-pub(super) fn queue_counters(project: &Name) -> String {
-    format!("q#{project}#")
-}
-
-/// The key of a counter as it was before each queue had one: a tenant's or everybody's, of an hour or of all.
-pub(super) fn counter_before(tenant: Option<&Name>, hour: Option<Timestamp>) -> Item {
-    let sk = hour.map_or_else(|| "total".to_owned(), |hour| format!("hour#{}", hour.as_millis()));
-    item(counters(tenant), sk)
-}
-
-/// The key of a stream shard's watermark.
-pub(super) fn watermark(shard: &str) -> Item {
-    item(format!("w#{shard}"), "w".to_owned())
-}
-
-/// The id of what was counted of a stream shard up to `to`.
-pub(super) fn delta_id(stream_shard: &str, to: &Sequence) -> String {
-    format!("{stream_shard}#{to}")
-}
-
-/// The key of a delta's item.
-pub(super) fn delta(id: &str) -> Item {
-    let stream_shard = id.rsplit_once('#').map_or(id, |(shard, _)| shard);
-    item(delta_part(shard(stream_shard.as_bytes(), DELTA_PARTS)), id.to_owned())
-}
-
-/// `pk` of a part of the deltas. No shard of the stream is called so.
-pub(super) fn delta_part(part: u16) -> String {
-    format!("w#*{part}")
-}
-
-/// The key of the newest round of folding.
-pub(super) fn round() -> Item {
-    item("w#*".to_owned(), "round".to_owned())
-}
-
-/// How many log rows one life of a task can have.
-const ROWS_PER_LIFE: u64 = 1_000_000;
-
-/// The key of an action-log row. The log outlives its task, and a task of the same idempotency key may follow it: so
-/// the number in the key begins with the second in which its task was made, or the second life's first row would find
-/// its place taken, for ever.
-pub(super) fn log(key: &TaskKey, born: Timestamp, seq: u64) -> Item {
-    HashMap::from([("pk".to_owned(), text(log_pk(key))), ("seq".to_owned(), number(log_life(born) + seq))])
-}
-
-/// The number that the rows of a life count on from.
-fn log_life(born: Timestamp) -> u64 {
-    u64::try_from(born.as_millis() / 1000).unwrap_or(0) * ROWS_PER_LIFE
-}
-
-/// A row's `seq`, from the number in its key.
-pub(super) fn log_seq(number: u64) -> u64 {
-    number % ROWS_PER_LIFE
-}
-
-/// The first and the last number that a row after `after` can have in the life that began at `born`. They are in order, as
-/// DynamoDB demands, even after the last.
-pub(super) fn log_range(born: Timestamp, after: u64) -> (u64, u64) {
-    let (life, most) = (log_life(born), ROWS_PER_LIFE - 1);
-    if after < most { (life + after + 1, life + most) } else { (life, life) }
-}
-
-/// `pk` of a task's action log.
-pub(super) fn log_pk(key: &TaskKey) -> String {
-    format!("{}#{}", key.tenant, key.id)
 }
 
 /// Reads the key of a task's item.
