@@ -50,12 +50,6 @@ impl Work<'_> {
         Ok(reserved)
     }
 
-    /// Whether what was reserved is settled already, by an earlier try of the same commit.
-    pub(super) fn is_settled(draft: &Draft, reserved: &Reserved) -> bool {
-        let there = draft.run().reserved.as_ref();
-        reserved.usd > Usd::ZERO && there.is_none_or(|there| there.call != reserved.call)
-    }
-
     /// Counts what a call did cost in the place of what was reserved for it, and says so if a limit is near.
     pub(super) fn settle(&self, draft: &mut Draft, reserved: &Reserved, cost: Usd) {
         let zone = self.agents.rules.zone();

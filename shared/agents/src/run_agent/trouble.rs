@@ -29,9 +29,8 @@ impl Work<'_> {
             if let Some(ended) = draft.run().status.terminal() {
                 return Err(Refused::Ended(ended.as_str()).into());
             }
-            if Self::is_settled(draft, reserved) {
-                return Ok(());
-            }
+            // First in the commit is this event, by which a store knows an earlier try that has landed: it is never decided
+            // anew of a call that is settled.
             draft.event(EventBody::Error(ErrorNote { message: message.clone(), kind }));
             draft.on_run(RunAction::Paid { attempt: self.run.attempt, used: used.clone() })?;
             self.settle(draft, reserved, cost);
