@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use errand::{Id, Status, spi::queue::QueueName};
+use errand::{App, Id, Registry, Status, spi::queue::QueueName};
 use errand_agents::{ExecutionState, Session};
 use integration_tests::{
     events::Call,
@@ -207,4 +207,29 @@ async fn a_run_whose_wake_is_lost_looks_by_itself() {
         world.clock.set(world.next().await.unwrap());
     }
     assert_eq!((world.task(task).await.status(), told.asked()), (Status::Completed, 1));
+}
+
+#[tokio::test]
+async fn a_run_whose_task_ended_where_nobody_knew_its_type_holds_nobody_up() {
+    // Nor set going again: its new run waits for its agent, whose life nobody has ended.
+    for is_set_going in [false, true] {
+        let (world, told) = says_done();
+        let first = goes_on(&world).await;
+        let second = queue(&world, "two", json!({})).await;
+        let third = queue(&world, "three", json!({})).await;
+        world.deliver_all().await;
+        let knows_nothing = App::new(world.app.services.clone(), Registry::new().checked().unwrap());
+        let path = format!("/v1/tasks/{}", second["task_id"].as_str().unwrap());
+        Call::post(&format!("{path}/cancel"), &json!({})).answer(&knows_nothing).await.body(200);
+        assert_eq!(waiting(&world).await, [id(&second), id(&third)]);
+        if is_set_going {
+            post(&world, &format!("{path}/retry"), json!({})).await;
+        }
+        finish(&world, &first).await;
+        for _ in 0..3 {
+            world.deliver_all().await;
+            world.advance(60);
+        }
+        assert_eq!((began(&told), waiting(&world).await), (vec!["three".to_owned()], vec![]));
+    }
 }

@@ -4,8 +4,9 @@ use crate::{
     AgentAction, AgentStatus, Refused, Run, RunAction, RunStatus, SessionAction,
     event::BackendPhase,
     journal::{JournalError, Place, Start, start, write},
+    key_of,
 };
-use errand::{Services, Task};
+use errand::{Id, Name, Services, Stored, Task, TaskKey, spi::store};
 
 /// Takes up the run of `task`, which was just claimed, and makes it if there is none yet; as it is then. Said again by
 /// the same worker it changes nothing. `by`: who works, for people.
@@ -15,8 +16,21 @@ use errand::{Services, Task};
 pub async fn claim(app: &Services, task: &Task, begun_with: &Start, by: &str) -> Result<Run, JournalError> {
     let place = Place::held(app, task).await?;
     start::start(app, &place, task, begun_with).await?;
-    let attempt = task.executions;
-    write(app, &place, &[], |draft| {
+    loop {
+        match take(app, &place, task.executions, by).await {
+            Err(JournalError::Waits { refused: Refused::NotItsTurn(head), .. })
+                if is_over(app, &place.tenant, &head).await? =>
+            {
+                write(app, &place, &[], |draft| Ok(draft.on_session(SessionAction::RunLeaves { run: head.clone() })?))
+                    .await?;
+            }
+            taken => return taken,
+        }
+    }
+}
+
+async fn take(app: &Services, place: &Place, attempt: u32, by: &str) -> Result<Run, JournalError> {
+    write(app, place, &[], |draft| {
         if (draft.run().attempt, draft.run().status) == (attempt, RunStatus::Running) {
             return Ok(draft.run().clone());
         }
@@ -35,4 +49,13 @@ pub async fn claim(app: &Services, task: &Task, begun_with: &Start, by: &str) ->
         Ok(draft.run().clone())
     })
     .await
+}
+
+/// Whether the run at the head of a line is done for, and has only not left: where its task ended, or was set going again,
+/// nobody knew the task's type, and so nothing ended with it.
+async fn is_over(app: &Services, tenant: &Name, head: &Id) -> Result<bool, JournalError> {
+    let Some(run) = app.store.record(&key_of::<Run>(tenant, head)).await? else { return Ok(true) };
+    let run: Run = Stored::read(run)?.value;
+    let task = store::task(&*app.store, &TaskKey { tenant: tenant.clone(), id: run.task_id }).await?;
+    Ok(task.is_none_or(|task| task.status().is_ended() || task.redrives > run.drive))
 }
