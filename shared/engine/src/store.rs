@@ -6,9 +6,11 @@
 mod commit;
 mod listing;
 mod memory;
+mod page;
 mod patience;
 mod ready;
 mod record;
+mod record_write;
 mod retention;
 mod stats;
 
@@ -16,13 +18,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use commit::{Commit, Expect, Part, Patch, RecordWrite, TaskWrite};
-pub use listing::{Bucket, Filter, ListQuery, Listing, Page, Position, RECORD_PAGE_BYTES, TASK_PAGE_BYTES};
+pub use commit::{Commit, Part, TaskWrite};
+pub use listing::{Bucket, Filter, ListQuery, Listing, Position};
 pub(crate) use memory::Everything;
 pub use memory::MemoryStore;
+pub use page::{Page, RECORD_PAGE_BYTES, TASK_PAGE_BYTES};
 pub use patience::{MAX_TRIES, patiently};
 pub use ready::Wanted;
 pub use record::{Doc, Record, RecordKey, Related, Relation, RelationKind, doc_bytes};
+pub use record_write::{Expect, Patch, RecordWrite};
 pub use retention::Retention;
 pub use stats::{CountStep, Counts, KEEP_HOURS, QueuePlace, QueueStats, Stats, StatsScope, hour_of};
 

@@ -1,15 +1,11 @@
 //! What is written together or not at all.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    clock::Timestamp,
     ids::TaskKey,
     lifecycle::{Fence, Task, Transition},
-    store::{COMMIT_BYTES, COMMIT_ITEMS, Doc, RECORD_BYTES, Record, RecordKey, Relation, StoreError, doc_bytes},
+    store::{COMMIT_BYTES, COMMIT_ITEMS, RECORD_BYTES, RecordWrite, StoreError},
 };
 
 /// One all-or-nothing change: at most one task, and what goes with it.
@@ -41,75 +37,6 @@ pub enum TaskWrite {
         /// The worker's fence.
         fence: Fence,
     },
-}
-
-/// A write of one record.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RecordWrite {
-    /// Puts the whole record; its `version` is fresh.
-    Put {
-        /// What to store.
-        record: Box<Record>,
-        /// What must hold before.
-        expect: Expect,
-    },
-    /// Changes fields of a record that exists.
-    Patch {
-        /// The record that is changed.
-        key: RecordKey,
-        /// The fields that change; all others stay.
-        patch: Box<Patch>,
-        /// What must hold before, besides that it exists.
-        expect: Expect,
-        /// The fresh version.
-        version: Uuid,
-        /// Becomes `updated_at`.
-        at: Timestamp,
-    },
-}
-
-/// What must hold of a record for a write to happen. Where it does not, none of the commit happens.
-///
-/// ```
-/// use errand::{Doc, Effect, Expect, Id, Name, Relations};
-///
-/// // Welcomed once, whoever else has the same idea.
-/// let welcome = Effect::put(Name::of("welcome"), Id::of("ada"), Doc::new(), Relations::default(), Expect::Absent);
-/// let welcome = welcome.or_skip();
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expect {
-    /// It is not there.
-    Absent,
-    /// It has this version.
-    Version(Uuid),
-    /// Anything (for a patch: that it is there).
-    Any,
-}
-
-/// Changes to a record's fields; top-level fields only.
-///
-/// ```
-/// use errand::{Effect, Expect, Id, Name, Patch};
-///
-/// // Counted, whatever it stands at: nobody has to read it first.
-/// let one_more = Patch { add: [("visits".to_owned(), 1)].into(), ..Patch::default() };
-/// let counted = Effect::patch(Name::of("page"), Id::of("home"), one_more, Expect::Any);
-/// ```
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Patch {
-    /// Fields to set; `null` removes one.
-    pub set: Doc,
-    /// Numbers to add to; an absent field counts as 0. Never a field that `set` names too.
-    pub add: BTreeMap<String, i64>,
-    /// The new parent relation, or its end.
-    pub parent: Option<Option<Relation>>,
-    /// The new owner relation, or its end.
-    pub owner: Option<Option<Relation>>,
-    /// The new `wake_at`, or its end.
-    pub wake_at: Option<Option<Timestamp>>,
-    /// From when it may be removed.
-    pub expires_at: Option<Timestamp>,
 }
 
 /// A part of a commit, for saying which one failed.
@@ -163,97 +90,5 @@ impl Commit {
         };
         // A new task may have its payload in an item of its own.
         task + self.records.len() + 2 * self.tasks.len()
-    }
-}
-
-impl RecordWrite {
-    /// Puts a record without relations.
-    pub fn put(key: RecordKey, doc: Doc, expect: Expect, now: Timestamp) -> Self {
-        RecordWrite::Put { record: Box::new(Record::new(key, doc, now)), expect }
-    }
-
-    /// The same; a record put by it may be removed at `at`.
-    pub fn expiring(mut self, at: Timestamp) -> Self {
-        match &mut self {
-            RecordWrite::Put { record, .. } => record.expires_at = Some(at),
-            RecordWrite::Patch { patch, .. } => patch.expires_at = Some(at),
-        }
-        self
-    }
-
-    /// About how many bytes it writes.
-    fn bytes(&self) -> usize {
-        let doc = match self {
-            RecordWrite::Put { record, .. } => &record.doc,
-            RecordWrite::Patch { patch, .. } => &patch.set,
-        };
-        doc_bytes(doc)
-    }
-
-    /// Which record it writes.
-    pub fn key(&self) -> &RecordKey {
-        match self {
-            RecordWrite::Put { record, .. } => &record.key,
-            RecordWrite::Patch { key, .. } => key,
-        }
-    }
-
-    /// The version it leaves behind.
-    pub fn version(&self) -> Uuid {
-        match self {
-            RecordWrite::Put { record, .. } => record.version,
-            RecordWrite::Patch { version, .. } => *version,
-        }
-    }
-
-    /// Whether this write expects a record of the version `stored`, or that there is none.
-    pub fn expects(&self, stored: Option<Uuid>) -> bool {
-        let (expect, must_exist) = match self {
-            RecordWrite::Put { expect, .. } => (expect, false),
-            RecordWrite::Patch { expect, .. } => (expect, true),
-        };
-        match (expect, stored) {
-            (Expect::Absent, stored) => stored.is_none(),
-            (Expect::Version(v), Some(stored)) => stored == *v,
-            (Expect::Version(_), None) => false,
-            (Expect::Any, stored) => stored.is_some() || !must_exist,
-        }
-    }
-
-    /// The record after this write: the rule for stores that keep whole documents. `stored` is as expected.
-    pub fn result(self, stored: Option<Record>) -> Option<Record> {
-        match self {
-            RecordWrite::Put { record, .. } => Some(*record),
-            RecordWrite::Patch { patch, version, at, .. } => {
-                stored.map(|record| Record { version, updated_at: at, ..patch.applied(record) })
-            }
-        }
-    }
-}
-
-impl Patch {
-    fn applied(self, mut record: Record) -> Record {
-        for (field, value) in self.set {
-            if value.is_null() {
-                record.doc.remove(&field);
-            } else {
-                record.doc.insert(field, value);
-            }
-        }
-        for (field, by) in self.add {
-            let old = record.doc.get(&field).and_then(Value::as_i64).unwrap_or(0);
-            record.doc.insert(field, old.saturating_add(by).into());
-        }
-        if let Some(parent) = self.parent {
-            record.parent = parent;
-        }
-        if let Some(owner) = self.owner {
-            record.owner = owner;
-        }
-        if let Some(wake_at) = self.wake_at {
-            record.wake_at = wake_at;
-        }
-        record.expires_at = self.expires_at.or(record.expires_at);
-        record
     }
 }

@@ -1,4 +1,4 @@
-//! Lists of tasks: which there are, their order, and where a page ends.
+//! Lists of tasks: which there are, and their order.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -101,44 +101,6 @@ pub struct ListQuery {
     pub listing: Listing,
     /// What to leave out.
     pub filter: Filter,
-}
-
-/// With so many bytes of payloads and outputs a page of tasks is full, however few they are: one answer of the API takes
-/// no more.
-pub const TASK_PAGE_BYTES: usize = 4 * 1024 * 1024;
-
-/// With so many bytes of documents a page of records is full, however few they are: as values they take many times as
-/// much memory.
-pub const RECORD_PAGE_BYTES: usize = 1024 * 1024;
-
-/// Part of a list, and where the next part begins if there may be one.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Page<T, C> {
-    /// What is there.
-    pub items: Vec<T>,
-    /// What to ask for next; `None` at the end.
-    pub next: Option<C>,
-}
-
-impl<T, C: Clone> Page<T, C> {
-    /// The first `limit` of `all`, which comes in order and each with its place, and where to go on.
-    pub fn first(all: impl Iterator<Item = (C, T)>, limit: usize) -> Self {
-        Self::within(all, limit, usize::MAX, |_| 0)
-    }
-
-    /// The same; and none is added once those before it have `most` bytes.
-    pub fn within(all: impl Iterator<Item = (C, T)>, limit: usize, most: usize, bytes: impl Fn(&T) -> usize) -> Self {
-        let (mut rest, mut items, mut last, mut sum) = (all.peekable(), Vec::new(), None, 0);
-        while items.len() < limit
-            && sum < most
-            && let Some((at, item)) = rest.next()
-        {
-            sum += bytes(&item);
-            last = Some(at);
-            items.push(item);
-        }
-        Self { items, next: last.filter(|_| rest.peek().is_some()) }
-    }
 }
 
 /// A task's place in a list's order: priority rank (1 byte), milliseconds (6) and id (16), big-endian, so that
