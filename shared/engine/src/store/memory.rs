@@ -2,26 +2,23 @@
 
 mod counted;
 mod everything;
+mod tables;
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
 use crate::{
     clock::Timestamp,
     ids::{Name, TaskKey},
-    lifecycle::{Task, Transition, log::LogEntry},
+    lifecycle::{Task, log::LogEntry},
     store::{
-        Commit, Due, DueItem, Inserted, ListQuery, Page, Part, Position, QueuePlace, QueueStats, RECORD_PAGE_BYTES,
-        Record, RecordKey, RecordWrite, Related, Stats, StatsScope, Store, StoreError, TASK_PAGE_BYTES, TaskWrite,
-        Wanted, doc_bytes,
+        Commit, Due, DueItem, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, RECORD_PAGE_BYTES, Record,
+        RecordKey, Related, Stats, StatsScope, Store, StoreError, TASK_PAGE_BYTES, Wanted, doc_bytes,
     },
 };
-use counted::Counted;
 pub(crate) use everything::Everything;
+use tables::Tables;
 
 /// See the module.
 #[derive(Debug)]
@@ -34,15 +31,6 @@ impl Default for MemoryStore {
     fn default() -> Self {
         Self::sharded(1)
     }
-}
-
-#[derive(Debug, Default)]
-struct Tables {
-    tasks: BTreeMap<TaskKey, Task>,
-    /// By task, the instant at which this life of it began, and number.
-    log: BTreeMap<(TaskKey, Timestamp, u64), LogEntry>,
-    records: BTreeMap<RecordKey, Record>,
-    counted: Counted,
 }
 
 impl MemoryStore {
@@ -60,92 +48,6 @@ impl MemoryStore {
     /// Removes a task, as retention does elsewhere. What it left behind stays.
     pub fn remove(&self, key: &TaskKey) {
         self.tables().tasks.remove(key);
-    }
-}
-
-impl Tables {
-    fn insert(&mut self, task: Task) -> Inserted {
-        match self.tasks.get(&task.key) {
-            Some(there) if there.version == task.version => Inserted::New, // our own first try
-            Some(there) => Inserted::Existing(Box::new(there.clone())),
-            None => {
-                self.put(task);
-                Inserted::New
-            }
-        }
-    }
-
-    fn put(&mut self, task: Task) {
-        self.counted.count(self.task(&task.key).map(Task::status), &task);
-        self.tasks.insert(task.key.clone(), task);
-    }
-
-    /// The parts of `commit` that are not as it expects.
-    fn conflicts(&self, commit: &Commit) -> Vec<Part> {
-        let task = match &commit.task {
-            Some(TaskWrite::Change { expected, transition }) => {
-                let stored = self.task(&transition.task.key).is_some_and(|task| task.version == *expected);
-                if stored { self.taken(transition) } else { Some(Part::Task) }
-            }
-            Some(TaskWrite::Step { key, fence }) => {
-                (self.task(key).and_then(Task::fence) != Some(*fence)).then_some(Part::Task)
-            }
-            None => None,
-        };
-        let records = commit.records.iter().enumerate();
-        let version = |w: &RecordWrite| self.records.get(w.key()).map(|record| record.version);
-        let records = records.filter(|(_, w)| !w.expects(version(w))).map(|(n, _)| Part::Record(n));
-        let tasks = commit.tasks.iter().enumerate();
-        let tasks = tasks.filter(|(_, t)| self.tasks.contains_key(&t.key)).map(|(n, _)| Part::NewTask(n));
-        task.into_iter().chain(records).chain(tasks).collect()
-    }
-
-    /// The conflict of a row that is to have the number of one that is there.
-    fn taken(&self, transition: &Transition) -> Option<Part> {
-        let row = transition.log.as_ref()?;
-        let place = (row.key.clone(), transition.task.created_at, row.seq);
-        self.log.contains_key(&place).then_some(Part::Log)
-    }
-
-    /// Whether an earlier try of this very commit is what the store holds.
-    fn landed(&self, commit: &Commit) -> bool {
-        match (&commit.task, commit.records.first()) {
-            (Some(TaskWrite::Change { transition, .. }), _) => {
-                self.task(&transition.task.key).is_some_and(|task| task.version == transition.task.version)
-            }
-            (_, Some(write)) => self.records.get(write.key()).is_some_and(|r| r.version == write.version()),
-            (_, None) => false,
-        }
-    }
-
-    fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
-        commit.fits()?;
-        let parts = self.conflicts(&commit);
-        if !parts.is_empty() {
-            return if self.landed(&commit) { Ok(()) } else { Err(StoreError::Conflict { parts }) };
-        }
-        if let Some(TaskWrite::Change { transition, .. }) = commit.task {
-            let born = transition.task.created_at;
-            self.log.extend(transition.log.map(|row| ((row.key.clone(), born, row.seq), row)));
-            self.put(transition.task);
-        }
-        for write in commit.records {
-            let key = write.key().clone();
-            let stored = self.records.remove(&key);
-            self.records.extend(write.result(stored).map(|record| (key, record)));
-        }
-        commit.tasks.into_iter().for_each(|task| self.put(task));
-        Ok(())
-    }
-
-    fn task(&self, key: &TaskKey) -> Option<&Task> {
-        self.tasks.get(key)
-    }
-
-    fn due(&self) -> impl Iterator<Item = Due> {
-        let tasks = self.tasks.values().map(|t| (DueItem::Task(t.key.clone()), t.wake_at));
-        let records = self.records.values().map(|r| (DueItem::Record(r.key.clone()), r.wake_at));
-        tasks.chain(records).filter_map(|(item, at)| at.map(|wake_at| Due { item, wake_at }))
     }
 }
 
