@@ -1,5 +1,7 @@
 //! How a task is taken, whoever asks for it: [`check`] what is asked for, then [`accept`] it.
 
+mod checks;
+
 use std::collections::VecDeque;
 
 use uuid::Uuid;
@@ -13,6 +15,10 @@ use crate::{
     notify::notify,
     registry::InputError,
     store::{self, BODY_BYTES, Inserted, StoreError},
+};
+
+pub use checks::{
+    check_has_user, check_is_in_time, check_key, check_may_stand_alone, check_says_something, check_size,
 };
 
 /// The longest idempotency key, in bytes.
@@ -114,53 +120,6 @@ pub struct TaskLimits {
 pub fn key(tenant: &Name, project: &Name, idempotency_key: Option<&str>) -> TaskKey {
     let id = idempotency_key.map_or_else(ids::fresh, |key| ids::keyed(tenant, project, key));
     TaskKey { tenant: tenant.clone(), id }
-}
-
-/// Refuses an idempotency key that is empty or longer than [`KEY_BYTES`].
-pub fn check_key(key: &str) -> Result<(), FieldError> {
-    if (1..=KEY_BYTES).contains(&key.len()) {
-        return Ok(());
-    }
-    Err(FieldError::at(KEY_FIELD, format!("expected 1 to {KEY_BYTES} bytes")))
-}
-
-/// Refuses a payload of so many bytes if they are more than [`BODY_BYTES`].
-pub fn check_size(bytes: usize) -> Result<(), EnqueueError> {
-    if bytes > BODY_BYTES { Err(EnqueueError::TooLarge { bytes }) } else { Ok(()) }
-}
-
-/// Refuses a task that is no use by itself, as its type says: it is made by something else, which [`accept`] does not do.
-pub fn check_may_stand_alone(app: &App, task_type: &Name) -> Result<(), FieldError> {
-    let instead = app.types.settings(task_type).and_then(|settings| settings.instead);
-    instead.map_or(Ok(()), |instead| Err(FieldError::at("task_type", instead)))
-}
-
-/// Refuses a text of a payload that says nothing.
-pub fn check_says_something(field: &str, text: &str) -> Result<(), FieldError> {
-    let is_said = !text.trim().is_empty();
-    if is_said {
-        Ok(())
-    } else {
-        Err(FieldError::at(&format!("payload.{field}"), "expected a text that says something"))
-    }
-}
-
-/// Refuses a task that is about nobody, of a type that is about somebody.
-pub fn check_has_user(new: &Asked) -> Result<(), FieldError> {
-    new.user_id
-        .as_ref()
-        .map(drop)
-        .ok_or_else(|| FieldError::at("user_id", "whom is it about? A task of this type needs one"))
-}
-
-/// Refuses a task that would expire before it could start.
-pub fn check_is_in_time(new: &Asked, now: Timestamp) -> Result<(), FieldError> {
-    match new.expires_at {
-        Some(at) if at <= new.scheduled_for.max(now) => {
-            Err(FieldError::at("expires_at", "it would expire before it could start"))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Checks `new` against its type and the limits, and completes it. Whether it is in time is for [`accept`] to ask: what

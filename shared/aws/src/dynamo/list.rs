@@ -1,6 +1,8 @@
 //! Reads of the indexes: what is due, lists of tasks and records. They may lag behind the table, so every
 //! list reads the items themselves and drops what no longer stands where the index said.
 
+mod ready;
+
 use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::AttributeValue};
 
 use crate::dynamo::{
@@ -13,12 +15,11 @@ use crate::dynamo::{
     keys, log_item, record_item,
 };
 use errand::{
-    Name, Priority, StoreError, Task, TaskKey, Timestamp,
+    StoreError, Task, TaskKey, Timestamp,
     spi::{
         lifecycle::log::LogEntry,
         store::{
-            Due, ListQuery, Listing, Page, Position, RECORD_PAGE_BYTES, Record, Related, TASK_PAGE_BYTES, Wanted,
-            doc_bytes,
+            Due, ListQuery, Listing, Page, Position, RECORD_PAGE_BYTES, Record, Related, TASK_PAGE_BYTES, doc_bytes,
         },
     },
 };
@@ -43,48 +44,6 @@ impl DynamoStore {
             due.map(|(item, wake_at)| Due { item, wake_at })
         });
         Ok(due.collect())
-    }
-
-    /// Beginning at any part: many workers that begin at the same one would all ask for the same tasks.
-    pub(super) async fn ready_in(
-        &self,
-        wanted: &Wanted,
-        now: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<TaskKey>, StoreError> {
-        let first = fastrand::u16(..keys::READY_PARTS);
-        let mut ready = Vec::new();
-        for priority in Priority::ALL {
-            for nth in 0..keys::READY_PARTS {
-                let part = (first + nth) % keys::READY_PARTS;
-                let of = |name: &Name| keys::ready(&wanted.tenant, name, wanted.pool.as_ref(), priority, part);
-                let places = wanted.types.iter().map(|name| self.ready_part(of(name), now, limit - ready.len()));
-                let found = concurrently(places.collect()).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-                let mut found: Vec<(Timestamp, TaskKey)> = found.into_iter().flatten().collect();
-                found.sort_unstable();
-                ready.extend(found.into_iter().map(|(_, key)| key).take(limit - ready.len()));
-                if ready.len() >= limit {
-                    return Ok(ready);
-                }
-            }
-        }
-        Ok(ready)
-    }
-
-    async fn ready_part(
-        &self,
-        part: String,
-        now: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<(Timestamp, TaskKey)>, StoreError> {
-        let query = self.index("ready", "q = :q AND qa <= :now");
-        let query = query.expression_attribute_values(":q", text(part));
-        let found = items(query.expression_attribute_values(":now", millis(now)), limit).await?;
-        let place = |item: &Item| {
-            let fields = Fields(item);
-            fields.millis("qa").ok().zip(fields.text("pk").ok().and_then(keys::parse_task))
-        };
-        Ok(found.iter().filter_map(place).collect())
     }
 
     pub(super) async fn list_page(

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::handler::{Failure, Outcome, TaskContext};
+use crate::handler::{Failure, Handler, Outcome, TaskContext};
 
 /// Adds.
 #[derive(Serialize, Deserialize, JsonSchema)]
