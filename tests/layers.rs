@@ -19,7 +19,7 @@ fn libraries() -> Vec<(&'static str, &'static [&'static str], BTreeSet<&'static 
         ("errand-outbound", &[], ["errand"].into()),
         ("errand-models", &["bedrock"], ["errand", "errand-outbound"].into()),
         ("errand-http", &[], ["errand"].into()),
-        ("errand-work", &[], ["errand", "errand-http"].into()),
+        ("errand-work", &[], ["errand", "errand-http", "errand-outbound"].into()),
         ("errand-aws", &[], ["errand", "errand-models", "errand-outbound", "errand-work"].into()),
         ("errand-agents", &[], ["errand", "errand-http", "errand-models", "errand-work"].into()),
         ("errand-mcp", &[], ["errand", "errand-http", "errand-work"].into()),

@@ -22,7 +22,8 @@ fn call(route: &Route) -> Call {
         .replace("{kind}", "expert")
         .replace("{queue}", "q")
         .replace("{id}", "none")
-        .replace("{name}", "none");
+        .replace("{name}", "none")
+        .replace("{token}", "none");
     match route.method {
         "GET" => Call::get(&path),
         "PUT" => Call::put(&path, &json!({})),
@@ -47,7 +48,7 @@ async fn is_refused(world: &World, route: &Route, claims: &Value) -> bool {
 #[tokio::test]
 async fn a_route_is_for_whoever_has_its_right_and_for_nobody_else() {
     let world = world(Scopes::by_name());
-    for route in ROUTES.iter() {
+    for route in ROUTES.iter().filter(|route| !route.open) {
         let others = Right::ALL.into_iter().filter(|right| *right != route.right);
         let others: Vec<&str> = others.map(Right::as_str).collect();
         assert!(is_refused(&world, route, &token(&others.join(" "))).await, "{}", route.key());
@@ -61,7 +62,7 @@ async fn a_route_is_for_whoever_has_its_right_and_for_nobody_else() {
 #[tokio::test]
 async fn until_a_scope_is_named_no_token_operates_and_each_may_do_the_rest() {
     let world = world(Scopes::default());
-    for route in ROUTES.iter() {
+    for route in ROUTES.iter().filter(|route| !route.open) {
         let refused = is_refused(&world, route, &token("operate errand.admin")).await;
         assert_eq!(refused, route.right == Right::Operate, "{}", route.key());
     }

@@ -11,6 +11,7 @@ use std::{
 mod trust;
 
 use errand::spi::queue::QueueName;
+use errand_agents::ROUTES;
 use errand_aws::queue_variable;
 use integration_tests::venv::{program, venv};
 use serde_json::{Value, json};
@@ -274,7 +275,7 @@ fn every_queue_but_the_dead_letters_feeds_a_function() {
         .collect();
     let function = |queue| match queue {
         QueueName::Work(_) => Some("ProcessTaskFunction"),
-        QueueName::Long => Some("ProcessTaskLongFunction"),
+        QueueName::Long | QueueName::Pushed => Some("ProcessTaskLongFunction"),
         QueueName::Intake => Some("IntakeFunction"),
         QueueName::DeadLetter | QueueName::IntakeDeadLetter => None,
     };
@@ -310,7 +311,7 @@ fn what_no_function_can_read_goes_to_the_dead_letters() {
     for queue in QueueName::ALL {
         let redrive = &resource("AWS::SQS::Queue", &queue_id(queue))["RedrivePolicy"];
         let dead = match queue {
-            QueueName::Work(_) | QueueName::Long => QueueName::DeadLetter,
+            QueueName::Work(_) | QueueName::Long | QueueName::Pushed => QueueName::DeadLetter,
             QueueName::Intake => QueueName::IntakeDeadLetter,
             QueueName::DeadLetter | QueueName::IntakeDeadLetter => {
                 assert!(redrive.is_null(), "{queue:?}");
@@ -419,11 +420,16 @@ fn polls_do_not_pile_up() {
 }
 
 #[test]
-fn every_route_asks_who_calls_and_leads_to_a_function_the_api_may_invoke() {
+fn every_route_but_the_open_ones_asks_who_calls_and_leads_to_a_function_the_api_may_invoke() {
     for (id, route) in resources("AWS::ApiGatewayV2::Route") {
-        let asks = json!({ "Fn::If": ["UseJwt", "JWT", "AWS_IAM"] });
-        assert_eq!(route["AuthorizationType"], asks, "{id}");
-        assert_eq!(target(&route["AuthorizerId"]["Fn::If"][1]), "JwtAuthorizer", "{id}");
+        let open = ROUTES.iter().any(|served| served.open && route["RouteKey"] == served.key());
+        if open {
+            assert_eq!((&route["AuthorizationType"], &route["AuthorizerId"]), (&json!("NONE"), &Value::Null), "{id}");
+        } else {
+            let asks = json!({ "Fn::If": ["UseJwt", "JWT", "AWS_IAM"] });
+            assert_eq!(route["AuthorizationType"], asks, "{id}");
+            assert_eq!(target(&route["AuthorizerId"]["Fn::If"][1]), "JwtAuthorizer", "{id}");
+        }
         let integration = resource("AWS::ApiGatewayV2::Integration", target(&route["Target"]));
         assert_eq!(integration["PayloadFormatVersion"], "2.0", "{id}");
         let function = target(&integration["IntegrationUri"]);

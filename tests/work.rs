@@ -3,6 +3,7 @@
 mod claims;
 mod crash;
 mod outcomes;
+mod push;
 mod types;
 
 use errand::{App, Task};

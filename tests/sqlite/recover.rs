@@ -31,6 +31,17 @@ async fn every_lease_ends_so_that_the_poller_may_reap() {
 }
 
 #[tokio::test]
+async fn a_task_that_goes_on_elsewhere_keeps_its_lease() {
+    let Fixture { store, dir: _dir } = Fixture::new();
+    for dispatch in [Dispatch::Pulled, Dispatch::Pushed] {
+        let pending = insert(&store, accepted(Asked { dispatch, ..new(&tenant()) })).await;
+        let running = change(&store, &pending, claimed(&pending, at(1))).await;
+        assert_eq!(store.recover(at(10)).await.unwrap(), 0, "{dispatch:?}");
+        assert_eq!(read(&store, &running.key).await, running);
+    }
+}
+
+#[tokio::test]
 async fn waiting_tasks_are_looked_at_ninety_seconds_ahead_or_now() {
     let Fixture { store, dir: _dir } = Fixture::new();
     let tenant = tenant();

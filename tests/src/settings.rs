@@ -1,11 +1,12 @@
 //! What an installation decides, in one place, for tests that change some of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use errand::{App, Registry, Rules, Services, spi::listener::Listeners};
 use errand_aws::relay::BusEvents;
 use errand_models::Profiles;
-use errand_work::with_open_types;
+use errand_outbound::{Allowance, Keyring, TargetClient};
+use errand_work::{Pushing, with_pushed_types};
 use shared::handlers::{Installation, types};
 
 /// See the module.
@@ -64,7 +65,18 @@ impl Settings {
         let mut services = services.clone();
         services.rules = Arc::new(self.rules.clone());
         services.listeners = self.listeners.clone();
-        let types = with_open_types(self.types()).checked().unwrap_or_else(|error| panic!("{error}"));
+        let types = pushed(self.types()).checked().unwrap_or_else(|error| panic!("{error}"));
         App::new(services, types)
     }
+}
+
+/// `types`, with those of users: what is pushed may be pushed to this machine.
+fn pushed(types: Registry) -> Registry {
+    // One for all tests, as a client takes a while to make; and with one key, as processes of one installation have.
+    static WITH: LazyLock<(TargetClient, Arc<Keyring>)> = LazyLock::new(|| {
+        let keyring = Keyring::read(&Keyring::new_key().expect("random bytes")).expect("a key");
+        (TargetClient::new(Allowance::Loopback, None).expect("a client"), Arc::new(keyring))
+    });
+    let (caller, keyring) = WITH.clone();
+    with_pushed_types(types, Pushing::new(caller, keyring.clone(), "https://errand.example".to_owned())).with(keyring)
 }

@@ -21,7 +21,7 @@ use errand::{
         },
     },
 };
-use errand_outbound::{Allowance, Caller, Keyring, SignedWebhooks};
+use errand_outbound::{Allowance, Keyring, SignedWebhooks, TargetClient};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -36,7 +36,7 @@ pub const VISIBILITY: Duration = Duration::from_secs(5400);
 /// Webhooks that tenants name, on this machine, under a key of their own.
 pub fn webhooks(clock: Arc<dyn Clock>) -> Arc<dyn Webhooks> {
     let keyring = Keyring::new_key().ok().and_then(|key| Keyring::read(&key).ok()).expect("a key");
-    let caller = Caller::new(Allowance::Loopback, None).expect("an HTTP client");
+    let caller = TargetClient::new(Allowance::Loopback, None).expect("an HTTP client");
     Arc::new(SignedWebhooks::new(caller, Arc::new(keyring), clock))
 }
 

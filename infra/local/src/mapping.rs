@@ -92,7 +92,7 @@ impl Mapping {
         let mut held = slots.clone().acquire_owned().await.ok()?;
         // A long task has a batch of its own: those of one batch share a thread, which one that computes keeps.
         let (batch, visibility) = match self.from {
-            QueueName::Long => (1, LONG_VISIBILITY),
+            QueueName::Long | QueueName::Pushed => (1, LONG_VISIBILITY),
             _ => (BATCH, VISIBILITY),
         };
         let messages = loop {

@@ -84,6 +84,14 @@ pub struct Options {
     #[arg(long, env = "ERRAND_WEBHOOK_SECRET", hide_env_values = true, value_name = "SECRET", requires = "webhook_url", value_parser = signing_secret)]
     pub webhook_secret: Option<SigningSecret>,
 
+    /// URL by which those who are called reach this server, to answer later; the address it listens on if not given
+    #[arg(long, env = "ERRAND_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<Url>,
+
+    /// Whether tasks may be pushed to targets in private networks, besides those on this machine and public ones
+    #[arg(long, env = "ERRAND_ALLOW_PRIVATE_TARGETS")]
+    pub allow_private_targets: bool,
+
     /// Principals that may write what kinds of records guard, and see what these keep secret, comma-separated; without a
     /// file of tokens every caller here is `local`, and nobody else is one
     #[arg(long = "verifier", env = "ERRAND_VERIFIERS", value_name = "PRINCIPAL")]
@@ -204,6 +212,8 @@ impl Options {
             log_retention_days: Retention::LOG_DAYS,
             webhook_url: None,
             webhook_secret: None,
+            public_url: None,
+            allow_private_targets: false,
             verifiers: Vec::new(),
             synchronous,
             token: None,

@@ -25,8 +25,9 @@ use errand::{
 };
 use errand_mcp::{Mcp, TaskWatch};
 use errand_models::http::Webhook;
-use errand_outbound::{Allowance, Caller, SignedWebhooks};
-use errand_work::with_open_types;
+use errand_outbound::{Allowance, SignedWebhooks, TargetClient};
+use errand_work::{Pushing, with_pushed_types};
+use reqwest::Url;
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -43,6 +44,9 @@ use crate::{
 
 /// How long what runs gets to be released, after the grace period.
 const RELEASE_WITHIN: Duration = Duration::from_secs(5);
+
+/// How many pushed tasks are in hand at the same time, of all types: each waits for its target, or for room.
+const PUSHES: u16 = 4096;
 
 /// A running server.
 pub struct RunningServer {
@@ -82,8 +86,14 @@ impl RunningServer {
         private::prepare(&options.data, &database)
             .with_context(|| format!("the data directory {} could not be made ready", options.data.display()))?;
         let lock = lock(&options.data)?;
+        let listener = bind(options.host, options.port).await?;
+        let address = listener.local_addr()?;
         let keyring = Arc::new(secret_key::keyring(&options.data)?);
-        let types = with_open_types(types).with(keyring.clone()).checked()?;
+        let allowance = if options.allow_private_targets { Allowance::Private } else { Allowance::Loopback };
+        let client = TargetClient::new(allowance, Some(address))?;
+        let base = options.public_url.as_ref().map_or_else(|| format!("http://{address}"), Url::to_string);
+        let pushing = Pushing::new(client.clone(), keyring.clone(), base);
+        let types = with_pushed_types(types, pushing).with(keyring.clone()).checked()?;
         let settings = sqlite::SqliteSettings { synchronous: options.synchronous.into() };
         let store = Arc::new(SqliteStore::open(&database, settings)?);
         let changed = store.changed();
@@ -91,20 +101,18 @@ impl RunningServer {
         let queue = Arc::new(MemoryQueue::new(clock.clone()));
         let mut services = Services::new(store.clone(), queue.clone(), clock);
         services.rules = Arc::new(rules(options)?);
-        let listener = bind(options.host, options.port).await?;
-        let address = listener.local_addr()?;
         services.listeners = listeners(options)?;
-        let caller = Caller::new(Allowance::Loopback, Some(address))?;
-        services.listeners.webhooks = Some(Arc::new(SignedWebhooks::new(caller, keyring, services.clock.clone())));
+        services.listeners.webhooks = Some(Arc::new(SignedWebhooks::new(client, keyring, services.clock.clone())));
         services.bell = Some(Bell::default());
         let app = App::new(services, types);
         info!(%address, data = %options.data.display(), recovered, "errand serves");
 
         let (stop, stopped) = watch::channel(false);
         let mut mappings = JoinSet::new();
-        for from in QueueName::WORK {
+        let work = QueueName::WORK.map(|from| (from, options.workers));
+        for (from, concurrency) in work.into_iter().chain([(QueueName::Pushed, PUSHES)]) {
             let (app, queue) = (app.clone(), queue.clone());
-            let mapping = Mapping { app, queue, from, concurrency: options.workers };
+            let mapping = Mapping { app, queue, from, concurrency };
             mappings.spawn(mapping.run(told(stopped.clone())));
         }
         let mut upkeep = JoinSet::new();

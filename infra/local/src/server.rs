@@ -59,9 +59,10 @@ impl ConnectionLimits {
 /// The tokens one of which a request must bear, if it must.
 type Access = Option<Arc<Tokens>>;
 
-/// The routes of the API over `app`, and `/mcp`. With tokens, every request must bear one, whatever it asks for.
+/// The routes of the API over `app`, and `/mcp`. With tokens, every request must bear one, whatever it asks for, but for the
+/// routes that are open.
 pub fn router(app: App, access: Option<Tokens>, limits: &ConnectionLimits, following: &Following, mcp: Mcp) -> Router {
-    let mut router = Router::new();
+    let (mut router, mut open) = (Router::new(), Router::new());
     let bodies = Bodies::new(limits.body);
     for route in &*ROUTES {
         let (app, bodies, following) = (app.clone(), bodies.clone(), following.clone());
@@ -76,7 +77,8 @@ pub fn router(app: App, access: Option<Tokens>, limits: &ConnectionLimits, follo
             let (app, bodies, following) = (app.clone(), bodies.clone(), following.clone());
             async move { answer(app, &bodies, route, following, request).await }
         };
-        router = router.route(route.path, on(method, serve));
+        let of = if route.open { &mut open } else { &mut router };
+        *of = std::mem::take(of).route(route.path, on(method, serve));
     }
     let mcp = Arc::new(mcp);
     let serve = move |request: Request| {
@@ -95,7 +97,8 @@ pub fn router(app: App, access: Option<Tokens>, limits: &ConnectionLimits, follo
         refuse(&ApiError { status: 405, code: "method_not_allowed", ..error })
     };
     let router = router.fallback(no_route).method_not_allowed_fallback(no_method);
-    router.layer(from_fn_with_state::<_, Access, (State<Access>, Request)>(access.map(Arc::new), authorized))
+    let asked = from_fn_with_state::<_, Access, (State<Access>, Request)>(access.map(Arc::new), authorized);
+    router.layer(asked).merge(open)
 }
 
 async fn answer(app: App, bodies: &Bodies, route: &'static Route, following: Following, request: Request) -> Response {

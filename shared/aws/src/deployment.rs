@@ -37,6 +37,8 @@ pub struct Deployment {
     pub rules: Rules,
     /// The URL of the webhook, of the functions that must know of it. It may carry a secret.
     pub webhook: Option<Url>,
+    /// The API's URL, of the functions that push tasks: who is called answers there later.
+    pub public_url: Option<String>,
     /// What seals secrets in the tables, of the functions that handle some.
     pub keyring: Option<Arc<Keyring>>,
 }
@@ -64,6 +66,7 @@ impl Deployment {
             bus_events: environment.parsed("ERRAND_BUS_EVENTS")?.unwrap_or_default(),
             rules: rules(environment)?,
             webhook: webhook(environment)?,
+            public_url: environment.get(PUBLIC_URL),
             keyring: keyring(environment)?.map(Arc::new),
         })
     }
@@ -116,6 +119,9 @@ fn webhook(environment: &Environment) -> Result<Option<Url>, ConfigError> {
     environment.keep_secret([url]);
     Ok(Some(parsed))
 }
+
+/// The variable that names the API's URL.
+pub(crate) const PUBLIC_URL: &str = "ERRAND_PUBLIC_URL";
 
 /// The variable that holds the installation's key. Lambda keeps it under a key of KMS, and unwraps it when a process starts:
 /// the function itself need not ask for that.

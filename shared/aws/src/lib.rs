@@ -18,7 +18,7 @@ pub use deployment::{Deployment, queue_variable};
 pub use shards::Shards;
 
 use crate::{
-    deployment::{SECRET_KEY, WEBHOOK},
+    deployment::{PUBLIC_URL, SECRET_KEY, WEBHOOK},
     dynamo::DynamoStore,
     event_bridge::EventBridge,
     sqs::SqsQueue,
@@ -34,8 +34,8 @@ use errand::{
     },
 };
 use errand_models::http::Webhook;
-use errand_outbound::{Allowance, Caller, SignedWebhooks};
-use errand_work::with_open_types;
+use errand_outbound::{Allowance, SignedWebhooks, TargetClient};
+use errand_work::{Pushing, with_open_types, with_pushed_types};
 
 /// How long one try of a request to the tables or queues may take. The SDK makes three.
 const TRY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -77,10 +77,31 @@ impl fmt::Debug for StartError {
 /// Starts a function that uses `queues` and knows `types`: its log lines, what its environment says, its store and queues.
 /// Where the variable `ERRAND_EVENT_BUS` names a bus, it puts events on that.
 pub async fn start(queues: &[QueueName], types: Types) -> Result<Wired, StartError> {
+    started(queues, types, |types, _| Ok(with_open_types(types))).await
+}
+
+/// The same of a function that runs tasks, and so pushes some to whom users say. (The others link no HTTP client for it.)
+pub async fn start_pushing(queues: &[QueueName], types: Types) -> Result<Wired, StartError> {
+    started(queues, types, |types, deployment| {
+        let Some(keyring) = deployment.keyring.clone() else { return Ok(with_open_types(types)) };
+        let missing = || ConfigError::Missing(PUBLIC_URL.to_owned());
+        let base = deployment.public_url.clone().ok_or_else(missing)?;
+        let caller = TargetClient::new(Allowance::PublicHttps, None);
+        let caller = caller.map_err(|error| ConfigError::malformed("the trusted certificates", "…", error))?;
+        Ok(with_pushed_types(types, Pushing::new(caller, keyring, base)))
+    })
+    .await
+}
+
+/// How task types that are records are added.
+type Opened = fn(Registry, &Deployment) -> Result<Registry, ConfigError>;
+
+async fn started(queues: &[QueueName], types: Types, opened: Opened) -> Result<Wired, StartError> {
     telemetry::init(telemetry::Format::Json);
     let environment = Environment::of_process();
-    let types = with_open_types(types(&environment)?);
+    let types = types(&environment)?;
     let deployment = Deployment::read(&environment, queues)?;
+    let types = opened(types, &deployment)?;
     let types = match deployment.keyring.clone() {
         Some(keyring) => types.with(keyring),
         None => types,
@@ -130,7 +151,7 @@ impl Wired {
             self.app.listeners.webhook = Some(Arc::new(webhook));
         }
         if let Some(keyring) = self.deployment.keyring.clone() {
-            let caller = Caller::new(Allowance::PublicHttps, None);
+            let caller = TargetClient::new(Allowance::PublicHttps, None);
             let caller = caller.map_err(|error| ConfigError::malformed(SECRET_KEY, "…", error))?;
             let webhooks = SignedWebhooks::new(caller, keyring, self.app.clock.clone());
             self.app.listeners.webhooks = Some(Arc::new(webhooks));

@@ -45,6 +45,7 @@ impl SqsQueue {
     }
 
     fn url(&self, of: QueueName) -> anyhow::Result<&str> {
+        let of = if of == QueueName::Pushed { QueueName::Long } else { of };
         let url = self.urls.get(&of).map(String::as_str);
         url.ok_or_else(|| anyhow::anyhow!("no url is configured for queue {}", of.as_str()))
     }

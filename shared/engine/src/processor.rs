@@ -106,7 +106,9 @@ async fn one(
         Err(problem) => return given_up(&problem.into()),
     };
     match start(app, delivery, task, deadline).await {
-        Ok(Start::Claimed(task, input)) => settle::handle_and_settle(app, delivery, *task, &input, deadline).await,
+        Ok(Start::Claimed(task, input, _room)) => {
+            settle::handle_and_settle(app, delivery, *task, &input, deadline).await
+        }
         Ok(Start::Not(verdict)) => verdict,
         Err(problem) => given_up(&problem),
     }
@@ -129,7 +131,8 @@ fn given_up(problem: &ChangeError) -> Verdict {
 }
 
 enum Start {
-    Claimed(Box<Task>, Result<Box<dyn Input>, InputError>),
+    /// With the room that its type has for it.
+    Claimed(Box<Task>, Result<Box<dyn Input>, InputError>, Box<dyn Send>),
     Not(Verdict),
 }
 
@@ -152,7 +155,8 @@ async fn start(
     }
     let needs = Duration::from_secs(task.timeout_s.into()) + MARGIN;
     if deadline.is_some_and(|at| app.clock.now() + needs > at) {
-        if app.queue_of(&task) != delivery.queue {
+        let rides = app.queue_of(&task);
+        if rides != delivery.queue && (rides, delivery.queue) != (QueueName::Pushed, QueueName::Long) {
             // A long task's dead letter, moved back to another queue: nobody there will ever have the time.
             notify(app, std::slice::from_ref(&task)).await;
             return Ok(Start::Not(Verdict::Done));
@@ -160,10 +164,20 @@ async fn start(
         hide(app, delivery, Duration::ZERO).await;
         return Ok(Start::Not(Verdict::Again));
     }
+    let room: Box<dyn Send> = match &input {
+        Ok(input) => match input.enter(app.clock.now()).await {
+            Ok(room) => room,
+            Err(wait) => {
+                let again = Again::arrange(app, delivery, &task, app.clock.now() + wait).await;
+                return Ok(Start::Not(again.verdict()));
+            }
+        },
+        Err(_) => Box::new(()),
+    };
     loop {
         let now = app.clock.now();
         match change(app, &task, Trigger::Claim { worker: ids::fresh(), lease: None }, With::nothing()).await {
-            Ok(claimed) => return Ok(Start::Claimed(Box::new(claimed), input)),
+            Ok(claimed) => return Ok(Start::Claimed(Box::new(claimed), input, room)),
             Err(ChangeError::Rejected(Rejected::NotDue(run_at))) => match run_at.since(now) {
                 wait if wait < CLOCK_SKEW => app.clock.sleep_until(run_at).await,
                 _ => return Ok(Start::Not(Again::arrange(app, delivery, &task, run_at).await.verdict())),

@@ -18,21 +18,21 @@ use reqwest::{
 };
 
 use crate::{
-    client::{Answered, CallError, Caller},
+    client::{Answered, CallError, TargetClient},
     secrets::Keyring,
     signature::{SigningSecret, SigningSecrets, signed},
 };
 
 /// Each event is posted as JSON, and any 2xx answer is a delivery.
 pub struct SignedWebhooks {
-    caller: Caller,
+    caller: TargetClient,
     keyring: Arc<Keyring>,
     clock: Arc<dyn Clock>,
 }
 
 impl SignedWebhooks {
     /// Those that `caller` may call, their secrets kept by `keyring`.
-    pub fn new(caller: Caller, keyring: Arc<Keyring>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(caller: TargetClient, keyring: Arc<Keyring>, clock: Arc<dyn Clock>) -> Self {
         Self { caller, keyring, clock }
     }
 }

@@ -118,7 +118,7 @@ pub(crate) fn lost() -> ApiError {
 }
 
 /// Whether the newest execution of `task` is this worker's, and ended as it says.
-fn was_said(task: &Task, fence: Fence, said: OutcomeStatus) -> bool {
+pub(crate) fn was_said(task: &Task, fence: Fence, said: OutcomeStatus) -> bool {
     let Some(latest) = task.latest_attempt.as_ref().filter(|latest| latest.execution == fence.executions) else {
         return false;
     };

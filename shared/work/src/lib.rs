@@ -6,16 +6,20 @@
 //! | `worker` | the worker's own | all of its tenant's, when it was first heard of | who has asked for work |
 //! | `claim` | derived from worker and key | – | a claim whose answer was lost (by id) |
 //!
-//! Each module knows only those before it: `lease`, `schema`, `task_type`, `types`, `outcome`, `worker`, `claim`,
-//! `finish`, `heartbeat`, `routes`.
+//! Each module knows only those before it: `lease`, `schema`, `target`, `task_type`, `types`, `outcome`, `push`, `served`,
+//! `worker`, `claim`, `finish`, `heartbeat`, `callback`, `routes`.
 
+mod callback;
 mod claim;
 mod finish;
 mod heartbeat;
 mod lease;
 mod outcome;
+mod push;
 pub mod routes;
 mod schema;
+mod served;
+mod target;
 mod task_type;
 mod types;
 mod worker;
@@ -25,7 +29,9 @@ pub use finish::{FinishRequest, FinishedItem};
 pub use heartbeat::{HeartbeatRequest, News};
 pub use lease::LeaseToken;
 pub use outcome::{Outcome, OutcomeFailure};
+pub use push::Pushing;
 pub use schema::{Schema, SchemaError};
+pub use served::{with_open_types, with_pushed_types};
 pub use task_type::{Run, TypeRecord, Waits};
-pub use types::{OpenWork, with_open_types};
+pub use types::OpenWork;
 pub use worker::Worker;

@@ -48,6 +48,7 @@ pub enum OutcomeStatus {
 
 /// What came of a task.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[schemars(rename = "WorkOutcome")] // the log has an `Outcome`
 pub struct Outcome {
     /// How it ended.
     pub status: OutcomeStatus,

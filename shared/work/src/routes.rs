@@ -1,5 +1,6 @@
 //! What the functions serve of users' own work.
 
+mod callbacks;
 mod types;
 mod work;
 
@@ -8,11 +9,13 @@ use errand_http::{Listed, Route, TaskView};
 use serde_json::json;
 
 use crate::{
-    ClaimRequest, Claims, HeartbeatRequest, News,
+    ClaimRequest, Claims, HeartbeatRequest, News, Outcome,
+    callback::{CallbackHeartbeat, CallbackNews},
     finish::{FinishBatch, FinishRequest, FinishedBatch},
 };
+use callbacks::Called;
 pub use types::of_tenant;
-use types::{TypeRequest, TypeView};
+use types::{NewSecret, RotateRequest, TypeRequest, TypeView};
 use work::{WorkerRequest, WorkerView};
 
 /// The writes: of tasks, of task types and workers, and what workers ask for and say.
@@ -32,6 +35,21 @@ pub fn control() -> Vec<Route> {
                 "Retires a task type: no more of its tasks are taken, those there are come to their ends.",
             )
             .or(&[404]),
+        Route::post("/v1/task-types/{name}/rotate-secret", "RotateSecret", types::rotate)
+            .needs(Right::Operate)
+            .answers::<NewSecret>("Signs a type's calls by a new secret, and by the one before for a while.")
+            .body::<RotateRequest>()
+            .or(&[404, 409]),
+        Route::post("/v1/callbacks/{token}", "FinishCallback", callbacks::finish)
+            .open()
+            .answers::<Called>("Ends a task that was called and goes on elsewhere. Said again it is answered again.")
+            .body::<Outcome>()
+            .or(&[404, 409, 410]),
+        Route::post("/v1/callbacks/{token}/heartbeat", "HeartbeatCallback", callbacks::heartbeat)
+            .open()
+            .answers::<CallbackNews>("Says that such a task goes on.")
+            .body::<CallbackHeartbeat>()
+            .or(&[404, 409, 410]),
         Route::put("/v1/workers/{id}", "PutWorker", work::put_worker)
             .needs(Right::Work)
             .answers::<WorkerView>("Says what a worker is; with `state: drain` it is given no more tasks.")

@@ -1,6 +1,6 @@
 //! A task type as a record: who runs its tasks, what they are given, and what goes for them.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use errand::{
     Dispatch, Entity, FieldError, Id, Name, Relations, RetryPolicy, Settings, Timestamp, parent,
@@ -10,7 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Schema, SchemaError};
+use crate::{
+    Schema, SchemaError,
+    target::{HEADERS, target_url},
+};
 
 /// What all types of a tenant belong to.
 pub(crate) fn all() -> Id {
@@ -33,6 +36,17 @@ const MAX_WAIT_S: u32 = 6 * 3600;
 pub enum Run {
     /// Workers that ask for them, by `POST /v1/claims`.
     Worker {},
+    /// A target that is called with each of them.
+    Http {
+        /// Where the payload is posted to: at most 2 KiB.
+        #[schemars(extend("format" = "uri"))]
+        url: String,
+        /// What goes with each call besides, such as `authorization`. The values are kept as secrets, and shown as `…`; one
+        /// that is given so stays as it is.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        #[schemars(extend("maxProperties" = HEADERS))]
+        headers: BTreeMap<String, String>,
+    },
 }
 
 impl Run {
@@ -40,6 +54,7 @@ impl Run {
     pub fn kind(&self) -> &'static str {
         match self {
             Run::Worker {} => "worker",
+            Run::Http { .. } => "http",
         }
     }
 
@@ -47,6 +62,7 @@ impl Run {
     pub fn dispatch(&self) -> Dispatch {
         match self {
             Run::Worker {} => Dispatch::Pulled,
+            Run::Http { .. } => Dispatch::Pushed,
         }
     }
 
@@ -138,6 +154,9 @@ pub struct TypeRecord {
     /// Whether agents see it as a tool.
     #[serde(default)]
     pub mcp: bool,
+    /// What is secret of its target, sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<String>,
     /// Since when no more of its tasks are taken, if that is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retired_at: Option<Timestamp>,
@@ -165,6 +184,9 @@ impl Entity for TypeRecord {
         if self.max_retries.is_some_and(|retries| retries > errand::Task::MAX_RETRIES) {
             let most = errand::Task::MAX_RETRIES;
             return Err(FieldError::at("max_retries", format!("expected a number from 0 to {most}")));
+        }
+        if let Run::Http { url, .. } = &self.run {
+            target_url(url)?;
         }
         self.retry.check()?;
         let schema = self.compiled().map_err(|error| FieldError::at("schema", error.to_string()))?;

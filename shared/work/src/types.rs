@@ -6,18 +6,7 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
-use errand::{
-    App, Asked, Effect, Entity, Failure, FieldError, Id, Name, Outcome, Registry, Report, Services, Settings,
-    StoreError, Stored, Task, TaskContext, TaskKey, Timestamp,
-    spi::{
-        json::Json,
-        registry::{Input, OpenType, OpenTypes},
-        store::RecordKey,
-    },
-};
-use serde_json::Value;
-use uuid::Uuid;
+use errand::{App, Entity, Id, Name, Services, StoreError, Stored, TaskKey, Timestamp, spi::store::RecordKey};
 
 use crate::{Schema, TypeRecord};
 
@@ -35,19 +24,15 @@ pub struct OpenWork {
     pub(crate) in_hand: Arc<Mutex<HashSet<TaskKey>>>,
 }
 
-/// `types`, with those that users keep as records.
-pub fn with_open_types(types: Registry) -> Registry {
-    let open = OpenWork::default();
-    types.open(open.clone()).with(open)
-}
-
 /// A type as it was read.
 pub struct Found {
     /// Its name.
     pub name: Name,
     /// The record.
     pub record: TypeRecord,
-    schema: Option<Schema>,
+    /// Where it is kept.
+    pub(crate) place: RecordKey,
+    pub(crate) schema: Option<Schema>,
 }
 
 impl OpenWork {
@@ -92,90 +77,19 @@ impl OpenWork {
 }
 
 async fn read(services: &Services, tenant: &Name, name: &Name) -> Result<Option<Found>, StoreError> {
-    let key = |tenant: &Name| RecordKey { tenant: tenant.clone(), kind: TypeRecord::kind(), id: Id::from(name) };
-    let places = [key(tenant), key(&Name::installation())];
+    let places = [place(tenant, name), place(&Name::installation(), name)];
     let found = services.store.records_at(&places).await?.into_iter().flatten().next();
-    let Some(stored) = found.map(Stored::<TypeRecord>::read).transpose()? else { return Ok(None) };
+    let Some(record) = found else { return Ok(None) };
+    let place = record.key.clone();
+    let stored = Stored::<TypeRecord>::read(record)?;
     let schema = stored
         .value
         .compiled()
         .map_err(|error| StoreError::Corrupt { id: format!("{} {name}", TypeRecord::KIND), source: error.into() })?;
-    Ok(Some(Found { name: name.clone(), record: stored.value, schema }))
+    Ok(Some(Found { name: name.clone(), record: stored.value, place, schema }))
 }
 
-#[async_trait]
-impl OpenTypes for OpenWork {
-    async fn find(
-        &self,
-        services: &Services,
-        tenant: &Name,
-        name: &Name,
-    ) -> Result<Option<Arc<dyn OpenType>>, StoreError> {
-        let found = OpenWork::find(self, services, tenant, name).await?;
-        Ok(found.map(|found| Arc::new(Kept(found)) as Arc<dyn OpenType>))
-    }
-}
-
-/// A type, for the engine.
-struct Kept(Arc<Found>);
-
-impl OpenType for Kept {
-    fn settings(&self) -> Settings {
-        self.0.record.settings()
-    }
-
-    fn off(&self) -> Option<&'static str> {
-        self.0.record.retired_at.map(|_| "are taken no more: the type is retired")
-    }
-
-    fn strict(&self, payload: &Json) -> Result<Box<dyn Input>, FieldError> {
-        if let Some(schema) = &self.0.schema {
-            let value: Value =
-                payload.parse().map_err(|error: serde_json::Error| FieldError::at("", error.to_string()))?;
-            schema.check(&value)?;
-        }
-        self.lenient(payload)
-    }
-
-    fn lenient(&self, _: &Json) -> Result<Box<dyn Input>, FieldError> {
-        Ok(Box::new(Given(self.0.clone())))
-    }
-}
-
-/// A payload of such a type: whoever does the work reads it.
-struct Given(Arc<Found>);
-
-#[async_trait]
-impl Input for Given {
-    fn settings(&self) -> Settings {
-        self.0.record.settings()
-    }
-
-    fn admits(&self, _: &Asked) -> Result<(), FieldError> {
-        Ok(())
-    }
-
-    async fn handle(&self, _: &TaskContext<'_>) -> Result<Outcome, Failure> {
-        Err(Failure::permanent("only a worker outside does this")) // not reached: nobody here is told of it
-    }
-
-    async fn ended(&self, _: &TaskContext<'_>, _: &Task) -> Result<Vec<Effect>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn waits(&self, _: &TaskContext<'_>, _: &Task) -> Result<Vec<Effect>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn used(&self, _: &TaskContext<'_>) -> Result<Report, StoreError> {
-        Ok(Report::default())
-    }
-
-    fn session_path(&self, _: Uuid) -> Option<String> {
-        None
-    }
-
-    fn pool(&self) -> Option<Name> {
-        self.0.record.pool.clone()
-    }
+/// Where the type `name` is kept that `tenant` has.
+pub(crate) fn place(tenant: &Name, name: &Name) -> RecordKey {
+    RecordKey { tenant: tenant.clone(), kind: TypeRecord::kind(), id: Id::from(name) }
 }

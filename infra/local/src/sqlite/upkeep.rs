@@ -39,16 +39,16 @@ pub(super) fn set_aside(tables: &Tables<'_>, due: &Due, until: Timestamp) -> rus
     Ok(())
 }
 
-/// Ends every lease but those of tasks that are pulled, whose workers are outside, and has every waiting task looked
-/// at, since no worker and no queue message has outlived the last process. Answers with how many tasks that changed.
+/// Ends the lease of every task that is announced, and has every waiting task looked at, since no worker of this server
+/// and no queue message has outlived the last process. Who does the others is outside. Answers with how many tasks that changed.
 pub(super) fn recover(tables: &Tables<'_>, now: Timestamp) -> rusqlite::Result<usize> {
     let now = now.as_millis();
     // Along the index of open tasks: the ended ones may be a million.
     let running = tables.db.execute(
         "UPDATE tasks INDEXED BY tasks_open
          SET lease_expires_at = min(lease_expires_at, ?1), wake_at = min(coalesce(wake_at, ?1), ?1)
-         WHERE ended_at IS NULL AND status = ?2 AND dispatch IS NOT ?3",
-        params![now, Status::Running.as_str(), Dispatch::Pulled.as_str()],
+         WHERE ended_at IS NULL AND status = ?2 AND coalesce(dispatch, ?3) = ?3",
+        params![now, Status::Running.as_str(), Dispatch::Announced.as_str()],
     )?;
     let pending = tables.db.execute(
         "UPDATE tasks INDEXED BY tasks_open SET wake_at = max(?1, run_at - ?3)

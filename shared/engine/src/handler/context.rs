@@ -13,6 +13,7 @@ pub(crate) use step::STEP;
 
 use crate::{
     clock::Timestamp,
+    effects::Effect,
     event::Event,
     handler::{Failure, Handler},
     ids::{self, Id, Name, TaskKey},
@@ -40,6 +41,7 @@ pub struct TaskContext<'a> {
     services: &'a Services,
     task: &'a Task,
     used: Mutex<Report>,
+    beside: Mutex<Vec<Effect>>,
 }
 
 /// How many related records a handler gets to see at most, and in one read: all together, or one after the other.
@@ -50,7 +52,7 @@ const EACH_PAGE: usize = 4;
 impl<'a> TaskContext<'a> {
     /// What the handler of `task` would be given.
     pub fn new(services: &'a Services, task: &'a Task) -> Self {
-        Self { services, task, used: Mutex::default() }
+        Self { services, task, used: Mutex::default(), beside: Mutex::default() }
     }
 
     /// What it runs on: for handlers that keep records of their own beside the effects they return.
@@ -87,6 +89,19 @@ impl<'a> TaskContext<'a> {
     /// What was used so far.
     pub(crate) fn used(&self) -> Report {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Adds what is to be committed with the end of this execution, however it ends: what an [`Outcome`] has of its own is
+    /// for that one.
+    ///
+    /// [`Outcome`]: crate::handler::Outcome
+    pub fn beside(&self, effects: Vec<Effect>) {
+        self.beside.lock().unwrap_or_else(PoisonError::into_inner).extend(effects);
+    }
+
+    /// What is to be committed besides.
+    pub(crate) fn take_beside(&self) -> Vec<Effect> {
+        std::mem::take(&mut self.beside.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The same for every execution of this task: for calls to services that remove repetitions by a key.

@@ -36,6 +36,10 @@ pub enum Outcome {
         /// was decided on: so either the other finds it there, or this is decided anew.
         effects: Vec<Effect>,
     },
+    /// Again after this, by no doing of the task's: however often that is.
+    Postpone(Duration),
+    /// It goes on elsewhere. Who has it says how it ends, or that it goes on, within this; else its worker is lost.
+    Park(Duration),
     /// Not to be done after all, because.
     Cancel(String),
     /// Needs something from a person: what.

@@ -14,6 +14,7 @@ use crate::{
     app::App,
     change::{ChangeError, With, change},
     clock::Timestamp,
+    effects::Effect,
     handler::{Failure, Retry, TaskContext},
     lifecycle::{FailureKind, Report, State, Task, Trigger, is_renewed},
     processor::decide::Ending,
@@ -30,6 +31,8 @@ pub(super) struct Handled {
     pub(super) ending: Ending,
     /// What it used, whatever came of it.
     pub(super) report: Report,
+    /// What is committed with that, whatever came of it.
+    pub(super) beside: Vec<Effect>,
 }
 
 /// Runs the handler of `task`, which was just claimed. The task as an error: its lease was lost under way, and whatever
@@ -43,7 +46,12 @@ pub(super) async fn handle(
         Ok(input) => input,
         Err(error) => {
             let failure = Failure::of_kind(FailureKind::InvalidPayload, error.to_string(), Retry::Never);
-            return Ok(Handled { task, ending: Ending::Failed(failure), report: Report::default() });
+            return Ok(Handled {
+                task,
+                ending: Ending::Failed(failure),
+                report: Report::default(),
+                beside: Vec::new(),
+            });
         }
     };
     let context = TaskContext::new(app, &task);
@@ -60,10 +68,10 @@ pub(super) async fn handle(
         () = app.release.told() => Some(Ending::Released),
         () = renew_until_lost(app, &held), if is_renewed(task.timeout_s) => None,
     };
-    let report = context.used();
+    let (report, beside) = (context.used(), context.take_beside());
     let task = held.into_inner().unwrap_or_else(PoisonError::into_inner);
     match ending {
-        Some(ending) => Ok(Handled { task, ending, report }),
+        Some(ending) => Ok(Handled { task, ending, report, beside }),
         None => Err(Box::new(task)),
     }
 }

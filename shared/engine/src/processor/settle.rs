@@ -1,10 +1,13 @@
 //! Ends an execution: from what the handler decided to what is committed, and what becomes of the message.
 
+use std::time::Duration;
+
 use crate::{
     app::App,
-    change::{ChangeError, change},
+    change::{ChangeError, With, change},
     clock::Timestamp,
     dead_letter::dead_letter,
+    effects::Effect,
     handler::{Failure, Outcome, Retry, Settings},
     lifecycle::{self, FailureKind, Report, Settlement, State, Task, Trigger},
     notify::notify,
@@ -45,37 +48,54 @@ pub(super) async fn handle_and_settle(
         };
         task = handled.task;
         used = used.plus(handled.report);
-        let execution = Execution { task: &task, settings: &settings, used: &used, deadline };
+        if let Ending::Decided(Outcome::Park(lease)) = handled.ending {
+            return park(app, &task, lease).await;
+        }
+        let execution = Execution { task: &task, settings: &settings, used: &used, beside: &handled.beside, deadline };
+        // What cannot be committed with one end is not tried with the next.
+        let bare = Execution { beside: &[], ..execution };
         let waits = matches!(handled.ending, Ending::Decided(Outcome::Wait { .. }));
         match settle(app, delivery, &execution, handled.ending).await {
             Err(ChangeError::Effect(_)) if handling < MAX_HANDLINGS => {}
             // What it waits for changes under its hands: it looks again at once.
             Err(ChangeError::Effect(_)) if waits => {
-                return verdict(app, &task, settle(app, delivery, &execution, Ending::Released).await);
+                return verdict(app, &task, settle(app, delivery, &bare, Ending::Released).await);
             }
             Err(problem @ ChangeError::Effect(_)) => {
                 let failure = Failure::of_kind(FailureKind::EffectConflict, problem.to_string(), Retry::Backoff);
-                return verdict(app, &task, settle(app, delivery, &execution, Ending::Failed(failure)).await);
+                return verdict(app, &task, settle(app, delivery, &bare, Ending::Failed(failure)).await);
             }
             Err(ChangeError::Store(StoreError::TooLarge(what))) => {
                 let failure = Failure::of_kind(FailureKind::TooLarge, format!("too large: {what}"), Retry::Never);
-                return verdict(app, &task, settle(app, delivery, &execution, Ending::Failed(failure)).await);
+                return verdict(app, &task, settle(app, delivery, &bare, Ending::Failed(failure)).await);
             }
             Err(ChangeError::Store(problem @ StoreError::Invalid(_))) => {
                 let failure = Failure::permanent(problem.to_string());
-                return verdict(app, &task, settle(app, delivery, &execution, Ending::Failed(failure)).await);
+                return verdict(app, &task, settle(app, delivery, &bare, Ending::Failed(failure)).await);
             }
             settled => return verdict(app, &task, settled),
         }
     }
 }
 
+/// Has the execution go on elsewhere. It may have ended there meanwhile.
+async fn park(app: &App, task: &Task, lease: Duration) -> Verdict {
+    let Some(fence) = task.fence() else { return Verdict::Done };
+    match change(app, task, Trigger::Renew { fence, lease: Some(lease) }, With::nothing()).await {
+        Ok(_) | Err(ChangeError::Rejected(_) | ChangeError::Gone) => Verdict::Done,
+        Err(problem) => given_up(&problem),
+    }
+}
+
 /// An execution that is to be settled.
+#[derive(Clone, Copy)]
 struct Execution<'a> {
     task: &'a Task,
     settings: &'a Settings,
     /// What it used, over all its handlings.
     used: &'a Report,
+    /// What is committed with its end, whichever that is.
+    beside: &'a [Effect],
     /// When this process is stopped.
     deadline: Option<Timestamp>,
 }
@@ -108,7 +128,7 @@ async fn settle(
     execution: &Execution<'_>,
     ending: Ending,
 ) -> Result<Verdict, ChangeError> {
-    let Execution { task, settings, used, .. } = execution;
+    let Execution { task, settings, used, beside, .. } = execution;
     let fence = task.fence().ok_or(lifecycle::Rejected::LeaseLost)?;
     let now = app.clock.now();
     let jitter = fastrand::f64() * 2.0 - 1.0;
@@ -120,7 +140,7 @@ async fn settle(
         again = Some(arranged);
     }
     let trigger = Trigger::Settle { fence, settlement, report: (*used).clone() };
-    let settled = change(app, task, trigger, with.patient(execution.may_settle_until())).await?;
+    let settled = change(app, task, trigger, with.and(beside.to_vec()).patient(execution.may_settle_until())).await?;
     let send = match again {
         Some(Again::ToSend) => true,
         // One that was there before the commit had landed after all was dropped.

@@ -145,7 +145,7 @@ impl Queue for MemoryQueue {
     }
 
     fn by_arn(&self, arn: &str) -> Option<QueueName> {
-        QueueName::ALL.into_iter().find(|queue| Self::arn(*queue) == arn)
+        QueueName::ALL.into_iter().chain([QueueName::Pushed]).find(|queue| Self::arn(*queue) == arn)
     }
 
     async fn check(&self) -> Result<(), QueueError> {

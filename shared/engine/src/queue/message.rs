@@ -23,8 +23,11 @@ pub const TENANT_ATTRIBUTE: &str = "tenant";
 pub enum QueueName {
     /// Due tasks of one priority.
     Work(Priority),
-    /// Due tasks that may run longer than [`LONG_TIMEOUT_S`], are of a type that is slow, or are pushed.
+    /// Due tasks that may run longer than [`LONG_TIMEOUT_S`], or are of a type that is slow.
     Long,
+    /// Due tasks that are pushed: they wait for others, and take no part in the work here. On SQS they ride [`Self::Long`], where
+    /// each has a process to itself anyway.
+    Pushed,
     /// Requests that other services publish.
     Intake,
     /// Tasks that failed, and messages that nothing could read.
@@ -34,7 +37,7 @@ pub enum QueueName {
 }
 
 impl QueueName {
-    /// All queues there are, those of dead letters included.
+    /// All queues that SQS has of ours, those of dead letters included.
     pub const ALL: [QueueName; 8] = [
         QueueName::Work(Priority::Urgent),
         QueueName::Work(Priority::High),
@@ -65,7 +68,9 @@ impl QueueName {
     /// its tasks is, and holds its slots until then: what is slow shares none. (What an older version has sent
     /// elsewhere is processed there.)
     pub fn of(task: &Task, is_slow: bool) -> Self {
-        if task.timeout_s > LONG_TIMEOUT_S || is_slow || task.dispatch == Dispatch::Pushed {
+        if task.dispatch == Dispatch::Pushed {
+            QueueName::Pushed
+        } else if task.timeout_s > LONG_TIMEOUT_S || is_slow {
             QueueName::Long
         } else {
             QueueName::Work(task.priority)
@@ -77,6 +82,7 @@ impl QueueName {
         match self {
             QueueName::Work(priority) => priority.as_str(),
             QueueName::Long => "long",
+            QueueName::Pushed => "pushed",
             QueueName::Intake => "intake",
             QueueName::DeadLetter => "dead-letter",
             QueueName::IntakeDeadLetter => "intake-dead-letter",

@@ -68,7 +68,13 @@ impl Registry {
     /// The registry, if nothing is wrong with it.
     pub fn checked(self) -> Result<Arc<Self>, RegistryError> {
         match self.wrong {
-            None => Ok(Arc::new(self)),
+            None => {
+                let checked = Arc::new(self);
+                if let Some(open) = &checked.open {
+                    open.beside(&checked);
+                }
+                Ok(checked)
+            }
             Some(wrong) => Err(wrong),
         }
     }

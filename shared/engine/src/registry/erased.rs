@@ -1,6 +1,6 @@
 //! Task types of any Rust type, and their payloads.
 
-use std::{any::type_name, marker::PhantomData, sync::Arc};
+use std::{any::type_name, marker::PhantomData, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use schemars::{Schema, SchemaGenerator};
@@ -8,6 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
+    clock::Timestamp,
     effects::Effect,
     handler::{Failure, Handler, Outcome, Settings, TaskContext},
     ids::{Id, Name},
@@ -28,6 +29,12 @@ pub trait Input: Send + Sync {
 
     /// Whether a new task may be like this.
     fn admits(&self, new: &Asked) -> Result<(), FieldError>;
+
+    /// Whether one more of its type's tasks may be run here now, which is asked before it is claimed. It waits for room; what
+    /// is answered stands for that until the execution is over. An error: not before this has passed.
+    async fn enter(&self, _now: Timestamp) -> Result<Box<dyn Send>, Duration> {
+        Ok(Box::new(()))
+    }
 
     /// Runs the task once.
     async fn handle(&self, task: &TaskContext<'_>) -> Result<Outcome, Failure>;

@@ -8,7 +8,7 @@ use crate::{
     handler::Settings,
     ids::Name,
     json::{Json, read::FieldError},
-    registry::Input,
+    registry::{Input, Registry},
     services::Services,
     store::StoreError,
 };
@@ -32,6 +32,9 @@ pub trait OpenType: Send + Sync {
 /// Where an installation keeps task types beside those that are compiled in, which win.
 #[async_trait]
 pub trait OpenTypes: Send + Sync {
+    /// Hears which types are compiled in, before it is asked for any. To keep these alive would keep both for ever.
+    fn beside(&self, compiled: &Arc<Registry>);
+
     /// The type of this name, as `tenant` has it; `None` if it has none.
     async fn find(
         &self,

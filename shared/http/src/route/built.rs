@@ -123,6 +123,11 @@ impl Route {
         Self { right, ..self }
     }
 
+    /// Asks nobody who they are.
+    pub fn open(self) -> Self {
+        Self { open: true, ..self }
+    }
+
     /// Is for the installation's own services alone.
     pub(crate) fn of_the_installation(self) -> Self {
         Self { scope: Scope::Installation, ..self }

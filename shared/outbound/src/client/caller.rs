@@ -53,14 +53,14 @@ pub enum CallError {
 /// Calls targets of one allowance: no connection that another allowance opened is ever used. Follows no redirect, and asks
 /// no proxy that the environment names.
 #[derive(Clone, Debug)]
-pub struct Caller {
+pub struct TargetClient {
     targets: Targets,
     client: Client,
     /// For URLs whose port is this server's.
     wary: Client,
 }
 
-impl Caller {
+impl TargetClient {
     /// One of `allowance`; `ours` is where this server listens, which is no target.
     pub fn new(allowance: Allowance, ours: Option<SocketAddr>) -> Result<Self, reqwest::Error> {
         Self::resolving(allowance, ours, Arc::new(System))

@@ -78,7 +78,7 @@ async fn listener(answer: &'static str) -> (u16, Arc<AtomicUsize>) {
 
 const DONE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
 
-async fn post(caller: &Caller, url: &str) -> Result<Answered, CallError> {
+async fn post(caller: &TargetClient, url: &str) -> Result<Answered, CallError> {
     caller.post(&url.parse().unwrap(), [], b"{}".to_vec(), Duration::from_secs(20)).await
 }
 
@@ -95,7 +95,7 @@ async fn an_address_that_may_not_be_called_is_not_connected_to_however_it_is_wri
     let all = [(LOOPBACK, Reach::Loopback), (PRIVATE, Reach::Private), (RESERVED, Reach::Reserved)];
     assert!(all.iter().map(|(hosts, _)| hosts.split(' ').count()).sum::<usize>() >= 60);
     for allowance in [Allowance::PublicHttps, Allowance::Loopback, Allowance::Private] {
-        let caller = Caller::new(allowance, None).unwrap();
+        let caller = TargetClient::new(allowance, None).unwrap();
         let most = match allowance {
             Allowance::PublicHttps => Reach::Public,
             Allowance::Loopback => Reach::Loopback,
@@ -110,7 +110,7 @@ async fn an_address_that_may_not_be_called_is_not_connected_to_however_it_is_wri
     }
     assert_eq!(came.load(Ordering::SeqCst), 0);
     // One that may be called comes, so that the count means something.
-    post(&Caller::new(Allowance::Loopback, None).unwrap(), &format!("http://0x7f.1:{port}/")).await.unwrap();
+    post(&TargetClient::new(Allowance::Loopback, None).unwrap(), &format!("http://0x7f.1:{port}/")).await.unwrap();
     assert_eq!(came.load(Ordering::SeqCst), 1);
 }
 
@@ -120,12 +120,12 @@ async fn a_name_that_leads_where_nobody_may_go_is_not_connected_to() {
     let inward = "127.0.0.1|::1|10.0.0.1|192.168.1.1|100.64.0.1|169.254.169.254|::ffff:127.0.0.1|64:ff9b::7f00:1|2002:7f00:1::|fd00:ec2::254|0.0.0.0|::|127.0.0.1 ::1 10.0.0.1";
     for answer in inward.split('|') {
         let names = Names::of(&[("inward.example", &[answer])]);
-        let caller = Caller::resolving(Allowance::PublicHttps, None, names).unwrap();
+        let caller = TargetClient::resolving(Allowance::PublicHttps, None, names).unwrap();
         let said = refusal(post(&caller, &format!("https://inward.example:{port}/")).await);
         assert!(matches!(said, Some(NotAllowed::Address(_))), "{answer}: {said:?}");
     }
     // As the operating system resolves it.
-    let caller = Caller::new(Allowance::PublicHttps, None).unwrap();
+    let caller = TargetClient::new(Allowance::PublicHttps, None).unwrap();
     for name in ["localhost", "LOCALHOST"] {
         let said = refusal(post(&caller, &format!("https://{name}:{port}/")).await);
         assert_eq!(said, Some(NotAllowed::Address(Reach::Loopback)), "{name}");
@@ -137,7 +137,7 @@ async fn a_name_that_leads_where_nobody_may_go_is_not_connected_to() {
 async fn a_name_is_judged_at_every_connection() {
     let (port, came) = listener(DONE).await;
     let names = Names::of(&[("turns.example", &["127.0.0.1", "169.254.169.254", "10.0.0.1", "127.0.0.1"])]);
-    let caller = Caller::resolving(Allowance::Loopback, None, names).unwrap();
+    let caller = TargetClient::resolving(Allowance::Loopback, None, names).unwrap();
     let mut answers = Vec::new();
     for _ in 0..4 {
         let answered = post(&caller, &format!("http://turns.example:{port}/")).await;
@@ -152,7 +152,7 @@ async fn a_name_is_judged_at_every_connection() {
 async fn of_several_addresses_those_that_may_be_called_are() {
     let (port, came) = listener(DONE).await;
     let names = Names::of(&[("both.example", &["169.254.169.254 127.0.0.1 10.0.0.1"])]);
-    let caller = Caller::resolving(Allowance::Loopback, None, names).unwrap();
+    let caller = TargetClient::resolving(Allowance::Loopback, None, names).unwrap();
     post(&caller, &format!("http://both.example:{port}/")).await.unwrap();
     assert_eq!(came.load(Ordering::SeqCst), 1);
 }
@@ -164,7 +164,7 @@ async fn a_redirect_is_an_answer_and_leads_nowhere() {
         let answer =
             format!("HTTP/1.1 {status}\r\nlocation: http://127.0.0.1:{elsewhere}/\r\ncontent-length: 0\r\n\r\n");
         let (port, came) = listener(answer.leak()).await;
-        let caller = Caller::new(Allowance::Loopback, None).unwrap();
+        let caller = TargetClient::new(Allowance::Loopback, None).unwrap();
         let answered = post(&caller, &format!("http://127.0.0.1:{port}/?key=s3cret")).await.unwrap();
         assert!(status.starts_with(answered.status.as_str()), "{status}: {}", answered.status);
         let client = client(Duration::from_secs(20)).unwrap();
@@ -180,13 +180,13 @@ async fn this_server_is_not_called_by_its_name_either() {
     let (port, came) = listener(DONE).await;
     let names = || Names::of(&[("me.example", &["127.0.0.1"])]);
     let ours = |port| Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    let caller = Caller::resolving(Allowance::Private, ours(port), names()).unwrap();
+    let caller = TargetClient::resolving(Allowance::Private, ours(port), names()).unwrap();
     for host in ["127.0.0.1", "me.example", "[::ffff:127.0.0.1]"] {
         let said = refusal(post(&caller, &format!("http://{host}:{port}/")).await);
         assert_eq!(said, Some(NotAllowed::Ourselves), "{host}");
     }
     assert_eq!(came.load(Ordering::SeqCst), 0);
-    let beside = Caller::resolving(Allowance::Private, ours(port ^ 1), names()).unwrap();
+    let beside = TargetClient::resolving(Allowance::Private, ours(port ^ 1), names()).unwrap();
     post(&beside, &format!("http://me.example:{port}/")).await.unwrap();
 }
 
@@ -195,7 +195,7 @@ async fn an_answer_is_read_as_far_as_it_may_be_long() {
     for (bytes, read, is_cut) in [(256 * 1024, 256 * 1024, false), (256 * 1024 + 1, 256 * 1024, true)] {
         let answer = format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}", "x".repeat(bytes));
         let (port, _) = listener(answer.leak()).await;
-        let caller = Caller::new(Allowance::Loopback, None).unwrap();
+        let caller = TargetClient::new(Allowance::Loopback, None).unwrap();
         let answered = post(&caller, &format!("http://127.0.0.1:{port}/")).await.unwrap();
         assert_eq!((answered.body.len(), answered.is_cut), (read, is_cut));
     }
@@ -203,7 +203,7 @@ async fn an_answer_is_read_as_far_as_it_may_be_long() {
 
 #[tokio::test]
 async fn why_there_is_no_answer_says_no_url() {
-    let caller = Caller::new(Allowance::Loopback, None).unwrap();
+    let caller = TargetClient::new(Allowance::Loopback, None).unwrap();
     // Nobody listens there.
     let error = post(&caller, "http://127.0.0.1:9/s3cret?key=s3cret").await.unwrap_err();
     assert!(matches!(error, CallError::Unanswered(_)) && !error.to_string().contains("s3cret"), "{error}");

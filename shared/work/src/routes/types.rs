@@ -1,19 +1,22 @@
 //! Task types, as an operator makes them and everybody reads them.
 
+use std::{sync::Arc, time::Duration};
+
 use errand::{
     App, Id, Name, Stored, Timestamp,
     spi::{
         records::{create, replace},
         registry::TaskType,
-        store::{self, Commit, Related, RelationKind},
+        store::{self, Commit, RecordKey, Related, RelationKind},
     },
 };
 use errand_http::{Answer, ApiError, Listed, Request};
+use errand_outbound::{Keyring, SecretError, SigningSecret};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{OpenWork, Run, TypeRecord, Waits, task_type::all};
+use crate::{OpenWork, Pushing, Run, TypeRecord, Waits, target::TargetSecrets, task_type::all, types::place};
 use errand::Entity;
 
 /// The most types that a tenant may have.
@@ -98,6 +101,32 @@ pub(crate) struct OwnType {
     /// Since when no more of its tasks are taken, if that is so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retired_at: Option<Timestamp>,
+    /// What signs the calls of its target: shown as it is made, and never again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signing_secret: Option<String>,
+}
+
+/// For how long the secret before goes on signing.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct RotateRequest {
+    /// In seconds, up to a week; a day if absent.
+    #[serde(default = "a_day")]
+    #[schemars(range(max = MAX_OVERLAP_S))]
+    pub overlap_s: u64,
+}
+
+fn a_day() -> u64 {
+    86_400
+}
+
+/// The longest that may be, in seconds.
+const MAX_OVERLAP_S: u64 = 7 * 86_400;
+
+/// What signs the calls from now on.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct NewSecret {
+    /// Shown now, and never again.
+    pub signing_secret: String,
 }
 
 impl From<TaskType> for TypeView {
@@ -120,10 +149,23 @@ impl TypeView {
             pool,
             may_enqueue,
             mcp,
+            sealed: _,
             retired_at,
         } = record;
         let all_tenants = *tenant == Name::installation();
-        let own = OwnType { run, timeout_s, max_retries, retry, pool, may_enqueue, mcp, all_tenants, retired_at };
+        let signing_secret = None;
+        let own = OwnType {
+            run,
+            timeout_s,
+            max_retries,
+            retry,
+            pool,
+            may_enqueue,
+            mcp,
+            all_tenants,
+            retired_at,
+            signing_secret,
+        };
         let (schema, example) = (schema.unwrap_or_default(), example.unwrap_or_default());
         Self { name: name.to_owned(), description, schema, example, own: Some(own) }
     }
@@ -142,6 +184,7 @@ impl TypeRequest {
             pool: self.pool,
             may_enqueue: self.may_enqueue,
             mcp: self.mcp,
+            sealed: None,
             retired_at: None,
         }
     }
@@ -155,18 +198,15 @@ pub(super) async fn put(app: &App, request: &Request) -> Result<Answer, ApiError
         return Err(ApiError::conflict(format!("`{name}` is a type that is compiled in")));
     }
     let tenant = if body.all_tenants { for_all(request)? } else { request.caller.tenant.clone() };
-    let record = body.record();
+    let mut record = body.record();
     record.check()?;
     let (there, now) = (stored(app, &tenant, &name).await?, app.clock.now());
+    if let Some(there) = &there {
+        same_kind(&there.value.run, &record.run)?;
+    }
+    let fresh = seal(app, &place(&tenant, &name), there.as_ref().map(|there| &there.value), &mut record)?;
     let write = match &there {
-        Some(there) => {
-            let (before, after) = (there.value.run.kind(), record.run.kind());
-            if before != after {
-                let message = format!("the kind of its `run` is `{before}`, and stays so; retire it and make another");
-                return Err(ApiError::conflict(message));
-            }
-            replace(&tenant, there, &record, now)
-        }
+        Some(there) => replace(&tenant, there, &record, now),
         None => {
             room(app, &tenant).await?;
             create(&tenant, &Id::from(&name), &record, now)
@@ -174,7 +214,76 @@ pub(super) async fn put(app: &App, request: &Request) -> Result<Answer, ApiError
     };
     written(app, write).await?;
     let status = if there.is_some() { 200 } else { 201 };
-    Ok(Answer::json(status, &TypeView::of(name.as_str(), &tenant, record)))
+    let mut view = TypeView::of(name.as_str(), &tenant, record);
+    if let Some(own) = &mut view.own {
+        own.signing_secret = fresh;
+    }
+    Ok(Answer::json(status, &view))
+}
+
+fn same_kind(before: &Run, after: &Run) -> Result<(), ApiError> {
+    let (before, after) = (before.kind(), after.kind());
+    if before == after {
+        return Ok(());
+    }
+    let message = format!("the kind of its `run` is `{before}`, and stays so; retire it and make another");
+    Err(ApiError::conflict(message))
+}
+
+/// Puts what is secret of a target where it is sealed, for the record at `place`; what signs its calls, if that is new.
+fn seal(
+    app: &App,
+    place: &RecordKey,
+    before: Option<&TypeRecord>,
+    record: &mut TypeRecord,
+) -> Result<Option<String>, ApiError> {
+    let Run::Http { url, headers } = &mut record.run else { return Ok(None) };
+    if let Some(pushing) = app.types.state::<Arc<Pushing>>() {
+        pushing.admit(url)?;
+    }
+    let keyring = keyring(app)?;
+    let kept =
+        before.and_then(|before| before.sealed.as_deref()).map(|sealed| TargetSecrets::open(keyring, place, sealed));
+    // What does not open is of another key: it is made anew, and shown.
+    let kept = kept.and_then(Result::ok);
+    let is_new = kept.is_none();
+    let secrets = match kept {
+        Some(kept) => kept,
+        None => TargetSecrets::fresh().map_err(unkept)?,
+    };
+    let secrets = secrets.with_headers(headers)?;
+    record.sealed = Some(secrets.seal(keyring, place).map_err(unkept)?);
+    Ok(is_new.then(|| secrets.signing.current().reveal()))
+}
+
+/// `POST /v1/task-types/{name}/rotate-secret`: of the caller's tenant.
+pub(super) async fn rotate(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let RotateRequest { overlap_s } = request.json()?;
+    if overlap_s > MAX_OVERLAP_S {
+        return Err(ApiError::invalid("overlap_s", format!("expected at most {MAX_OVERLAP_S} seconds")));
+    }
+    let name = request.path_name("name").map_err(|_| missing())?;
+    let tenant = request.caller.tenant.clone();
+    let there = stored(app, &tenant, &name).await?.ok_or_else(missing)?;
+    let (keyring, place, now) = (keyring(app)?, place(&tenant, &name), app.clock.now());
+    let sealed = there.value.sealed.as_deref();
+    let sealed = sealed.ok_or_else(|| ApiError::conflict("tasks of this type are not pushed: nothing is signed"))?;
+    let mut secrets = TargetSecrets::open(keyring, &place, sealed).map_err(unkept)?;
+    let fresh = SigningSecret::generate().map_err(|error| unkept(error.into()))?;
+    secrets.signing = secrets.signing.rotated(fresh.clone(), now, Duration::from_secs(overlap_s));
+    let sealed = Some(secrets.seal(keyring, &place).map_err(unkept)?);
+    let record = TypeRecord { sealed, ..there.value.clone() };
+    written(app, replace(&tenant, &there, &record, now)).await?;
+    Ok(Answer::json(200, &NewSecret { signing_secret: fresh.reveal() }))
+}
+
+fn keyring(app: &App) -> Result<&Keyring, ApiError> {
+    let keyring = app.types.state::<Arc<Keyring>>().map(|keyring| &**keyring);
+    keyring.ok_or_else(|| ApiError::conflict("this installation has no key for secrets: it is started without"))
+}
+
+fn unkept(error: SecretError) -> ApiError {
+    ApiError::conflict(error.to_string())
 }
 
 /// `DELETE /v1/task-types/{name}`: of the caller's tenant. To put it again takes that back.

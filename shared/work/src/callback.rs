@@ -1,0 +1,97 @@
+//! Who was called answers later, by the token that the call carried: that is all the credential there is.
+
+use std::{sync::Arc, time::Duration};
+
+use errand::{
+    App, State, Task, Timestamp,
+    spi::{
+        change::{ChangeError, With, change},
+        lifecycle::Trigger,
+        processor, store,
+    },
+};
+use errand_http::ApiError;
+use errand_outbound::{Callback, Keyring};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Outcome,
+    finish::{lost, was_said},
+    push::LEASES_S,
+};
+
+/// That who has the task goes on with it.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct CallbackHeartbeat {
+    /// For how many seconds it has the task from now on; 900 if absent.
+    #[serde(default = "lease")]
+    #[schemars(range(min = LEASES_S.0, max = LEASES_S.1))]
+    pub lease_s: u64,
+}
+
+fn lease() -> u64 {
+    900
+}
+
+/// Until when it has the task.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct CallbackNews {
+    /// Until then.
+    pub lease_expires_at: Timestamp,
+}
+
+/// Ends the execution that `token` speaks of. The same said again is answered as it was.
+pub(crate) async fn finish(app: &App, token: &str, outcome: Outcome) -> Result<Task, ApiError> {
+    let Callback { task: key, fence } = read(app, token)?;
+    let task = store::task(&*app.store, &key).await?.ok_or_else(gone)?;
+    if task.fence() != Some(fence) {
+        return if was_said(&task, fence, outcome.status) { Ok(task) } else { Err(over(&task)) };
+    }
+    let settings = app.input_of(&task).await?.map(|input| input.settings()).unwrap_or_default();
+    let ended = outcome.ended(app, &task).await?;
+    match processor::end(app, &task, fence, &settings, ended).await {
+        Ok(task) => Ok(task),
+        Err(ChangeError::Gone) => Err(gone()),
+        Err(ChangeError::Rejected(_)) => {
+            let task = store::task(&*app.store, &key).await?.ok_or_else(gone)?;
+            Err(over(&task))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Renews the lease of the execution that `token` speaks of.
+pub(crate) async fn heartbeat(app: &App, token: &str, beat: &CallbackHeartbeat) -> Result<CallbackNews, ApiError> {
+    if !(LEASES_S.0..=LEASES_S.1).contains(&beat.lease_s) {
+        let message = format!("expected a number from {} to {}", LEASES_S.0, LEASES_S.1);
+        return Err(ApiError::invalid("lease_s", message));
+    }
+    let Callback { task: key, fence } = read(app, token)?;
+    let task = store::task(&*app.store, &key).await?.ok_or_else(gone)?;
+    let lease = Some(Duration::from_secs(beat.lease_s));
+    match change(app, &task, Trigger::Renew { fence, lease }, With::nothing()).await {
+        Ok(Task { state: State::Running { lease_expires_at, .. }, .. }) => Ok(CallbackNews { lease_expires_at }),
+        Ok(task) => Err(over(&task)),
+        Err(ChangeError::Gone) => Err(gone()),
+        Err(ChangeError::Rejected(_)) => {
+            let task = store::task(&*app.store, &key).await?.ok_or_else(gone)?;
+            Err(over(&task))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn read(app: &App, token: &str) -> Result<Callback, ApiError> {
+    let keyring = app.types.state::<Arc<Keyring>>();
+    keyring.and_then(|keyring| Callback::read(keyring, token)).ok_or_else(|| ApiError::not_found("no such callback"))
+}
+
+/// What is said to whom the task is no longer: it has ended, or is another's, or waits for another try.
+fn over(task: &Task) -> ApiError {
+    if task.status().is_ended() { gone() } else { lost() }
+}
+
+fn gone() -> ApiError {
+    ApiError { status: 410, code: "gone", ..ApiError::not_found("the task has ended") }
+}
