@@ -24,8 +24,11 @@ const README: &str = include_str!("../README.md");
 const PROFILES: &str = r#"{"default": {"kind": "openai", "model": "m", "endpoint": "http://127.0.0.1:9/v1",
     "api_key_env": "ERRAND_MODEL_API_KEY"}}"#;
 
+/// Where a client learns whose tokens are taken.
+pub(crate) const WELL_KNOWN: &str = "GET /.well-known/oauth-protected-resource";
+
 /// The functions as they are deployed, with what their libraries are called here.
-const DEPLOYED: [(&str, Lambda); 8] = [
+const DEPLOYED: [(&str, Lambda); 9] = [
     ("EnqueueFunction", Lambda::Enqueue),
     ("IntakeFunction", Lambda::Enqueue),
     ("ProcessTaskFunction", Lambda::ProcessTask),
@@ -34,6 +37,7 @@ const DEPLOYED: [(&str, Lambda); 8] = [
     ("RelayFunction", Lambda::Relay),
     ("StatusFunction", Lambda::Status),
     ("ControlFunction", Lambda::Control),
+    ("McpFunction", Lambda::Mcp),
 ];
 
 /// The variables of ours that the template gives a function, with values that might be theirs.
@@ -87,7 +91,10 @@ fn the_templates_routes_are_the_apis_each_with_its_function() {
         };
         (info.key(), function.to_owned())
     });
-    assert_eq!(deployed, served.collect());
+    // What agents speak is no part of the API.
+    let keys = ["POST /mcp", "GET /mcp", "DELETE /mcp", WELL_KNOWN, &format!("{WELL_KNOWN}/mcp")].map(str::to_owned);
+    let of_agents = keys.into_iter().map(|key| (key, "McpFunction".to_owned()));
+    assert_eq!(deployed, served.chain(of_agents).collect());
 }
 
 #[test]
@@ -104,7 +111,10 @@ fn a_function_starts_with_what_the_template_gives_it_and_reads_all_of_it() {
             noted.lock().unwrap().insert(name.to_owned());
             values.get(name).cloned()
         });
-        Deployment::read(&environment, of.queues()).unwrap_or_else(|error| panic!("{id}: {error}"));
+        let deployment = Deployment::read(&environment, of.queues()).unwrap_or_else(|error| panic!("{id}: {error}"));
+        if of == Lambda::Mcp {
+            assert!(::mcp::read(&environment, &deployment).resource.is_some());
+        }
         if of == Lambda::Enqueue {
             environment.parsed::<enqueue::Takes>("ERRAND_TAKES").unwrap_or_else(|error| panic!("{id}: {error}"));
         }

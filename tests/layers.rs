@@ -6,11 +6,19 @@ use std::{
 };
 
 /// What the libraries of the functions may use.
-const BELOW_FUNCTIONS: [&str; 7] =
-    ["errand", "errand-agents", "errand-aws", "errand-http", "errand-models", "errand-outbound", "errand-work"];
+const BELOW_FUNCTIONS: [&str; 8] = [
+    "errand",
+    "errand-agents",
+    "errand-aws",
+    "errand-http",
+    "errand-mcp",
+    "errand-models",
+    "errand-outbound",
+    "errand-work",
+];
 
 /// The libraries of the functions.
-const FUNCTIONS: [&str; 6] = ["control", "enqueue", "poller", "process-task", "relay", "status"];
+const FUNCTIONS: [&str; 7] = ["control", "enqueue", "mcp", "poller", "process-task", "relay", "status"];
 
 /// Every package that may be built upon, the features of its library, and which packages of ours this may use.
 fn libraries() -> Vec<(&'static str, &'static [&'static str], BTreeSet<&'static str>)> {

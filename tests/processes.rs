@@ -27,6 +27,7 @@ fn binary(of: Lambda) -> &'static Path {
         Lambda::Poller => env!("CARGO_BIN_EXE_lambda-poller"),
         Lambda::Status => env!("CARGO_BIN_EXE_lambda-status"),
         Lambda::Control => env!("CARGO_BIN_EXE_lambda-control"),
+        Lambda::Mcp => env!("CARGO_BIN_EXE_lambda-mcp"),
         Lambda::Relay => env!("CARGO_BIN_EXE_lambda-relay"),
     })
 }
@@ -166,7 +167,7 @@ fn a_function_that_calls_nobody_outside_links_no_http_client_but_the_sdks() {
         // Handlers call whom they like; the poller posts to the webhook, and `control` when it is asked to poll.
         let calls = match of {
             Lambda::ProcessTask | Lambda::Poller | Lambda::Control => true,
-            Lambda::Enqueue | Lambda::Status | Lambda::Relay => false,
+            Lambda::Enqueue | Lambda::Status | Lambda::Mcp | Lambda::Relay => false,
         };
         let code = fs::read(binary(of)).unwrap();
         let links = code.windows(REQWEST.len()).any(|window| window == REQWEST.as_bytes());

@@ -16,6 +16,8 @@ use errand_aws::queue_variable;
 use integration_tests::venv::{program, venv};
 use serde_json::{Value, json};
 
+use crate::drift::WELL_KNOWN;
+
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/template.yaml")
 }
@@ -383,7 +385,7 @@ fn whoever_may_write_verified_knows_who_may() {
 fn whoever_answers_a_token_knows_which_scope_gives_which_right() {
     for (id, function) in resources("AWS::Lambda::Function") {
         let given = &function["Environment"]["Variables"]["ERRAND_TOKEN_SCOPES"];
-        let answers = ["IntakeFunction", "StatusFunction", "ControlFunction"].contains(&id.as_str());
+        let answers = ["IntakeFunction", "StatusFunction", "ControlFunction", "McpFunction"].contains(&id.as_str());
         assert_eq!(!given.is_null(), answers, "{id}");
     }
 }
@@ -422,13 +424,15 @@ fn polls_do_not_pile_up() {
 #[test]
 fn every_route_but_the_open_ones_asks_who_calls_and_leads_to_a_function_the_api_may_invoke() {
     for (id, route) in resources("AWS::ApiGatewayV2::Route") {
-        let open = ROUTES.iter().any(|served| served.open && route["RouteKey"] == served.key());
-        if open {
+        let (key, asks) = (route["RouteKey"].as_str().unwrap(), json!({ "Fn::If": ["UseJwt", "JWT", "AWS_IAM"] }));
+        // Who has no token yet reads at the well-known places where to get one.
+        if key.starts_with(WELL_KNOWN) || ROUTES.iter().any(|served| served.open && key == served.key()) {
             assert_eq!((&route["AuthorizationType"], &route["AuthorizerId"]), (&json!("NONE"), &Value::Null), "{id}");
         } else {
-            let asks = json!({ "Fn::If": ["UseJwt", "JWT", "AWS_IAM"] });
+            // A token of the API is none for agents, and the other way round.
+            let authorizer = if key.ends_with(" /mcp") { "McpAuthorizer" } else { "JwtAuthorizer" };
             assert_eq!(route["AuthorizationType"], asks, "{id}");
-            assert_eq!(target(&route["AuthorizerId"]["Fn::If"][1]), "JwtAuthorizer", "{id}");
+            assert_eq!(target(&route["AuthorizerId"]["Fn::If"][1]), authorizer, "{id}");
         }
         let integration = resource("AWS::ApiGatewayV2::Integration", target(&route["Target"]));
         assert_eq!(integration["PayloadFormatVersion"], "2.0", "{id}");

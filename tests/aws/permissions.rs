@@ -6,7 +6,7 @@ use futures::FutureExt;
 use integration_tests::aws::{Lambda, Stack, Use, kind_of};
 use serde_json::Value;
 
-use super::{agents, control, defer, enqueue, process, read, relay};
+use super::{agents, control, defer, enqueue, mcp, process, read, relay};
 use crate::template::{STREAM_ACTIONS, listed, resource, resources, statements, target};
 
 /// What changes an item.
@@ -62,6 +62,7 @@ async fn asked_for() -> Vec<(Lambda, BTreeSet<Use>)> {
             34 => agents::outside(&stack).boxed(),
             35 => agents::by_a_worker(&stack).boxed(),
             36 => control::claims(&stack).boxed(),
+            37 => mcp::tools(&stack).boxed(),
             _ => break,
         };
         journey.await;

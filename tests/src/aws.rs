@@ -41,13 +41,21 @@ pub enum Lambda {
     Poller,
     Status,
     Control,
+    Mcp,
     Relay,
 }
 
 impl Lambda {
     /// All of them.
-    pub const ALL: [Lambda; 6] =
-        [Lambda::Enqueue, Lambda::ProcessTask, Lambda::Poller, Lambda::Status, Lambda::Control, Lambda::Relay];
+    pub const ALL: [Lambda; 7] = [
+        Lambda::Enqueue,
+        Lambda::ProcessTask,
+        Lambda::Poller,
+        Lambda::Status,
+        Lambda::Control,
+        Lambda::Mcp,
+        Lambda::Relay,
+    ];
 
     /// The queues that its library names.
     pub fn queues(self) -> &'static [QueueName] {
@@ -57,6 +65,7 @@ impl Lambda {
             Lambda::Poller => poller::QUEUES,
             Lambda::Status => status::QUEUES,
             Lambda::Control => control::QUEUES,
+            Lambda::Mcp => mcp::QUEUES,
             Lambda::Relay => ::relay::QUEUES,
         }
     }
@@ -65,7 +74,7 @@ impl Lambda {
         match self {
             // Control polls when somebody asks it to.
             Lambda::Poller | Lambda::Control | Lambda::Relay => true,
-            Lambda::Enqueue | Lambda::ProcessTask | Lambda::Status => false,
+            Lambda::Enqueue | Lambda::ProcessTask | Lambda::Status | Lambda::Mcp => false,
         }
     }
 }

@@ -65,7 +65,8 @@ impl Settings {
         let mut services = services.clone();
         services.rules = Arc::new(self.rules.clone());
         services.listeners = self.listeners.clone();
-        let types = pushed(self.types()).checked().unwrap_or_else(|error| panic!("{error}"));
+        let offer = errand_mcp::Offer(&["scripted", "create_conversation_summary"]);
+        let types = pushed(self.types()).with(offer).checked().unwrap_or_else(|error| panic!("{error}"));
         App::new(services, types)
     }
 }

@@ -84,6 +84,11 @@ impl Scopes {
         Self(Right::ALL.into_iter().map(|right| (right, right.as_str().to_owned())).collect())
     }
 
+    /// The scopes that are named, each once.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.values().map(String::as_str).collect::<BTreeSet<_>>().into_iter()
+    }
+
     /// The rights that a token with these scopes gives.
     pub fn rights(&self, borne: &[&str]) -> Rights {
         let given = |right: &Right| match self.0.get(right) {

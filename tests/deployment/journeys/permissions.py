@@ -11,7 +11,7 @@ from errand import Errand
 from journeys.ways_in import refused
 from processes import functions
 
-FUNCTIONS = ("enqueue", "intake", "process-task", "process-task-long", "poller", "status", "control", "relay")
+FUNCTIONS = ("enqueue", "intake", "process-task", "process-task-long", "poller", "status", "control", "mcp", "relay")
 
 # Of those that run another's code: whose.
 CODE = {"intake": "enqueue", "process-task-long": "process-task"}
