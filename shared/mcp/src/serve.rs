@@ -21,7 +21,7 @@ use crate::{
     client::{Peer, TASKS, VERSIONS},
     message::{RpcError, RpcMessage},
     resource::ProtectedResource,
-    tasks::Named,
+    tasks::NamedTask,
     tools::tools,
     waiting::TaskWatch,
 };
@@ -121,9 +121,9 @@ async fn result(mcp: &Mcp, api: &Api<'_>, headers: &HeaderMap, message: &RpcMess
             let calls = Calls { api, client, waiting: mcp.waiting.as_ref(), kept: mcp.kept };
             Box::pin(calls.call(message)).await?
         }
-        ("tasks/get", true) => Named::of(api, client, message)?.get(mcp.kept).await?,
-        ("tasks/update", true) => Named::of(api, client, message)?.update(message).await?,
-        ("tasks/cancel", true) => Named::of(api, client, message)?.cancel().await?,
+        ("tasks/get", true) => NamedTask::of(api, client, message)?.get(mcp.kept).await?,
+        ("tasks/update", true) => NamedTask::of(api, client, message)?.update(message).await?,
+        ("tasks/cancel", true) => NamedTask::of(api, client, message)?.cancel().await?,
         _ => return Err(RpcError::no_method(method, client.is_modern)),
     };
     if let (true, Some(fields)) = (client.is_modern, result.as_object_mut()) {

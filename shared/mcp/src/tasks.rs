@@ -18,13 +18,13 @@ use crate::{
 };
 
 /// The task that a request names.
-pub(crate) struct Named<'a> {
+pub(crate) struct NamedTask<'a> {
     api: &'a Api<'a>,
     client: Peer,
     handle: Handle,
 }
 
-impl<'a> Named<'a> {
+impl<'a> NamedTask<'a> {
     /// Reads it; a client that does not take tasks has none.
     pub(crate) fn of(api: &'a Api<'a>, client: Peer, message: &RpcMessage) -> Result<Self, RpcError> {
         client.check_has_tasks()?;

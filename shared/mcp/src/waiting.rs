@@ -38,12 +38,13 @@ impl TaskWatch {
             if Status::ALL.iter().any(|of| of.is_ended() && Some(of.as_str()) == status) {
                 return Ok(task);
             }
+            let told = async {
+                let told = changed.changed().await.is_ok();
+                time::sleep(LOOK_AGAIN).await;
+                told
+            };
             tokio::select! {
-                told = async { changed.changed().await.is_ok().then_some(time::sleep(LOOK_AGAIN).await) } => {
-                    if told.is_none() {
-                        return Ok(task);
-                    }
-                }
+                told = told => if !told { return Ok(task) },
                 () = &mut patience => return Ok(task),
                 _ = stop.wait_for(|stop| *stop) => return Ok(task),
             }
