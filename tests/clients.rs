@@ -216,7 +216,7 @@ print(json.dumps([push.handle(call['headers'], call['body'].encode())[0::2][0] f
 print(push.handle(calls[0]['headers'], calls[0]['body'].encode())[2].decode())";
     let mut command = python(script);
     let secret = ours.reveal();
-    let output = command.arg(calls.to_string()).arg(secret.to_string()).output().unwrap();
+    let output = command.arg(calls.to_string()).arg(&secret).output().unwrap();
     let expected = [json!([200, 401, 401]), json!({"status": "completed", "output": [{"width": "☂"}, "task"]})];
     assert_eq!(lines(output), expected);
 
@@ -231,7 +231,7 @@ for (const call of calls) answers.push(await ask(call));
 console.log(JSON.stringify(answers.map((answer) => answer.status)));
 console.log(await answers[0]!.text());";
     let mut command = built.script("push", script);
-    assert_eq!(lines(command.arg(calls.to_string()).arg(secret.to_string()).output().unwrap()), expected);
+    assert_eq!(lines(command.arg(calls.to_string()).arg(&secret).output().unwrap()), expected);
 }
 
 #[tokio::test]

@@ -74,13 +74,15 @@ impl Seeds {
         for _ in 0..10 {
             self.post("/v1/tasks", json!({"task_type": "resize", "payload": {}})).await;
         }
-        let claim = json!({"worker_id": "worker", "task_types": ["resize"], "max": 5, "lease_s": 85});
-        let claims = self.post("/v1/claims", claim).await;
-        for claimed in claims["items"].as_array().unwrap() {
-            self.tell("finished_tasks", claimed["task_id"].as_str().unwrap());
-            self.tell("task_leases", claimed["lease_token"].as_str().unwrap());
-            self.claimed.push(json!({"task_id": claimed["task_id"], "lease_token": claimed["lease_token"]}));
-        }
+        let called = json!({"run": {"kind": "http", "url": "http://127.0.0.1:9/"}});
+        self.tell("called_types", "called");
+        let put = self.client.put(format!("{}/v1/task-types/called", self.url));
+        Self::answer(put.body(called.to_string()).send().await.unwrap()).await;
+        let claim = json!({"worker_id": "worker", "task_types": ["resize"], "lease_s": 85});
+        let claimed = self.post("/v1/claims", claim).await["items"][0].take();
+        self.tell("finished_tasks", claimed["task_id"].as_str().unwrap());
+        self.tell("task_leases", claimed["lease_token"].as_str().unwrap());
+        self.claimed.push(json!({"task_id": claimed["task_id"], "lease_token": claimed["lease_token"]}));
     }
 
     async fn runs(&mut self) {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -16,10 +16,13 @@ const CACHED: Duration = Duration::from_secs(30);
 /// The most types that are kept in memory; beyond, all are read anew.
 const MOST_CACHED: usize = 10_000;
 
+/// What was read, by tenant and name, and when.
+type Cache = HashMap<(Name, Name), (Timestamp, Arc<Found>)>;
+
 /// The task types that are records. Cheap to clone; all copies remember together.
 #[derive(Clone, Default)]
 pub struct OpenWork {
-    read: Arc<Mutex<HashMap<(Name, Name), (Timestamp, Arc<Found>)>>>,
+    read: Arc<Mutex<Cache>>,
     /// The tasks that a claim of this process is about to take.
     pub(crate) in_hand: Arc<Mutex<HashSet<TaskKey>>>,
 }
@@ -71,7 +74,7 @@ impl OpenWork {
         self.cache().clear();
     }
 
-    fn cache(&self) -> std::sync::MutexGuard<'_, HashMap<(Name, Name), (Timestamp, Arc<Found>)>> {
+    fn cache(&self) -> MutexGuard<'_, Cache> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

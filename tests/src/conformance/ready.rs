@@ -54,7 +54,7 @@ async fn found(store: &dyn Store) {
     let mut expected = [plain, other];
     expected.sort();
     assert_eq!(both, expected);
-    assert_eq!(ready(store, &wanted(&mine, &["fetch"], Some("cpu")), ALL).await, [Uuid::nil(); 0]);
+    assert_eq!(ready(store, &wanted(&mine, &["fetch"], Some("cpu")), ALL).await, Vec::<Uuid>::new());
 }
 
 async fn order(store: &dyn Store) {
@@ -91,7 +91,7 @@ async fn held(store: &dyn Store) {
     let wanted = wanted(&tenant, &["fetch"], None);
     let claim = claimed(&task, now());
     let held = change(store, &task, claim).await;
-    assert_eq!(ready(store, &wanted, ALL).await, [Uuid::nil(); 0]);
+    assert_eq!(ready(store, &wanted, ALL).await, Vec::<Uuid>::new());
     let after = now() + Duration::from_secs(3600);
     let reaped = changed(&held, Trigger::Reap { max_losses: 5, jitter: 0.0 }, after);
     change(store, &held, reaped).await;

@@ -141,7 +141,7 @@ async fn a_name_is_judged_at_every_connection() {
     let mut answers = Vec::new();
     for _ in 0..4 {
         let answered = post(&caller, &format!("http://turns.example:{port}/")).await;
-        answers.push(answered.is_ok().then_some(None).unwrap_or_else(|| refusal(answered)));
+        answers.push(if answered.is_ok() { None } else { refusal(answered) });
     }
     let refused = [Reach::Reserved, Reach::Private].map(|reach| Some(NotAllowed::Address(reach)));
     assert_eq!(answers, [None, refused[0], refused[1], None]);
