@@ -175,10 +175,12 @@ async fn the_server_does_as_the_document_says() {
     assert!(said.contains(&format!("Tested: {}", ROUTES.len() - 1)), "{said}");
     let reached = reached(&report);
     let others: Vec<String> = ROUTES.iter().map(Route::key).filter(|key| !reached.contains(key)).collect();
-    // It has no token that a call would carry, and does not fill lists from dictionaries.
+    // It has no token that a call would carry, fills no lists from dictionaries, and comes by no lease and no called type
+    // where others have made some: the tests of users' own work do all that.
+    let not_asked = ["POST /v1/claims", "POST /v1/tasks/{id}/finish", "POST /v1/task-types/{name}/rotate-secret"];
     let not_reached = |key: &String| {
         let open = Route::find(&ROUTES, key).is_some_and(|route| route.open);
-        !open && key != "GET /v1/openapi.json" && key != "POST /v1/claims"
+        !open && key != "GET /v1/openapi.json" && !not_asked.contains(&key.as_str())
     };
     assert_eq!(others.into_iter().filter(not_reached).collect::<Vec<_>>(), [""; 0], "{said}");
     server.stop().await;

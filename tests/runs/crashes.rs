@@ -114,7 +114,9 @@ async fn once(
     assert!(asked == turns || unseen > 0, "a call is paid for by nobody");
     let logged: u64 = world.log(id).await.iter().filter_map(|row| row.tokens_in).sum();
     assert!(logged <= 100 * asked as u64, "{logged}");
-    let published: Vec<Value> = world.events().await.into_iter().map(|event| event["type"].clone()).collect();
+    // Where one process is all, the end of the task stands in the list, too.
+    let mut published: Vec<Value> = world.events().await.into_iter().map(|event| event["type"].clone()).collect();
+    published.retain(|of| of != "task.completed");
     assert_eq!(published, ["agent.spawned", "agent.running", "agent.completed"]);
     reached
 }

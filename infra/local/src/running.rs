@@ -73,6 +73,8 @@ impl RunningServer {
 
     /// The same by another clock, which tests move.
     pub async fn start_at(options: &Options, types: Registry, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        // What is wrong with them is told before anything is touched.
+        types.clone().checked()?;
         // The first call counts: a program with more secrets has named all of them before.
         redact::know_secrets(options.secrets());
         let access = options.access()?;

@@ -311,7 +311,7 @@ impl Story {
                 let ids = self.ids.iter().filter(|(kind, _)| *kind == of);
                 paths.extend(ids.map(|(_, id)| info.path.replace("{id}", id)));
             } else if of != "records" {
-                paths.push(info.path.replace("{queue}", "default"));
+                paths.push(info.path.replace("{queue}", "default").replace("{name}", "run_agent"));
             }
         }
         for status in ["completed", "failed", "blocked", "cancelled"] {
