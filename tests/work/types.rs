@@ -1,6 +1,10 @@
 //! Task types as records.
 
 use errand::{Dispatch, Status, spi::rights::Scopes};
+use errand_local::{
+    options::{Durability, Options},
+    running::RunningServer,
+};
 use integration_tests::{events::Call, settings::Settings, world::World};
 use serde_json::{Value, json};
 
@@ -52,6 +56,20 @@ async fn what_is_wrong_with_a_type_is_said_where() {
         assert_eq!((answer.status, &answer.body["error"]["field"]), (400, &json!(field)), "{more} {:#}", answer.body);
     }
     assert_eq!(code(&put(&world.app, "scripted", &json!({})).await), (409, "conflict"), "it is compiled in");
+}
+
+#[tokio::test]
+async fn workers_that_start_at_the_same_moment_may_all_put_their_type() {
+    let data = tempfile::tempdir().unwrap();
+    let options = Options::on_a_free_port(data.path().to_owned(), Durability::Normal);
+    let server = RunningServer::start(&options, Settings::default().types()).await.unwrap();
+    for _ in 0..5 {
+        let put = json!({"run": {"kind": "worker"}});
+        let call = Call::put("/v1/task-types/resize", &put);
+        let puts = futures::future::join_all((0..8).map(|_| call.answer(&server.app))).await;
+        assert!(puts.iter().all(|answer| answer.status < 300), "{puts:?}");
+    }
+    server.stop().await;
 }
 
 #[tokio::test]

@@ -5,10 +5,10 @@ mod form;
 use std::{sync::Arc, time::Duration};
 
 use errand::{
-    App, Id, Name, Stored,
+    App, Id, Name, StoreError, Stored,
     spi::{
         records::{create, replace},
-        store::{self, Commit, RecordKey, Related, RelationKind},
+        store::{self, Commit, MAX_TRIES, RecordKey, Related, RelationKind},
     },
 };
 use errand_http::{Answer, ApiError, Listed, Request};
@@ -30,27 +30,41 @@ pub(super) async fn put(app: &App, request: &Request) -> Result<Answer, ApiError
         return Err(ApiError::conflict(format!("`{name}` is a type that is compiled in")));
     }
     let tenant = if body.all_tenants { for_all(request)? } else { request.caller.tenant.clone() };
-    let mut record = body.record();
+    let record = body.record();
     record.check()?;
-    let (there, now) = (stored(app, &tenant, &name).await?, app.clock.now());
+    // All workers of a type may put it as they start, at the same moment.
+    for _ in 0..MAX_TRIES {
+        if let Some(answer) = put_over(app, &tenant, &name, record.clone()).await? {
+            return Ok(answer);
+        }
+    }
+    Err(StoreError::Busy.into())
+}
+
+/// Puts it over what is there; `None`: somebody has changed that meanwhile.
+async fn put_over(app: &App, tenant: &Name, name: &Name, mut record: TypeRecord) -> Result<Option<Answer>, ApiError> {
+    let (there, now) = (stored(app, tenant, name).await?, app.clock.now());
     if let Some(there) = &there {
         same_kind(&there.value.run, &record.run)?;
     }
-    let fresh = seal(app, &place(&tenant, &name), there.as_ref().map(|there| &there.value), &mut record)?;
+    let fresh = seal(app, &place(tenant, name), there.as_ref().map(|there| &there.value), &mut record)?;
     let write = match &there {
-        Some(there) => replace(&tenant, there, &record, now),
+        Some(there) => replace(tenant, there, &record, now),
         None => {
-            room(app, &tenant).await?;
-            create(&tenant, &Id::from(&name), &record, now)
+            room(app, tenant).await?;
+            create(tenant, &Id::from(name), &record, now)
         }
     };
-    written(app, write).await?;
+    match written(app, write).await {
+        Err(StoreError::Conflict { .. }) => return Ok(None),
+        written => written?,
+    }
     let status = if there.is_some() { 200 } else { 201 };
-    let mut view = TypeView::of(name.as_str(), &tenant, record);
+    let mut view = TypeView::of(name.as_str(), tenant, record);
     if let Some(own) = &mut view.own {
         own.signing_secret = fresh;
     }
-    Ok(Answer::json(status, &view))
+    Ok(Some(Answer::json(status, &view)))
 }
 
 fn same_kind(before: &Run, after: &Run) -> Result<(), ApiError> {
@@ -209,7 +223,7 @@ async fn room(app: &App, tenant: &Name) -> Result<(), ApiError> {
     Err(ApiError::conflict(format!("there are {MAX_TYPES} task types, and may be no more")))
 }
 
-async fn written(app: &App, write: store::RecordWrite) -> Result<(), ApiError> {
+async fn written(app: &App, write: store::RecordWrite) -> Result<(), StoreError> {
     store::commit(&*app.store, Commit { records: vec![write], ..Commit::default() }).await?;
     if let Some(open) = OpenWork::of(app) {
         open.forget();
