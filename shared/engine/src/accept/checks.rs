@@ -23,7 +23,7 @@ pub fn check_size(bytes: usize) -> Result<(), EnqueueError> {
     if bytes > BODY_BYTES { Err(EnqueueError::TooLarge { bytes }) } else { Ok(()) }
 }
 
-/// Refuses a task that is no use by itself, as its type says: it is made by something else, which [`accept`] does not do.
+/// Refuses a task that is no use by itself, as its type says: it is made by something else, which [`accept`](super::accept) does not do.
 pub fn check_may_stand_alone(app: &App, task_type: &Name) -> Result<(), FieldError> {
     let instead = app.types.settings(task_type).and_then(|settings| settings.instead);
     instead.map_or(Ok(()), |instead| Err(FieldError::at("task_type", instead)))
