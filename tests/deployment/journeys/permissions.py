@@ -11,7 +11,8 @@ from errand import Errand
 from journeys.ways_in import refused
 from processes import functions
 
-FUNCTIONS = ("enqueue", "intake", "process-task", "process-task-long", "poller", "status", "control", "mcp", "relay")
+# But `mcp`, which no journey here asks: `tests/aws/permissions.rs` sees what it needs.
+FUNCTIONS = ("enqueue", "intake", "process-task", "process-task-long", "poller", "status", "control", "relay")
 
 # Of those that run another's code: whose.
 CODE = {"intake": "enqueue", "process-task-long": "process-task"}
