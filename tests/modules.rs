@@ -7,8 +7,16 @@ use std::{
 };
 
 /// The packages that others build on.
-const PACKAGES: [&str; 7] =
-    ["shared/engine", "shared/outbound", "shared/models", "shared/http", "shared/agents", "shared/mcp", "shared/aws"];
+const PACKAGES: [&str; 8] = [
+    "shared/engine",
+    "shared/outbound",
+    "shared/models",
+    "shared/http",
+    "shared/work",
+    "shared/agents",
+    "shared/mcp",
+    "shared/aws",
+];
 
 /// What introduces the order in a package's documentation.
 const ORDER: &str = "//! Each module knows only those before it: ";

@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Outcome,
+    WorkOutcome,
     finish::{lost, was_said},
     push::LEASES_S,
 };
@@ -42,7 +42,7 @@ pub(crate) struct CallbackNews {
 }
 
 /// Ends the execution that `token` speaks of. The same said again is answered as it was.
-pub(crate) async fn finish(app: &App, token: &str, outcome: Outcome) -> Result<Task, ApiError> {
+pub(crate) async fn finish(app: &App, token: &str, outcome: WorkOutcome) -> Result<Task, ApiError> {
     let Callback { task: key, fence } = read(app, token)?;
     let task = store::task(&*app.store, &key).await?.ok_or_else(gone)?;
     if task.fence() != Some(fence) {

@@ -16,7 +16,7 @@ use errand::{
 };
 use errand_http::{ApiError, Caller};
 
-pub use form::{ClaimRequest, Claimed, Claims};
+pub use form::{ClaimTasks, ClaimedTask, Claims};
 pub(crate) use form::{LEASE_S, TYPES, lease};
 
 use crate::{
@@ -39,7 +39,7 @@ const ROUNDS: usize = 3;
 pub(crate) async fn claim(
     app: &App,
     caller: &Caller,
-    request: &ClaimRequest,
+    request: &ClaimTasks,
     key: Option<&str>,
 ) -> Result<Claims, ApiError> {
     request.check()?;
@@ -56,7 +56,7 @@ pub(crate) async fn claim(
     if items.is_none() && state == WorkerState::Run {
         items = Some(waited(app, tenant, request, once.as_ref()).await?);
     }
-    let items: Vec<Claimed> = items.unwrap_or_default().iter().filter_map(Claimed::of).collect();
+    let items: Vec<ClaimedTask> = items.unwrap_or_default().iter().filter_map(ClaimedTask::of).collect();
     let poll_after_s = if items.is_empty() { poll_after(app, request) } else { 0 };
     Ok(Claims { count: items.len(), items, poll_after_s, state })
 }
@@ -80,7 +80,7 @@ async fn are_pulled(app: &App, tenant: &Name, types: &[Name]) -> Result<(), ApiE
 }
 
 /// Where it was waited there is no need to wait besides; elsewhere ever longer.
-fn poll_after(app: &App, request: &ClaimRequest) -> u32 {
+fn poll_after(app: &App, request: &ClaimTasks) -> u32 {
     let waited = app.bell.is_some() && request.wait_s > 0;
     if waited { 0 } else { 1_u32.checked_shl(request.idle).unwrap_or(u32::MAX).min(MAX_POLL_AFTER_S) }
 }
@@ -88,7 +88,7 @@ fn poll_after(app: &App, request: &ClaimRequest) -> u32 {
 async fn waited(
     app: &App,
     tenant: &Name,
-    request: &ClaimRequest,
+    request: &ClaimTasks,
     once: Option<&Remembered>,
 ) -> Result<Vec<Task>, ApiError> {
     let until = app.clock.now() + Duration::from_secs(request.wait_s.into());
@@ -109,7 +109,7 @@ async fn waited(
 async fn take(
     app: &App,
     tenant: &Name,
-    request: &ClaimRequest,
+    request: &ClaimTasks,
     once: Option<&Remembered>,
 ) -> Result<Vec<Task>, ApiError> {
     let max = request.max as usize;

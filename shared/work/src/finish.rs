@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{ClaimRequest, Claims, LeaseToken, Outcome, outcome::OutcomeStatus};
+use crate::{ClaimTasks, Claims, LeaseToken, WorkOutcome, outcome::OutcomeStatus};
 
 /// The most ends in one request.
 pub(crate) const BATCH: usize = 50;
@@ -22,12 +22,12 @@ pub(crate) const BATCH: usize = 50;
 /// How one task ended.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct FinishRequest {
+pub struct FinishTask {
     /// The claim's.
     pub lease_token: LeaseToken,
     /// How.
     #[serde(flatten)]
-    pub outcome: Outcome,
+    pub outcome: WorkOutcome,
 }
 
 /// How one of several tasks ended.
@@ -40,7 +40,7 @@ pub(crate) struct FinishEntry {
     pub lease_token: LeaseToken,
     /// How.
     #[serde(flatten)]
-    pub outcome: Outcome,
+    pub outcome: WorkOutcome,
 }
 
 /// What one of them should be. What is not is answered for itself, and harms no other.
@@ -62,7 +62,7 @@ pub(crate) struct FinishBatch {
     pub items: Vec<Box<RawValue>>,
     /// The next claim, in the same round trip.
     #[serde(default)]
-    pub claim: Option<ClaimRequest>,
+    pub claim: Option<ClaimTasks>,
 }
 
 /// What became of one of them.
@@ -98,7 +98,7 @@ pub(crate) async fn finish(
     app: &App,
     key: &TaskKey,
     LeaseToken(fence): LeaseToken,
-    outcome: Outcome,
+    outcome: WorkOutcome,
 ) -> Result<Task, ApiError> {
     let task = store::task(&*app.store, key).await?.ok_or_else(ApiError::no_such_task)?;
     if task.fence() != Some(fence) {

@@ -24,14 +24,14 @@ mod task_type;
 mod types;
 mod worker;
 
-pub use claim::{ClaimRequest, Claimed, Claims};
-pub use finish::{FinishRequest, FinishedItem};
+pub use claim::{ClaimTasks, ClaimedTask, Claims};
+pub use finish::{FinishTask, FinishedItem};
 pub use heartbeat::{HeartbeatRequest, News};
 pub use lease::LeaseToken;
-pub use outcome::{Outcome, OutcomeFailure};
+pub use outcome::{OutcomeFailure, WorkOutcome};
 pub use push::Pushing;
 pub use schema::{Schema, SchemaError};
 pub use served::{with_open_types, with_pushed_types};
-pub use task_type::{Run, TypeRecord, Waits};
+pub use task_type::{RunBy, TypeRecord, Waits};
 pub use types::OpenWork;
 pub use worker::Worker;

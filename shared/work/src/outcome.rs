@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use errand::{
-    App, Asked, Effect, Event, Failure, FailureKind, FieldError, Id, Name, Outcome as Decided, Report, Task,
-    TaskContext, TaskKey,
+    App, Asked, Effect, Event, Failure, FailureKind, FieldError, Id, Name, Outcome, Report, Task, TaskContext, TaskKey,
     spi::{
         accept::check_may_stand_alone,
         event::family,
@@ -48,8 +47,7 @@ pub enum OutcomeStatus {
 
 /// What came of a task.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[schemars(rename = "WorkOutcome")] // the log has an `Outcome`
-pub struct Outcome {
+pub struct WorkOutcome {
     /// How it ended.
     pub status: OutcomeStatus,
     /// Of a completed one: any JSON, at most 256 KiB; null if absent.
@@ -110,7 +108,7 @@ fn yes() -> bool {
     true
 }
 
-impl Outcome {
+impl WorkOutcome {
     /// What it means for `task`, whose worker says so: refused if it is not whole, or makes what it may not.
     pub async fn ended(self, app: &App, task: &Task) -> Result<WorkEnded, ApiError> {
         let mut effects = Vec::new();
@@ -126,15 +124,15 @@ impl Outcome {
         let needed = |field: &str| ApiError::invalid(field, format!("say it, for an end of this sort: `{field}`"));
         let reason = self.reason.filter(|reason| !reason.trim().is_empty());
         Ok(match self.status {
-            OutcomeStatus::Completed => Ending::Decided(Decided::done(self.output)),
+            OutcomeStatus::Completed => Ending::Decided(Outcome::done(self.output)),
             OutcomeStatus::Failed => Ending::Failed(self.failure.ok_or_else(|| needed("failure"))?.failure()),
-            OutcomeStatus::Blocked => Ending::Decided(Decided::Block(reason.ok_or_else(|| needed("reason"))?)),
+            OutcomeStatus::Blocked => Ending::Decided(Outcome::Block(reason.ok_or_else(|| needed("reason"))?)),
             OutcomeStatus::Cancelled => {
-                Ending::Decided(Decided::Cancel(reason.unwrap_or_else(|| "called off by its worker".to_owned())))
+                Ending::Decided(Outcome::Cancel(reason.unwrap_or_else(|| "called off by its worker".to_owned())))
             }
             OutcomeStatus::Snoozed => {
                 let seconds = self.retry_after_s.filter(|s| *s <= MAX_WAIT_S).ok_or_else(|| needed("retry_after_s"))?;
-                Ending::Decided(Decided::Snooze(Duration::from_secs(seconds)))
+                Ending::Decided(Outcome::Snooze(Duration::from_secs(seconds)))
             }
             OutcomeStatus::Released => Ending::Released,
         })

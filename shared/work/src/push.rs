@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use errand::{Failure, Outcome as Decided, RetryPolicy, TaskContext, Timestamp, spi::store::RecordKey};
+use errand::{Failure, Outcome, RetryPolicy, TaskContext, Timestamp, spi::store::RecordKey};
 use errand_outbound::{Answered, CallError, Keyring, TargetClient};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -19,7 +19,7 @@ use answer::{Meaning, asked_wait, is_overloaded, meaning, unanswered};
 use circuit::Circuit;
 
 use crate::{
-    Outcome, Run, TypeRecord,
+    RunBy, TypeRecord, WorkOutcome,
     target::{TargetSecrets, read_headers, target_url},
 };
 
@@ -59,9 +59,9 @@ pub(crate) type Permits = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 /// What became of a call.
 pub(crate) enum Pushed {
     /// What it means for the task.
-    Decided(Decided),
+    Decided(Outcome),
     /// The target says itself how the task ended.
-    Said(Box<Outcome>),
+    Said(Box<WorkOutcome>),
 }
 
 impl Pushing {
@@ -92,7 +92,7 @@ impl Pushing {
         record: &TypeRecord,
         context: &TaskContext<'_>,
     ) -> Result<Pushed, Failure> {
-        let Run::Http { url, .. } = &record.run else {
+        let RunBy::Http { url, .. } = &record.run else {
             return Err(Failure::permanent("only a worker outside does this")); // not reached: nobody here is told of it
         };
         let task = context.task();
@@ -107,8 +107,8 @@ impl Pushing {
         self.heard(of, &answered, context.now());
         let answered = answered.map_err(|error| unanswered(&error))?;
         match meaning(&answered, next_wait(record, context), context.now()) {
-            Meaning::Completed(output) => Ok(Pushed::Decided(Decided::done(output))),
-            Meaning::Parked(lease) => Ok(Pushed::Decided(Decided::Park(lease))),
+            Meaning::Completed(output) => Ok(Pushed::Decided(Outcome::done(output))),
+            Meaning::Parked(lease) => Ok(Pushed::Decided(Outcome::Park(lease))),
             Meaning::Said(outcome) => Ok(Pushed::Said(outcome)),
             Meaning::Failed(failure) => Err(failure),
         }

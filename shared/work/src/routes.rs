@@ -9,13 +9,13 @@ use errand_http::{Listed, Route, TaskView};
 use serde_json::json;
 
 use crate::{
-    ClaimRequest, Claims, HeartbeatRequest, News, Outcome,
+    ClaimTasks, Claims, HeartbeatRequest, News, WorkOutcome,
     callback::{CallbackHeartbeat, CallbackNews},
-    finish::{FinishBatch, FinishRequest, FinishedBatch},
+    finish::{FinishBatch, FinishTask, FinishedBatch},
 };
 use callbacks::Called;
 pub use types::of_tenant;
-use types::{NewSecret, RotateRequest, TypeRequest, TypeView};
+use types::{RotateRequest, RotatedSecret, TypeRequest, TypeView};
 use work::{WorkerRequest, WorkerView};
 
 /// The writes: of tasks, of task types and workers, and what workers ask for and say.
@@ -37,13 +37,13 @@ pub fn control() -> Vec<Route> {
             .or(&[404]),
         Route::post("/v1/task-types/{name}/rotate-secret", "RotateSecret", types::rotate)
             .needs(Right::Operate)
-            .answers::<NewSecret>("Signs a type's calls by a new secret, and by the one before for a while.")
+            .answers::<RotatedSecret>("Signs a type's calls by a new secret, and by the one before for a while.")
             .body::<RotateRequest>()
             .or(&[404, 409]),
         Route::post("/v1/callbacks/{token}", "FinishCallback", callbacks::finish)
             .open()
             .answers::<Called>("Ends a task that was called and goes on elsewhere. Said again it is answered again.")
-            .body::<Outcome>()
+            .body::<WorkOutcome>()
             .or(&[404, 409, 410]),
         Route::post("/v1/callbacks/{token}/heartbeat", "HeartbeatCallback", callbacks::heartbeat)
             .open()
@@ -58,7 +58,7 @@ pub fn control() -> Vec<Route> {
         Route::post("/v1/claims", "ClaimTasks", work::claim)
             .needs(Right::Work)
             .answers::<Claims>("Takes tasks to work on them outside.")
-            .body::<ClaimRequest>()
+            .body::<ClaimTasks>()
             .keyed(),
         Route::post("/v1/claims/heartbeat", "HeartbeatClaims", work::heartbeat)
             .needs(Right::Work)
@@ -72,7 +72,7 @@ pub fn control() -> Vec<Route> {
         Route::post("/v1/tasks/{id}/finish", "FinishTask", work::finish)
             .needs(Right::Work)
             .answers::<TaskView<'_>>("Ends a task that its worker holds. Said again it is answered again.")
-            .body::<FinishRequest>()
+            .body::<FinishTask>()
             .or(&[404, 409]),
     ]);
     routes

@@ -19,7 +19,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    OpenWork, Outcome as Said, Pushing,
+    OpenWork, Pushing, WorkOutcome,
     push::{Pushed, bad_outcome},
     types::Found,
 };
@@ -158,7 +158,7 @@ impl Input for Given {
 
 impl Given {
     /// What it means that the target says `outcome`.
-    async fn said(&self, outcome: Said, context: &TaskContext<'_>) -> Result<Outcome, Failure> {
+    async fn said(&self, outcome: WorkOutcome, context: &TaskContext<'_>) -> Result<Outcome, Failure> {
         let compiled = self.served.compiled.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
         let types = compiled.ok_or_else(|| Failure::transient("the process ends"))?;
         let app = App::new(context.services().clone(), types);

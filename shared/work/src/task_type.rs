@@ -33,7 +33,7 @@ const MAX_WAIT_S: u32 = 6 * 3600;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[schemars(inline)]
-pub enum Run {
+pub enum RunBy {
     /// Workers that ask for them, by `POST /v1/claims`.
     Worker {},
     /// A target that is called with each of them.
@@ -49,20 +49,20 @@ pub enum Run {
     },
 }
 
-impl Run {
+impl RunBy {
     /// The name of its kind.
     pub fn kind(&self) -> &'static str {
         match self {
-            Run::Worker {} => "worker",
-            Run::Http { .. } => "http",
+            RunBy::Worker {} => "worker",
+            RunBy::Http { .. } => "http",
         }
     }
 
     /// How who runs the tasks hears of them.
     pub fn dispatch(&self) -> Dispatch {
         match self {
-            Run::Worker {} => Dispatch::Pulled,
-            Run::Http { .. } => Dispatch::Pushed,
+            RunBy::Worker {} => Dispatch::Pulled,
+            RunBy::Http { .. } => Dispatch::Pushed,
         }
     }
 
@@ -127,7 +127,7 @@ impl Waits {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TypeRecord {
     /// Who runs its tasks.
-    pub run: Run,
+    pub run: RunBy,
     /// The JSON Schema of its payloads, if they have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
@@ -185,7 +185,7 @@ impl Entity for TypeRecord {
             let most = errand::Task::MAX_RETRIES;
             return Err(FieldError::at("max_retries", format!("expected a number from 0 to {most}")));
         }
-        if let Run::Http { url, .. } = &self.run {
+        if let RunBy::Http { url, .. } = &self.run {
             target_url(url)?;
         }
         self.retry.check()?;

@@ -24,7 +24,7 @@ pub(crate) const LEASE_S: (u32, u32) = (10, 85);
 
 /// What a worker asks for.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-pub struct ClaimRequest {
+pub struct ClaimTasks {
     /// What the worker calls itself: one for each process.
     pub worker_id: Id,
     /// The types whose tasks it takes.
@@ -63,7 +63,7 @@ pub(crate) fn lease() -> u32 {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Claims {
     /// The tasks, the most urgent first.
-    pub items: Vec<Claimed>,
+    pub items: Vec<ClaimedTask>,
     /// How many these are.
     pub count: usize,
     /// In how many seconds it makes sense to ask again, if there is room for more.
@@ -74,7 +74,7 @@ pub struct Claims {
 
 /// A task that the worker holds now.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Claimed {
+pub struct ClaimedTask {
     /// Which task.
     pub task_id: Uuid,
     /// Of which type.
@@ -104,7 +104,7 @@ pub struct Claimed {
     pub redrive_note: Option<String>,
 }
 
-impl Claimed {
+impl ClaimedTask {
     /// The task as its worker sees it; `None` if nobody holds it.
     pub(super) fn of(task: &Task) -> Option<Self> {
         let State::Running { lease_expires_at, started_at, .. } = task.state else { return None };
@@ -125,7 +125,7 @@ impl Claimed {
     }
 }
 
-impl ClaimRequest {
+impl ClaimTasks {
     /// Refuses what is out of its range.
     pub(crate) fn check(&self) -> Result<(), ApiError> {
         let within = |field: &str, value: u32, (least, most): (u32, u32)| {

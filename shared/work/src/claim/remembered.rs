@@ -14,7 +14,7 @@ use errand_http::ApiError;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{ClaimRequest, candidates::fence};
+use super::{ClaimTasks, candidates::fence};
 
 /// How long a claim under a key can be said again.
 const KEEP_CLAIMS: Duration = Duration::from_secs(24 * 3600);
@@ -33,7 +33,7 @@ const TASKS: &str = "tasks";
 
 impl Remembered {
     /// What `request` is under `key`.
-    pub(super) fn of(tenant: &Name, request: &ClaimRequest, key: &str) -> Self {
+    pub(super) fn of(tenant: &Name, request: &ClaimTasks, key: &str) -> Self {
         let id = Id::from(ids::derived(&["claim", request.worker_id.as_str(), key]));
         let asked = json!([request.task_types, request.pool, request.max, request.lease_s]);
         let key = RecordKey { tenant: tenant.clone(), kind: Name::of("claim"), id };

@@ -13,7 +13,7 @@ use reqwest::{
 };
 use serde_json::Value;
 
-use crate::Outcome;
+use crate::WorkOutcome;
 
 /// The content type of an answer that says itself how the task ended.
 pub(crate) const OUTCOME: &str = "application/vnd.errand.outcome+json";
@@ -37,7 +37,7 @@ pub(super) enum Meaning {
     /// Done, with this output.
     Completed(Value),
     /// As the answer says itself.
-    Said(Box<Outcome>),
+    Said(Box<WorkOutcome>),
     /// It goes on elsewhere, for this long.
     Parked(Duration),
     /// It went wrong.
@@ -94,7 +94,7 @@ pub(super) fn asked_wait(headers: &HeaderMap, now: Timestamp) -> Option<Duration
     Some(RetryAfter::read(text(headers, RETRY_AFTER.as_str())?)?.wait(now))
 }
 
-fn outcome(body: &str) -> Result<Outcome, String> {
+fn outcome(body: &str) -> Result<WorkOutcome, String> {
     read_strict(body).map_err(|error| error.to_string())
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    Outcome,
+    WorkOutcome,
     callback::{self, CallbackHeartbeat},
 };
 
@@ -22,7 +22,7 @@ pub(crate) struct Called {
 
 /// `POST /v1/callbacks/{token}`.
 pub(super) async fn finish(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let outcome: Outcome = request.json()?;
+    let outcome: WorkOutcome = request.json()?;
     let task = callback::finish(app, token(request), outcome).await?;
     Ok(Answer::json(200, &Called { task_id: task.key.id, task_status: task.status() }))
 }

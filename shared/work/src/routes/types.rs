@@ -13,9 +13,9 @@ use errand::{
 };
 use errand_http::{Answer, ApiError, Listed, Request};
 use errand_outbound::{Keyring, SecretError, SigningSecret};
-pub(crate) use form::{NewSecret, RotateRequest, TypeRequest, TypeView};
+pub(crate) use form::{RotateRequest, RotatedSecret, TypeRequest, TypeView};
 
-use crate::{OpenWork, Pushing, Run, TypeRecord, target::TargetSecrets, task_type::all, types::place};
+use crate::{OpenWork, Pushing, RunBy, TypeRecord, target::TargetSecrets, task_type::all, types::place};
 use errand::Entity;
 use form::MAX_OVERLAP_S;
 
@@ -67,7 +67,7 @@ async fn put_over(app: &App, tenant: &Name, name: &Name, mut record: TypeRecord)
     Ok(Some(Answer::json(status, &view)))
 }
 
-fn same_kind(before: &Run, after: &Run) -> Result<(), ApiError> {
+fn same_kind(before: &RunBy, after: &RunBy) -> Result<(), ApiError> {
     let (before, after) = (before.kind(), after.kind());
     if before == after {
         return Ok(());
@@ -83,7 +83,7 @@ fn seal(
     before: Option<&TypeRecord>,
     record: &mut TypeRecord,
 ) -> Result<Option<String>, ApiError> {
-    let Run::Http { url, headers } = &mut record.run else { return Ok(None) };
+    let RunBy::Http { url, headers } = &mut record.run else { return Ok(None) };
     if let Some(pushing) = app.types.state::<Arc<Pushing>>() {
         pushing.admit(url)?;
     }
@@ -120,7 +120,7 @@ pub(super) async fn rotate(app: &App, request: &Request) -> Result<Answer, ApiEr
     let sealed = Some(secrets.seal(keyring, &place).map_err(unkept)?);
     let record = TypeRecord { sealed, ..there.value.clone() };
     written(app, replace(&tenant, &there, &record, now)).await?;
-    Ok(Answer::json(200, &NewSecret { signing_secret: fresh.reveal() }))
+    Ok(Answer::json(200, &RotatedSecret { signing_secret: fresh.reveal() }))
 }
 
 fn keyring(app: &App) -> Result<&Keyring, ApiError> {

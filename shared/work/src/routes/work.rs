@@ -14,8 +14,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClaimRequest, HeartbeatRequest, Worker, claim,
-    finish::{self, BATCH, FinishBatch, FinishRequest, FinishedBatch},
+    ClaimTasks, HeartbeatRequest, Worker, claim,
+    finish::{self, BATCH, FinishBatch, FinishTask, FinishedBatch},
     heartbeat,
     task_type::all,
     worker::{self, WorkerState},
@@ -100,7 +100,7 @@ pub(super) async fn workers(app: &App, request: &Request) -> Result<Answer, ApiE
 
 /// `POST /v1/claims`.
 pub(super) async fn claim(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let body: ClaimRequest = request.json()?;
+    let body: ClaimTasks = request.json()?;
     let claims = claim::claim(app, &request.caller, &body, request.idempotency_key.as_deref()).await?;
     Ok(Answer::json(200, &claims))
 }
@@ -113,7 +113,7 @@ pub(super) async fn heartbeat(app: &App, request: &Request) -> Result<Answer, Ap
 
 /// `POST /v1/tasks/{id}/finish`.
 pub(super) async fn finish(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let FinishRequest { lease_token, outcome } = request.json()?;
+    let FinishTask { lease_token, outcome } = request.json()?;
     let task = finish::finish(app, &request.task_key()?, lease_token, outcome).await?;
     Ok(Answer::json(200, &finish::view(app, &task)))
 }

@@ -5,13 +5,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Run, TypeRecord, Waits};
+use crate::{RunBy, TypeRecord, Waits};
 
 /// A task type, as it is to be.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct TypeRequest {
     /// Who runs its tasks.
-    pub run: Run,
+    pub run: RunBy,
     /// The JSON Schema (draft 2020-12) of its payloads: at most 64 KiB, without references to elsewhere, patterns
     /// without look-around and back-references. Any JSON is taken if absent.
     #[serde(default)]
@@ -66,7 +66,7 @@ pub(crate) struct TypeView {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct OwnType {
     /// Who runs its tasks.
-    pub run: Run,
+    pub run: RunBy,
     /// How long one execution may take, if the request does not say.
     pub timeout_s: u32,
     /// How many failures are followed by another try, if the request does not say.
@@ -109,7 +109,7 @@ pub(super) const MAX_OVERLAP_S: u64 = 7 * 86_400;
 
 /// What signs the calls from now on.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct NewSecret {
+pub(crate) struct RotatedSecret {
     /// Shown now, and never again.
     pub signing_secret: String,
 }
