@@ -91,10 +91,12 @@ class Sam:
 
 
 def made_for_outside() -> str:
-    """The template that the README's command makes for another repository."""
+    """The template that the README's command makes for another repository. In this one the programs have names of their own, since
+    those of the functions are taken."""
     (command,) = re.findall(r"^(sed .*) > template.yaml$", (ROOT / "README.md").read_text(), re.M)
     command = command.replace("ERRAND/", f"{ROOT}/")
-    return subprocess.run(command, shell=True, stdout=subprocess.PIPE, text=True, check=True).stdout
+    made = subprocess.run(command, shell=True, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return made.replace("Binary: ", "Binary: outside-")
 
 
 def built(prefix: str) -> list[tuple[str, str]]:
