@@ -107,8 +107,11 @@ fn the_dashboard_shows_every_metric_there_is_and_no_other() {
     for line in lines.iter().filter(|line| line[0] == meter::NAMESPACE) {
         assert_eq!((&line[2], &line[3]), (&json!(meter::STACK), &json!("${AWS::StackName}")));
     }
-    // What a line names by its logical id is there.
-    for line in lines.iter().filter(|line| line[0] == "AWS/Lambda") {
-        resource("AWS::Lambda::Function", target(&json!({"Fn::Sub": line[3]})));
+    // Each function has its line, by its logical id, and nothing else has.
+    let functions: BTreeSet<String> = resources("AWS::Lambda::Function").into_iter().map(|(id, _)| id).collect();
+    for metric in ["Errors", "Throttles", "ConcurrentExecutions"] {
+        let shown = lines.iter().filter(|line| line[0] == "AWS/Lambda" && line[1] == metric);
+        let shown = shown.map(|line| target(&json!({"Fn::Sub": line[3]})).to_owned()).collect::<BTreeSet<_>>();
+        assert_eq!(shown, functions, "{metric}");
     }
 }

@@ -51,7 +51,7 @@ pub(crate) fn variables(function: &str) -> BTreeMap<String, String> {
         "ERRAND_BUS_EVENTS" => "all",
         "ERRAND_SECRET_KEY" => "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=",
         "ERRAND_TOKEN_SCOPES" => "operate=errand.admin",
-        "ERRAND_SCRIPTED" => "true",
+        "ERRAND_SCRIPTED" | "ERRAND_ALLOW_PRIVATE_TARGETS" => "true",
         "ERRAND_AGENTS" => "{}",
         _ if name.ends_with("_SHARDS") => "16",
         _ if name.ends_with("_DAYS") || name.starts_with("ERRAND_MAX_") => "7",
@@ -108,7 +108,10 @@ fn a_function_starts_with_what_the_template_gives_it_and_reads_all_of_it() {
         let read = Arc::new(Mutex::new(BTreeSet::new()));
         let (noted, values) = (read.clone(), given.clone());
         let environment = Environment::of(move |name| {
-            noted.lock().unwrap().insert(name.to_owned());
+            // Others are Lambda's own.
+            if name.starts_with("ERRAND_") {
+                noted.lock().unwrap().insert(name.to_owned());
+            }
             values.get(name).cloned()
         });
         let deployment = Deployment::read(&environment, of.queues()).unwrap_or_else(|error| panic!("{id}: {error}"));

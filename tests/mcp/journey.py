@@ -8,8 +8,6 @@ import mcp_types as types
 from mcp.client import Client
 from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
 
-URL, MODE = sys.argv[1], sys.argv[2]
-
 
 class Handle(types.Result):
     """A task's handle, as the extension has it."""
@@ -72,9 +70,9 @@ async def form(*_: Any) -> types.ElicitResult:
     return types.ElicitResult(action="cancel")
 
 
-async def main() -> None:
-    extensions = [] if MODE == "legacy" else [Tasks()]
-    async with Client(URL, mode=MODE, extensions=extensions, elicitation_callback=form) as client:
+async def main(url: str, mode: str) -> None:
+    extensions = [] if mode == "legacy" else [Tasks()]
+    async with Client(url, mode=mode, extensions=extensions, elicitation_callback=form) as client:
         tools = {tool.name for tool in (await client.list_tools()).tools}
         assert {"greet", "enqueue_task"} <= tools and "hidden" not in tools, tools
         # Who names its revision need not ask the server for its name.
@@ -88,13 +86,13 @@ async def main() -> None:
         assert failed.is_error and "the tool broke" in failed.content[0].text, failed
 
         asked = await client.call_tool("confirm_delete", {"filename": "a"})
-        if MODE == "legacy":
+        if mode == "legacy":
             # Who takes no tasks is told where the question is, and how to answer it.
             assert asked.is_error and "retry_task" in asked.content[0].text, asked
         else:
             assert asked.structured_content == {"deleted": "a", "note": "yes"}, asked
 
-        asked = {"task_type": "greet", "payload": {"name": "Eve"}, "idempotency_key": f"k-{MODE}"}
+        asked = {"task_type": "greet", "payload": {"name": "Eve"}, "idempotency_key": f"k-{mode}"}
         one, same = [(await client.call_tool("enqueue_task", asked)).structured_content for _ in range(2)]
         assert one["id"] == same["id"] and same["deduplicated"], (one, same)
         done = await client.call_tool("get_task", {"id": one["id"], "wait_s": 20})
@@ -108,4 +106,5 @@ async def main() -> None:
         assert mended.structured_content["output"] == "mended", mended
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2]))

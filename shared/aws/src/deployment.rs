@@ -1,6 +1,6 @@
 //! What a function on AWS is told by its environment.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::{Shards, relay::BusEvents};
 use errand::{
@@ -11,7 +11,7 @@ use errand::{
         store::Retention,
     },
 };
-use errand_outbound::Keyring;
+use errand_outbound::{Allowance, Keyring, TargetClient};
 use reqwest::Url;
 
 /// See the module.
@@ -41,6 +41,10 @@ pub struct Deployment {
     pub public_url: Option<String>,
     /// What seals secrets in the tables, of the functions that handle some.
     pub keyring: Option<Arc<Keyring>>,
+    /// Where those may be who are called.
+    pub targets: Allowance,
+    /// Where Lambda hands the function its work. Who would call that in its name could take some, and answer it.
+    pub runtime: Option<SocketAddr>,
 }
 
 impl Deployment {
@@ -68,7 +72,19 @@ impl Deployment {
             webhook: webhook(environment)?,
             public_url: environment.get(PUBLIC_URL),
             keyring: keyring(environment)?.map(Arc::new),
+            targets: match environment.parsed(PRIVATE_TARGETS)?.unwrap_or_default() {
+                true => Allowance::Private,
+                false => Allowance::PublicHttps,
+            },
+            // A name in place of an address is that of an emulator.
+            runtime: environment.get("AWS_LAMBDA_RUNTIME_API").and_then(|at| at.parse().ok()),
         })
+    }
+
+    /// A client of those whom users name.
+    pub fn target_client(&self) -> Result<TargetClient, ConfigError> {
+        let client = TargetClient::new(self.targets, self.runtime);
+        client.map_err(|error| ConfigError::malformed("the trusted certificates", "…", error))
     }
 }
 
@@ -125,7 +141,10 @@ pub(crate) const PUBLIC_URL: &str = "ERRAND_PUBLIC_URL";
 
 /// The variable that holds the installation's key. Lambda keeps it under a key of KMS, and unwraps it when a process starts:
 /// the function itself need not ask for that.
-pub(crate) const SECRET_KEY: &str = "ERRAND_SECRET_KEY";
+const SECRET_KEY: &str = "ERRAND_SECRET_KEY";
+
+/// The variable that says whether targets may be in private networks.
+const PRIVATE_TARGETS: &str = "ERRAND_ALLOW_PRIVATE_TARGETS";
 
 fn keyring(environment: &Environment) -> Result<Option<Keyring>, ConfigError> {
     let Some(key) = environment.get(SECRET_KEY) else { return Ok(None) };
@@ -136,6 +155,8 @@ fn keyring(environment: &Environment) -> Result<Option<Keyring>, ConfigError> {
 
 #[cfg(test)]
 mod tests {
+    use errand_outbound::NotAllowed;
+
     use super::*;
 
     const GIVEN: [(&str, &str); 4] = [
@@ -171,6 +192,7 @@ mod tests {
             "ERRAND_LOG_RETENTION_DAYS",
             "ERRAND_BUS_EVENTS",
             "ERRAND_DUE_SHARDS",
+            "ERRAND_ALLOW_PRIVATE_TARGETS",
         ] {
             let error = read(&[(name, "many")], "").unwrap_err().to_string();
             assert!(error.starts_with(&format!("the environment variable {name} is \"many\": ")), "{error}");
@@ -209,6 +231,20 @@ mod tests {
         assert_eq!(read.shards, Shards { queue: 40, ..Shards::default() });
         assert_eq!((read.bus.as_deref(), read.bus_events), (Some("errand"), BusEvents::All));
         assert!(read.keyring.is_some());
+        assert_eq!((read.targets, read.runtime), (Allowance::PublicHttps, None));
         assert_eq!(environment.secrets(), ["http://127.0.0.1/hook", "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="]);
+    }
+
+    #[tokio::test]
+    async fn who_may_call_into_private_networks_may_not_call_what_hands_it_its_work() {
+        // Something answers there, as Lambda's would.
+        let runtime = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = runtime.local_addr().unwrap().to_string();
+        let given = [("ERRAND_ALLOW_PRIVATE_TARGETS", "true"), ("AWS_LAMBDA_RUNTIME_API", at.as_str())];
+        let read = read(&given, "").unwrap();
+        assert_eq!(read.targets, Allowance::Private);
+        let next = Url::parse(&format!("http://{at}/2018-06-01/runtime/invocation/next")).unwrap();
+        let refused = read.target_client().unwrap().admit(&next);
+        assert_eq!(refused.unwrap_err(), NotAllowed::Ourselves);
     }
 }

@@ -18,7 +18,7 @@ pub use deployment::{Deployment, queue_variable};
 pub use shards::Shards;
 
 use crate::{
-    deployment::{PUBLIC_URL, SECRET_KEY, WEBHOOK},
+    deployment::{PUBLIC_URL, WEBHOOK},
     dynamo::DynamoStore,
     event_bridge::EventBridge,
     sqs::SqsQueue,
@@ -34,7 +34,7 @@ use errand::{
     },
 };
 use errand_models::http::Webhook;
-use errand_outbound::{Allowance, SignedWebhooks, TargetClient};
+use errand_outbound::SignedWebhooks;
 use errand_work::{Pushing, with_open_types, with_pushed_types};
 
 /// How long one try of a request to the tables or queues may take. The SDK makes three.
@@ -86,8 +86,7 @@ pub async fn start_pushing(queues: &[QueueName], types: Types) -> Result<Wired, 
         let Some(keyring) = deployment.keyring.clone() else { return Ok(with_open_types(types)) };
         let missing = || ConfigError::Missing(PUBLIC_URL.to_owned());
         let base = deployment.public_url.clone().ok_or_else(missing)?;
-        let caller = TargetClient::new(Allowance::PublicHttps, None);
-        let caller = caller.map_err(|error| ConfigError::malformed("the trusted certificates", "…", error))?;
+        let caller = deployment.target_client()?;
         Ok(with_pushed_types(types, Pushing::new(caller, keyring, base)))
     })
     .await
@@ -151,9 +150,7 @@ impl Wired {
             self.app.listeners.webhook = Some(Arc::new(webhook));
         }
         if let Some(keyring) = self.deployment.keyring.clone() {
-            let caller = TargetClient::new(Allowance::PublicHttps, None);
-            let caller = caller.map_err(|error| ConfigError::malformed(SECRET_KEY, "…", error))?;
-            let webhooks = SignedWebhooks::new(caller, keyring, self.app.clock.clone());
+            let webhooks = SignedWebhooks::new(self.deployment.target_client()?, keyring, self.app.clock.clone());
             self.app.listeners.webhooks = Some(Arc::new(webhooks));
         }
         Ok(self)

@@ -11,8 +11,10 @@ from errand import Errand
 from journeys.ways_in import refused
 from processes import functions
 
-# But `mcp`, which no journey here asks: `tests/aws/permissions.rs` sees what it needs.
-FUNCTIONS = ("enqueue", "intake", "process-task", "process-task-long", "poller", "status", "control", "relay")
+FUNCTIONS = ("enqueue", "intake", "process-task", "process-task-long", "poller", "status", "control", "relay", "mcp")
+
+# Also where task types that are compiled in are offered to agents, as here are none: `tests/aws/permissions.rs` sees what it needs.
+OFFERS = "mcp"
 
 # Of those that run another's code: whose.
 CODE = {"intake": "enqueue", "process-task-long": "process-task"}
@@ -42,6 +44,8 @@ def every_role_was_asked_for_all_it_may_and_nothing_was_refused(errand: Errand):
         denied += [decision for decision in decided if not decision[3]]
         for action, on in allowed(errand, role):
             if action in OF_THE_STREAM or (name in POST and on.endswith(OWED)):
+                continue
+            if name == OFFERS and action == "sqs:SendMessage":
                 continue
             if not any(action == asked_for and fnmatchcase(of, on) for asked_for, of in asked):
                 idle.append((role, action, on))
