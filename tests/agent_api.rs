@@ -1,6 +1,7 @@
 //! Agent runs over HTTP: what is refused, what is seen, what a runner outside may do.
 
 mod boundaries;
+mod claims;
 mod fencing;
 mod jobs;
 mod paging;

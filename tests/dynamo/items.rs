@@ -1,6 +1,6 @@
 //! What is stored: names and forms of attributes, what TTL may delete, and items that nobody can read.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use errand::{
@@ -10,7 +10,12 @@ use errand::{
         store::{self, Due, DueItem, Position, Store},
     },
 };
-use integration_tests::conformance::{lives::a_log_is_of_one_life, unreadable::lists_leave_out_what_cannot_be_read};
+use integration_tests::{
+    conformance::{lives::a_log_is_of_one_life, unreadable::lists_leave_out_what_cannot_be_read},
+    events::Call,
+    world::World,
+};
+use serde_json::json;
 
 use super::{Setup, at, change, claim, complete, settle, setup, task};
 
@@ -113,6 +118,7 @@ async fn how_a_task_is_dispatched_is_written_only_where_an_item_of_before_says_o
         let task = task(300).asking(|asked| {
             asked.task_type = Name::of(task_type);
             asked.dispatch = dispatch;
+            asked.pool = Some(Name::default());
         });
         insert(&setup, &task).await;
         let item = setup.item(&task.key).await;
@@ -268,4 +274,32 @@ async fn a_row_of_the_log_stays_as_it_is_when_its_task_is_restored_and_runs_agai
     }
     assert_eq!(rows[0].len(), 1);
     assert!(rows[1].contains(&rows[0][0]), "{rows:?}");
+}
+
+#[tokio::test]
+async fn a_run_of_before_that_is_done_outside_is_claimed_now_once_the_poller_has_looked_at_it() {
+    let setup = setup().await;
+    let world = World::on(Arc::new(setup.store.clone()));
+    // A payload of its own item says the profile, too.
+    for (profile, prompt) in [("fast", "x".to_owned()), ("slow", "x".repeat(4096))] {
+        let ask = json!({"prompt": prompt, "executor": "runner", "profile": profile});
+        let run = Call::post("/v1/runs", &ask).answer(&world.app).await.body(201);
+        let key = TaskKey { tenant: Name::default(), id: run["task_id"].as_str().unwrap().parse().unwrap() };
+        let mut item = setup.item(&key).await;
+        assert!(item.remove("q").is_some() && item.remove("qa").is_some());
+        let AttributeValue::M(doc) = item.get_mut("doc").unwrap() else { panic!("{item:?}") };
+        assert!(doc.remove("po").is_some());
+        doc.insert("ts".into(), AttributeValue::N("85".into()));
+        setup.put(item).await;
+        let task = world.task(key.id).await;
+        assert_eq!((task.pool.clone(), task.timeout_s), (Some(Name::of(profile)), 86_400));
+
+        let claim = json!({"worker_id": "w", "task_types": ["run_outside"], "pool": profile});
+        let claim = Call::post("/v1/claims", &claim);
+        assert_eq!(claim.answer(&world.app).await.body(200)["count"], 0);
+        world.advance(121);
+        poller::handle(&world.app, None).await;
+        let given = claim.answer(&world.app).await.body(200)["items"][0].take();
+        assert_eq!(given["details"]["run_id"], run["id"]);
+    }
 }

@@ -1,5 +1,7 @@
 //! The start of a process whose queue and workers were in the last one's memory.
 
+use std::sync::Arc;
+
 use errand::{
     Asked, Dispatch, State, Task,
     spi::{
@@ -7,9 +9,14 @@ use errand::{
         store::Store,
     },
 };
-use integration_tests::conformance::fixtures::{
-    accepted, at, change, changed, claimed, complete, failed, insert, name, new, now, read, task, tenant,
+use integration_tests::{
+    conformance::fixtures::{
+        accepted, at, change, changed, claimed, complete, failed, insert, name, new, now, read, task, tenant,
+    },
+    events::Call,
+    world::World,
 };
+use serde_json::json;
 
 use super::{Fixture, open};
 
@@ -87,7 +94,8 @@ async fn the_lease_of_a_task_that_is_pulled_goes_on_also_of_one_from_before_that
     let store = open(&dir);
     // Its workers asked for the one pool that there was.
     let mut pulled = running[0].clone();
-    std::sync::Arc::make_mut(&mut pulled.asked).pool = Some(errand::Name::default());
+    let asked = Arc::make_mut(&mut pulled.asked);
+    (asked.pool, asked.timeout_s) = (Some(errand::Name::default()), 86_400);
     assert_eq!(read(&store, &running[0].key).await, pulled);
     assert_eq!(read(&store, &running[1].key).await.dispatch, Dispatch::Announced);
     assert_eq!(store.recover(at(10)).await.unwrap(), 1);
@@ -114,4 +122,23 @@ async fn ended_tasks_are_left_alone() {
     assert_eq!(store.recover(at(1)).await.unwrap(), 0);
     assert_eq!(read(&store, &done.key).await, done);
     assert_eq!(read(&store, &owing.key).await, owing);
+}
+
+#[tokio::test]
+async fn a_run_of_before_that_is_done_outside_is_claimed_now_and_may_take_as_long_as_its_worker_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::on(Arc::new(open(&dir)));
+    let ask = json!({"prompt": "x", "executor": "runner", "profile": "fast"});
+    let run = Call::post("/v1/runs", &ask).answer(&world.app).await.body(201);
+    drop(world);
+    let db = rusqlite::Connection::open(dir.path().join("errand.db")).unwrap();
+    db.execute_batch("UPDATE tasks SET timeout_s = 85, pool = NULL; PRAGMA user_version = 9").unwrap();
+    drop(db);
+
+    let world = World::on(Arc::new(open(&dir)));
+    let claim = Call::post("/v1/claims", &json!({"worker_id": "w", "task_types": ["run_outside"], "pool": "fast"}));
+    let claimed = claim.answer(&world.app).await.body(200)["items"][0].take();
+    assert_eq!(claimed["details"]["run_id"], run["id"]);
+    let task = world.task(claimed["task_id"].as_str().unwrap().parse().unwrap()).await;
+    assert_eq!(task.timeout_s, 86_400);
 }

@@ -18,19 +18,16 @@ use uuid::Uuid;
 
 use self::{follow::Step, turn::TurnAsked, work::Work};
 use crate::{
-    Agents, Refused, Session,
+    Agents, Session,
     budget::Budgets,
+    failure::{MAX_SNOOZES, not_begun},
     journal::{self, JournalError, Start},
     of_journal, run,
 };
 use errand::{
     Effect, Failure, FieldError, Handler, Id, Name, Outcome, Report, RetryPolicy, Settings, StoreError, Task,
     TaskContext,
-    spi::{
-        accept::check_says_something,
-        lifecycle::{self, LONGEST_HIDING},
-        money::Usd,
-    },
+    spi::{accept::check_says_something, lifecycle, money::Usd},
 };
 
 /// Has an agent do something: asks the model of a profile, follows up where the answer is not finished, and stops when it
@@ -60,17 +57,6 @@ pub struct RunAgent {
 /// As long as a task may take: what is left of it is not paid for, and what does not fit goes on in the next execution.
 const TIMEOUT_S: u32 = 840;
 
-/// How long a run first waits for another one in its session, whose end wakes it sooner, or for its agent's other life. The
-/// wait doubles so often: up to 16 minutes.
-const BUSY_WAIT_S: u64 = 30;
-const BUSY_DOUBLINGS: u32 = 5;
-
-// From there on the message is not hidden: each look has a new one, and none grows old or is received too often.
-const _: () = assert!(BUSY_WAIT_S << BUSY_DOUBLINGS > LONGEST_HIDING.as_secs());
-
-/// So many waits (eleven days of them), and executions that had too little time left.
-const MAX_SNOOZES: u32 = 1000;
-
 impl Handler for RunAgent {
     const TYPE: &'static str = "run_agent";
     type State = Agents;
@@ -88,16 +74,8 @@ impl Handler for RunAgent {
 
     async fn handle(&self, task: &TaskContext<'_>, agents: &Agents) -> Result<Outcome, Failure> {
         let by = task.task().fence().map(|fence| fence.worker.to_string()).unwrap_or_default();
-        match journal::claim(task.services(), task.task(), &self.start(agents), &by).await {
-            Ok(_) => {}
-            Err(JournalError::Waits { effects, .. }) => {
-                return Ok(Outcome::Wait { wait: longest_wait(task.task()), effects });
-            }
-            // Its agent lives another life.
-            Err(JournalError::Refused(Refused::NotWhile(_))) => {
-                return Ok(Outcome::Snooze(longest_wait(task.task())));
-            }
-            Err(error) => return Err(of_journal(error)),
+        if let Err(error) = journal::claim(task.services(), task.task(), &self.start(agents), &by).await {
+            return not_begun(task.task(), error);
         }
         let mut work = Work::load(self, task, agents).await?;
         loop {
@@ -137,11 +115,6 @@ impl Handler for RunAgent {
     async fn used(&self, task: &TaskContext<'_>, _: &Agents) -> Result<Report, StoreError> {
         journal::used_by_execution(task.services(), task.task()).await
     }
-}
-
-/// How long a run waits for its turn until it looks by itself: as long again as it has waited.
-fn longest_wait(task: &Task) -> Duration {
-    Duration::from_secs(BUSY_WAIT_S << task.snoozes.min(BUSY_DOUBLINGS))
 }
 
 impl RunAgent {

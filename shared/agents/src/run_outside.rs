@@ -1,4 +1,8 @@
-//! `run_outside`: a run that a runner takes over HTTP. No worker of ours is ever told of it.
+//! `run_outside`: a run that a worker outside takes over HTTP. No worker of ours is ever told of it.
+
+mod pulled;
+
+pub(crate) use pulled::PulledRuns;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,21 +11,23 @@ use uuid::Uuid;
 
 use crate::{
     Agents, Executor, Session,
+    failure::MAX_SNOOZES,
     journal::{self, Start},
     run,
 };
 use errand::{
     Asked, Dispatch, Effect, Failure, FieldError, Handler, Id, Name, Outcome, Report, Settings, StoreError, Task,
-    TaskContext, spi::accept::check_says_something,
+    TaskContext,
+    spi::accept::{MAX_PULLED_TIMEOUT_S, check_says_something},
 };
 
-/// Waits for a runner to take its run over HTTP; made by `POST /v1/runs` alone.
+/// Waits for a worker outside that takes its run over HTTP; made by `POST /v1/runs` alone.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(example = json!({"prompt": "Build the release and say what broke.", "profile": "codex"}))]
 pub struct RunOutside {
     /// What is to be done.
     pub prompt: String,
-    /// What sort of runner takes it.
+    /// What sort of worker takes it: the pool that it claims from.
     #[serde(default)]
     pub profile: Name,
     /// The session it goes on in; without one, a session of its own.
@@ -51,11 +57,11 @@ impl Handler for RunOutside {
 
     fn settings() -> Settings {
         Settings {
-            // Nobody stops a runner; this gives it the longest lease there is.
-            timeout_s: 85,
+            // An agent may be at work all day; whether it is, its lease says.
+            timeout_s: MAX_PULLED_TIMEOUT_S,
+            max_snoozes: MAX_SNOOZES,
             dispatch: Dispatch::Pulled,
-            // Without a run, which `POST /v1/tasks` does not begin, no runner finds the task.
-            instead: Some("its run is what runners find; see POST /v1/runs"),
+            instead: Some("it is followed as a run; see POST /v1/runs"),
             ..Settings::default()
         }
     }
@@ -65,11 +71,15 @@ impl Handler for RunOutside {
     }
 
     async fn handle(&self, _: &TaskContext<'_>, _: &Agents) -> Result<Outcome, Failure> {
-        Err(Failure::permanent("only a runner does this")) // not reached: no worker is told of it
+        Err(Failure::permanent("only a worker outside does this")) // not reached: no worker is told of it
     }
 
     fn run_id(task: &Task) -> Option<Id> {
         Some(run::id(task, task.redrives))
+    }
+
+    fn pool(&self) -> Option<Name> {
+        Some(self.profile.clone())
     }
 
     fn session_path(&self, id: Uuid) -> Option<String> {
@@ -81,7 +91,7 @@ impl Handler for RunOutside {
     }
 
     async fn waits(&self, task: &TaskContext<'_>, waiting: &Task, agents: &Agents) -> Result<Vec<Effect>, StoreError> {
-        journal::waits(task.services(), waiting, &self.start(Name::of("task"), agents)).await
+        journal::waits(task.services(), (task.task(), waiting), &self.start(Name::of("task"), agents)).await
     }
 
     async fn used(&self, task: &TaskContext<'_>, _: &Agents) -> Result<Report, StoreError> {

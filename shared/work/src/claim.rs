@@ -11,16 +11,18 @@ mod remembered;
 use std::{collections::HashSet, time::Duration};
 
 use errand::{
-    App, Dispatch, Name, Stored, Task,
+    App, Dispatch, Id, Name, Stored, Task,
     spi::{ids, store::Wanted},
 };
 use errand_http::{ApiError, Caller};
+use futures::future::join_all;
 
 pub use form::{ClaimTasks, ClaimedTask, Claims};
 pub(crate) use form::{LEASE_S, TYPES, lease};
 
 use crate::{
     OpenWork, Worker,
+    pulled::{begin, pulled_type},
     worker::{self, WorkerState},
 };
 use candidates::Candidates;
@@ -44,26 +46,30 @@ pub(crate) async fn claim(
 ) -> Result<Claims, ApiError> {
     request.check()?;
     let tenant = &caller.tenant;
-    are_pulled(app, tenant, &request.task_types).await?;
+    are_pulled(app, tenant, request).await?;
     let worker = app.store.record(&worker::key(tenant, &request.worker_id)).await?;
     let worker = worker.map(Stored::<Worker>::read).transpose()?;
     let state = worker.map_or(WorkerState::Run, |worker| worker.value.state);
     let once = key.map(|key| Remembered::of(tenant, request, key));
     let mut items = match &once {
-        Some(once) => once.held(app).await?,
+        Some(once) => held(app, request, once).await?,
         None => None,
     };
     if items.is_none() && state == WorkerState::Run {
         items = Some(waited(app, tenant, request, once.as_ref()).await?);
     }
-    let items: Vec<ClaimedTask> = items.unwrap_or_default().iter().filter_map(ClaimedTask::of).collect();
+    let items = items.unwrap_or_default();
     let poll_after_s = if items.is_empty() { poll_after(app, request) } else { 0 };
     Ok(Claims { count: items.len(), items, poll_after_s, state })
 }
 
 /// Refuses a type that nobody ever has tasks of to give out: who waits for them would never hear why there are none.
-async fn are_pulled(app: &App, tenant: &Name, types: &[Name]) -> Result<(), ApiError> {
-    for name in types {
+async fn are_pulled(app: &App, tenant: &Name, request: &ClaimTasks) -> Result<(), ApiError> {
+    for name in &request.task_types {
+        if request.pool.is_none() && pulled_type(app, name.as_str()).is_some() {
+            let message = format!("each task of the type `{name}` is in the pool of its profile: say which");
+            return Err(ApiError::invalid("pool", message));
+        }
         let settings = match (app.types.settings(name), OpenWork::of(app)) {
             (Some(settings), _) => Some(settings),
             (None, Some(open)) => open.find(app, tenant, name).await?.map(|found| found.record.settings()),
@@ -90,7 +96,7 @@ async fn waited(
     tenant: &Name,
     request: &ClaimTasks,
     once: Option<&Remembered>,
-) -> Result<Vec<Task>, ApiError> {
+) -> Result<Vec<ClaimedTask>, ApiError> {
     let until = app.clock.now() + Duration::from_secs(request.wait_s.into());
     // Before it is looked: what comes between rings, and is not missed.
     let mut bell = app.bell.as_ref().map(|bell| bell.listen());
@@ -105,13 +111,25 @@ async fn waited(
     }
 }
 
+/// What a claim that was said before holds still; `None` if it was not said before.
+async fn held(app: &App, request: &ClaimTasks, once: &Remembered) -> Result<Option<Vec<ClaimedTask>>, ApiError> {
+    let Some(held) = once.held(app).await? else { return Ok(None) };
+    Ok(Some(begun(app, &request.worker_id, held).await))
+}
+
+/// Those of `claimed` that can begin.
+async fn begun(app: &App, worker: &Id, claimed: Vec<Task>) -> Vec<ClaimedTask> {
+    let begun = claimed.iter().map(async |task| ClaimedTask::of(task, begin(app, task, worker).await?));
+    join_all(begun).await.into_iter().flatten().collect()
+}
+
 /// Takes what there is now.
 async fn take(
     app: &App,
     tenant: &Name,
     request: &ClaimTasks,
     once: Option<&Remembered>,
-) -> Result<Vec<Task>, ApiError> {
+) -> Result<Vec<ClaimedTask>, ApiError> {
     let max = request.max as usize;
     let wanted = Wanted { tenant: tenant.clone(), types: request.task_types.clone(), pool: request.pool.clone() };
     let mut tried = HashSet::new();
@@ -125,11 +143,12 @@ async fn take(
             Some(once) => match once.begin(app, &candidates.keys).await? {
                 Some(seed) => seed,
                 // The same claim, said twice at once: the other is answered.
-                None => return Ok(once.held(app).await?.unwrap_or_default()),
+                None => return Ok(held(app, request, once).await?.unwrap_or_default()),
             },
             None => ids::secret(),
         };
-        taken.extend(candidates.claim(app, request.lease(), seed).await?);
+        let claimed = candidates.claim(app, request.lease(), seed).await?;
+        taken.extend(begun(app, &request.worker_id, claimed).await);
         // What a claim under a key goes for is written down once.
         if taken.len() >= max || once.is_some() {
             break;

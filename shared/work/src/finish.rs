@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{ClaimTasks, Claims, LeaseToken, WorkOutcome, outcome::OutcomeStatus};
+use crate::{ClaimTasks, Claims, LeaseToken, WorkOutcome, outcome::OutcomeStatus, pulled::pulled_type};
 
 /// The most ends in one request.
 pub(crate) const BATCH: usize = 50;
@@ -108,7 +108,11 @@ pub(crate) async fn finish(
         Ok(input) => input.settings(),
         Err(_) => errand::Settings::default(),
     };
+    let said = outcome.exchange();
     let ended = outcome.ended(app, &task).await?;
+    if let Some(of) = pulled_type(app, task.task_type.as_str()) {
+        of.ends(app, &task, said).await?;
+    }
     Ok(processor::end(app, &task, fence, &settings, ended).await?)
 }
 

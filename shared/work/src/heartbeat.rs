@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use errand::{
-    App, Id, State, Status, Stored, Task, TaskKey, Timestamp,
+    App, Doc, Id, State, Status, Stored, Task, TaskKey, Timestamp,
     spi::{
         change::{ChangeError, With, change},
         lifecycle::{Fence, Trigger},
@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::{
     LeaseToken, Worker,
     claim::{LEASE_S, lease},
+    pulled::pulled_type,
     worker::{self, WorkerState},
 };
 
@@ -74,6 +75,9 @@ pub struct Beat {
     /// It was called off while this worker had it: stop.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cancel: bool,
+    /// What else its type tells: of a run, how many commands are open (`open_commands`), and the newest (`last_command_seq`).
+    #[serde(skip_serializing_if = "Doc::is_empty")]
+    pub details: Doc,
 }
 
 /// Renews each lease for itself.
@@ -99,11 +103,15 @@ pub(crate) async fn heartbeat(app: &App, caller: &Caller, request: &HeartbeatReq
 
 async fn beat(app: &App, lease: &Lease, task: Option<Task>, length: Duration) -> Result<Beat, ApiError> {
     let LeaseToken(fence) = lease.lease_token;
-    let beat = Beat { task_id: lease.task_id, lease_expires_at: None, lost: false, cancel: false };
+    let beat = Beat { task_id: lease.task_id, lease_expires_at: None, lost: false, cancel: false, details: Doc::new() };
     let Some(task) = task else { return Ok(Beat { lost: true, ..beat }) };
     match change(app, &task, Trigger::Renew { fence, lease: Some(length) }, With::nothing()).await {
-        Ok(Task { state: State::Running { lease_expires_at, .. }, .. }) => {
-            Ok(Beat { lease_expires_at: Some(lease_expires_at), ..beat })
+        Ok(task @ Task { state: State::Running { lease_expires_at, .. }, .. }) => {
+            let details = match pulled_type(app, task.task_type.as_str()) {
+                Some(of) => of.renewed(app, &task).await?,
+                None => Doc::new(),
+            };
+            Ok(Beat { lease_expires_at: Some(lease_expires_at), details, ..beat })
         }
         Ok(_) | Err(ChangeError::Rejected(_) | ChangeError::Gone) => {
             let cancel = called_off(&task, fence) || called_off_now(app, &task, fence).await?;

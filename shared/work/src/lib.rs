@@ -6,8 +6,8 @@
 //! | `worker` | the worker's own | all of its tenant's, when it was first heard of | who has asked for work |
 //! | `claim` | derived from worker and key | – | a claim whose answer was lost (by id) |
 //!
-//! Each module knows only those before it: `lease`, `schema`, `target`, `task_type`, `types`, `outcome`, `push`, `served`,
-//! `worker`, `claim`, `finish`, `heartbeat`, `callback`, `routes`.
+//! Each module knows only those before it: `lease`, `schema`, `target`, `task_type`, `types`, `outcome`, `pulled`, `push`,
+//! `served`, `worker`, `claim`, `finish`, `heartbeat`, `callback`, `routes`.
 
 mod callback;
 mod claim;
@@ -15,6 +15,7 @@ mod finish;
 mod heartbeat;
 mod lease;
 mod outcome;
+mod pulled;
 mod push;
 pub mod routes;
 mod schema;
@@ -28,7 +29,8 @@ pub use claim::{ClaimTasks, ClaimedTask, Claims};
 pub use finish::{FinishTask, FinishedItem};
 pub use heartbeat::{HeartbeatRequest, News};
 pub use lease::LeaseToken;
-pub use outcome::{OutcomeFailure, WorkOutcome};
+pub use outcome::{BACKEND_NAME_BYTES, OutcomeFailure, WorkExchange, WorkOutcome, WorkUsed};
+pub use pulled::PulledType;
 pub use push::Pushing;
 pub use schema::{Schema, SchemaError};
 pub use served::{with_open_types, with_pushed_types};

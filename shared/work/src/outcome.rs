@@ -8,6 +8,7 @@ use errand::{
         accept::check_may_stand_alone,
         event::family,
         ids,
+        money::Usd,
         processor::{Ending, WorkEnded},
     },
 };
@@ -23,6 +24,9 @@ pub(crate) const FOLLOW_UPS: usize = 40;
 
 /// The most events that an end publishes.
 pub(crate) const EVENTS: usize = 10;
+
+/// The longest name that a backend has for something, in bytes.
+pub const BACKEND_NAME_BYTES: usize = 200;
 
 /// The longest wait that may be asked for, in seconds.
 const MAX_WAIT_S: u64 = 7 * 24 * 3600;
@@ -71,6 +75,48 @@ pub struct WorkOutcome {
     #[serde(default)]
     #[schemars(length(max = EVENTS))]
     pub events: Vec<OutcomeEvent>,
+    /// What this execution has used of a model, however it ended: told in the task's log.
+    #[serde(default)]
+    pub used: Option<WorkUsed>,
+    /// Of a run: the backend's name for the exchange.
+    #[serde(default)]
+    #[schemars(length(max = BACKEND_NAME_BYTES))]
+    pub thread_id: Option<String>,
+    /// Of a run: the backend's name for its newest turn.
+    #[serde(default)]
+    #[schemars(length(max = BACKEND_NAME_BYTES))]
+    pub turn_id: Option<String>,
+}
+
+/// What was used of a model.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+pub struct WorkUsed {
+    /// Which model.
+    #[serde(default)]
+    #[schemars(length(max = BACKEND_NAME_BYTES))]
+    pub model: Option<String>,
+    /// Tokens read.
+    #[serde(default)]
+    pub tokens_in: u64,
+    /// Tokens written.
+    #[serde(default)]
+    pub tokens_out: u64,
+    /// What it cost.
+    #[serde(default)]
+    pub cost_usd: Usd,
+}
+
+/// What work outside says of the model that it has asked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WorkExchange {
+    /// The backend's name for the exchange.
+    pub thread_id: Option<String>,
+    /// The backend's name for its newest turn.
+    pub turn_id: Option<String>,
+    /// What was used, over all of the execution.
+    pub used: Option<WorkUsed>,
 }
 
 /// Why it failed.
@@ -80,7 +126,8 @@ pub struct WorkOutcome {
 pub struct OutcomeFailure {
     /// In a sentence.
     pub message: String,
-    /// What sort of failure: a name of one's own, such as that of an exception.
+    /// What sort of failure: a name of one's own, such as that of an exception; or one that Errand has, such as
+    /// `provider_auth`, which may say that no other try can mend it.
     #[serde(default)]
     pub kind: Option<Name>,
     /// Whether another try may mend it; yes if absent.
@@ -117,7 +164,24 @@ impl WorkOutcome {
             effects.push(Effect::enqueue(made.map_err(|error| within(error, &format!("follow_up[{nth}]")))?));
         }
         effects.extend(self.published(app, task)?.into_iter().map(Effect::publish));
-        Ok(WorkEnded { ending: self.ending()?, effects, report: Report::default() })
+        self.fits()?;
+        let report = self.used.as_ref().map(WorkUsed::report).unwrap_or_default();
+        Ok(WorkEnded { ending: self.ending()?, effects, report })
+    }
+
+    /// What it says of a model.
+    pub(crate) fn exchange(&self) -> WorkExchange {
+        WorkExchange { thread_id: self.thread_id.clone(), turn_id: self.turn_id.clone(), used: self.used.clone() }
+    }
+
+    /// Whether what it says of a model is no longer than it may be.
+    fn fits(&self) -> Result<(), FieldError> {
+        let model = self.used.as_ref().and_then(|used| used.model.as_ref());
+        let names = [("thread_id", self.thread_id.as_ref()), ("turn_id", self.turn_id.as_ref()), ("used.model", model)];
+        match names.into_iter().find(|(_, name)| name.is_some_and(|name| name.len() > BACKEND_NAME_BYTES)) {
+            Some((field, _)) => Err(FieldError::at(field, format!("expected at most {BACKEND_NAME_BYTES} bytes"))),
+            None => Ok(()),
+        }
     }
 
     fn ending(self) -> Result<Ending, ApiError> {
@@ -169,18 +233,51 @@ impl WorkOutcome {
     }
 }
 
+impl WorkUsed {
+    /// For the task's log.
+    fn report(&self) -> Report {
+        Report {
+            model: self.model.clone(),
+            tokens_in: Some(self.tokens_in),
+            tokens_out: Some(self.tokens_out),
+            cost_nano_usd: Some(self.cost_usd.nanos()),
+        }
+    }
+}
+
 impl OutcomeFailure {
     fn failure(self) -> Failure {
-        let message = match self.kind {
-            Some(kind) => format!("{kind}: {}", self.message),
-            None => self.message,
+        let failure = match (&self.kind, self.known()) {
+            (_, Some(known)) => Failure::said(known, self.message),
+            (Some(own), None) => Failure::said(FailureKind::Handler, format!("{own}: {}", self.message)),
+            (None, None) => Failure::said(FailureKind::Handler, self.message),
         };
-        let failure = Failure::said(FailureKind::Handler, message);
         match (self.retry, self.retry_after_s) {
             (false, _) => failure.for_good(),
             (true, Some(seconds)) => failure.after(Duration::from_secs(seconds)),
             (true, None) => failure,
         }
+    }
+
+    /// The kind of failure that its name is here, if it is one that work may have. What becomes of tasks and their leases is
+    /// not for work outside to say.
+    fn known(&self) -> Option<FailureKind> {
+        use FailureKind as F;
+        let kind = serde_json::from_value(self.kind.as_ref()?.as_str().into()).ok()?;
+        let theirs = [
+            F::Timeout,
+            F::Backend,
+            F::ProviderAuth,
+            F::RateLimit,
+            F::ProviderTransport,
+            F::InvalidAnswer,
+            F::BudgetExceeded,
+            F::BudgetUnavailable,
+            F::TenantPolicyDenied,
+            F::SchemaInvalid,
+            F::InfraFailed,
+        ];
+        theirs.contains(&kind).then_some(kind)
     }
 }
 

@@ -164,6 +164,7 @@ impl Given {
         let app = App::new(context.services().clone(), types);
         let ended = outcome.ended(&app, context.task()).await.map_err(|error| bad_outcome(&error.message))?;
         context.beside(ended.effects);
+        context.uses(ended.report);
         match ended.ending {
             Ending::Decided(decided) => Ok(decided),
             Ending::Failed(failure) => Err(failure),

@@ -8,11 +8,16 @@ use crate::{
 };
 use errand::{Effect, Services, StoreError, Task, spi::redact::chain};
 
-/// What becomes of the run of `task`, which waits for a runner: one that a runner had is released, and a new drive's is
-/// begun. One that cannot be begun now, such as while its agent lives another life, is begun when the poller next looks
+/// What becomes of the run of `task`, which becomes `waiting` for a worker outside: one that a worker had is released, and a
+/// new drive's is begun. One whose turn has not come stands in its session's line, where its wait has put it. One that cannot be begun now, such as while its agent lives another life, is begun when the poller next looks
 /// at its task, or by its claim. To be asked again if any of it has changed when it is committed.
-pub async fn waits(app: &Services, task: &Task, begun_with: &Start) -> Result<Vec<Effect>, StoreError> {
-    effects(draft(app, task, Some(begun_with)).await)
+pub async fn waits(
+    app: &Services,
+    (task, waiting): (&Task, &Task),
+    begun_with: &Start,
+) -> Result<Vec<Effect>, StoreError> {
+    let looked = waiting.snoozes > task.snoozes;
+    effects(draft(app, waiting, (Some(begun_with), looked)).await)
 }
 
 /// What becomes of the run of `task`, which waits for a worker. One whose worker was lost is released: so it has changed,
@@ -20,7 +25,7 @@ pub async fn waits(app: &Services, task: &Task, begun_with: &Start) -> Result<Ve
 /// the task's log. One whose start was put off gives up its place in its session's line, which would wait for it; once its
 /// new time has come it takes another.
 pub async fn waits_for_worker(app: &Services, task: &Task) -> Result<Vec<Effect>, StoreError> {
-    effects(draft(app, task, None).await)
+    effects(draft(app, task, (None, false)).await)
 }
 
 fn effects(draft: Result<Option<Draft>, JournalError>) -> Result<Vec<Effect>, StoreError> {
@@ -36,7 +41,11 @@ fn effects(draft: Result<Option<Draft>, JournalError>) -> Result<Vec<Effect>, St
     }
 }
 
-async fn draft(app: &Services, task: &Task, begun_with: Option<&Start>) -> Result<Option<Draft>, JournalError> {
+async fn draft(
+    app: &Services,
+    task: &Task,
+    (begun_with, looked): (Option<&Start>, bool),
+) -> Result<Option<Draft>, JournalError> {
     let id = super::find_id(app, task, task.redrives).await?;
     let Some(mut draft) = Draft::read(app, &task.key.tenant, &id, &[]).await? else {
         return match begun_with {
@@ -45,7 +54,7 @@ async fn draft(app: &Services, task: &Task, begun_with: Option<&Start>) -> Resul
         };
     };
     if !matches!(draft.run().status, RunStatus::Claimed | RunStatus::Running) {
-        let is_put_off = task.run_at().is_some_and(|at| at > draft.now);
+        let is_put_off = !looked && task.run_at().is_some_and(|at| at > draft.now);
         draft.on_session(SessionAction::RunLeaves { run: draft.run_id().clone() })?;
         return Ok(Some(draft).filter(|_| is_put_off));
     }

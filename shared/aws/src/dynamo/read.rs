@@ -13,7 +13,9 @@ use crate::dynamo::{
     commit::corrupt,
     concurrently,
     errors::{read_failed, unavailable},
-    keys, record_item, task_item,
+    keys, record_item,
+    task_doc::going_on,
+    task_item,
 };
 use errand::{
     StoreError, Task, TaskKey,
@@ -157,14 +159,17 @@ impl DynamoStore {
 /// A task and, if its payload is apart, the `sk` of that.
 fn read_item(key: &TaskKey, item: &Item) -> Result<(Task, Option<String>), StoreError> {
     let (task, apart) = task_item::read(item).map_err(|source| corrupt(keys::task_pk(key), source))?;
-    let payload = apart.then(|| keys::payload_sk(&task.payload_hash));
-    Ok((task, payload))
+    if !apart {
+        return Ok((going_on(task), None));
+    }
+    let payload = keys::payload_sk(&task.payload_hash);
+    Ok((task, Some(payload)))
 }
 
 fn with_payload(task: Task, item: &Item) -> Result<Task, StoreError> {
     let payload = Fields(item).text("b").and_then(|text| Ok(Json::from_stored(text.to_owned())?));
     let payload = payload.map_err(|source| corrupt(keys::task_pk(&task.key), source))?;
-    Ok(task.asking(|asked| asked.payload = payload))
+    Ok(going_on(task.asking(|asked| asked.payload = payload)))
 }
 
 fn is_task(item: &Item) -> bool {

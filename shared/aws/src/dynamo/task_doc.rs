@@ -3,11 +3,15 @@
 //! An unknown field is an error: a task written by a newer version would lose it at this version's next write.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 use uuid::Uuid;
 
 use errand::{
     Dispatch, Id, Name, Priority, State, Task, Timestamp,
-    spi::lifecycle::{KeptFailure, log::LogOutcome},
+    spi::{
+        accept::MAX_PULLED_TIMEOUT_S,
+        lifecycle::{KeptFailure, log::LogOutcome},
+    },
 };
 
 /// An instant as a number.
@@ -187,6 +191,21 @@ impl TaskDoc {
 /// its new ones are written as they were, so that a version of before, beside which this one may run, reads them.
 pub(super) fn dispatch_of(task_type: &Name) -> Dispatch {
     if task_type.as_str() == "run_outside" { Dispatch::Pulled } else { Dispatch::default() }
+}
+
+/// `task`, read with its payload, as it goes on. Before runs that are done outside were claimed as other tasks are, they had
+/// no pool, and their timeout was how long a lease lasted: their profile is their pool, and their time is all there is. The
+/// poller's next look at one, within an hour, puts it into the index `ready`.
+pub(super) fn going_on(task: Task) -> Task {
+    if !task.is_pulled() || task.pool.is_some() || dispatch_of(&task.task_type) != Dispatch::Pulled {
+        return task;
+    }
+    let payload: Value = task.payload.parse().unwrap_or_default();
+    let profile = payload.get("profile").and_then(Value::as_str).and_then(|profile| Name::new(profile).ok());
+    task.asking(|asked| {
+        asked.pool = Some(profile.unwrap_or_default());
+        asked.timeout_s = MAX_PULLED_TIMEOUT_S;
+    })
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use errand::{Id, Name, State, Task, Timestamp, spi::json::Json};
+use errand::{Doc, Id, Name, State, Task, Timestamp, spi::json::Json};
 use errand_http::ApiError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -102,11 +102,14 @@ pub struct ClaimedTask {
     /// What an operator said who set it going again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redrive_note: Option<String>,
+    /// What else its type tells: of a run, its `run_id` and `session_id`, and the `resource_bundle` that it works with.
+    #[serde(skip_serializing_if = "Doc::is_empty")]
+    pub details: Doc,
 }
 
 impl ClaimedTask {
-    /// The task as its worker sees it; `None` if nobody holds it.
-    pub(super) fn of(task: &Task) -> Option<Self> {
+    /// The task as its worker sees it, who is told `details` besides; `None` if nobody holds it.
+    pub(super) fn of(task: &Task, details: Doc) -> Option<Self> {
         let State::Running { lease_expires_at, started_at, .. } = task.state else { return None };
         Some(Self {
             task_id: task.key.id,
@@ -121,6 +124,7 @@ impl ClaimedTask {
             user_id: task.user_id.clone(),
             context_id: task.context_id.clone(),
             redrive_note: task.redrive_note.clone(),
+            details,
         })
     }
 }
