@@ -2,7 +2,7 @@
 
 mod crashes;
 mod duties;
-mod named;
+pub(crate) mod named;
 mod overlaps;
 mod places;
 
@@ -103,7 +103,7 @@ async fn with_hook(app: &App, hook: &Arc<Hook>) -> App {
 }
 
 /// Leaves events of `tenant` with these subjects in the outbox, as commits of tasks do.
-async fn publish(world: &World, tenant: &str, subjects: impl IntoIterator<Item = String>) {
+pub(crate) async fn publish(world: &World, tenant: &str, subjects: impl IntoIterator<Item = String>) {
     let subjects: Vec<String> = subjects.into_iter().collect();
     for some in subjects.chunks(100) {
         let records = some.iter().map(|subject| event(world, tenant, subject)).collect();
@@ -124,7 +124,7 @@ fn doc_of(doc: Value) -> Doc {
 }
 
 /// `count` subjects that differ.
-fn subjects(count: usize) -> impl Iterator<Item = String> {
+pub(crate) fn subjects(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|n| format!("s{n:05}"))
 }
 
@@ -135,6 +135,6 @@ async fn listed(app: &App, tenant: &str) -> Vec<Published> {
 }
 
 /// What `GET /v1/health` says is owed.
-async fn owed(app: &App) -> Value {
+pub(crate) async fn owed(app: &App) -> Value {
     Call::get("/v1/health").answer(app).await.body(200)["owed"].clone()
 }

@@ -1,6 +1,7 @@
 //! The relay: counters that are exact whatever Lambda repeats, and events that are told whatever is out of order.
 
 mod bus;
+mod ends;
 mod events;
 mod exact;
 mod fold;
@@ -20,12 +21,12 @@ fn with_bus(app: &App, bus: &Arc<MemoryBus>) -> App {
     app
 }
 
-fn sequence(number: u128) -> Sequence {
+pub(crate) fn sequence(number: u128) -> Sequence {
     Sequence::try_from(number.to_string()).unwrap()
 }
 
 /// That the task `id` of `tenant` went from one status to another.
-fn change(tenant: &str, id: u128, old: Option<Status>, new: Status, at: Timestamp) -> Change {
+pub(crate) fn change(tenant: &str, id: u128, old: Option<Status>, new: Status, at: Timestamp) -> Change {
     let standing = |status| TaskStanding { status, failures: 0 };
     Change {
         key: TaskKey { tenant: Name::new(tenant).unwrap(), id: Uuid::from_u128(id) },
@@ -40,6 +41,6 @@ fn change(tenant: &str, id: u128, old: Option<Status>, new: Status, at: Timestam
     }
 }
 
-fn seen(change: Change) -> Seen {
+pub(crate) fn seen(change: Change) -> Seen {
     Seen::Task(Box::new(change))
 }

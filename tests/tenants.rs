@@ -86,6 +86,7 @@ fn case(route: &str, mine: &Mine) -> (Call, Seen) {
         "PatchRecord" => (Call::patch("/v1/records/conversation/d", &json!({"status": "closed"})), Seen::NotFound),
         "RunPoll" => (Call::post("/v1/poll", &empty), Seen::Everybodys),
         "PutWebhook" => (Call::put("/v1/webhooks/audit", &json!({"url": "http://127.0.0.1:9/"})), Seen::Own),
+        "RotateWebhookSecret" => (Call::post("/v1/webhooks/audit/rotate-secret", &empty), Seen::NotFound),
         "RemoveWebhook" => (Call::to("DELETE", "/v1/webhooks/audit"), Seen::NotFound),
         "ListWebhooks" => (Call::get("/v1/webhooks"), Seen::Nothing),
         "GetWebhook" => (Call::get("/v1/webhooks/audit"), Seen::NotFound),

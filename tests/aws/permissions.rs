@@ -20,7 +20,11 @@ async fn asked_for() -> Vec<(Lambda, BTreeSet<Use>)> {
     let mut asked: Vec<(Lambda, BTreeSet<Use>)> = Lambda::ALL.map(|of| (of, BTreeSet::new())).to_vec();
     for journey in 0.. {
         // Those with a webhook.
-        let mut stack = if [26, 32].contains(&journey) { defer::hooked().await } else { Stack::start().await };
+        let mut stack = match journey {
+            26 | 32 => defer::hooked().await,
+            38 => relay::serving().await,
+            _ => Stack::start().await,
+        };
         if journey >= BY_CONTROL {
             stack.polls = Lambda::Control;
         }
@@ -63,6 +67,7 @@ async fn asked_for() -> Vec<(Lambda, BTreeSet<Use>)> {
             35 => agents::by_a_worker(&stack).boxed(),
             36 => control::claims(&stack).boxed(),
             37 => mcp::tools(&stack).boxed(),
+            38 => relay::named(&stack).boxed(),
             _ => break,
         };
         journey.await;

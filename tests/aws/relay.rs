@@ -1,17 +1,20 @@
 //! What the relay does: tells the bus, and keeps for the poller what that does not take.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use errand::spi::poller::PollReport;
+use errand::spi::{clock::SystemClock, poller::PollReport};
 use integration_tests::{
     aws::{Lambda, Stack},
     events::Call,
     relay::stream_record,
+    settings::Settings,
+    world::webhooks,
 };
 use serde_json::{Value, json};
 
 use super::{MEDIUM, enqueued, scripted};
+use crate::outbox::named::Receiver;
 
 /// Where nobody listens.
 const NOWHERE: &str = "http://127.0.0.1:9";
@@ -72,6 +75,39 @@ pub(super) async fn bus(stack: &Stack) {
         (&json!(1), &json!(0), &json!(3)),
         "{stats:#}"
     );
+}
+
+#[tokio::test]
+async fn webhooks_hear_of_ends_and_of_what_handlers_publish() {
+    named(&serving().await).await;
+}
+
+/// A stack on which tenants may name webhooks.
+pub(super) async fn serving() -> Stack {
+    let mut settings = Settings::default();
+    settings.listeners.webhooks = Some(webhooks(Arc::new(SystemClock)));
+    Stack::with(settings).await
+}
+
+pub(super) async fn named(stack: &Stack) {
+    let (hook, url) = Receiver::listen().await;
+    let put = Call::put("/v1/webhooks/audit", &json!({"url": url, "types": ["task.*", "thing.*"]}));
+    assert_eq!(stack.call(&put).await.status, 201);
+    let (id, records) = completed(stack, "thing.happened").await;
+    // As Lambda does after a failure, all of it once more.
+    for _ in 0..2 {
+        assert!(stack.relay(stack.app(Lambda::Relay), &records).await.is_empty());
+    }
+    assert_eq!(stack.poll().await, PollReport { complete: true, ..PollReport::default() }, "the relay has listed it");
+    let body = |heard: &Value| serde_json::from_str::<Value>(heard["body"].as_str().unwrap()).unwrap();
+    let mut heard: Vec<Value> = hook.heard().iter().map(body).collect();
+    heard.sort_by_key(|event| event["type"].as_str().unwrap().to_owned());
+    let types: Vec<&Value> = heard.iter().map(|event| &event["type"]).collect();
+    assert_eq!((types, &heard[0]["subject"]), (vec![&json!("task.completed"), &json!("thing.happened")], &json!(id)));
+    let health = stack.call(&Call::get("/v1/health")).await.body(200);
+    assert_eq!(health["owed"], json!({"events": 0, "since": null}));
+    assert_eq!(stack.poll().await, PollReport { complete: true, ..PollReport::default() });
+    assert_eq!(hook.heard().len(), 2);
 }
 
 #[tokio::test]

@@ -12,10 +12,11 @@ use axum::{
     routing::post,
 };
 use errand::{
-    App, Published,
+    App, Published, Timestamp,
     spi::clock::{Clock, SystemClock},
 };
 use errand_local::sqlite::{SqliteSettings, SqliteStore};
+use errand_outbound::{SigningSecret, SigningSecrets, signed};
 use integration_tests::{
     events::Call,
     faults::{Fault, Faults},
@@ -27,13 +28,13 @@ use super::{listed, owed, publish, subjects};
 use crate::signatures;
 
 /// Where a webhook listens: what it heard, each with its headers, and what it answers.
-struct Receiver {
+pub(crate) struct Receiver {
     heard: Mutex<Vec<Value>>,
     answers: Mutex<u16>,
 }
 
 impl Receiver {
-    async fn listen() -> (Arc<Self>, String) {
+    pub(crate) async fn listen() -> (Arc<Self>, String) {
         let receiver = Arc::new(Self { heard: Mutex::default(), answers: Mutex::new(204) });
         let router = Router::new().route("/", post(hear)).with_state(receiver.clone());
         let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -42,16 +43,16 @@ impl Receiver {
         (receiver, url)
     }
 
-    fn answers(&self, status: u16) {
+    pub(crate) fn answers(&self, status: u16) {
         *self.answers.lock().unwrap() = status;
     }
 
-    fn heard(&self) -> Vec<Value> {
+    pub(crate) fn heard(&self) -> Vec<Value> {
         self.heard.lock().unwrap().clone()
     }
 
     /// The subjects of what it heard, in order.
-    fn subjects(&self) -> Vec<String> {
+    pub(crate) fn subjects(&self) -> Vec<String> {
         let subject = |message: &Value| {
             let event: Value = serde_json::from_str(message["body"].as_str().unwrap()).unwrap();
             event["subject"].as_str().unwrap().to_owned()
@@ -74,7 +75,7 @@ fn serving(world: &World) -> App {
 }
 
 /// Names a webhook; its secret, if it is new.
-async fn name(app: &App, id: &str, url: &str, types: &[&str]) -> Value {
+pub(crate) async fn name(app: &App, id: &str, url: &str, types: &[&str]) -> Value {
     let answer = Call::put(&format!("/v1/webhooks/{id}"), &json!({"url": url, "types": types})).answer(app).await;
     assert!([200, 201].contains(&answer.status), "{:#}", answer.body);
     answer.body["secret"].clone()
@@ -172,6 +173,49 @@ async fn one_that_is_gone_is_switched_off_until_it_is_named_again() {
     world.advance(600);
     poller::handle(&app, None).await;
     assert_eq!(hook.heard().len(), 4, "{:?}", hook.subjects());
+}
+
+#[tokio::test]
+async fn its_secret_is_changed_for_another_and_both_sign_for_a_while() {
+    let (world, (hook, url)) = (World::new(), Receiver::listen().await);
+    let app = serving(&world);
+    let first = name(&app, "h", &url, &["*"]).await;
+    let rotate = async |body: Value| Call::post("/v1/webhooks/h/rotate-secret", &body).answer(&app).await;
+    let shown = rotate(json!({"overlap_s": 60})).await.body(200);
+    let (second, id) = (shown["secret"].clone(), shown["id"].clone());
+    assert!(second.as_str().unwrap().starts_with("whsec_") && second != first && id == "h", "{shown:#}");
+    for subject in ["within", "after"] {
+        publish(&world, "default", [subject.to_owned()]).await;
+        poller::handle(&app, None).await;
+        world.advance(60);
+    }
+    let heard = hook.heard();
+    let by = |secret: &Value, nth: usize| {
+        let secret = SigningSecret::try_from(secret.as_str().unwrap().to_owned()).unwrap();
+        let header = |name: &str| heard[nth]["headers"][name].as_str().unwrap().to_owned();
+        let at = Timestamp::from_millis(header("webhook-timestamp").parse::<i64>().unwrap() * 1000);
+        let body = heard[nth]["body"].as_str().unwrap().as_bytes();
+        let [.., (_, signature)] = signed(&SigningSecrets::of(secret), &header("webhook-id"), at, body);
+        header("webhook-signature").split(' ').any(|there| there == signature)
+    };
+    assert_eq!([by(&first, 0), by(&second, 0), by(&first, 1), by(&second, 1)], [true, true, false, true]);
+
+    // As a type's: it is shown once, and lies sealed; for so long and no longer; of one that is there.
+    assert_eq!(Call::get("/v1/webhooks/h").answer(&app).await.body(200)["secret"], Value::Null);
+    assert_eq!(rotate(json!({"overlap_s": 604_801})).await.status, 400);
+    assert_eq!(rotate(json!({})).await.status, 200);
+    let missing = Call::post("/v1/webhooks/none/rotate-secret", &json!({})).answer(&app).await;
+    assert_eq!(missing.status, 404);
+    let no_key = Call::post("/v1/webhooks/h/rotate-secret", &json!({})).answer(&world.app).await;
+    assert_eq!(no_key.status, 409);
+    // Under another key the old one does not open, and signs nothing more.
+    let mut restored = app.clone();
+    restored.listeners.webhooks = Some(webhooks(world.app.clock.clone()));
+    Call::post("/v1/webhooks/h/rotate-secret", &json!({})).answer(&restored).await.body(200);
+    publish(&world, "default", ["restored".to_owned()]).await;
+    poller::handle(&restored, None).await;
+    let signatures = hook.heard()[2]["headers"]["webhook-signature"].as_str().unwrap().split(' ').count();
+    assert_eq!(signatures, 1);
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ impl Setup {
         (0..count).map(|id| (sequence(id), seen(end(id)))).collect()
     }
 
-    async fn relay(&self, app: &App, records: Vec<(Sequence, Seen)>) -> Relayed {
+    pub(super) async fn relay(&self, app: &App, records: Vec<(Sequence, Seen)>) -> Relayed {
         let batch = Batch { shard: "s".to_owned(), records, state: None, is_last: true };
         relay(app, &self.counters, BusEvents::default(), batch).await.unwrap()
     }

@@ -1,7 +1,7 @@
 //! The relay: what the table's change stream tells becomes events on the bus, and counters.
 //!
-//! A batch first goes to the bus, then it is counted: what is counted has been told. Events are told at least once, each
-//! time with the same id. Counters are exact, however often batches come again and wherever they are cut; see
+//! A batch first goes to the bus, and into the backlogs of tenants' webhooks; then it is counted: what is counted has been
+//! told. Events are told at least once, each time with the same id. Counters are exact, however often batches come again and wherever they are cut; see
 //! [`Window`] for how a window is counted once, and `fold` for how that reaches the counters.
 
 pub(crate) mod before;
@@ -12,6 +12,7 @@ mod tally;
 mod window;
 
 use async_trait::async_trait;
+use futures::join;
 use tracing::{error, warn};
 
 pub use change::{BusEvents, Change, TaskStanding};
@@ -104,7 +105,11 @@ pub async fn relay(
 ) -> Result<Relayed, RelayError> {
     batch.records.sort_by(|(a, _), (b, _)| a.cmp(b));
     let again = match &app.listeners.bus {
-        Some(bus) => tell(app, (&**bus, told), &batch.records).await,
+        // One record that fails has all behind it come again; what was told of these is told again.
+        Some(bus) => {
+            let (untold, ungiven) = join!(tell(app, (&**bus, told), &batch.records), give(app, &batch.records));
+            untold.into_iter().chain(ungiven).min()
+        }
         None => None,
     };
     let mut window = Window::resume(batch.state.as_deref(), counters.watermark(&batch.shard).await?);
@@ -170,4 +175,18 @@ async fn tell(app: &App, (bus, told): (&dyn Listener, BusEvents), records: &[(Se
         }
     }
     None
+}
+
+/// Gives webhooks that tenants have named the ends of their tasks; answers the first record with which that failed.
+async fn give(app: &App, records: &[(Sequence, Seen)]) -> Option<Sequence> {
+    let end = |(at, seen): &(Sequence, Seen)| match seen {
+        Seen::Task(change) => Some((at.clone(), change.event(BusEvents::Ended)?)),
+        Seen::Event(_) | Seen::Nothing => None,
+    };
+    let (places, ends): (Vec<Sequence>, Vec<(Published, String)>) =
+        records.iter().filter_map(end).map(|(at, event)| (at.clone(), (event, at.sorted()))).unzip();
+    let (nth, problem) = outbox::give_ends(app, &ends).await.err()?;
+    let at = places.get(nth)?.clone();
+    error!(sequence = %at, error = %chain(&problem), "an end could not be given to webhooks; its record must come again");
+    Some(at)
 }

@@ -66,6 +66,18 @@ pub struct Published {
     pub doc: Doc,
 }
 
+impl Published {
+    /// When it happened.
+    pub(crate) fn told_at(&self) -> Option<Timestamp> {
+        serde_json::from_value(self.doc.get("time")?.clone()).ok()
+    }
+
+    /// Whether it tells of a change of a task.
+    pub(crate) fn is_of_a_task(&self) -> bool {
+        is_of_a_task(&self.doc)
+    }
+}
+
 impl From<Record> for Published {
     fn from(record: Record) -> Self {
         Self { id: record.key.id, tenant: record.key.tenant, doc: record.doc }
@@ -127,6 +139,11 @@ pub fn family(event_type: &str) -> Option<&'static str> {
 /// The record kind of events.
 pub fn kind() -> Name {
     Name::of("event")
+}
+
+/// Whether an event with these fields tells of a change of a task, and not what a handler published.
+pub(crate) fn is_of_a_task(doc: &Doc) -> bool {
+    doc.contains_key("new_status")
 }
 
 /// The fields of an event's record.

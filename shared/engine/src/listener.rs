@@ -75,6 +75,10 @@ pub trait Webhooks: std::fmt::Debug + Send + Sync {
     /// Makes a secret for the webhook whose record is `of`.
     fn new_secret(&self, of: &RecordKey) -> Result<NewSecret, String>;
 
+    /// Makes another for it. The one until now, which is `sealed`, goes on signing for `overlap`; one that this installation's
+    /// key does not open signs nothing any more.
+    fn renewed(&self, of: &RecordKey, sealed: &str, overlap: Duration) -> Result<NewSecret, String>;
+
     /// Posts an event to the webhook whose record is `of`, signed by its secret.
     async fn post(&self, of: &RecordKey, url: &str, sealed: &str, event: &Published) -> Result<(), NotTaken>;
 }

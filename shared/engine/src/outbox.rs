@@ -3,11 +3,13 @@
 //! Two duties, and neither waits for the other: `list` gives what is due its places in the list of what was
 //! published, in groups; `post` offers what is listed to the webhook. `wake_at` carries an event until it is listed;
 //! from then on, until the webhook has taken it, what its tenant is owed (`owed`) does. Webhooks that tenants name (`hook`)
-//! are given what was listed (`fan_out`), each a backlog of its own, and are offered that in the same way.
+//! are given what was listed (`fan_out`) and, where that is not in the list, the ends of tasks (`give`): each has a backlog of
+//! its own, and is offered that in the same way.
 
 mod backlog;
 mod fan_out;
 mod filter;
+mod give;
 mod hook;
 mod lanes;
 mod list;
@@ -20,7 +22,10 @@ use futures::future::join_all;
 use tracing::warn;
 
 pub use filter::EventFilter;
-pub use hook::{Hook, HookDoc, MOST_WEBHOOKS, Named, Off, name_webhook, remove_webhook, webhook, webhooks};
+pub use give::give_ends;
+pub use hook::{
+    Hook, HookDoc, MOST_WEBHOOKS, Named, Off, name_webhook, remove_webhook, renew_secret, webhook, webhooks,
+};
 pub(crate) use list::list;
 pub use list::published;
 pub use owed::{Owed, OwedToWebhook, owed, owed_by_webhook};
@@ -34,7 +39,7 @@ use crate::{
     ids::{self, Id, Name},
     listener::{Listener, NotTaken},
     redact::chain,
-    store::{self, Commit, Expect, Patch, Record, RecordKey, RecordWrite, StoreError},
+    store::{self, Commit, Expect, Part, Patch, Record, RecordKey, RecordWrite, StoreError},
 };
 
 /// How long an event that all have taken can still be listed.
@@ -154,4 +159,13 @@ fn delivered(now: Timestamp) -> Patch {
 fn patch(record: &Record, patch: Patch, now: Timestamp) -> RecordWrite {
     let expect = Expect::Version(record.version);
     RecordWrite::Patch { key: record.key.clone(), patch: Box::new(patch), expect, version: ids::fresh(), at: now }
+}
+
+/// Leaves of `items`, which stand in a commit behind `before` other records, those that were not in its way.
+fn unmet<T>(items: &mut Vec<T>, before: usize, in_the_way: &[Part]) {
+    let mut place = before;
+    items.retain(|_| {
+        place += 1;
+        !in_the_way.contains(&Part::Record(place - 1))
+    });
 }

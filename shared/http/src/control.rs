@@ -20,7 +20,7 @@ use serde_json::json;
 
 use crate::{
     Answer, ApiError, CancelRequest, Marked, PollRequest, ProcessRequest, ReadRequest, RecordView, RedriveRequest,
-    Redriven, Request, RescheduleRequest, RetryRequest, Route, TaskView, WebhookRequest, WebhookView,
+    Redriven, Request, RescheduleRequest, RetryRequest, RotateRequest, Route, TaskView, WebhookRequest, WebhookView,
 };
 pub use once::Once;
 pub use read::mark;
@@ -70,6 +70,11 @@ pub fn routes() -> Vec<Route> {
             .body::<WebhookRequest>()
             .or(&[409])
             .leads_to(&["GetWebhook", "RemoveWebhook"], &json!({"id": "$request.path.id"})),
+        Route::post("/v1/webhooks/{id}/rotate-secret", "RotateWebhookSecret", webhooks::rotate)
+            .needs(Right::Operate)
+            .answers::<WebhookView>("Signs what is posted by a new secret, and by the one before for a while.")
+            .body::<RotateRequest>()
+            .or(&[404, 409]),
         Route::delete("/v1/webhooks/{id}", "RemoveWebhook", webhooks::remove)
             .needs(Right::Operate)
             .answers::<WebhookView>("Has nothing posted to it any more; what it has not taken is given up.")

@@ -1,7 +1,7 @@
 //! The HTTP API: requests, answers and errors, apart from how they travel.
 //!
 //! Each module knows only those before it: `error`, `size`, `request`, `dead_letters`, `actions`, `aside`,
-//! `task_request`, `task_view`, `webhook_view`, `batch`, `found`, `page`, `route`, `openapi`, `gateway`, `enqueue`, `status`, `control`.
+//! `task_request`, `task_view`, `webhook_view`, `rotate_request`, `batch`, `found`, `page`, `route`, `openapi`, `gateway`, `enqueue`, `status`, `control`.
 
 mod actions;
 mod aside;
@@ -15,6 +15,7 @@ pub mod gateway;
 mod openapi;
 mod page;
 mod request;
+mod rotate_request;
 mod route;
 mod size;
 pub mod status;
@@ -33,6 +34,7 @@ pub use errand::{DeadLetterFilter, spi::redrive::DeadLetters};
 pub use error::ApiError;
 pub use page::{Listed, Order, cursor, cursor_of, fitting, limit, limit_of, place_of};
 pub use request::{Answer, Caller, Request};
+pub use rotate_request::RotateRequest;
 pub use route::{Followed, Function, Parameter, Route, Schemas, Scope, Serves, record_place};
 pub use task_request::TaskRequest;
 pub use task_view::{RecordView, TaskView};

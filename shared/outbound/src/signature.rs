@@ -90,6 +90,12 @@ impl SigningSecrets {
         Self { current: secret, previous: Some(previous).filter(|previous| now < previous.until) }
     }
 
+    /// The same after a change to a new one, which is answered with them.
+    pub fn renewed(self, now: Timestamp, overlap: Duration) -> Result<(Self, SigningSecret), NoRandomness> {
+        let fresh = SigningSecret::generate()?;
+        Ok((self.rotated(fresh.clone(), now, overlap), fresh))
+    }
+
     /// The one that was made last.
     pub fn current(&self) -> &SigningSecret {
         &self.current

@@ -1,6 +1,6 @@
 //! The webhooks that tenants name: checked as any target is, signed, each by a secret of its own.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use errand::{
@@ -19,7 +19,7 @@ use reqwest::{
 
 use crate::{
     client::{Answered, CallError, TargetClient},
-    secrets::Keyring,
+    secrets::{Keyring, SecretError},
     signature::{SigningSecret, SigningSecrets, signed},
 };
 
@@ -34,6 +34,19 @@ impl SignedWebhooks {
     /// Those that `caller` may call, their secrets kept by `keyring`.
     pub fn new(caller: TargetClient, keyring: Arc<Keyring>, clock: Arc<dyn Clock>) -> Self {
         Self { caller, keyring, clock }
+    }
+}
+
+impl SignedWebhooks {
+    fn open(&self, of: &RecordKey, sealed: &str) -> Result<SigningSecrets, SecretError> {
+        serde_json::from_str(&self.keyring.open(of, sealed)?).map_err(|_| SecretError::NotOurs)
+    }
+
+    /// The newest of `secrets`, and all of them as the record `of` keeps them.
+    fn kept(&self, of: &RecordKey, secrets: &SigningSecrets) -> Result<NewSecret, String> {
+        let text = serde_json::to_string(secrets).map_err(|error| error.to_string())?;
+        let sealed = self.keyring.seal(of, &text).map_err(|error| error.to_string())?;
+        Ok(NewSecret { shown: secrets.current().reveal(), sealed })
     }
 }
 
@@ -52,16 +65,18 @@ impl Webhooks for SignedWebhooks {
 
     fn new_secret(&self, of: &RecordKey) -> Result<NewSecret, String> {
         let secret = SigningSecret::generate().map_err(|error| error.to_string())?;
-        let kept = serde_json::to_string(&SigningSecrets::of(secret.clone())).map_err(|error| error.to_string())?;
-        let sealed = self.keyring.seal(of, &kept).map_err(|error| error.to_string())?;
-        Ok(NewSecret { shown: secret.reveal(), sealed })
+        self.kept(of, &SigningSecrets::of(secret))
+    }
+
+    fn renewed(&self, of: &RecordKey, sealed: &str, overlap: Duration) -> Result<NewSecret, String> {
+        let Ok(secrets) = self.open(of, sealed) else { return self.new_secret(of) };
+        let (secrets, _) = secrets.renewed(self.clock.now(), overlap).map_err(|error| error.to_string())?;
+        self.kept(of, &secrets)
     }
 
     async fn post(&self, of: &RecordKey, url: &str, sealed: &str, event: &Published) -> Result<(), NotTaken> {
         let unavailable = |why: String| NotTaken::Unavailable(why);
-        let opened = self.keyring.open(of, sealed).map_err(|error| unavailable(error.to_string()))?;
-        let secrets: SigningSecrets =
-            serde_json::from_str(&opened).map_err(|_| unavailable("its secret cannot be read".to_owned()))?;
+        let secrets = self.open(of, sealed).map_err(|error| unavailable(error.to_string()))?;
         let url = Url::parse(url).map_err(|error| unavailable(error.to_string()))?;
         let body = serde_json::to_vec(event).unwrap_or_default();
         let signed = signed(&secrets, event.id.as_str(), self.clock.now(), &body);

@@ -5,7 +5,7 @@ mod types;
 mod work;
 
 use errand::spi::rights::Right;
-use errand_http::{Listed, Route, TaskView};
+use errand_http::{Listed, RotateRequest, Route, TaskView};
 use serde_json::json;
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 };
 use callbacks::Called;
 pub use types::of_tenant;
-use types::{RotateRequest, RotatedSecret, TypeRequest, TypeView};
+use types::{RotatedSecret, TypeRequest, TypeView};
 use work::{WorkerRequest, WorkerView};
 
 /// The writes: of tasks, of task types and workers, and what workers ask for and say.

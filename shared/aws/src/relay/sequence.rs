@@ -20,6 +20,11 @@ impl Sequence {
         &self.0
     }
 
+    /// The same as a text that sorts as the number does.
+    pub fn sorted(&self) -> String {
+        format!("{:0>40}", self.magnitude().1)
+    }
+
     /// Without leading zeros: the longer number is the larger.
     fn magnitude(&self) -> (usize, &str) {
         let digits = self.0.trim_start_matches('0');
@@ -74,6 +79,7 @@ mod tests {
         let long = "4".repeat(40);
         let ordered = ["0", "9", "10", "0011", "99999999999999999999", "100000000000000000000", &long];
         assert!(ordered.windows(2).all(|pair| sequence(pair[0]) < sequence(pair[1])));
+        assert!(ordered.windows(2).all(|pair| sequence(pair[0]).sorted() < sequence(pair[1]).sorted()));
         assert_eq!(sequence("007"), sequence("7"));
         for bad in ["", "-1", "1e9", "x"] {
             assert!(Sequence::try_from(bad.to_owned()).is_err(), "{bad:?}");

@@ -1,7 +1,7 @@
 //! Gives each webhook that a tenant has named its own backlog of what was told: one commit for some events, the items of
 //! all webhooks and how far that is. So a crash gives nothing twice, and the list waits for nobody.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::Value;
@@ -13,14 +13,13 @@ use crate::{
     event::Published,
     ids::{self, Name},
     outbox::{
-        backlog::owing,
+        give::Given,
         hook::{self, Hook},
         list::published,
-        owed::more_owed,
         patch,
     },
     redact::chain,
-    store::{self, COMMIT_BYTES, COMMIT_ITEMS, Commit, Doc, Expect, Patch, Record, RecordWrite, StoreError, doc_bytes},
+    store::{self, Commit, Doc, Patch, Record, RecordWrite, StoreError},
 };
 
 /// How many tenants are looked after at a time.
@@ -60,7 +59,9 @@ async fn of_tenant(app: &App, fan: Record) -> Result<(), StoreError> {
     for _ in 0..ROUNDS {
         let after = fan.doc.get("after").and_then(Value::as_str).map(str::to_owned);
         let page = published(app, &tenant, after.as_deref(), WINDOW).await?;
-        let group = Group::of(&hooks, after.as_deref(), page.items, app.clock.now());
+        // Where the relay tells of ends, they are listed only because the bus was in trouble.
+        let is_given = |event: &Published| app.listeners.bus.is_some() && event.is_of_a_task();
+        let group = Group::of(&hooks, after.as_deref(), page.items, is_given, app.clock.now());
         let Some(place) = group.place.clone() else { return Ok(()) };
         let (version, full) = (ids::fresh(), group.is_cut);
         if !commit(app, group.writes(&fan, version, app.clock.now())).await? {
@@ -83,11 +84,10 @@ async fn commit(app: &App, records: Vec<RecordWrite>) -> Result<bool, StoreError
     }
 }
 
-/// Some events that follow one another, and what webhooks are owed of them.
+/// Some events that follow one another, and what webhooks are given of them.
 #[derive(Default)]
 struct Group<'h> {
-    items: Vec<RecordWrite>,
-    owed: BTreeMap<&'h str, (&'h Hook, i64)>,
+    given: Given<'h>,
     /// The place of the last.
     place: Option<String>,
     /// Whether there may be more behind it.
@@ -95,29 +95,28 @@ struct Group<'h> {
 }
 
 impl<'h> Group<'h> {
-    /// Of as many of `events`, which follow the place `after`, as go into one commit.
-    fn of(hooks: &'h [Hook], after: Option<&str>, events: Vec<(Published, String)>, now: Timestamp) -> Self {
-        let (mut group, mut bytes) = (Self { is_cut: events.len() >= WINDOW, ..Self::default() }, 0);
+    /// Of as many of `events`, which follow the place `after`, as go into one commit. What `is_given` is passed over.
+    fn of(
+        hooks: &'h [Hook],
+        after: Option<&str>,
+        events: Vec<(Published, String)>,
+        is_given: impl Fn(&Published) -> bool,
+        now: Timestamp,
+    ) -> Self {
+        let mut group = Self { is_cut: events.len() >= WINDOW, ..Self::default() };
         let mut next = after.map_or(1, |after| number(after) + 1);
         for (event, place) in events {
-            let text = |field: &str| event.doc.get(field).and_then(Value::as_str).unwrap_or_default();
-            let time = serde_json::from_value::<Timestamp>(text("time").into()).ok();
-            if number(&place) > next && time.is_some_and(|time| now.since(time) < LAGS) {
+            if number(&place) > next && event.told_at().is_some_and(|time| now.since(time) < LAGS) {
                 group.is_cut = false;
                 return group;
             }
-            let wanting: Vec<&Hook> = hooks.iter().filter(|hook| hook.wants(text("type"), time)).collect();
-            bytes += wanting.len() * (doc_bytes(&event.doc) + 200);
-            // Beside the items one for each outbox, and the tenant's own.
-            let room = COMMIT_ITEMS - 1 - hooks.len();
-            let is_full = group.items.len() + wanting.len() > room || bytes > COMMIT_BYTES - 100_000;
-            if is_full && group.place.is_some() {
+            let fits = is_given(&event) || {
+                let place = place.split('#').next().unwrap_or_default();
+                group.given.add(hooks, &event, place, now)
+            };
+            if !fits {
                 group.is_cut = true;
                 return group;
-            }
-            for hook in wanting {
-                group.items.push(hook.backlog().item(&event, place.split('#').next().unwrap_or_default(), now));
-                group.owed.entry(hook.id().as_str()).or_insert((hook, 0)).1 += 1;
             }
             next = number(&place) + 1;
             group.place = Some(place);
@@ -132,14 +131,7 @@ impl<'h> Group<'h> {
             return Vec::new();
         };
         let moved = RecordWrite::Patch { key, patch, expect, version, at };
-        let outboxes = self.owed.into_values().map(|(hook, count)| RecordWrite::Patch {
-            key: hook.backlog().key(),
-            patch: Box::new(Patch { add: more_owed(count), owner: Some(Some(owing(now))), ..Patch::default() }),
-            expect: Expect::Any,
-            version: ids::fresh(),
-            at: now,
-        });
-        [moved].into_iter().chain(outboxes).chain(self.items).collect()
+        [moved].into_iter().chain(self.given.writes(now)).collect()
     }
 }
 

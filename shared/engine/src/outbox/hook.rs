@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{
     app::App,
     clock::Timestamp,
-    event::EventTypes,
+    event::{EventTypes, Published},
     ids::{self, Id, Name},
     listener::{NewSecret, NotTaken},
     outbox::{
@@ -81,10 +81,17 @@ impl Hook {
         &self.record.key.id
     }
 
-    /// Whether it is to hear of an event of this type, told at `time`.
-    pub(super) fn wants(&self, event_type: &str, time: Option<Timestamp>) -> bool {
+    /// The secret that signs what it is told, as it is kept.
+    pub fn sealed(&self) -> &str {
+        &self.says.secret
+    }
+
+    /// Whether it is to hear of this event.
+    pub(super) fn wants(&self, event: &Published) -> bool {
+        let event_type = event.doc.get("type").and_then(Value::as_str).unwrap_or_default();
         let since = self.record.created_at;
-        self.says.off.is_none() && self.says.types.contain(event_type) && time.is_none_or(|time| time >= since)
+        let is_new = event.told_at().is_none_or(|time| time >= since);
+        self.says.off.is_none() && self.says.types.contain(event_type) && is_new
     }
 
     pub(super) fn backlog(&self) -> Backlog {
@@ -224,6 +231,27 @@ async fn backlog(app: &App, hook: &Hook, now: Timestamp) -> Result<Option<Record
     let backlog = hook.backlog();
     let begun = RecordWrite::put(backlog.key(), backlog.begun(), Expect::Absent, now);
     Ok(app.store.record(&backlog.key()).await?.is_none().then_some(begun))
+}
+
+/// Gives the webhook `id` of `tenant` the secret that `secret` makes for it; answers with it, and the secret as it is shown.
+/// `None`: there is none.
+pub async fn renew_secret<E: From<StoreError>>(
+    app: &App,
+    (tenant, id): (&Name, &Id),
+    secret: impl Fn(&Hook) -> Result<NewSecret, E>,
+) -> Result<Option<(Hook, String)>, E> {
+    for _ in 0..MAX_TRIES {
+        let Some(hook) = webhook(app, tenant, id).await? else { return Ok(None) };
+        let NewSecret { shown, sealed } = secret(&hook)?;
+        let set = Doc::from_iter([("secret".to_owned(), sealed.into())]);
+        let renewed = patch(&hook.record, Patch { set, ..Patch::default() }, app.clock.now());
+        match store::commit(&*app.store, Commit { records: vec![renewed], ..Commit::default() }).await {
+            Ok(()) => return Ok(Some((hook, shown))),
+            Err(StoreError::Conflict { .. }) => {}
+            Err(problem) => return Err(problem.into()),
+        }
+    }
+    Err(StoreError::Busy.into())
 }
 
 /// Removes the webhook `id` of `tenant`; answers with it, if there was one. What it is owed is given up.

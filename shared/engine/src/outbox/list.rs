@@ -9,11 +9,11 @@ use crate::{
         backlog::Backlog,
         delivered,
         owed::{self, Outbox},
-        patch,
+        patch, unmet,
     },
     store::{
-        self, COMMIT_ITEMS, Commit, Page, Part, Patch, Record, RecordWrite, Related, Relation, RelationKind,
-        StoreError, ToldEvent,
+        self, COMMIT_ITEMS, Commit, Page, Patch, Record, RecordWrite, Related, Relation, RelationKind, StoreError,
+        ToldEvent,
     },
 };
 
@@ -55,13 +55,7 @@ async fn list_group(app: &App, tenant: &Name, mut events: Vec<&Record>) -> Resul
         match store::commit(&*app.store, Commit { records, ..Commit::default() }).await {
             Ok(()) => return Ok(events.len()),
             // Somebody else was faster: the last place is another now, or some of the events have theirs.
-            Err(StoreError::Conflict { parts }) => {
-                let mut place = 0;
-                events.retain(|_| {
-                    place += 1;
-                    !parts.contains(&Part::Record(place))
-                });
-            }
+            Err(StoreError::Conflict { parts }) => unmet(&mut events, 1, &parts),
             Err(problem) => return Err(problem),
         }
         if events.is_empty() {

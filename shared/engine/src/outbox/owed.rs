@@ -7,14 +7,15 @@ use serde_json::json;
 use crate::{
     app::App,
     clock::Timestamp,
+    event,
     ids::{self, Id, Name},
     outbox::{
         again,
         backlog::{Backlog, millis, outboxes, owing, was_refused},
-        delivered, list, patch,
+        delivered, list, patch, unmet,
     },
     store::{
-        self, Commit, Doc, Expect, Page, Part, Patch, Record, RecordKey, RecordWrite, Related, Relation, RelationKind,
+        self, Commit, Doc, Expect, Page, Patch, Record, RecordKey, RecordWrite, Related, Relation, RelationKind,
         StoreError,
     },
 };
@@ -110,7 +111,7 @@ impl Outbox {
 /// Whether the webhook is to hear of `event`. Changes of tasks are in the outbox only while the bus is in trouble: not
 /// what a webhook hears of.
 pub(super) fn is_for_the_webhook(app: &App, event: &Record) -> bool {
-    app.listeners.webhook.is_some() && !event.doc.contains_key("new_status")
+    app.listeners.webhook.is_some() && !event::is_of_a_task(&event.doc)
 }
 
 /// So many more, or fewer.
@@ -164,13 +165,7 @@ pub(super) async fn note(
         let events = answered.iter().map(|(event, answered)| patch(event, noted(backlog, event, *answered, now), now));
         let records = std::iter::once(served).chain(events).collect();
         match store::commit(&*app.store, Commit { records, ..Commit::default() }).await {
-            Err(StoreError::Conflict { parts }) => {
-                let mut place = 0;
-                answered.retain(|_| {
-                    place += 1;
-                    !parts.contains(&Part::Record(place))
-                });
-            }
+            Err(StoreError::Conflict { parts }) => unmet(&mut answered, 1, &parts),
             noted => return noted,
         }
         if answered.is_empty() {

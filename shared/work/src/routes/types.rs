@@ -2,7 +2,7 @@
 
 mod form;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use errand::{
     App, Id, Name, StoreError, Stored,
@@ -11,13 +11,12 @@ use errand::{
         store::{self, Commit, MAX_TRIES, RecordKey, Related, RelationKind},
     },
 };
-use errand_http::{Answer, ApiError, Listed, Request};
-use errand_outbound::{Keyring, SecretError, SigningSecret};
-pub(crate) use form::{RotateRequest, RotatedSecret, TypeRequest, TypeView};
+use errand_http::{Answer, ApiError, Listed, Request, RotateRequest};
+use errand_outbound::{Keyring, SecretError};
+pub(crate) use form::{RotatedSecret, TypeRequest, TypeView};
 
 use crate::{OpenWork, Pushing, RunBy, TypeRecord, target::TargetSecrets, task_type::all, types::place};
 use errand::Entity;
-use form::MAX_OVERLAP_S;
 
 /// The most types that a tenant may have.
 const MAX_TYPES: usize = 500;
@@ -104,10 +103,7 @@ fn seal(
 
 /// `POST /v1/task-types/{name}/rotate-secret`: of the caller's tenant.
 pub(super) async fn rotate(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let RotateRequest { overlap_s } = request.json()?;
-    if overlap_s > MAX_OVERLAP_S {
-        return Err(ApiError::invalid("overlap_s", format!("expected at most {MAX_OVERLAP_S} seconds")));
-    }
+    let overlap = request.json::<RotateRequest>()?.overlap()?;
     let name = request.path_name("name").map_err(|_| missing())?;
     let tenant = request.caller.tenant.clone();
     let there = stored(app, &tenant, &name).await?.ok_or_else(missing)?;
@@ -115,8 +111,8 @@ pub(super) async fn rotate(app: &App, request: &Request) -> Result<Answer, ApiEr
     let sealed = there.value.sealed.as_deref();
     let sealed = sealed.ok_or_else(|| ApiError::conflict("tasks of this type are not pushed: nothing is signed"))?;
     let mut secrets = TargetSecrets::open(keyring, &place, sealed).map_err(unkept)?;
-    let fresh = SigningSecret::generate().map_err(|error| unkept(error.into()))?;
-    secrets.signing = secrets.signing.rotated(fresh.clone(), now, Duration::from_secs(overlap_s));
+    let (signing, fresh) = secrets.signing.renewed(now, overlap).map_err(|error| unkept(error.into()))?;
+    secrets.signing = signing;
     let sealed = Some(secrets.seal(keyring, &place).map_err(unkept)?);
     let record = TypeRecord { sealed, ..there.value.clone() };
     written(app, replace(&tenant, &there, &record, now)).await?;

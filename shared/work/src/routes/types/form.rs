@@ -91,22 +91,6 @@ pub(crate) struct OwnType {
     pub signing_secret: Option<String>,
 }
 
-/// For how long the secret before goes on signing.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(crate) struct RotateRequest {
-    /// In seconds, up to a week; a day if absent.
-    #[serde(default = "a_day")]
-    #[schemars(range(max = MAX_OVERLAP_S))]
-    pub overlap_s: u64,
-}
-
-fn a_day() -> u64 {
-    86_400
-}
-
-/// The longest that may be, in seconds.
-pub(super) const MAX_OVERLAP_S: u64 = 7 * 86_400;
-
 /// What signs the calls from now on.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RotatedSecret {
