@@ -3,7 +3,7 @@
 mod claims;
 mod crash;
 mod outcomes;
-mod push;
+pub(crate) mod push;
 mod types;
 
 use errand::{App, Task};

@@ -21,6 +21,7 @@ use aws_sdk_dynamodb::{
         put_item::{PutItemInput, PutItemOutput},
         query::{QueryInput, QueryOutput},
         transact_write_items::{TransactWriteItemsInput, TransactWriteItemsOutput},
+        update_item::{UpdateItemInput, UpdateItemOutput},
     },
     types::{AttributeValue, Capacity, ConsumedCapacity, ReturnConsumedCapacity},
 };
@@ -98,6 +99,8 @@ impl Intercept for Meter {
             let puts = transaction.transact_items().iter().filter_map(|item| item.put());
             puts.for_each(|put| used.touch(Some(put.item())));
             transaction.return_consumed_capacity = wanted;
+        } else if let Some(update) = input.downcast_mut::<UpdateItemInput>() {
+            update.return_consumed_capacity = wanted;
         } else if let Some(query) = input.downcast_mut::<QueryInput>() {
             query.return_consumed_capacity = wanted;
         } else if let Some(batch) = input.downcast_mut::<BatchGetItemInput>() {
@@ -135,6 +138,8 @@ impl Intercept for Meter {
             put.consumed_capacity().into_iter().for_each(|consumed| used.add_all(consumed));
         } else if let Some(delete) = output.downcast_ref::<DeleteItemOutput>() {
             delete.consumed_capacity().into_iter().for_each(|consumed| used.add_all(consumed));
+        } else if let Some(update) = output.downcast_ref::<UpdateItemOutput>() {
+            update.consumed_capacity().into_iter().for_each(|consumed| used.add_all(consumed));
         } else if let Some(transaction) = output.downcast_ref::<TransactWriteItemsOutput>() {
             transaction.consumed_capacity().iter().for_each(|consumed| used.add_all(consumed));
         } else if let Some(query) = output.downcast_ref::<QueryOutput>() {

@@ -42,7 +42,7 @@ async fn push_with(world: &World, app: &App, dead: impl Fn() -> bool) {
     drive(world, dead, process(app, &world.queue, QueueName::Pushed, received)).await;
 }
 
-async fn push(world: &World) {
+pub(crate) async fn push(world: &World) {
     push_with(world, &world.app, || false).await;
 }
 
@@ -167,9 +167,42 @@ async fn a_target_that_has_too_much_to_do_is_left_alone_and_nothing_is_counted_a
     push(&world).await;
     let task = world.task(later).await;
     assert_eq!((target.heard().len(), task.executions, task.failures, task.status()), (5, 0, 0, Status::Pending));
+    let until = world.now() + std::time::Duration::from_secs(5);
+    let left = json!([{"tenant": "default", "task_type": "resize", "since": world.now(), "until": until}]);
+    assert_eq!(left_alone(&world).await, [left.clone(), left]);
     world.advance(6);
     push(&world).await;
     assert_eq!((target.heard().len(), world.task(later).await.status()), (6, Status::Completed));
+    assert_eq!(left_alone(&world).await, [json!([]), json!([])]);
+}
+
+/// Which targets are left alone, as health and the queue's stats have it.
+async fn left_alone(world: &World) -> [Value; 2] {
+    let mut told = Vec::new();
+    for path in ["/v1/health", "/v1/queues/default/stats"] {
+        told.push(Call::get(path).answer(&world.app).await.body(200)["left_alone"].clone());
+    }
+    told.try_into().unwrap()
+}
+
+#[tokio::test]
+async fn that_a_target_is_left_alone_is_seen_by_its_tenant_and_believed_for_a_while_after_a_restart() {
+    let target = Target::answering(std::iter::repeat_n(Reply::json(503, ""), 5)).await;
+    let (world, _) = world(&target, &json!({})).await;
+    for n in 0..5 {
+        enqueue(&world, json!({"n": n})).await;
+    }
+    push(&world).await;
+    let of = async |tenant: &str, queue: &str| {
+        let stats = Call::get(&format!("/v1/queues/{queue}/stats")).header("x-errand-tenant", tenant);
+        stats.answer(&world.app).await.body(200)["left_alone"].as_array().unwrap().len()
+    };
+    assert_eq!((of("default", "default").await, of("other", "default").await, of("default", "none").await), (1, 0, 0));
+    // The process that left it alone is gone, and nobody calls it.
+    world.advance(5 + 899);
+    assert_eq!(left_alone(&world).await[0].as_array().unwrap().len(), 1);
+    world.advance(1);
+    assert_eq!(left_alone(&world).await, [json!([]), json!([])]);
 }
 
 #[tokio::test]

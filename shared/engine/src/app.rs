@@ -10,7 +10,7 @@ use crate::{
     json::Json,
     lifecycle::Task,
     queue::QueueName,
-    registry::{Input, InputError, OpenType, Registry},
+    registry::{Input, InputError, LeftAlone, OpenType, Registry},
     services::Services,
     store::StoreError,
 };
@@ -87,6 +87,14 @@ impl App {
         match self.types.open_types() {
             Some(open) if !self.types.knows(name) => open.find(&self.services, tenant, name).await,
             _ => Ok(None),
+        }
+    }
+
+    /// The types whose targets are left alone for a while: those that `tenant` has, or all.
+    pub async fn left_alone(&self, tenant: Option<&Name>) -> Result<Vec<LeftAlone>, StoreError> {
+        match self.types.open_types() {
+            Some(open) => open.left_alone(&self.services, tenant).await,
+            None => Ok(Vec::new()),
         }
     }
 

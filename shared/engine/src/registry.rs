@@ -17,7 +17,7 @@ pub use catalog::TaskType;
 pub use erased::Input;
 pub use error::{InputError, RegistryError};
 pub use kinds::RecordKind;
-pub use open::{OpenType, OpenTypes};
+pub use open::{LeftAlone, OpenType, OpenTypes};
 
 use schemars::{Schema, SchemaGenerator};
 

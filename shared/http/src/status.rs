@@ -19,7 +19,7 @@ use crate::{
 };
 use commander::Snapshot;
 use health::Health;
-use stats::{QueueNow, QueueView};
+use stats::{QueueAnswer, QueueView};
 use tasks::Log;
 
 /// The reads. `all` tells every route of the installation, which the document describes.
@@ -42,7 +42,7 @@ pub fn routes(all: fn() -> &'static [Route]) -> Vec<Route> {
             .answers::<Listed<QueueView>>("Every queue, with what was counted of it.")
             .paged(|_| json!({"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}/[A-Za-z0-9_.-]{1,64}$"})),
         Route::get("/v1/queues/{queue}/stats", "QueueStats", stats::queue)
-            .answers::<QueueNow>("What was counted of a queue.")
+            .answers::<QueueAnswer>("What was counted of a queue.")
             .query([Parameter::name("project", "Its project; `default` if absent.")]),
         Route::get("/v1/commander", "Commander", commander::answer)
             .answers::<Snapshot>("A queue's counts and its first open tasks.")

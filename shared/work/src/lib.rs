@@ -4,6 +4,7 @@
 //! |---|---|---|---|
 //! | `task_type` | its name | all of its tenant's, by name | what a task of a type is, as its tenant has it, or all have |
 //! | `worker` | the worker's own | all of its tenant's, when it was first heard of | who has asked for work |
+//! | `circuit` of `_errand` | derived from its type | its tenant's, since when; owner: all | a target that is left alone, to be seen |
 //! | `claim` | derived from worker and key | – | a claim whose answer was lost (by id) |
 //!
 //! Each module knows only those before it: `lease`, `schema`, `target`, `task_type`, `types`, `outcome`, `pulled`, `push`,

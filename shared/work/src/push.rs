@@ -3,6 +3,7 @@
 mod answer;
 mod call;
 mod circuit;
+mod left_alone;
 
 use std::{
     collections::HashMap,
@@ -16,7 +17,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use answer::LEASES_S;
 use answer::{Meaning, asked_wait, is_overloaded, meaning, unanswered};
-use circuit::Circuit;
+use circuit::{Circuit, News};
+pub(crate) use left_alone::left_alone;
 
 use crate::{
     RunBy, TypeRecord, WorkOutcome,
@@ -104,7 +106,9 @@ impl Pushing {
         let url = target_url(url).map_err(|error| Failure::permanent(error.message))?;
         let body = task.payload.as_str().as_bytes().to_vec();
         let answered = self.caller.post(&url, headers, body, timeout).await;
-        self.heard(of, &answered, context.now());
+        if let Some(news) = self.heard(of, &answered, context.now()) {
+            left_alone::tell(context.services(), of, news).await;
+        }
         let answered = answered.map_err(|error| unanswered(&error))?;
         match meaning(&answered, next_wait(record, context), context.now()) {
             Meaning::Completed(output) => Ok(Pushed::Decided(Outcome::done(output))),
@@ -114,10 +118,14 @@ impl Pushing {
         }
     }
 
-    fn heard(&self, of: &RecordKey, answered: &Result<Answered, CallError>, now: Timestamp) {
+    /// Counts an answer; what there is to tell of the target after it.
+    fn heard(&self, of: &RecordKey, answered: &Result<Answered, CallError>, now: Timestamp) -> Option<News> {
         let asked = answered.as_ref().ok().and_then(|answered| asked_wait(&answered.headers, now));
         let line = self.line(of);
-        line.circuit.lock().unwrap_or_else(PoisonError::into_inner).heard(is_overloaded(answered), asked, now);
+        let mut circuit = line.circuit.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = *circuit;
+        circuit.heard(is_overloaded(answered), asked, now);
+        circuit.news(before)
     }
 
     fn line(&self, of: &RecordKey) -> Arc<Line> {

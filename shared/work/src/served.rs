@@ -12,7 +12,7 @@ use errand::{
     spi::{
         json::Json,
         processor::Ending,
-        registry::{Input, OpenType, OpenTypes},
+        registry::{Input, LeftAlone, OpenType, OpenTypes},
     },
 };
 use serde_json::Value;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::{
     OpenWork, Pushing, WorkOutcome,
-    push::{Pushed, bad_outcome},
+    push::{Pushed, bad_outcome, left_alone},
     types::Found,
 };
 
@@ -67,6 +67,10 @@ impl OpenTypes for Served {
         let found = self.open.find(services, tenant, name).await?;
         let served = self.clone();
         Ok(found.map(|found| Arc::new(Kept { found, served }) as Arc<dyn OpenType>))
+    }
+
+    async fn left_alone(&self, services: &Services, tenant: Option<&Name>) -> Result<Vec<LeftAlone>, StoreError> {
+        left_alone(services, tenant).await
     }
 }
 

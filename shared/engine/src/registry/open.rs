@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
+    clock::Timestamp,
     handler::Settings,
     ids::Name,
     json::{Json, read::FieldError},
@@ -42,4 +45,22 @@ pub trait OpenTypes: Send + Sync {
         tenant: &Name,
         name: &Name,
     ) -> Result<Option<Arc<dyn OpenType>>, StoreError>;
+
+    /// The types whose tasks wait because whoever does them is left alone for a while: those that `tenant` has, or all.
+    async fn left_alone(&self, _services: &Services, _tenant: Option<&Name>) -> Result<Vec<LeftAlone>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+/// That a target had too much to do, or did not answer, and is left alone: the tasks of its type wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct LeftAlone {
+    /// Whose type it is; `_errand` if all tenants have it.
+    pub tenant: Name,
+    /// The type.
+    pub task_type: Name,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when at least: after that one call shows how the target is, and the others wait for it.
+    pub until: Timestamp,
 }

@@ -9,6 +9,7 @@ use errand::{
         outbox::{self, Owed, OwedToWebhook},
         poller::{LastPoll, last_poll},
         redact::chain,
+        registry::LeftAlone,
         store::StatsScope,
     },
 };
@@ -42,6 +43,8 @@ struct Work {
     owed: Option<Owed>,
     /// What each webhook that a tenant has named has not taken yet, if it is anything; null if that cannot be told.
     webhooks: Option<Vec<OwedToWebhook>>,
+    /// The task types whose targets have too much to do, or do not answer, and are left alone; null if that cannot be told.
+    left_alone: Option<Vec<LeftAlone>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tasks: Option<Counted>,
 }
@@ -84,6 +87,7 @@ impl Work {
             oldest_due_at: app.store.oldest_due(&StatsScope::All, now).await.ok().flatten(),
             owed: outbox::owed(app).await.ok(),
             webhooks: outbox::owed_by_webhook(app).await.ok(),
+            left_alone: app.left_alone(None).await.ok(),
             tasks: app.store.stats(&StatsScope::All, now).await.ok().map(|stats| Counted::of(&stats, now)),
         }
     }

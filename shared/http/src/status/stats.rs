@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use crate::{Answer, ApiError, Listed, Request, limit};
 use errand::{
     App, Name, Timestamp,
-    spi::store::{Counts, QueuePlace, Stats, StatsScope},
+    spi::{
+        registry::LeftAlone,
+        store::{Counts, QueuePlace, Stats, StatsScope},
+    },
 };
 use futures::try_join;
 use serde::Serialize;
@@ -59,6 +62,15 @@ pub(crate) struct QueueNow {
     oldest_due_at: Option<Timestamp>,
 }
 
+/// What is answered of one queue.
+#[derive(Serialize, schemars::JsonSchema)]
+pub(crate) struct QueueAnswer {
+    #[serde(flatten)]
+    now: QueueNow,
+    /// Which of its types wait because their target has too much to do, or does not answer, and is left alone.
+    left_alone: Vec<LeftAlone>,
+}
+
 impl Counted {
     pub(crate) fn of(stats: &Stats, now: Timestamp) -> Self {
         let last_hours = LastHours {
@@ -89,8 +101,13 @@ impl QueueView {
 /// `GET /v1/queues/{queue}/stats?project=`.
 pub(crate) async fn queue(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let project = request.query_name("project")?.unwrap_or_default();
-    let stats = now(app, &request.caller.tenant, project, request.path_name("queue")?).await?;
-    Ok(Answer::json(200, &stats))
+    let tenant = &request.caller.tenant;
+    let (now, left_alone) = try_join!(now(app, tenant, project, request.path_name("queue")?), async {
+        Ok(app.left_alone(Some(tenant)).await?)
+    },)?;
+    let is_here = |left: &LeftAlone| now.queue.types.contains_key(&left.task_type);
+    let left_alone = left_alone.into_iter().filter(is_here).collect();
+    Ok(Answer::json(200, &QueueAnswer { now, left_alone }))
 }
 
 /// A queue as it stands.

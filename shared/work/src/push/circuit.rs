@@ -11,6 +11,23 @@ const OPENS_AFTER: u32 = 5;
 const FIRST: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(300);
 
+/// By how much it must stay open longer for that to be told: each call that was under way as it opened may prolong it.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
+
+/// What there is to tell of a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// It is left alone.
+    LeftAlone {
+        /// Since when.
+        since: Timestamp,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// It is called again.
+    Called,
+}
+
 /// What goes for the calls of one type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Circuit {
@@ -21,6 +38,8 @@ pub(crate) enum Circuit {
     },
     /// It is not called.
     Open {
+        /// Since when it is not.
+        since: Timestamp,
         /// Until then: the first call after that shows how it is now.
         until: Timestamp,
         /// How long that was.
@@ -28,6 +47,8 @@ pub(crate) enum Circuit {
     },
     /// One call is under way that shows how it is now.
     Probed {
+        /// Since when it was not called.
+        since: Timestamp,
         /// When that is given up.
         until: Timestamp,
         /// How long it was left alone before.
@@ -48,8 +69,8 @@ impl Circuit {
         match *self {
             Self::Closed { .. } => Ok(()),
             Self::Open { until, .. } | Self::Probed { until, .. } if now < until => Err(until.since(now)),
-            Self::Open { wait, .. } | Self::Probed { wait, .. } => {
-                *self = Self::Probed { until: now + patience, wait };
+            Self::Open { since, wait, .. } | Self::Probed { since, wait, .. } => {
+                *self = Self::Probed { since, until: now + patience, wait };
                 Ok(())
             }
         }
@@ -65,15 +86,33 @@ impl Circuit {
         let asked = asked.unwrap_or_default().min(LONGEST);
         *self = match *self {
             Self::Closed { bad } if bad + 1 < OPENS_AFTER => Self::Closed { bad: bad + 1 },
-            Self::Closed { .. } => Self::open(FIRST.max(asked), now),
-            Self::Probed { wait, .. } => Self::open((wait * 2).min(LONGEST).max(asked), now),
+            Self::Closed { .. } => Self::open(now, FIRST.max(asked), now),
+            Self::Probed { since, wait, .. } => Self::open(since, (wait * 2).min(LONGEST).max(asked), now),
             // Of a call that was under way already as it opened.
-            Self::Open { until, wait } => Self::Open { until: until.max(now + asked), wait },
+            Self::Open { since, until, wait } => Self::Open { since, until: until.max(now + asked), wait },
         }
     }
 
-    fn open(wait: Duration, now: Timestamp) -> Self {
-        Self::Open { until: now + wait, wait }
+    fn open(since: Timestamp, wait: Duration, now: Timestamp) -> Self {
+        Self::Open { since, until: now + wait, wait }
+    }
+
+    /// Since and until when it is open.
+    fn is_open(self) -> Option<(Timestamp, Timestamp)> {
+        match self {
+            Self::Open { since, until, .. } => Some((since, until)),
+            Self::Closed { .. } | Self::Probed { .. } => None,
+        }
+    }
+
+    /// What there is to tell of what it became, having been `before`.
+    pub(crate) fn news(self, before: Self) -> Option<News> {
+        match (before.is_open(), self.is_open()) {
+            (Some((_, until)), Some((_, later))) if later.since(until) < WORTH_TELLING => None,
+            (_, Some((since, until))) => Some(News::LeftAlone { since, until }),
+            (_, None) if matches!(before, Self::Closed { .. }) => None,
+            (_, None) => Some(News::Called),
+        }
     }
 }
 
@@ -131,6 +170,26 @@ mod tests {
         let mut circuit = opened();
         assert_eq!(circuit.admit(PATIENCE, at(5)), Ok(()));
         assert_eq!(circuit.admit(PATIENCE, at(35)), Ok(()));
+    }
+
+    #[test]
+    fn what_it_becomes_is_told_once() {
+        let mut circuit = Circuit::default();
+        let mut told = |is_overloaded, asked_s: u64, now| {
+            let before = circuit;
+            let _ = circuit.admit(PATIENCE, at(now));
+            circuit.heard(is_overloaded, Some(Duration::from_secs(asked_s)), at(now));
+            circuit.news(before)
+        };
+        let open = |until| Some(News::LeftAlone { since: at(0), until: at(until) });
+        assert_eq!(
+            [told(false, 0, 0), told(true, 0, 0), told(true, 0, 0), told(true, 0, 0), told(true, 0, 0)],
+            [None; 5]
+        );
+        assert_eq!((told(true, 0, 0), told(true, 0, 1)), (open(5), None));
+        assert_eq!(told(true, 8, 1), open(9), "it asks for more");
+        assert_eq!(told(true, 0, 9), open(19), "it is no better");
+        assert_eq!((told(false, 0, 19), told(false, 0, 19)), (Some(News::Called), None));
     }
 
     #[test]
