@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use errand::spi::{meter, queue::QueueName};
 use serde_json::{Value, json};
 
-use crate::template::{queue_id, resource, resources, target};
+use crate::template::{queue_id, resources, target};
 
 /// What AWS counts itself and we look at.
 const AWS_OWN: [(&str, &[&str]); 4] = [

@@ -2,6 +2,7 @@
 
 mod answers;
 mod seeds;
+mod typescript;
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 

@@ -50,10 +50,15 @@ impl<'r> Schemas<'r> {
         let payloads = self.types.payloads(&mut self.requests);
         let mut named = self.requests.take_definitions(true);
         payload_by_type(payloads, &mut named);
-        named.values_mut().for_each(closed);
+        named.values_mut().for_each(|request| {
+            closed(request);
+            optional(request);
+        });
         for (name, mut answer) in self.answers.take_definitions(true) {
             if named.contains_key(&name) {
-                closed(&mut answer); // What is also read is written without other fields, too.
+                // What is also read is written without other fields, too.
+                closed(&mut answer);
+                optional(&mut answer);
             }
             match named.get(&name) {
                 // One type, and two shapes of it: the name is the request's. A test finds that nothing refers to the other.
@@ -65,11 +70,13 @@ impl<'r> Schemas<'r> {
     }
 }
 
-/// Says of each task type which payload it takes.
+/// Says of each task type which payload it takes. Those that are records may take any.
 fn payload_by_type(payloads: Vec<(&Name, Schema)>, named: &mut Map<String, Value>) {
+    let compiled_in: Vec<&Name> = payloads.iter().map(|(name, _)| *name).collect();
+    let of_another = json!({"properties": {"task_type": {"not": {"enum": compiled_in}}}});
     let of_type =
         |(name, payload): (&Name, Schema)| json!({"properties": {"task_type": {"const": name}, "payload": payload}});
-    let of_type: Vec<Value> = payloads.into_iter().map(of_type).collect();
+    let of_type: Vec<Value> = payloads.into_iter().map(of_type).chain([of_another]).collect();
     if let Some(request) = named.get_mut("TaskRequest").and_then(Value::as_object_mut) {
         request.insert("oneOf".to_owned(), of_type.into());
     }
@@ -87,6 +94,38 @@ fn closed(schema: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(closed),
         _ => {}
+    }
+}
+
+/// What may be absent from a body says what it is then in its description. Generators take a property with a `default` for one
+/// that is always there, and would ask whoever writes a request to name all of them.
+fn optional(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            let required = fields.get("required").cloned().unwrap_or_default();
+            if let Some(Value::Object(properties)) = fields.get_mut("properties") {
+                for (name, property) in properties {
+                    let may_be_absent = !required.as_array().is_some_and(|all| all.iter().any(|one| one == name));
+                    if let Some(property) = property.as_object_mut().filter(|_| may_be_absent) {
+                        said(property);
+                    }
+                }
+            }
+            fields.iter_mut().filter(|(key, _)| *key != "examples").for_each(|(_, value)| optional(value));
+        }
+        Value::Array(items) => items.iter_mut().for_each(optional),
+        _ => {}
+    }
+}
+
+/// Moves a property's default into its description, unless that says it or it is nothing.
+fn said(property: &mut Map<String, Value>) {
+    let Some(default) = property.remove("default") else { return };
+    let description = property.get("description").and_then(Value::as_str).unwrap_or_default();
+    if !default.is_null() && !description.contains("if absent") {
+        let said =
+            format!("{description} `{}` if absent.", default.as_str().map_or(default.to_string(), str::to_owned));
+        property.insert("description".to_owned(), said.trim_start().into());
     }
 }
 
