@@ -56,6 +56,7 @@ async fn what_is_wrong_with_a_type_is_said_where() {
         assert_eq!((answer.status, &answer.body["error"]["field"]), (400, &json!(field)), "{more} {:#}", answer.body);
     }
     assert_eq!(code(&put(&world.app, "scripted", &json!({})).await), (409, "conflict"), "it is compiled in");
+    assert_eq!(code(&put(&world.app, "get_task", &json!({"mcp": true})).await), (409, "conflict"), "agents have it");
 }
 
 #[tokio::test]

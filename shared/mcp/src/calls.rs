@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use errand_http::ApiError;
+use errand_work::RESERVED;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -12,7 +13,7 @@ use crate::{
     handle::Handle,
     message::{RpcError, RpcMessage},
     shown::{ShownTask, completed, refusal},
-    tools::{ENQUEUE, MAX_WAIT_S, RESERVED, own, route_of},
+    tools::{ENQUEUE, MAX_WAIT_S, own, route_of},
     waiting::TaskWatch,
 };
 

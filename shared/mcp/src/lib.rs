@@ -24,5 +24,4 @@ mod waiting;
 pub use offered::Offer;
 pub use resource::ProtectedResource;
 pub use serve::{Mcp, serve};
-pub use tools::RESERVED;
 pub use waiting::TaskWatch;

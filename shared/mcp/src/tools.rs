@@ -1,16 +1,13 @@
 //! The tools there are: some of Errand's own, and one for each type that is offered.
 
 use errand_http::Caller;
+use errand_work::RESERVED;
 use serde_json::{Value, json};
 
 use crate::{
     api::{Api, may},
     offered::Offered,
 };
-
-/// The names of Errand's own tools: no type that is offered may have one of them.
-pub const RESERVED: [&str; 6] =
-    ["cancel_task", "enqueue_task", "get_task", "list_task_types", "list_tasks", "retry_task"];
 
 /// The route by which a call of a type's own tool becomes a task.
 pub(crate) const ENQUEUE: &str = "POST /v1/tasks";

@@ -35,6 +35,6 @@ pub use pulled::PulledType;
 pub use push::Pushing;
 pub use schema::{Schema, SchemaError};
 pub use served::{with_open_types, with_pushed_types};
-pub use task_type::{RunBy, TypeRecord, Waits};
+pub use task_type::{RESERVED, RunBy, TypeRecord, Waits};
 pub use types::OpenWork;
 pub use worker::Worker;

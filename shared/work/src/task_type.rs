@@ -123,6 +123,10 @@ impl Waits {
     }
 }
 
+/// The names of the tools that agents have besides the types that they see: none of these has one of them.
+pub const RESERVED: [&str; 6] =
+    ["cancel_task", "enqueue_task", "get_task", "list_task_types", "list_tasks", "retry_task"];
+
 /// A task type as it is kept. Its name is its id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TypeRecord {

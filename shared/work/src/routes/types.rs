@@ -15,7 +15,7 @@ use errand_http::{Answer, ApiError, Listed, Request, RotateRequest};
 use errand_outbound::{Keyring, SecretError};
 pub(crate) use form::{RotatedSecret, TypeRequest, TypeView};
 
-use crate::{OpenWork, Pushing, RunBy, TypeRecord, target::TargetSecrets, task_type::all, types::place};
+use crate::{OpenWork, Pushing, RESERVED, RunBy, TypeRecord, target::TargetSecrets, task_type::all, types::place};
 use errand::Entity;
 
 /// The most types that a tenant may have.
@@ -27,6 +27,9 @@ pub(super) async fn put(app: &App, request: &Request) -> Result<Answer, ApiError
     let name = request.path_name("name")?;
     if app.types.knows(&name) {
         return Err(ApiError::conflict(format!("`{name}` is a type that is compiled in")));
+    }
+    if body.mcp && RESERVED.contains(&name.as_str()) {
+        return Err(ApiError::conflict(format!("`{name}` is a tool of agents' already")));
     }
     let tenant = if body.all_tenants { for_all(request)? } else { request.caller.tenant.clone() };
     let record = body.record();
