@@ -14,6 +14,7 @@ mod record_row;
 mod schema;
 mod stats;
 mod store;
+mod stored_task;
 mod task_read;
 mod task_write;
 mod told;

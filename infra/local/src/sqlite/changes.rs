@@ -4,16 +4,16 @@
 //! commit. Nothing is written before every precondition of a commit has been checked, so an inner error leaves no trace.
 
 use errand::{
-    Expect, Status, StoreError, Task, TaskKey,
+    Expect, StoreError, Task, TaskKey,
     spi::{
         lifecycle::{Transition, log::LogEntry},
         store::{Commit, Inserted, Part, Record, RecordWrite, TaskWrite},
     },
 };
-use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
+use rusqlite::{Connection, OptionalExtension, Statement, params};
 use uuid::Uuid;
 
-use super::{columns::word, counts::Counts, log_row, record_row, task_read, task_write, told::ToldList};
+use super::{counts::Counts, log_row, record_row, stored_task::StoredTask, task_read, task_write, told::ToldList};
 
 /// A result of the file, of an answer to one commit.
 type Answer<T> = rusqlite::Result<Result<T, StoreError>>;
@@ -34,25 +34,9 @@ pub(super) struct Tables<'c> {
     log: Statement<'c>,
 }
 
-const FIND: &str = "SELECT n, queue_n, version, status, worker, executions, wake_at, ended_at, run_at
-    FROM tasks WHERE id = ?1 AND tenant = ?2";
-
-/// What a commit must know of a stored task.
-struct Stored {
-    n: i64,
-    queue_n: i64,
-    version: Uuid,
-    status: Status,
-    worker: Option<Uuid>,
-    executions: u32,
-    wake_at: Option<i64>,
-    ended_at: Option<i64>,
-    run_at: Option<i64>,
-}
-
 /// What a commit found where it is to write.
 struct Before {
-    task: Option<Stored>,
+    task: Option<StoredTask>,
     records: Vec<Option<There>>,
 }
 
@@ -70,7 +54,7 @@ impl<'c> Tables<'c> {
             db,
             counts: Counts::default(),
             told: ToldList::prepare(db)?,
-            find: db.prepare(FIND)?,
+            find: db.prepare(StoredTask::FIND)?,
             insert: db.prepare(task_write::INSERT)?,
             insert_payload: db.prepare("INSERT INTO payloads (task_n, payload) VALUES (?1, ?2)")?,
             update: db.prepare(&task_write::update())?,
@@ -203,7 +187,7 @@ impl<'c> Tables<'c> {
         Ok(true)
     }
 
-    fn change(&mut self, transition: &Transition, stored: &Stored) -> rusqlite::Result<()> {
+    fn change(&mut self, transition: &Transition, stored: &StoredTask) -> rusqlite::Result<()> {
         let task = &transition.task;
         let places = (task.wake_at.map(|at| at.as_millis()), task.ended_at.map(|at| at.as_millis()));
         if places == (stored.wake_at, stored.ended_at) {
@@ -226,26 +210,12 @@ impl<'c> Tables<'c> {
         Ok(self.log.raw_execute()? > 0)
     }
 
-    fn find(&mut self, key: &TaskKey) -> Answer<Option<Stored>> {
-        let found = self.find.query_row(params![key.id.as_bytes(), key.tenant.as_str()], |row| Ok(stored(row)));
+    fn find(&mut self, key: &TaskKey) -> Answer<Option<StoredTask>> {
+        let found =
+            self.find.query_row(params![key.id.as_bytes(), key.tenant.as_str()], |row| Ok(StoredTask::read(row)));
         let found = found.optional()?.transpose();
         Ok(found.map_err(|source| StoreError::Corrupt { id: key.id.to_string(), source }))
     }
-}
-
-/// Reads a row of [`FIND`].
-fn stored(row: &Row<'_>) -> anyhow::Result<Stored> {
-    Ok(Stored {
-        n: row.get(0)?,
-        queue_n: row.get(1)?,
-        version: Uuid::from_bytes(row.get(2)?),
-        status: word(row.get_ref(3)?.as_str()?)?,
-        worker: row.get::<_, Option<[u8; 16]>>(4)?.map(Uuid::from_bytes),
-        executions: row.get(5)?,
-        wake_at: row.get(6)?,
-        ended_at: row.get(7)?,
-        run_at: row.get(8)?,
-    })
 }
 
 /// Whether an earlier try of this very commit is what the store holds.
