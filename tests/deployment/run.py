@@ -3,7 +3,7 @@
 
     python3 tests/deployment/run.py
 
-needs Rust 1.95, a C compiler and Python 3.10 with venv; it makes the rest itself under `target`.
+needs Rust 1.95, a C compiler and Python 3.11 with venv; it makes the rest itself under `target`.
 """
 
 import argparse
