@@ -1,9 +1,8 @@
-"""A runner outside: takes one run over HTTP, does what it is told, reports it. The standard library alone.
+"""A worker outside: takes one run over HTTP, does what it is told, reports it. The standard library alone.
 
     python3 outside_runner.py http://127.0.0.1:8787 [token]
 
-It registers, claims the first run that waits for a runner, appends events, looks for commands at every heartbeat, and
-finishes. A `steer` becomes part of the answer, an `interrupt` ends the work, a `turn` is a further line. Whoever has
+It claims the first run that waits, appends events, looks for commands at every heartbeat, and ends it. A `steer` becomes part of the answer, an `interrupt` ends the work, a `turn` is a further line. Whoever has
 lost its lease is told 409 `lease_conflict` by every write, and stops.
 """
 
@@ -16,8 +15,9 @@ import uuid
 
 BASE = sys.argv[1].rstrip("/")
 TOKEN = sys.argv[2] if len(sys.argv) > 2 else None
-RUNNER = "outside-runner"
-HEARTBEAT_S = 0.2  # a lease lasts a minute; this runner is in a hurry for its steering
+WORKER = "outside-worker"
+LEASE_S = 10
+HEARTBEAT_S = 0.2  # in a hurry for its steering
 PATIENCE_S = 60
 
 
@@ -51,33 +51,22 @@ def call(method, path, body=None, key=None):
     raise SystemExit(f"{method} {path} is not answered")
 
 
-def waiting():
-    """The runs that wait for a runner, oldest first: the list is newest first, and a page of it may be short."""
-    path, runs, cursor = "/v1/runs?executor=runner&status=pending&limit=100", [], ""
-    while cursor is not None:
-        page = call("GET", path + cursor)
-        runs += page["items"]
-        cursor = f"&cursor={page['cursor']}" if page["cursor"] else None
-    return reversed(runs)
-
-
 def claim():
-    """The first run that waits for a runner and that nobody else takes first."""
+    """The first run of the default profile that waits, once there is one."""
+    body = {"worker_id": WORKER, "task_types": ["run_outside"], "pool": "default", "wait_s": 5, "lease_s": LEASE_S}
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
-        for run in waiting():
-            try:
-                return call("POST", f"/v1/runs/{run['id']}/claim", {"runner_id": RUNNER}, key=str(uuid.uuid4()))
-            except Refused as refused:
-                if refused.status != 409:
-                    raise
-        time.sleep(HEARTBEAT_S)
-    raise SystemExit("no run waits for a runner")
+        given = call("POST", "/v1/claims", body, key=str(uuid.uuid4()))
+        if given["items"]:
+            return given["items"][0]
+        time.sleep(given["poll_after_s"])
+    raise SystemExit("no run waits")
 
 
 def work(claimed):
     """Works until it is steered or interrupted, and answers with the lines of its result."""
-    run, lease = claimed["run_id"], {"lease_token": claimed["lease_token"]}
+    run, lease = claimed["details"]["run_id"], {"lease_token": claimed["lease_token"]}
+    beat = {"worker_id": WORKER, "leases": [{"task_id": claimed["task_id"], **lease}], "lease_s": LEASE_S}
     lines, after_seq = [f"I was asked: {claimed['payload']['prompt']}"], "0"
 
     def append(*events):
@@ -87,14 +76,14 @@ def work(claimed):
            {"type": "tool_call", "payload": {"tool": "shell", "input": {"command": "uname"}, "output": sys.platform}})
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
-        news = call("POST", f"/v1/runs/{run}/heartbeat", lease)
-        if news["cancel"]:
-            return None  # the run has ended; there is nothing left to finish
+        (news,) = call("POST", "/v1/claims/heartbeat", beat)["items"]
+        if news.get("lost"):
+            return None  # it was called off, or is another's; there is nothing left to end
         page = call("GET", f"/v1/runs/{run}/commands?after_seq={after_seq}")
         after_seq = page["cursor"]
         for command in page["items"]:
             if command["status"] != "pending":
-                continue  # of another runner before us
+                continue  # of another worker before us
             call("POST", f"/v1/commands/{command['id']}/ack", lease)
             lines.append(f"{command['kind']}: {command['payload'].get('prompt', '')}")
             append({"type": "assistant_message", "payload": {"text": lines[-1]}})
@@ -106,17 +95,16 @@ def work(claimed):
 
 
 def main():
-    call("POST", "/v1/runners", {"runner_id": RUNNER, "name": "the example runner"})
     claimed = claim()
     try:
         lines = work(claimed)
         if lines is not None:
             end = {"lease_token": claimed["lease_token"], "status": "completed", "output": {"result": "\n".join(lines)}}
-            call("POST", f"/v1/runs/{claimed['run_id']}/finish", end)
+            call("POST", f"/v1/tasks/{claimed['task_id']}/finish", end)
     except Refused as refused:
         if refused.code != "lease_conflict":
             raise
-        raise SystemExit("the lease was lost: another runner has the run") from None
+        raise SystemExit("the lease was lost: another worker has the run") from None
 
 
 main()

@@ -3,7 +3,7 @@
 use integration_tests::{events::Call, world::World};
 use serde_json::{Value, json};
 
-use super::{claim, done, error, get, id, message, outside, post, refused, register};
+use super::{claim, done, error, finish, get, given, id, message, outside, post, refused};
 
 #[tokio::test]
 async fn a_session_is_its_projects_and_its_profiles() {
@@ -106,33 +106,22 @@ async fn a_start_that_is_said_again_too_late_is_answered_as_the_first_was() {
 }
 
 #[tokio::test]
-async fn commands_and_jobs_are_idempotent_and_none_is_given_to_an_ended_run() {
+async fn commands_are_idempotent_and_none_is_given_to_an_ended_run() {
     let world = World::new();
     let run = outside(&world, &json!({})).await;
-    for (what, extra) in [("commands", json!({"kind": "steer"})), ("jobs", json!({"kind": "checkout"}))] {
-        let path = format!("/v1/runs/{run}/{what}");
-        let body = |key: &str, text: &str| {
-            let mut body = json!({"payload": {"prompt": text}, "idempotency_key": key});
-            body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-            body
-        };
-        let (status, first) = post(&world, &path, &body("k", "a")).await;
-        assert_eq!((status, &first["status"]), (201, &json!("pending")), "{what}");
-        let (status, again) = post(&world, &path, &body("k", "a")).await;
-        assert_eq!((status, &again["id"], &again["deduplicated"]), (200, &first["id"], &json!(true)));
-        assert_eq!(refused(&world, &path, &body("k", "b")).await, error(409, "conflict", "idempotency_key"));
-        assert_eq!(post(&world, &path, &body("k2", "b")).await.0, 201);
-        assert_eq!(get(&world, &path).await["count"], 2, "{what}");
-    }
+    let path = format!("/v1/runs/{run}/commands");
+    let body = |key: &str, text: &str| json!({"kind": "steer", "payload": {"prompt": text}, "idempotency_key": key});
+    let (status, first) = post(&world, &path, &body("k", "a")).await;
+    assert_eq!((status, &first["status"]), (201, &json!("pending")));
+    let (status, again) = post(&world, &path, &body("k", "a")).await;
+    assert_eq!((status, &again["id"], &again["deduplicated"]), (200, &first["id"], &json!(true)));
+    assert_eq!(refused(&world, &path, &body("k", "b")).await, error(409, "conflict", "idempotency_key"));
+    assert_eq!(post(&world, &path, &body("k2", "b")).await.0, 201);
+    assert_eq!(get(&world, &path).await["count"], 2);
     done(&world, &format!("/v1/runs/{run}/cancel"), &json!({})).await;
-    for (what, kind) in [("commands", "steer"), ("jobs", "checkout")] {
-        let path = format!("/v1/runs/{run}/{what}");
-        let late = json!({"kind": kind, "idempotency_key": "k3"});
-        assert_eq!(refused(&world, &path, &late).await, error(409, "conflict", ""), "{what}");
-        // What was asked for before is answered: it asks for nothing new.
-        let again = json!({"kind": kind, "payload": {"prompt": "a"}, "idempotency_key": "k"});
-        assert_eq!(post(&world, &path, &again).await.0, 200, "{what}");
-    }
+    assert_eq!(refused(&world, &path, &body("k3", "a")).await, error(409, "conflict", ""));
+    // What was asked for before is answered: it asks for nothing new.
+    assert_eq!(post(&world, &path, &body("k", "a")).await.0, 200);
 }
 
 #[tokio::test]
@@ -143,7 +132,6 @@ async fn a_command_is_taken_back_once() {
     let cancel = format!("/v1/commands/{command}/cancel");
     assert_eq!(done(&world, &cancel, &json!({})).await["status"], "cancelled");
     assert_eq!(done(&world, &cancel, &json!({})).await["status"], "cancelled");
-    register(&world, "r").await;
     let lease = claim(&world, &run, "r").await;
     let ack = refused(&world, &format!("/v1/commands/{command}/ack"), &json!({"lease_token": lease})).await;
     assert_eq!(ack, error(409, "conflict", ""));
@@ -152,7 +140,6 @@ async fn a_command_is_taken_back_once() {
 #[tokio::test]
 async fn events_that_are_none_are_refused_by_the_field_and_nothing_is_appended() {
     let world = World::new();
-    register(&world, "r").await;
     let run = outside(&world, &json!({})).await;
     let lease = claim(&world, &run, "r").await;
     let path = format!("/v1/runs/{run}/events");
@@ -183,12 +170,8 @@ async fn requests_that_make_no_sense_are_refused_by_the_field() {
         ("/v1/runs".to_owned(), json!({"prompt": "x", "executor": "runner", "budgets": {"daily_usd": 1}}), "budgets"),
         ("/v1/runs".to_owned(), json!({"prompt": "x", "executor": "runner", "max_retries": 101}), "max_retries"),
         ("/v1/tasks".to_owned(), json!({"task_type": "run_outside", "payload": {"prompt": "x"}}), "task_type"),
-        (format!("/v1/runs/{run}/claim"), json!({"runner_id": "nobody"}), "runner_id"),
         (format!("/v1/runs/{run}/commands"), json!({"kind": "dance"}), "kind"),
-        ("/v1/runners".to_owned(), json!({"name": ""}), "name"),
-        (format!("/v1/runs/{run}/finish"), json!({"lease_token": "x", "status": "completed"}), "lease_token"),
         // A list is no object, though it has the fields in the order of the code.
-        (format!("/v1/runs/{run}/finish"), json!({"failure": ["handler", "no"]}), "failure"),
         (format!("/v1/runs/{run}/events"), json!({"events": [["assistant_message", {"text": "x"}]]}), "events[0]"),
     ] {
         let (status, code, named) = refused(&world, &path, &body).await;
@@ -227,37 +210,19 @@ fn large() -> Value {
 }
 
 #[tokio::test]
-async fn a_runner_is_one_projects_and_takes_its_profiles() {
-    let world = World::new();
-    let of = |project: &str| json!({"runner_id": "r", "name": "r", "project": project, "profiles": ["fast"]});
-    assert_eq!(post(&world, "/v1/runners", &of("default")).await.0, 201);
-    assert_eq!(post(&world, "/v1/runners", &of("default")).await.0, 200);
-    assert_eq!(refused(&world, "/v1/runners", &of("q")).await, error(403, "tenant_policy_denied", ""));
-    assert_eq!(get(&world, "/v1/runners").await["count"], 1);
-    let takes = async |more: Value| {
-        let run = outside(&world, &more).await;
-        refused(&world, &format!("/v1/runs/{run}/claim"), &json!({"runner_id": "r"})).await
-    };
-    assert_eq!(takes(json!({"profile": "slow"})).await, error(409, "conflict", ""));
-    assert_eq!(takes(json!({"profile": "fast", "project": "q"})).await, error(403, "tenant_policy_denied", ""));
-    assert_eq!(takes(json!({"profile": "fast"})).await.0, 200);
-}
-
-#[tokio::test]
 async fn what_is_secret_is_shown_to_nobody_but_the_output_to_who_asked_for_it() {
     let world = World::new();
     let secret = "sk-abcdefgh12345678";
     let bundle = json!({"kind": "git", "repo_url": "https://me:pa55word@git.example/r", "tool_aliases": {"sh": secret},
         "prompt_refs": ["a", "b"], "credential_ref": "deploy-key"});
     let run = outside(&world, &json!({"resource_bundle": bundle, "metadata": {"note": secret, "title": "T"}})).await;
-    register(&world, "r").await;
     let path = format!("/v1/runs/{run}");
-    let claimed = done(&world, &format!("{path}/claim"), &json!({"runner_id": "r"})).await;
-    assert_eq!(claimed["resource_bundle"]["prompt_refs"], json!(["a", "b"]));
-    let lease = &claimed["lease_token"];
+    let claimed = given(&world, json!({})).await.remove(0);
+    assert_eq!(claimed["details"]["resource_bundle"]["prompt_refs"], json!(["a", "b"]));
+    let lease = claimed["lease_token"].as_str().unwrap();
     done(&world, &format!("{path}/events"), &json!({"lease_token": lease, "events": [message(secret)]})).await;
-    let end = json!({"lease_token": lease, "status": "completed", "output": {"result": secret, "password": "hunter2hunter2"}});
-    let ended = done(&world, &format!("{path}/finish"), &end).await;
+    let end = json!({"output": {"result": secret, "password": "hunter2hunter2"}});
+    let ended = finish(&world, &run, lease, end.clone()).await;
     let session = ended["session_id"].as_str().unwrap();
     let shown = [
         ended.clone(),

@@ -11,38 +11,26 @@ use integration_tests::{
 };
 use serde_json::{Value, json};
 
-use super::{done, get, id, message, outside, post};
+use super::{asks, done, get, given, id, message, outside, post};
 
 /// A story with more calls than this has no end.
 const MOST_CALLS: usize = 80;
 
-/// What a worker asks for that does runs of the default profile.
-fn asks(more: &Value) -> Value {
-    let mut body = json!({"worker_id": "one", "task_types": ["run_outside"], "pool": "default", "max": 10});
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    body
-}
-
-/// What it is given.
-async fn given(world: &World, more: Value) -> Vec<Value> {
-    done(world, "/v1/claims", &asks(&more)).await["items"].as_array().unwrap().clone()
-}
-
 /// The ids of the runs that it is given.
 async fn runs(world: &World) -> Vec<String> {
-    let given = given(world, json!({})).await;
-    given.iter().map(|item| item["details"]["run_id"].as_str().unwrap().to_owned()).collect()
+    let taken = given(world, json!({})).await;
+    taken.iter().map(|item| item["details"]["run_id"].as_str().unwrap().to_owned()).collect()
 }
 
 /// How it ends one: the path, and the body.
-fn end(claimed: &Value, more: &Value) -> (String, Value) {
+fn ends(claimed: &Value, more: &Value) -> (String, Value) {
     let mut body = json!({"lease_token": claimed["lease_token"], "status": "completed"});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     (format!("/v1/tasks/{}/finish", claimed["task_id"].as_str().unwrap()), body)
 }
 
 async fn finish(world: &World, claimed: &Value, more: Value) -> Value {
-    let (path, body) = end(claimed, &more);
+    let (path, body) = ends(claimed, &more);
     done(world, &path, &body).await
 }
 
@@ -87,8 +75,8 @@ async fn a_worker_takes_runs_of_the_profile_that_it_names() {
     let world = World::new();
     let fast = outside(&world, &json!({"profile": "fast"})).await;
     assert_eq!(runs(&world).await, [""; 0]);
-    let given = given(&world, json!({"pool": "fast"})).await;
-    assert_eq!(given[0]["details"]["run_id"], json!(fast));
+    let taken = given(&world, json!({"pool": "fast"})).await;
+    assert_eq!(taken[0]["details"]["run_id"], json!(fast));
     // Whoever names none would wait for ever.
     let mut body = asks(&json!({}));
     body.as_object_mut().unwrap().remove("pool");
@@ -171,7 +159,7 @@ async fn worker(app: &errand::App) {
     };
     let claim = Call::post("/v1/claims", &asks(&json!({}))).header("idempotency-key", "k");
     for claimed in twice(claim).await.body["items"].as_array().into_iter().flatten() {
-        let (path, body) = end(claimed, &said());
+        let (path, body) = ends(claimed, &said());
         twice(Call::post(&path, &body)).await;
     }
 }

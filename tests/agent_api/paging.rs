@@ -3,12 +3,11 @@
 use integration_tests::world::World;
 use serde_json::json;
 
-use super::{claim, done, get, message, outside, refused, register};
+use super::{claim, done, get, message, outside, refused};
 
 #[tokio::test]
 async fn five_thousand_events_are_paged_while_others_append_and_none_is_missed_or_repeated() {
     let world = World::new();
-    register(&world, "r").await;
     let run = outside(&world, &json!({})).await;
     let lease = claim(&world, &run, "r").await;
     let path = format!("/v1/runs/{run}/events");
@@ -43,7 +42,6 @@ async fn five_thousand_events_are_paged_while_others_append_and_none_is_missed_o
 #[tokio::test]
 async fn a_cursor_beyond_the_end_answers_an_empty_page_with_the_same_cursor() {
     let world = World::new();
-    register(&world, "r").await;
     let run = outside(&world, &json!({})).await;
     let session = get(&world, &format!("/v1/runs/{run}")).await["session_id"].as_str().unwrap().to_owned();
     for path in [
@@ -75,8 +73,7 @@ async fn limits_and_cursors_that_are_none_are_refused_by_name() {
         ("/v1/sessions?cursor=read/abc".to_owned(), "cursor"),
         ("/v1/sessions?cursor=read/2026-01-01T00:00:00.000Z/x".to_owned(), "cursor"),
         ("/v1/runs?cursor=abc".to_owned(), "cursor"),
-        ("/v1/runners?cursor=abc".to_owned(), "cursor"),
-        (format!("/v1/runs/{run}/jobs?cursor=1.000000000000000/x"), "cursor"),
+        ("/v1/workers?cursor=abc".to_owned(), "cursor"),
         ("/v1/runs?cursor=".to_owned(), "cursor"),
         (format!("/v1/agents?cursor={}", "x".repeat(257)), "cursor"),
         ("/v1/sessions?state=some".to_owned(), "state"),
@@ -110,7 +107,6 @@ async fn commands_are_followed_by_their_number_each_once() {
 #[tokio::test]
 async fn a_batch_under_a_key_is_appended_once() {
     let world = World::new();
-    register(&world, "r").await;
     let run = outside(&world, &json!({})).await;
     let lease = claim(&world, &run, "r").await;
     let path = format!("/v1/runs/{run}/events");

@@ -5,7 +5,7 @@ use integration_tests::{events::Call, world::World};
 use serde_json::json;
 use shared::domain;
 
-use super::{claim, get, message, outside, register};
+use super::{claim, get, message, outside};
 
 /// Every kind that belongs to no route of records.
 const KEPT: [&str; 14] = [
@@ -28,7 +28,6 @@ const KEPT: [&str; 14] = [
 #[tokio::test]
 async fn what_errand_keeps_for_itself_is_not_read_as_a_record() {
     let world = World::new();
-    register(&world, "r").await;
     let run = outside(&world, &json!({"session_id": "s", "agent_id": "a"})).await;
     let lease = claim(&world, &run, "r").await;
     let events =

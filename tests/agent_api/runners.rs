@@ -1,4 +1,4 @@
-//! What a runner has used, and what can be asked of runs, commands and jobs.
+//! What a worker outside has used, and what can be asked of runs and commands.
 
 use errand::{Id, Name, spi::store::RecordKey};
 use integration_tests::{
@@ -8,11 +8,10 @@ use integration_tests::{
 };
 use serde_json::{Value, json};
 
-use super::{claim, done, error, get, id, outside, refused, register};
+use super::{claim, done, end, error, finish, get, id, outside, refused_end};
 
-/// A run of the agent `a` in the hands of the runner `one`, and its lease.
+/// A run of the agent `a` in the hands of the worker `one`, and its lease.
 async fn held(world: &World) -> (String, String) {
-    register(world, "one").await;
     let run = outside(world, &json!({"agent_id": "a"})).await;
     let lease = claim(world, &run, "one").await;
     (run, lease)
@@ -25,19 +24,18 @@ async fn spent(world: &World) -> Value {
 }
 
 #[tokio::test]
-async fn what_a_runner_has_used_is_counted_once_whatever_answer_is_lost() {
+async fn what_a_worker_has_used_is_counted_once_whatever_answer_is_lost() {
     let faults = [Fault::Unavailable, Fault::LostAnswer].into_iter();
     for (fault, nth) in faults.flat_map(|fault| (0..16).map(move |nth| (fault, nth))) {
         let world = World::new();
         let (run, lease) = held(&world).await;
         let used = json!({"model": "m", "tokens_in": 1000, "tokens_out": 20, "cost_usd": 0.25});
-        let end = json!({"lease_token": lease, "status": "completed", "output": {"result": "fine"},
-            "thread_id": "th", "turn_id": "tu", "used": used});
-        let path = format!("/v1/runs/{run}/finish");
-        // Its answer may be lost, at whatever the store was asked just then; the runner says it again.
+        let more = json!({"output": {"result": "fine"}, "thread_id": "th", "turn_id": "tu", "used": used});
+        let (path, end) = end(&world, &run, &lease, &more).await;
+        // Its answer may be lost, at whatever the store was asked just then; the worker says it again.
         let app = Faults::at(nth, fault).around(&world.app);
         world.run(Call::post(&path, &end).answer(&app)).await;
-        let ended = done(&world, &path, &end).await;
+        let ended = finish(&world, &run, &lease, more).await;
         assert_eq!(
             [&ended["status"], &ended["tokens_in"], &ended["tokens_out"], &ended["cost_usd"]],
             [&json!("completed"), &json!(1000), &json!(20), &json!(0.25)]
@@ -51,14 +49,14 @@ async fn what_a_runner_has_used_is_counted_once_whatever_answer_is_lost() {
 }
 
 #[tokio::test]
-async fn a_runner_that_has_lost_its_run_has_used_nothing_of_it() {
+async fn a_worker_that_has_lost_its_run_has_used_nothing_of_it() {
     let world = World::new();
     let (run, lease) = held(&world).await;
     world.advance(600);
     world.poll().await;
-    let end = json!({"lease_token": lease, "status": "completed", "used": {"cost_usd": 1.0}});
     claim(&world, &run, "one").await;
-    assert_eq!(refused(&world, &format!("/v1/runs/{run}/finish"), &end).await, error(409, "lease_conflict", ""));
+    let refused = refused_end(&world, &run, &lease, json!({"used": {"cost_usd": 1.0}})).await;
+    assert_eq!(refused, error(409, "lease_conflict", ""));
     assert_eq!(spent(&world).await, Value::Null);
 }
 
@@ -66,12 +64,11 @@ async fn a_runner_that_has_lost_its_run_has_used_nothing_of_it() {
 async fn a_name_of_the_backends_that_is_too_long_is_refused() {
     let world = World::new();
     let (run, lease) = held(&world).await;
-    for (field, more) in
-        [("thread_id", json!({"thread_id": "x".repeat(201)})), ("used", json!({"used": {"model": "x".repeat(201)}}))]
-    {
-        let mut end = json!({"lease_token": lease, "status": "completed"});
-        end.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        assert_eq!(refused(&world, &format!("/v1/runs/{run}/finish"), &end).await, error(400, "invalid", field));
+    for (field, more) in [
+        ("thread_id", json!({"thread_id": "x".repeat(201)})),
+        ("used.model", json!({"used": {"model": "x".repeat(201)}})),
+    ] {
+        assert_eq!(refused_end(&world, &run, &lease, more).await, error(400, "invalid", field));
     }
 }
 
@@ -79,8 +76,8 @@ async fn a_name_of_the_backends_that_is_too_long_is_refused() {
 async fn the_runs_of_a_task_are_its_drives_newest_first() {
     let world = World::new();
     let (run, lease) = held(&world).await;
-    let end = json!({"lease_token": lease, "status": "failed", "failure": {"message": "no", "kind": "backend"}});
-    let ended = done(&world, &format!("/v1/runs/{run}/finish"), &end).await;
+    let more = json!({"status": "failed", "failure": {"message": "no", "kind": "backend"}});
+    let ended = finish(&world, &run, &lease, more).await;
     let task = ended["task_id"].as_str().unwrap();
     let of_task = format!("/v1/runs?task_id={task}");
     assert_eq!(get(&world, &of_task).await["items"][0]["id"], json!(run));
@@ -98,20 +95,12 @@ async fn the_runs_of_a_task_are_its_drives_newest_first() {
 }
 
 #[tokio::test]
-async fn a_command_and_a_job_are_seen_by_their_ids() {
+async fn a_command_is_seen_by_its_id() {
     let world = World::new();
-    let (run, lease) = held(&world).await;
+    let (run, _) = held(&world).await;
     let command = id(&done(&world, &format!("/v1/runs/{run}/commands"), &json!({"kind": "steer"})).await);
     let seen = get(&world, &format!("/v1/commands/{command}")).await;
     assert_eq!((&seen["kind"], &seen["status"]), (&json!("steer"), &json!("pending")));
-    let jobs = format!("/v1/runs/{run}/jobs");
-    let job = id(&done(&world, &jobs, &json!({"kind": "checkout", "command_id": command})).await);
-    id(&done(&world, &jobs, &json!({"kind": "checkout"})).await);
-    let of_it = get(&world, &format!("{jobs}?command_id={command}")).await;
-    assert_eq!((&of_it["count"], &of_it["items"][0]["id"]), (&json!(1), &json!(job)));
-    let end = json!({"lease_token": lease, "status": "completed", "result": {"commit": "abc"}});
-    done(&world, &format!("/v1/jobs/{job}/finish"), &end).await;
-    assert_eq!(get(&world, &format!("/v1/jobs/{job}")).await["result"], json!({"commit": "abc"}));
 }
 
 #[tokio::test]
@@ -146,8 +135,8 @@ async fn a_new_run_and_an_agents_failure_say_what_there_is_to_say() {
     let created = events["items"].as_array().unwrap().iter().find(|event| event["payload"]["phase"] == "run-created");
     let note = created.unwrap()["payload"]["note"].as_str().unwrap();
     assert!(note.contains("from api") && note.contains("runner") && note.contains("profile default"), "{note}");
-    let end = json!({"lease_token": lease, "status": "failed", "failure": {"message": "no disk", "kind": "backend"}});
-    done(&world, &format!("/v1/runs/{run}/finish"), &end).await;
+    let more = json!({"status": "failed", "failure": {"message": "no disk", "kind": "backend"}});
+    finish(&world, &run, &lease, more).await;
     world.poll().await;
     let events = world.events().await;
     let failed = events.iter().find(|event| event["type"] == "agent.failed").unwrap();

@@ -7,12 +7,11 @@ use errand_agents::AgentRules;
 use integration_tests::{settings::Settings, world::World};
 use serde_json::{Value, json};
 
-use super::{claim, done, get, id, message, outside, post, refused, register};
+use super::{claim, done, finish, get, id, message, outside, post, refused};
 
 /// Sessions, the later the newer: idle and read, failed, running, idle, pending.
 async fn world() -> World {
     let world = World::new();
-    register(&world, "r").await;
     for (session, end) in
         [("old", Some("completed")), ("bad", Some("failed")), ("busy", None), ("new", Some("completed"))]
     {
@@ -23,9 +22,7 @@ async fn world() -> World {
             json!({"lease_token": lease, "events": [message("hi"), {"type": "tool_call", "payload": {"tool": "t"}}]});
         done(&world, &format!("/v1/runs/{run}/events"), &event).await;
         if let Some(status) = end {
-            let finish = json!({"lease_token": lease, "status": status, "failure": {"message": "no"}});
-            let finish = if status == "failed" { finish } else { json!({"lease_token": lease, "status": status}) };
-            done(&world, &format!("/v1/runs/{run}/finish"), &finish).await;
+            finish(&world, &run, &lease, json!({"status": status, "failure": {"message": "no"}})).await;
         }
     }
     world.advance(10);
@@ -189,7 +186,6 @@ async fn used(session_days: u32) -> World {
     let mut settings = Settings::default();
     settings.installation.agents.rules = Arc::new(agents);
     world.set(&settings);
-    register(&world, "r").await;
     done(&world, "/v1/runs", &json!({"prompt": "x", "session_id": "s"})).await;
     live(&world, 60).await;
     assert_eq!(get(&world, "/v1/sessions/s").await["execution_state"], "idle");

@@ -1,4 +1,4 @@
-//! Another tenant's run, session, command, agent or runner is one that is not there, on every route.
+//! Another tenant's run, session, command or agent is one that is not there, on every route.
 
 use errand_agents::ROUTES;
 use errand_http::Route;
@@ -8,10 +8,10 @@ use integration_tests::{
 };
 use serde_json::{Value, json};
 
-use super::{claim, done, get, id, outside, register};
+use super::{asks, claim, done, get, id, outside};
 
 /// What makes something of the caller's own; it is asked for by name below.
-const MAKES: [&str; 2] = ["StartRun", "RegisterRunner"];
+const MAKES: [&str; 1] = ["StartRun"];
 
 /// The routes that are walked here. (`tests/tenants.rs` walks the others.)
 fn routes() -> impl Iterator<Item = &'static Route> {
@@ -21,28 +21,23 @@ fn routes() -> impl Iterator<Item = &'static Route> {
 #[tokio::test]
 async fn another_tenant_finds_nothing_on_any_route_and_changes_nothing() {
     let world = World::new();
-    register(&world, "r").await;
     let run = outside(&world, &json!({})).await;
     let lease = claim(&world, &run, "r").await;
     let command = id(&done(&world, &format!("/v1/runs/{run}/commands"), &json!({"kind": "steer"})).await);
-    let job = id(&done(&world, &format!("/v1/runs/{run}/jobs"), &json!({"kind": "checkout"})).await);
     let shown = get(&world, &format!("/v1/runs/{run}")).await;
     let of = |path: &str| match path.split('/').nth(2) {
         Some("runs") => run.clone(),
         Some("commands") => command.clone(),
-        Some("jobs") => job.clone(),
         Some("sessions") => shown["session_id"].as_str().unwrap().to_owned(),
         Some("agents") => shown["agent_id"].as_str().unwrap().to_owned(),
         other => panic!("{other:?} is not known here"),
     };
     let body = |path: &str| match path.rsplit('/').next().unwrap() {
         "cancel" | "kill" => json!({}),
-        "claim" => json!({"runner_id": "r"}),
-        "heartbeat" | "ack" => json!({ "lease_token": lease }),
+        "ack" => json!({ "lease_token": lease }),
         "finish" => json!({"lease_token": lease, "status": "completed"}),
         "events" => json!({"lease_token": lease, "events": []}),
         "commands" => json!({"kind": "steer"}),
-        "jobs" => json!({"kind": "checkout"}),
         "read" => json!({"reader_id": "ada"}),
         other => panic!("{other} is not known here"),
     };
@@ -70,17 +65,13 @@ async fn another_tenant_finds_nothing_on_any_route_and_changes_nothing() {
         }
     }
     assert_eq!(theirs.len() + MAKES.len(), routes().count());
-    // By their own runner neither, and nothing has happened to the run.
-    let there = Call::post("/v1/runners", &json!({"runner_id": "r", "name": "r"})).header("x-errand-tenant", "other");
-    there.answer(&world.app).await.body(201);
-    let claims = Call::post(&format!("/v1/runs/{run}/claim"), &json!({"runner_id": "r"}));
-    assert_eq!(claims.header("x-errand-tenant", "other").answer(&world.app).await.status, 404);
+    // By their own worker neither, and nothing has happened to the run.
+    let claims = Call::post("/v1/claims", &asks(&json!({}))).header("x-errand-tenant", "other");
+    assert_eq!(claims.answer(&world.app).await.body(200)["count"], 0);
     assert_eq!(get(&world, &format!("/v1/runs/{run}")).await, shown);
-    // A runner is its tenant's, too.
-    done(&world, "/v1/runners", &json!({"runner_id": "ours", "name": "ours"})).await;
     let their_run = Call::post("/v1/runs", &json!({"prompt": "x", "executor": "runner"}));
     let their_run = id(&their_run.header("x-errand-tenant", "other").answer(&world.app).await.body(201));
-    let claims = Call::post(&format!("/v1/runs/{their_run}/claim"), &json!({"runner_id": "ours"}));
-    let refused = claims.header("x-errand-tenant", "other").answer(&world.app).await.error();
-    assert_eq!((refused.0, refused.2.as_str()), (400, "runner_id"));
+    assert_eq!(done(&world, "/v1/claims", &asks(&json!({}))).await["count"], 0);
+    let given = claims.answer(&world.app).await.body(200);
+    assert_eq!(given["items"][0]["details"]["run_id"], json!(their_run));
 }

@@ -1,10 +1,10 @@
-//! What waits for a runner is what the list shows: to runners that know nothing else.
+//! What waits for a worker outside: as the list shows it, and as it is given out.
 
 use errand_agents::{Run, RunStatus};
 use integration_tests::world::World;
 use serde_json::{Value, json};
 
-use super::{done, get, id, outside, post, register};
+use super::{done, get, given, id, outside};
 
 /// The ids of the runs that wait, newest first.
 async fn waiting(world: &World) -> Vec<String> {
@@ -12,29 +12,23 @@ async fn waiting(world: &World) -> Vec<String> {
     page["items"].as_array().unwrap().iter().map(id).collect()
 }
 
-/// Claims the only run that waits.
-async fn take(world: &World, runner: &str) -> Value {
+/// Takes the only run that waits.
+async fn take(world: &World, worker: &str) -> Value {
     let [run] = waiting(world).await.try_into().expect("one run waits");
-    done(world, &format!("/v1/runs/{run}/claim"), &json!({"runner_id": runner})).await
+    let taken = given(world, json!({ "worker_id": worker })).await.remove(0);
+    assert_eq!(taken["details"]["run_id"], json!(run));
+    taken
 }
 
 async fn finish(world: &World, claimed: &Value, more: Value) -> Value {
-    let mut body = json!({"lease_token": claimed["lease_token"], "status": "completed"});
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    done(world, &format!("/v1/runs/{}/finish", claimed["run_id"].as_str().unwrap()), &body).await
-}
-
-async fn with_a_runner() -> World {
-    let world = World::new();
-    register(&world, "one").await;
-    register(&world, "two").await;
-    world
+    let lease = claimed["lease_token"].as_str().unwrap();
+    super::finish(world, claimed["details"]["run_id"].as_str().unwrap(), lease, more).await
 }
 
 /// A run that was blocked, and its task.
 async fn blocked(world: &World, more: &Value) -> (String, String) {
     let run = outside(world, more).await;
-    let claimed = done(world, &format!("/v1/runs/{run}/claim"), &json!({"runner_id": "one"})).await;
+    let claimed = take(world, "one").await;
     let ended = finish(world, &claimed, json!({"status": "blocked", "reason": "which branch?"})).await;
     (run, ended["task_id"].as_str().unwrap().to_owned())
 }
@@ -50,8 +44,8 @@ async fn next_poll(world: &World) {
 }
 
 #[tokio::test]
-async fn a_run_whose_runner_is_lost_is_found_and_finished_by_another() {
-    let world = with_a_runner().await;
+async fn a_run_whose_worker_is_lost_is_found_and_finished_by_another() {
+    let world = World::new();
     let run = outside(&world, &json!({})).await;
     take(&world, "one").await;
     assert_eq!(waiting(&world).await, [""; 0]);
@@ -67,7 +61,7 @@ async fn a_run_whose_runner_is_lost_is_found_and_finished_by_another() {
 
 #[tokio::test]
 async fn a_run_that_an_older_version_did_not_release_is_found_at_the_pollers_next_look() {
-    let world = with_a_runner().await;
+    let world = World::new();
     let run = outside(&world, &json!({})).await;
     take(&world, "one").await;
     next_poll(&world).await;
@@ -80,13 +74,13 @@ async fn a_run_that_an_older_version_did_not_release_is_found_at_the_pollers_nex
 
 #[tokio::test]
 async fn a_run_that_is_set_going_again_is_found_as_a_new_one() {
-    let world = with_a_runner().await;
+    let world = World::new();
     let (run, task) = blocked(&world, &json!({"session_id": "s", "agent_id": "a"})).await;
     retry(&world, &task).await;
     let [new] = waiting(&world).await.try_into().unwrap();
     assert_ne!(new, run);
     let claimed = take(&world, "two").await;
-    assert_eq!((&claimed["run_id"], &claimed["redrive_note"]), (&json!(new), &json!("main")));
+    assert_eq!((&claimed["details"]["run_id"], &claimed["redrive_note"]), (&json!(new), &json!("main")));
     let ended = finish(&world, &claimed, json!({})).await;
     assert_eq!((&ended["session_id"], &ended["agent_id"]), (&json!("s"), &json!("a")));
     assert_eq!(get(&world, &format!("/v1/tasks/{task}")).await["status"], "completed");
@@ -94,7 +88,7 @@ async fn a_run_that_is_set_going_again_is_found_as_a_new_one() {
 
 #[tokio::test]
 async fn a_run_that_is_set_going_again_while_its_agent_works_is_found_when_that_is_done() {
-    let world = with_a_runner().await;
+    let world = World::new();
     let (_, task) = blocked(&world, &json!({"agent_id": "a"})).await;
     outside(&world, &json!({"agent_id": "a", "session_id": "other"})).await;
     let other = take(&world, "one").await;
@@ -103,12 +97,12 @@ async fn a_run_that_is_set_going_again_while_its_agent_works_is_found_when_that_
     finish(&world, &other, json!({})).await;
     next_poll(&world).await;
     let claimed = take(&world, "two").await;
-    assert_eq!(claimed["run"]["task_id"], json!(task));
+    assert_eq!(claimed["task_id"], json!(task));
 }
 
 #[tokio::test]
-async fn a_run_that_is_set_going_again_fails_loudly_too_if_no_runner_comes() {
-    let world = with_a_runner().await;
+async fn a_run_that_is_set_going_again_fails_loudly_too_if_no_worker_comes() {
+    let world = World::new();
     let (run, task) = blocked(&world, &json!({})).await;
     retry(&world, &task).await;
     let again = get(&world, &format!("/v1/tasks/{task}")).await;
@@ -120,23 +114,23 @@ async fn a_run_that_is_set_going_again_fails_loudly_too_if_no_runner_comes() {
     let failed = get(&world, &format!("/v1/runs/{new}")).await;
     assert_eq!((&failed["status"], &failed["failure"]["kind"]), (&json!("failed"), &json!("expired")));
     assert_eq!(world.letters().len(), 1);
-    assert_eq!(post(&world, &format!("/v1/runs/{new}/claim"), &json!({"runner_id": "one"})).await.0, 409);
+    assert!(given(&world, json!({})).await.is_empty());
 }
 
 #[tokio::test]
 async fn a_run_that_is_set_going_again_has_what_it_was_asked_for_with() {
-    let world = with_a_runner().await;
+    let world = World::new();
     let bundle = json!({"kind": "git", "repo_url": "https://git.example/r", "commit_id": "abc"});
     let asked = json!({"resource_bundle": bundle, "kind": "review"});
     let (_, task) = blocked(&world, &asked).await;
-    let mut claimed = Value::Null;
+    let mut ended = Value::Null;
     for _ in 0..2 {
         retry(&world, &task).await;
-        claimed = take(&world, "one").await;
-        assert_eq!(claimed["resource_bundle"]["repo_url"], "https://git.example/r");
-        finish(&world, &claimed, json!({"status": "blocked", "reason": "which?"})).await;
+        let claimed = take(&world, "one").await;
+        assert_eq!(claimed["details"]["resource_bundle"]["repo_url"], "https://git.example/r");
+        ended = finish(&world, &claimed, json!({"status": "blocked", "reason": "which?"})).await;
     }
-    assert_eq!(claimed["run"]["kind"], "review");
+    assert_eq!(ended["kind"], "review");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Agent runs: one that a runner outside does, and one that a worker does.
+//! Agent runs: one that a worker outside does, and one that a worker does.
 
 use errand::spi::queue::QueueName;
 use integration_tests::{aws::Stack, events::Call};
@@ -15,35 +15,47 @@ async fn post(stack: &Stack, path: &str, body: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_runner_outside_does_a_run() {
+async fn a_worker_outside_does_a_run() {
     outside(&Stack::start().await).await;
 }
 
+/// Claims the one run that waits.
+async fn claimed(stack: &Stack) -> Value {
+    let ask = json!({"worker_id": "w", "task_types": ["run_outside"], "pool": "default"});
+    post(stack, "/v1/claims", ask).await["items"][0].take()
+}
+
+async fn finish(stack: &Stack, claimed: &Value) -> Value {
+    let end = json!({"lease_token": claimed["lease_token"], "status": "completed", "output": {"result": "done"},
+        "used": {"cost_usd": 0.5}});
+    post(stack, &format!("/v1/tasks/{}/finish", claimed["task_id"].as_str().unwrap()), end).await
+}
+
 pub(super) async fn outside(stack: &Stack) {
-    post(stack, "/v1/runners", json!({"runner_id": "r", "name": "r"})).await;
     let ask = json!({"prompt": "do it ".repeat(1000), "executor": "runner", "idempotency_key": "k"});
     let run = post(stack, "/v1/runs", ask.clone()).await;
     assert_eq!(post(stack, "/v1/runs", ask).await["deduplicated"], true);
     let path = format!("/v1/runs/{}", run["id"].as_str().unwrap());
     assert_eq!(get(stack, "/v1/runs?executor=runner&status=pending").await["items"][0]["id"], run["id"]);
-    let lease = post(stack, &format!("{path}/claim"), json!({"runner_id": "r"})).await["lease_token"].clone();
+    let claimed = claimed(stack).await;
+    assert_eq!(claimed["details"]["run_id"], run["id"]);
+    let lease = &claimed["lease_token"];
     let command = post(stack, &format!("{path}/commands"), json!({"kind": "steer"})).await;
-    post(stack, &format!("{path}/jobs"), json!({"kind": "checkout", "idempotency_key": "j"})).await;
-    let news = post(stack, &format!("{path}/heartbeat"), json!({ "lease_token": lease })).await;
-    assert_eq!(news["open_commands"], 1);
+    let held = json!({"task_id": claimed["task_id"], "lease_token": lease});
+    let news = post(stack, "/v1/claims/heartbeat", json!({"worker_id": "w", "leases": [held]})).await;
+    assert_eq!(news["items"][0]["details"]["open_commands"], 1);
     let events = json!([{"type": "assistant_message", "payload": {"text": "hi"}}]);
     post(stack, &format!("{path}/events"), json!({"lease_token": lease, "events": events})).await;
     let command = format!("/v1/commands/{}", command["id"].as_str().unwrap());
     post(stack, &format!("{command}/ack"), json!({ "lease_token": lease })).await;
     post(stack, &format!("{command}/finish"), json!({"lease_token": lease, "status": "completed"})).await;
-    let end = json!({"lease_token": lease, "status": "completed", "output": {"result": "done"}});
-    let done = post(stack, &format!("{path}/finish"), end.clone()).await;
+    finish(stack, &claimed).await;
+    let done = get(stack, &path).await;
     assert_eq!((&done["status"], &done["result_preview"]), (&json!("completed"), &json!("done")));
 
     let events = get(stack, &format!("{path}/events")).await;
     assert_eq!(events["count"], events["last_seq"]);
     assert_eq!(get(stack, &format!("{path}/commands")).await["items"][0]["status"], "completed");
-    assert_eq!(get(stack, &format!("{path}/jobs")).await["count"], 1);
     let session = format!("/v1/sessions/{}", done["session_id"].as_str().unwrap());
     assert_eq!(post(stack, &format!("{session}/read"), json!({"reader_id": "ada"})).await["unread"], false);
     assert_eq!(get(stack, "/v1/sessions?state=all&reader_id=ada").await["items"][0]["attention"], "read");
@@ -72,12 +84,11 @@ pub(super) async fn by_a_worker(stack: &Stack) {
 #[tokio::test]
 async fn runs_queued_in_one_session_start_in_their_order() {
     let stack = Stack::start().await;
-    post(&stack, "/v1/runners", json!({"runner_id": "r", "name": "r"})).await;
     let ask = |prompt: &str| json!({"prompt": prompt, "session_id": "s"});
     let mut first = ask("one");
     first["executor"] = json!("runner");
-    let first = format!("/v1/runs/{}", post(&stack, "/v1/runs", first).await["id"].as_str().unwrap());
-    let lease = post(&stack, &format!("{first}/claim"), json!({"runner_id": "r"})).await["lease_token"].clone();
+    post(&stack, "/v1/runs", first).await;
+    let first = claimed(&stack).await;
     let mut runs = Vec::new();
     for prompt in ["two", "three"] {
         runs.push(post(&stack, "/v1/runs", ask(prompt)).await["id"].as_str().unwrap().to_owned());
@@ -88,8 +99,7 @@ async fn runs_queued_in_one_session_start_in_their_order() {
     let waiting: Vec<&str> =
         waiting.as_array().unwrap().iter().map(|place| place["run_id"].as_str().unwrap()).collect();
     assert_eq!(waiting, runs);
-    let end = json!({"lease_token": lease, "status": "completed", "output": {"result": "done"}});
-    post(&stack, &format!("{first}/finish"), end).await;
+    finish(&stack, &first).await;
     deliver_all(&stack).await;
     let mut began = Vec::new();
     for run in &runs {

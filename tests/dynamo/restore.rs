@@ -116,10 +116,11 @@ fn is_deleted(item: &Item) -> bool {
 async fn after_a_restore_an_agent_run_goes_on_once_what_it_wrote_since_is_deleted() {
     let setup = setup().await;
     let world = World::on(Arc::new(setup.store.clone()));
-    post(&world, "/v1/runners", json!({"runner_id": "r", "name": "r"})).await;
     let run = post(&world, "/v1/runs", json!({"prompt": "look", "executor": "runner"})).await.1;
     let path = format!("/v1/runs/{}", run["id"].as_str().unwrap());
-    let claimed = post(&world, &format!("{path}/claim"), json!({"runner_id": "r"})).await.1;
+    let claim = json!({"worker_id": "w", "task_types": ["run_outside"], "pool": "default"});
+    let claimed = post(&world, "/v1/claims", claim).await.1["items"][0].take();
+    let finish = format!("/v1/tasks/{}/finish", claimed["task_id"].as_str().unwrap());
     let (lease, events) = (&claimed["lease_token"], format!("{path}/events"));
     let says = |text: &str| {
         let event = json!({"type": "assistant_message", "payload": {"text": text}});
@@ -129,7 +130,7 @@ async fn after_a_restore_an_agent_run_goes_on_once_what_it_wrote_since_is_delete
     assert_eq!(post(&world, &events, says("before")).await.0, 200);
     let at_the_instant = snapshot(&setup).await;
     assert_eq!(post(&world, &events, says("lost")).await.0, 200);
-    assert_eq!(post(&world, &format!("{path}/finish"), end.clone()).await.1["status"], "completed");
+    assert_eq!(post(&world, &finish, end.clone()).await.1["status"], "completed");
 
     for item in at_the_instant.clone() {
         setup.put(item).await;
@@ -139,7 +140,7 @@ async fn after_a_restore_an_agent_run_goes_on_once_what_it_wrote_since_is_delete
     let since: Vec<Item> = since.filter(|item| is_deleted(item) && !at_the_instant.contains(item)).collect();
     setup.delete(&since).await;
     assert_eq!(post(&world, &events, says("again")).await.0, 200);
-    let (status, ended) = post(&world, &format!("{path}/finish"), end).await;
+    let (status, ended) = post(&world, &finish, end).await;
     assert_eq!((status, &ended["status"]), (200, &json!("completed")), "{ended:#}");
     let told = Call::get(&events).answer(&world.app).await.body(200);
     let told = told["items"].as_array().unwrap();

@@ -9,20 +9,18 @@ pub(super) struct Seeds {
     url: String,
     client: reqwest::Client,
     dictionaries: BTreeMap<&'static str, Vec<String>>,
-    /// Runs that a runner has, each with its lease.
-    held: Vec<(String, String)>,
     /// Tasks that a worker outside has, each with its lease.
     claimed: Vec<Value>,
 }
 
-/// How often a lease is renewed; it lasts 90 seconds.
+/// How often a lease is renewed; it lasts 85 seconds.
 const RENEW: Duration = Duration::from_secs(20);
 
 impl Seeds {
     /// Puts them on the server at `url`.
     pub(super) async fn plant(url: String) -> Self {
         let client = errand_models::http::client(Duration::from_secs(30)).unwrap();
-        let mut seeds = Self { url, client, dictionaries: BTreeMap::new(), held: Vec::new(), claimed: Vec::new() };
+        let mut seeds = Self { url, client, dictionaries: BTreeMap::new(), claimed: Vec::new() };
         seeds.tell("tenants", "default");
         seeds.tasks().await;
         seeds.runs().await;
@@ -86,21 +84,16 @@ impl Seeds {
     }
 
     async fn runs(&mut self) {
-        self.tell("runners", "runner");
-        self.post("/v1/runners", json!({"runner_id": "runner", "name": "runner"})).await;
-        let run = self.run("runs").await;
-        self.post(&format!("/v1/runs/{run}/jobs"), json!({"kind": "checkout"})).await;
+        // One that has failed would be tried again.
+        self.tell("ends", "completed");
+        let (run, lease) = self.hold().await;
+        self.run("runs").await;
         for _ in 0..5 {
-            self.run("claimed_runs").await;
             self.run("cancelled_runs").await;
             let killed = self.run("killed_runs").await;
             let killed = self.get(&format!("/v1/runs/{killed}")).await;
             self.tell("killed_agents", killed["agent_id"].as_str().unwrap());
         }
-        // One that has failed would be tried again.
-        self.tell("ends", "completed");
-        self.hold("ended_runs", "ended_leases").await;
-        let (run, lease) = self.hold("held_runs", "held_leases").await;
         let shown = self.get(&format!("/v1/runs/{run}")).await;
         self.tell("sessions", shown["session_id"].as_str().unwrap());
         self.tell("agents", shown["agent_id"].as_str().unwrap());
@@ -113,10 +106,6 @@ impl Seeds {
                     self.post(&format!("/v1/commands/{id}/ack"), json!({"lease_token": lease})).await;
                 }
             }
-        }
-        for _ in 0..5 {
-            let job = self.post(&format!("/v1/runs/{run}/jobs"), json!({"kind": "checkout"})).await;
-            self.tell("finished_jobs", job["id"].as_str().unwrap());
         }
     }
 
@@ -137,11 +126,6 @@ impl Seeds {
             let beat = json!({"worker_id": "worker", "leases": self.claimed, "lease_s": 85});
             let path = format!("{}/v1/claims/heartbeat", self.url);
             let _ = self.client.post(path).body(beat.to_string()).send().await;
-            for (run, lease) in &self.held {
-                let path = format!("{}/v1/runs/{run}/heartbeat", self.url);
-                // One that has ended by now is refused; one that is not heard is sent again.
-                let _ = self.client.post(path).body(json!({"lease_token": lease}).to_string()).send().await;
-            }
         }
     }
 
@@ -149,7 +133,7 @@ impl Seeds {
         self.dictionaries.entry(dictionary).or_default().push(value.to_owned());
     }
 
-    /// Starts a run for a runner, and tells its id.
+    /// Starts a run for a worker outside, and tells its id.
     async fn run(&mut self, dictionary: &'static str) -> String {
         let run = self.post("/v1/runs", json!({"prompt": "do it", "executor": "runner"})).await;
         let id = run["id"].as_str().unwrap();
@@ -157,13 +141,14 @@ impl Seeds {
         id.to_owned()
     }
 
-    /// The same, and takes it.
-    async fn hold(&mut self, runs: &'static str, leases: &'static str) -> (String, String) {
-        let run = self.run(runs).await;
-        let claimed = self.post(&format!("/v1/runs/{run}/claim"), json!({"runner_id": "runner"})).await;
+    /// The same, and takes it: the only one that waits.
+    async fn hold(&mut self) -> (String, String) {
+        let run = self.run("held_runs").await;
+        let claim = json!({"worker_id": "worker", "task_types": ["run_outside"], "pool": "default", "lease_s": 85});
+        let claimed = self.post("/v1/claims", claim).await["items"][0].take();
         let lease = claimed["lease_token"].as_str().unwrap().to_owned();
-        self.tell(leases, &lease);
-        self.held.push((run.clone(), lease.clone()));
+        self.tell("held_leases", &lease);
+        self.claimed.push(json!({"task_id": claimed["task_id"], "lease_token": lease}));
         (run, lease)
     }
 

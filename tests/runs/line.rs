@@ -27,18 +27,21 @@ async fn post(world: &World, path: &str, body: Value) -> Value {
     answered.body
 }
 
-/// A run that a runner has begun in the session: what its finish is to show.
-async fn goes_on(world: &World) -> (String, Value) {
-    post(world, "/v1/runners", json!({"runner_id": "r", "name": "r"})).await;
-    let run = queue(world, "outside", json!({"executor": "runner"})).await;
-    let path = format!("/v1/runs/{}", run["id"].as_str().unwrap());
-    let claimed = post(world, &format!("{path}/claim"), json!({"runner_id": "r"})).await;
-    (path, claimed["lease_token"].clone())
+/// What a worker outside is given.
+async fn given(world: &World) -> Vec<Value> {
+    let claim = json!({"worker_id": "w", "task_types": ["run_outside"], "pool": "default"});
+    post(world, "/v1/claims", claim).await["items"].as_array().unwrap().clone()
 }
 
-async fn finish(world: &World, (path, lease): &(String, Value)) {
-    let end = json!({"lease_token": lease, "status": "completed", "output": {"result": "done"}});
-    post(world, &format!("{path}/finish"), end).await;
+/// A run that a worker outside has begun in the session.
+async fn goes_on(world: &World) -> Value {
+    queue(world, "outside", json!({"executor": "runner"})).await;
+    given(world).await.remove(0)
+}
+
+async fn finish(world: &World, claimed: &Value) {
+    let end = json!({"lease_token": claimed["lease_token"], "status": "completed", "output": {"result": "done"}});
+    post(world, &format!("/v1/tasks/{}/finish", claimed["task_id"].as_str().unwrap()), end).await;
 }
 
 /// The prompts of the runs as they began.
@@ -172,7 +175,7 @@ async fn a_run_that_has_no_place_in_a_full_line_takes_one_as_soon_as_it_looks_ag
 }
 
 #[tokio::test]
-async fn a_runner_obeys_the_line_too() {
+async fn a_worker_outside_obeys_the_line_too() {
     let (world, told) = says_done();
     let first = goes_on(&world).await;
     queue(&world, "two", json!({})).await;
@@ -180,13 +183,12 @@ async fn a_runner_obeys_the_line_too() {
     queue(&world, "four", json!({})).await;
     world.deliver_all().await;
     finish(&world, &first).await;
-    let claim = format!("/v1/runs/{}/claim", id(&third));
-    let too_early = Call::post(&claim, &json!({"runner_id": "r"})).answer(&world.app).await;
-    assert_eq!(too_early.status, 409, "{:#}", too_early.body);
+    assert!(given(&world).await.is_empty(), "it is too early");
     world.deliver_all().await;
-    assert_eq!(began(&told), ["two"], "the runner's is next");
-    let claimed = post(&world, &claim, json!({"runner_id": "r"})).await;
-    finish(&world, &(format!("/v1/runs/{}", id(&third)), claimed["lease_token"].clone())).await;
+    assert_eq!(began(&told), ["two"], "the one outside is next");
+    let claimed = given(&world).await.remove(0);
+    assert_eq!(claimed["details"]["run_id"], third["id"]);
+    finish(&world, &claimed).await;
     world.deliver_all().await;
     assert_eq!(began(&told), ["two", "four"]);
 }

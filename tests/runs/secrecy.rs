@@ -1,8 +1,8 @@
-//! What is secret in what an agent, a runner or an operator says is in no store (memory, file, tables), no log line and no
-//! answer.
+//! What is secret in what an agent, a worker outside or an operator says is in no store (memory, file, tables), no log
+//! line and no answer.
 //!
 //! Not meant by that is what somebody hands over to be worked on, which must reach who works on it as it is: the payload
-//! of a task (with its prompt), of a command and of a job; nor what was made of it, which must reach who asked for it as it
+//! of a task (with its prompt) and of a command; nor what was made of it, which must reach who asked for it as it
 //! is: the output of a task, and the turns that it comes of. Both stay where they were put, and nothing is made of them but
 //! what is redacted; that is tested too. Names and ids are addresses and stay as they are.
 
@@ -23,7 +23,7 @@ const STORIES: u64 = 20;
 const STORIES_ON_A_FILE: u64 = 4;
 
 impl Story {
-    /// The answers without what was handed over and made: the payload of a task, command or job and the output of a task,
+    /// The answers without what was handed over and made: the payload of a task or command and the output of a task,
     /// where they are shown whole.
     fn told(&self) -> Vec<(&str, String)> {
         let told = self.answers.iter().map(|(call, answer)| {
@@ -53,11 +53,12 @@ impl Story {
     }
 }
 
-/// An event has a type; what is handed over has none beside its payload. What is made stands beside that.
+/// An event has a type; what is handed over has none beside its payload. What is made stands beside that, or with its task.
 fn without_payloads(answer: &mut Value) {
     match answer {
         Value::Object(fields) => {
-            if !fields.contains_key("type") && fields.remove("payload").is_some() {
+            let is_work = !fields.contains_key("type") && fields.remove("payload").is_some();
+            if is_work || fields.contains_key("task_type") {
                 fields.remove("output");
             }
             fields.values_mut().for_each(without_payloads);
@@ -102,7 +103,7 @@ async fn no_secret_that_is_said_in_a_run_is_in_the_file() {
                 "records.doc" if text.contains("\"answer\"") && text.contains("\"prompt\"") => {
                     assert_eq!(story.hidden_in(&text), [""; 0], "{seed}: {place} has {text}");
                 }
-                // Of a command or a job: both know their payload by its hash.
+                // Of a command, which knows its payload by its hash.
                 "records.doc" if text.contains("\"payload_hash\"") => {
                     let mut record: Value = serde_json::from_str(&text).unwrap();
                     without_payloads(&mut record);

@@ -20,7 +20,7 @@ use futures::future::{FutureExt, LocalBoxFuture};
 use integration_tests::{
     faults::{Fault, Faults},
     in_memory::{process, request},
-    world::{VISIBILITY, World, id_of},
+    world::{VISIBILITY, World},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -133,23 +133,23 @@ async fn what_is_given_to_a_run_that_is_cancelled_ends_with_it_or_is_refused() {
     }
 }
 
-/// A runner's run whose lease is over, and its task.
+/// A run outside whose lease is over, and its task.
 async fn overdue() -> (World, Uuid) {
     let world = World::new();
-    let ask = async |route: &str, id: Option<Uuid>, body: Value| {
-        let (status, answer) = world.request(route, id, &body, None).await;
+    let ask = async |route: &str, body: Value| {
+        let (status, answer) = world.request(route, None, &body, None).await;
         assert!(status < 300, "{answer}");
         answer
     };
-    ask("POST /v1/runners", None, json!({"runner_id": "r", "name": "r"})).await;
-    let run = ask("POST /v1/runs", None, json!({"prompt": "Do it.", "executor": "runner"})).await;
-    ask("POST /v1/runs/{id}/claim", Some(id_of(&run)), json!({"runner_id": "r"})).await;
+    let run = ask("POST /v1/runs", json!({"prompt": "Do it.", "executor": "runner"})).await;
+    let claim = json!({"worker_id": "w", "task_types": ["run_outside"], "pool": "default"});
+    assert_eq!(ask("POST /v1/claims", claim).await["count"], 1);
     world.advance(100);
     (world, run["task_id"].as_str().unwrap().parse().unwrap())
 }
 
 #[tokio::test]
-async fn what_is_given_to_a_run_whose_runner_is_lost_is_there_for_the_next() {
+async fn what_is_given_to_a_run_whose_worker_outside_is_lost_is_there_for_the_next() {
     for seed in 0..ORDERS {
         let (world, id) = overdue().await;
         let (task, run) = (world.task(id).await, seen(&world, id).await.id);

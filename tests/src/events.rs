@@ -269,6 +269,5 @@ fn record(arn: &str, message: &Message) -> Value {
 
 /// Whether a path is one of agent runs, whose routes have tests of their own.
 pub fn is_of_agents(path: &str) -> bool {
-    ["runs", "commands", "jobs", "sessions", "agents", "runners", "backends"]
-        .contains(&path.split('/').nth(2).unwrap_or_default())
+    ["runs", "commands", "sessions", "agents", "backends"].contains(&path.split('/').nth(2).unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! Runs that a runner outside takes, with another program at the other end of the wire.
+//! Runs that a worker outside takes, with another program at the other end of the wire.
 
 use std::{
     path::Path,
@@ -9,28 +9,22 @@ use serde_json::{Value, json};
 
 use crate::process::Server;
 
-/// The example runner, at work for `server`.
-fn runner(server: &Server) -> Child {
+/// The example worker, at work for `server`.
+fn worker(server: &Server) -> Child {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/outside_runner.py");
     let mut command = Command::new("python3");
     command.arg(script).arg(&server.url).stderr(Stdio::piped());
     command.spawn().expect("the tests need Python 3.10 or newer as `python3`")
 }
 
-fn ended(runner: Child) {
-    let output = runner.wait_with_output().unwrap();
+fn ended(worker: Child) {
+    let output = worker.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Begins a run for a runner; its path.
+/// Begins a run for a worker outside; its path.
 async fn begun(server: &Server) -> String {
-    begun_with(server, json!({})).await
-}
-
-async fn begun_with(server: &Server, more: Value) -> String {
-    let mut body = json!({"prompt": "look around", "executor": "runner"});
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    let (status, run) = server.post("/v1/runs", body).await;
+    let (status, run) = server.post("/v1/runs", json!({"prompt": "look around", "executor": "runner"})).await;
     assert_eq!(status, 201, "{run}");
     format!("/v1/runs/{}", run["id"].as_str().unwrap())
 }
@@ -49,14 +43,14 @@ async fn said(server: &Server, run: &str, text: &str) -> Value {
 async fn a_program_that_knows_only_the_http_api_does_a_run() {
     let server = Server::start(&["--poll-interval-ms", "20"]);
     let run = begun(&server).await;
-    let program = runner(&server);
+    let program = worker(&server);
     said(&server, &run, "I was asked: look around").await;
     let (status, command) =
         server.post(&format!("{run}/commands"), json!({"kind": "steer", "payload": {"prompt": "left"}})).await;
     assert_eq!(status, 201, "{command}");
     ended(program);
     let done = server.get(&run).await;
-    assert_eq!((&done["status"], &done["claimed_by"]), (&json!("completed"), &json!("outside-runner")));
+    assert_eq!((&done["status"], &done["claimed_by"]), (&json!("completed"), &json!("outside-worker")));
     assert_eq!(done["result_preview"], "I was asked: look around steer: left");
     let commands = server.get(&format!("{run}/commands")).await;
     assert_eq!((&commands["items"][0]["id"], &commands["items"][0]["status"]), (&command["id"], &json!("completed")));
@@ -70,9 +64,8 @@ async fn a_program_that_knows_only_the_http_api_does_a_run() {
 #[tokio::test]
 async fn a_run_whose_program_is_killed_is_found_and_finished_by_another() {
     let server = Server::start(&["--poll-interval-ms", "20", "--synchronous", "normal"]);
-    // A lease of ten seconds: not so short that a slow disk loses it.
-    let run = begun_with(&server, json!({"timeout_s": 5})).await;
-    let mut first = runner(&server);
+    let run = begun(&server).await;
+    let mut first = worker(&server);
     said(&server, &run, "I was asked: look around").await;
     // After its next heartbeat: a lease that was never renewed is looked at two minutes after its task was due.
     let task = format!("/v1/tasks/{}", server.get(&run).await["task_id"].as_str().unwrap());
@@ -81,7 +74,7 @@ async fn a_run_whose_program_is_killed_is_found_and_finished_by_another() {
     server.until(|| async { (revision().await > claimed).then_some(()) }).await;
     first.kill().unwrap();
     first.wait().unwrap();
-    let second = runner(&server);
+    let second = worker(&server);
     server.until(|| async { (server.get(&run).await["attempt"] == 2).then_some(()) }).await;
     server.post(&format!("{run}/commands"), json!({"kind": "steer", "payload": {"prompt": "left"}})).await;
     ended(second);
@@ -90,10 +83,10 @@ async fn a_run_whose_program_is_killed_is_found_and_finished_by_another() {
 }
 
 #[tokio::test]
-async fn a_runner_that_is_told_of_a_cancel_stops() {
+async fn a_worker_that_is_told_of_a_cancel_stops() {
     let server = Server::start(&["--poll-interval-ms", "20"]);
     let run = begun(&server).await;
-    let program = runner(&server);
+    let program = worker(&server);
     said(&server, &run, "I was asked: look around").await;
     let (status, _) = server.post(&format!("{run}/cancel"), json!({})).await;
     assert_eq!(status, 200);
@@ -102,20 +95,24 @@ async fn a_runner_that_is_told_of_a_cancel_stops() {
 }
 
 #[tokio::test]
-async fn a_runners_lease_outlives_the_server() {
+async fn a_workers_lease_outlives_the_server() {
     let server = Server::start(&["--poll-interval-ms", "20"]);
-    server.post("/v1/runners", json!({"runner_id": "r", "name": "r"})).await;
     let run = begun(&server).await;
-    let (_, claimed) = server.post(&format!("{run}/claim"), json!({"runner_id": "r"})).await;
+    let claim = json!({"worker_id": "w", "task_types": ["run_outside"], "pool": "default"});
+    let (_, mut claimed) = server.post("/v1/claims", claim).await;
+    let claimed = claimed["items"][0].take();
     // A task that is ended after the restart: by then the poller has looked at every lease.
     let late = json!({"task_type": "scripted", "payload": {}, "delay_s": 1});
     let (_, late) = server.post("/v1/tasks", late).await;
     let server = server.kill_and_restart(&["--poll-interval-ms", "20"]);
     server.ended(&late).await;
     let lease = &claimed["lease_token"];
-    let (status, news) = server.post(&format!("{run}/heartbeat"), json!({"lease_token": lease})).await;
-    assert_eq!(status, 200, "{news}");
+    let held = json!({"task_id": claimed["task_id"], "lease_token": lease});
+    let (status, news) = server.post("/v1/claims/heartbeat", json!({"worker_id": "w", "leases": [held]})).await;
+    assert!(status == 200 && news["items"][0].get("lost").is_none(), "{news}");
     let finish = json!({"lease_token": lease, "status": "completed", "output": {"result": "fine"}});
-    let (status, done) = server.post(&format!("{run}/finish"), finish).await;
-    assert_eq!((status, &done["attempt"]), (200, &json!(1)), "{done}");
+    let path = format!("/v1/tasks/{}/finish", claimed["task_id"].as_str().unwrap());
+    let (status, done) = server.post(&path, finish).await;
+    assert_eq!((status, &done["executions"]), (200, &json!(1)), "{done}");
+    assert_eq!(server.get(&run).await["status"], "completed");
 }

@@ -7,11 +7,11 @@ use serde_json::Value;
 use crate::{Refused, RunStatus, preview::preview, seq_place};
 use errand::{Entity, Id, Relations, Timestamp, parent};
 
-/// How much of what went wrong a command or job keeps, in characters.
-pub(super) const ERROR_CHARS: usize = 1000;
+/// How much of what went wrong a command keeps, in characters.
+const ERROR_CHARS: usize = 1000;
 
 /// Why what is open when its run ends is not done.
-pub(super) const RUN_ENDED: &str = "the run has ended";
+const RUN_ENDED: &str = "the run has ended";
 
 /// What is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -38,8 +38,7 @@ pub(crate) fn of_journal(error: JournalError) -> Failure {
         JournalError::Store(StoreError::Invalid(_))
         | JournalError::Refused(_)
         | JournalError::Waits { .. }
-        | JournalError::TooManyCommands(_)
-        | JournalError::TooManyJobs => return Failure::of(FailureKind::Handler, error).for_good(),
+        | JournalError::TooManyCommands(_) => return Failure::of(FailureKind::Handler, error).for_good(),
         JournalError::Store(_) => FailureKind::Handler,
         JournalError::None(_) => FailureKind::InfraFailed,
     };

@@ -10,7 +10,6 @@ mod claim;
 mod command;
 mod draft;
 mod end;
-mod job;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -24,9 +23,8 @@ pub use claim::claim;
 pub use command::{GivenCommand, NewCommand, change_command, give};
 pub(crate) use draft::Draft;
 pub use end::ends;
-pub use job::{MadeJob, NewJob, finish_job, make_job};
 pub use start::{Begun, Start, begin, begun_before};
-pub use used::{UsedByRunner, used, used_by_execution};
+pub use used::{UsedOutside, used, used_by_execution};
 pub use wait::{waits, waits_for_worker};
 
 use crate::{NotAdmitted, Refused, Run, event::TooMany, key_of, run};
@@ -71,9 +69,6 @@ pub enum JournalError {
     /// So many commands of the run are open already. A 409.
     #[error("{0} commands of the run are open; at most {max} may be", max = run::MAX_OPEN_COMMANDS)]
     TooManyCommands(usize),
-    /// The run has all the jobs it may have. A 409.
-    #[error("the run has had {max} jobs, and may have no more", max = run::MAX_JOBS)]
-    TooManyJobs,
     /// The task is no longer this worker's: `lease_conflict`.
     #[error("the lease was lost")]
     LeaseLost,

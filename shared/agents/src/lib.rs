@@ -10,10 +10,8 @@
 //! | `command` | derived from run and key, or fresh | its run, `seq` | – | commands after `seq`; a repeated key (by id) |
 //! | `turn` | derived from run and number | its session, its time | – | what a run goes on from; what was said in a session |
 //! | `recap` | derived from run and number | its session, its time | – | what was said before a session's newest turns (by id) |
-//! | `runner_job` | derived from run and key, or fresh | its run, `created_at` | its runner, `created_at` | the jobs of a run; of a runner |
 //! | `session` | the caller's, or the task's | its conversation, `created_at` | its project, [`Session::place`] | sessions, active first, then by activity |
 //! | `agent` | the caller's, or the task's | its task, `created_at` | its project, `created_at` | agents (newest first), the agents of a task |
-//! | `runner` | the caller's, or fresh | – | its project, `created_at` | runners |
 //! | `spending`, `spending_of_user`, `spending_of_nobody`, `spending_of_tenant` | the holder's | – | – | budgets (by id) |
 //!
 //! `event` is the kind of published events (see `outbox`), hence `run_event`. What moves (a session in its list) is an
@@ -23,7 +21,7 @@
 //! [`Phase`] after phase over the one order, each showing what belongs to it; its cursor is phase and place.
 //!
 //! Each module knows only those before it: `refused`, `preview`, `budget`, `bundle`, `run`, `agent_record`,
-//! `records`, `command`, `supervisor`, `session`, `event`, `runner`, `journal`, `rules`, `desk`, `api`, `turn`,
+//! `records`, `command`, `supervisor`, `session`, `event`, `journal`, `rules`, `desk`, `api`, `turn`,
 //! `recap`, `failure`, `cleanup_session`, `run_agent`, `run_outside`, `routes`, `types`.
 
 mod agent_record;
@@ -45,7 +43,6 @@ mod rules;
 pub mod run;
 pub mod run_agent;
 pub mod run_outside;
-mod runner;
 mod session;
 pub mod supervisor;
 #[cfg(test)]
@@ -69,7 +66,6 @@ pub use rules::AgentRules;
 pub use run::{End, ExecutionUse, Executor, Reserved, Retrieval, Run, RunAction, RunStatus, Terminal, TurnDone};
 pub use run_agent::RunAgent;
 pub use run_outside::RunOutside;
-pub use runner::{JobEnd, Runner, RunnerJob};
 pub use session::{
     Attention, ExecutionState, MAX_WAITING, NotAdmitted, Phase, Session, SessionAction, SessionFilter, Waiting,
 };

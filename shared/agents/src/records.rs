@@ -35,7 +35,7 @@ mod tests {
         let (a, b) = (Id::of("a"), Id::of("b"));
         assert_eq!(keyed_id("command", &a, Some("k")), keyed_id("command", &a, Some("k")));
         assert_ne!(keyed_id("command", &a, Some("k")), keyed_id("command", &b, Some("k")));
-        assert_ne!(keyed_id("command", &a, Some("k")), keyed_id("runner_job", &a, Some("k")));
+        assert_ne!(keyed_id("command", &a, Some("k")), keyed_id("turn", &a, Some("k")));
         assert_ne!(keyed_id("command", &a, None), keyed_id("command", &a, None));
     }
 }

@@ -30,9 +30,6 @@ pub const MAX_CITATIONS: usize = 100;
 /// How many commands of a run may be open at once.
 pub const MAX_OPEN_COMMANDS: usize = 32;
 
-/// How many jobs a run may have, ended ones among them.
-pub const MAX_JOBS: u32 = 1000;
-
 /// Who does the work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -40,7 +37,7 @@ pub enum Executor {
     /// A worker of ours.
     #[default]
     Worker,
-    /// A runner outside, which takes it over HTTP.
+    /// A worker outside, which takes it over HTTP.
     Runner,
 }
 
@@ -88,7 +85,7 @@ pub struct Run {
     /// Why it did not succeed, if it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<KeptFailure>,
-    /// Which worker or runner took it last.
+    /// Which worker took it last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_by: Option<String>,
     /// The task's `executions` at its newest claim; 0 before the first. The fence.
@@ -157,9 +154,6 @@ pub struct Run {
     /// How many turns it has had.
     #[serde(default)]
     pub turns: u32,
-    /// How many jobs were made for it; at most 1,000.
-    #[serde(default)]
-    pub jobs: u32,
 }
 
 impl Run {
@@ -208,7 +202,6 @@ impl Run {
             open_commands: Vec::new(),
             is_ending: false,
             turns: 0,
-            jobs: 0,
         }
     }
 }

@@ -1,4 +1,4 @@
-"""Agent runs: what agents do by a model, what a runner does, followed and steered through the API."""
+"""Agent runs: what agents do by a model, what a worker outside does, followed and steered through the API."""
 
 import json
 import time
@@ -81,20 +81,19 @@ def a_killed_agents_run_is_cancelled(errand: Errand):
     assert acme.get("/v1/agents/ada")["status"] == "killed"
 
 
-def a_runner_outside_claims_a_run_is_steered_and_finishes_it(errand: Errand):
+def a_worker_outside_claims_a_run_is_steered_and_finishes_it(errand: Errand):
     acme = errand.tenant("runner")
-    acme.post("/v1/runners", {"runner_id": "mine", "name": "a runner"}, new=True)
     run = start(acme, executor="runner", session_id="s1")
     steer = acme.post(f"/v1/runs/{run['id']}/commands", {"kind": "steer", "payload": {"prompt": "be brief"}}, new=True)
     taken_back = acme.post(f"/v1/runs/{run['id']}/commands", {"kind": "interrupt"}, new=True)
     acme.post(f"/v1/commands/{taken_back['id']}/cancel", {})
-    acme.post(f"/v1/runs/{run['id']}/jobs", {"kind": "note"}, new=True)
-    assert acme.get(f"/v1/runs/{run['id']}/jobs")["count"] == 1
-    (waiting,) = acme.get("/v1/runs?executor=runner&status=pending")["items"]
-    claimed = acme.post(f"/v1/runs/{waiting['id']}/claim", {"runner_id": "mine"})
+    claim = {"worker_id": "mine", "task_types": ["run_outside"], "pool": "default"}
+    (claimed,) = acme.post("/v1/claims", claim)["items"]
+    assert claimed["details"]["run_id"] == run["id"], claimed
     lease = {"lease_token": claimed["lease_token"]}
-    news = acme.post(f"/v1/runs/{run['id']}/heartbeat", lease)
-    assert (news["cancel"], news["open_commands"]) == (False, 1), news
+    beat = {"worker_id": "mine", "leases": [{"task_id": run["task_id"], **lease}]}
+    (news,) = acme.post("/v1/claims/heartbeat", beat)["items"]
+    assert "lost" not in news and news["details"]["open_commands"] == 1, news
     said = [{"type": "assistant_message", "payload": {"text": "On it."}}]
     for _ in range(2):  # whose first answer was lost
         acme.post(f"/v1/runs/{run['id']}/events", {**lease, "events": said}, idempotency_key="first")
@@ -103,13 +102,12 @@ def a_runner_outside_claims_a_run_is_steered_and_finishes_it(errand: Errand):
     stale = {"lease_token": f"1.{uuid.uuid4()}", "events": said}
     status, error = acme.call("POST", f"/v1/runs/{run['id']}/events", stale)
     assert (status, error["error"]["code"]) == (409, "lease_conflict"), error
-    acme.post(f"/v1/runs/{run['id']}/finish", {**lease, "status": "completed", "output": {"result": "Done."}})
+    acme.post(f"/v1/tasks/{run['task_id']}/finish", {**lease, "status": "completed", "output": {"result": "Done."}})
     assert acme.task(run["task_id"])["output"] == {"result": "Done."}
     events = acme.get(f"/v1/runs/{run['id']}/events")["items"]
     assert [event["type"] for event in events].count("assistant_message") == 1, events
     commands = acme.get(f"/v1/runs/{run['id']}/commands")["items"]
     assert [command["status"] for command in commands] == ["completed", "cancelled"], commands
-    assert acme.get("/v1/runners")["count"] == 1
 
 
 def start(acme: Tenant, idempotency_key: str | None = None, **fields) -> dict:

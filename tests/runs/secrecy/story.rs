@@ -47,7 +47,7 @@ const SHAPES: [&str; 25] = [
 /// Where texts are cut, in characters or bytes: half a secret looks like none.
 const CUTS: [usize; 11] = [0, 0, 120, 140, 200, 256, 280, 512, 1024, 2048, 4096];
 
-/// What an operator may say, in bytes, and a runner's name.
+/// What an operator may say, in bytes, and a backend's name for something.
 const MOST_SAID: usize = 4096;
 const MOST_OF_A_NAME: usize = 200;
 
@@ -127,7 +127,7 @@ impl Story {
         let mut story = Self { world, told, planter, answers: Vec::new(), ids: Vec::new() };
         story.worker().await;
         story.operator().await;
-        story.runner().await;
+        story.outside().await;
         story.walk().await;
         story
     }
@@ -236,17 +236,17 @@ impl Story {
         self.post(&format!("/v1/agents/{agent}/kill"), json!({"reason": reason})).await;
     }
 
-    /// Everything that a runner may say.
-    async fn runner(&mut self) {
-        let body = json!({"runner_id": "r", "name": self.planter.hide_within("runner's name", MOST_OF_A_NAME), "metadata": {
-            "host": self.planter.hide("runner's metadata"), "token": self.planter.hide("runner's metadata")}});
-        self.post("/v1/runners", body).await;
+    /// Everything that a worker outside may say.
+    async fn outside(&mut self) {
+        let body = json!({"metadata": {
+            "host": self.planter.hide("worker's metadata"), "token": self.planter.hide("worker's metadata")}});
+        self.ask(Call::put("/v1/workers/w", &body)).await;
         let bundle = json!({"kind": "git", "repo_url": self.planter.hide("repository"),
             "commit_id": self.planter.hide("commit"), "subdir": self.planter.hide("folder"),
             "sparse_paths": [self.planter.hide("path")], "prompt_refs": [self.planter.hide("prompt's name")],
             "skill_refs": [self.planter.hide("skill's name")],
             "tool_aliases": {"sh": self.planter.hide("alias"), (self.planter.hide("tool")): "x"}});
-        let (run, lease) = self.claimed(json!({"resource_bundle": bundle})).await;
+        let (run, task, lease) = self.claimed(json!({"resource_bundle": bundle})).await;
         let events = self.events();
         self.post(&format!("{run}/events"), json!({"lease_token": lease, "events": events})).await;
         let words = self.planter.hand_over("steer");
@@ -256,35 +256,35 @@ impl Story {
         let error = self.planter.hide("error of a command");
         let failed = json!({"lease_token": lease, "status": "failed", "error": error});
         self.post(&format!("{command}/finish"), failed).await;
-        let payload = self.planter.hand_over("job");
-        let job = json!({"kind": "checkout", "payload": {"at": payload}});
-        let job = self.post(&format!("{run}/jobs"), job).await;
-        let error = self.planter.hide("error of a job");
-        let failed = json!({"lease_token": lease, "status": "failed", "error": error});
-        self.post(&format!("/v1/jobs/{}/finish", job["id"].as_str().unwrap()), failed).await;
-        self.post(&format!("{run}/heartbeat"), json!({"lease_token": lease})).await;
+        let held = json!({"task_id": task, "lease_token": lease});
+        self.post("/v1/claims/heartbeat", json!({"worker_id": "w", "leases": [held]})).await;
         let output = json!({"result": self.planter.make("result"), "cookie": self.planter.make("output"),
             "more": [self.planter.make("output")]});
         let ends = [
-            json!({"status": "completed", "output": output}),
+            json!({"status": "completed", "output": output, "thread_id": self.planter.hide_within("thread", MOST_OF_A_NAME),
+                "used": {"model": self.planter.hide_within("model", MOST_OF_A_NAME)}}),
             json!({"status": "failed", "failure": {"message": self.planter.hide("failure")}}),
             json!({"status": "blocked", "reason": self.planter.hide("what is missing")}),
             json!({"status": "cancelled", "reason": self.planter.hide("reason")}),
         ];
-        let mut held = (run, lease);
+        let mut held = (task, lease);
         for mut end in ends {
-            end["lease_token"] = held.1.clone();
-            self.post(&format!("{}/finish", held.0), end).await;
-            held = self.claimed(json!({})).await;
+            end["lease_token"] = held.1;
+            self.post(&format!("/v1/tasks/{}/finish", held.0.as_str().unwrap()), end).await;
+            let (_, task, lease) = self.claimed(json!({})).await;
+            held = (task, lease);
         }
     }
 
-    async fn claimed(&mut self, more: Value) -> (String, Value) {
+    /// A new run, as a worker outside has it: its path, its task and the lease.
+    async fn claimed(&mut self, more: Value) -> (String, Value, Value) {
         let mut body = json!({"executor": "runner"});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let run = self.run(body).await;
-        let claimed = self.post(&format!("{run}/claim"), json!({"runner_id": "r"})).await;
-        (run, claimed["lease_token"].clone())
+        let ask = json!({"worker_id": "w", "task_types": ["run_outside"], "pool": "default"});
+        let claimed = self.post("/v1/claims", ask).await["items"][0].take();
+        assert_eq!(format!("/v1/runs/{}", claimed["details"]["run_id"].as_str().unwrap()), run);
+        (run, claimed["task_id"].clone(), claimed["lease_token"].clone())
     }
 
     /// One of each type, with a secret in each of its texts.

@@ -26,7 +26,7 @@ impl From<JournalError> for ApiError {
             }
             JournalError::NotAdmitted(NotAdmitted::Profile) => ApiError::invalid("profile", error.to_string()),
             JournalError::TooMany(_) => ApiError::invalid("events", error.to_string()),
-            JournalError::TooManyCommands(_) | JournalError::TooManyJobs => ApiError::conflict(error.to_string()),
+            JournalError::TooManyCommands(_) => ApiError::conflict(error.to_string()),
             JournalError::LeaseLost => ApiError::lease_conflict(error.to_string()),
             JournalError::Store(error) => error.into(),
         }

@@ -11,8 +11,8 @@ use errand::{
 };
 use errand_http::{ApiError, Caller, TaskRequest};
 
-/// How much of each thing that is kept with a run, its session or its agent, or with a runner, is taken, as JSON, in
-/// bytes. Their records grow until they end, and must fit then.
+/// How much of each thing that is kept with a run, its session or its agent is taken, as JSON, in bytes. Their records grow
+/// until they end, and must fit then.
 const KEPT_BYTES: usize = 64 * 1024;
 
 /// What a spent budget means for a request; see `docs/agents.md`.
@@ -31,7 +31,7 @@ pub enum BudgetCheck {
 pub struct RunRequest {
     /// What is to be done.
     pub prompt: String,
-    /// Which model backend answers; for a runner: what sort of runner takes it.
+    /// Which model backend answers; for a runner: the pool that it claims from.
     #[serde(default)]
     pub profile: Name,
     /// Who does it.
@@ -218,7 +218,7 @@ impl RunRequest {
     }
 }
 
-/// Refuses what is too large to be kept with a run, session, agent or runner, or carried by a command or job.
+/// Refuses what is too large to be kept with a run, session or agent, or carried by a command.
 pub fn fits(field: &str, value: &Value) -> Result<(), ApiError> {
     let bytes = value.to_string().len();
     if bytes <= KEPT_BYTES {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::{
-    Agent, Command, Recap, Run, RunEvent, RunnerJob, Session, StoredTurn,
+    Agent, Command, Recap, Run, RunEvent, Session, StoredTurn,
     cleanup_session::{Failure, TaskContext},
     journal::JournalError,
     of_journal, replace,
@@ -42,7 +42,9 @@ pub(super) async fn sweep(task: &TaskContext<'_>, session: &Id, gone_at: Timesta
     let mut swept = 0;
     let mut left: VecDeque<(Name, Id)> = [StoredTurn::kind(), Recap::kind()].map(|kind| (kind, session.clone())).into();
     for (run, of_task) in runs(task, session).await? {
-        left.extend([RunEvent::kind(), Command::kind(), RunnerJob::kind()].map(|kind| (kind, run.clone())));
+        // Runs of before had jobs for those who did them.
+        let kinds = [RunEvent::kind(), Command::kind(), Name::of("runner_job")];
+        left.extend(kinds.map(|kind| (kind, run.clone())));
         // Of its task's agents only the one that nobody named: a named one lives on for other runs.
         left.extend(of_task.map(|task| (Agent::kind(), task)));
     }

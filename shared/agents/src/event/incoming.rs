@@ -1,4 +1,4 @@
-//! Reading events that a runner sends: strictly, with the field that is wrong.
+//! Reading events that a worker outside sends: strictly, with the field that is wrong.
 
 use serde::de::DeserializeOwned;
 

@@ -82,7 +82,7 @@ pub async fn give(app: &Services, tenant: &Name, run: &Id, new: &NewCommand) -> 
 }
 
 /// Does `action` to the command `id` of the run at `place`, and answers it as it is then. What was done before is
-/// answered, not refused: a runner may not have heard of it.
+/// answered, not refused: a worker may not have heard of it.
 pub async fn change_command(
     app: &Services,
     place: &Place,

@@ -194,9 +194,4 @@ impl Draft {
     pub(crate) fn put_first(&mut self, record: RecordWrite) {
         self.first.push(record);
     }
-
-    /// Writes `record` too.
-    pub(crate) fn also_write(&mut self, record: RecordWrite) {
-        self.last.push(record);
-    }
 }

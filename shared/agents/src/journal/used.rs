@@ -1,4 +1,4 @@
-//! What was used: by a runner, told when it ends its run; and by an execution, for the task's log.
+//! What was used: by a worker outside, told as it ends a run; and by an execution, for the task's log.
 
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ use crate::{
 /// How long it is known that an execution has told it.
 const KEEP: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// What an execution of a runner's has used.
+/// What an execution outside has used.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct UsedByRunner {
+pub struct UsedOutside {
     /// The backend's name for the exchange.
     pub thread_id: Option<String>,
     /// The backend's name for the newest turn.
@@ -32,12 +32,12 @@ pub struct UsedByRunner {
 }
 
 /// Counts `used` in the run at `place` and in the `counters` of whose budgets it works on, once for each execution
-/// (`attempt`), however often it is said: the runner that was not answered says it again.
+/// (`attempt`), however often it is said: the worker that was not answered says it again.
 pub async fn used(
     app: &Services,
     place: &Place,
     (attempt, counters): (u32, &[RecordKey]),
-    used: &UsedByRunner,
+    used: &UsedOutside,
     zone: &TimeZone,
 ) -> Result<(), JournalError> {
     let tenant = &place.tenant;
@@ -49,7 +49,7 @@ pub async fn used(
         if draft.also.first().is_some_and(Option::is_some) {
             return Ok(());
         }
-        let UsedByRunner { thread_id, turn_id, used } = used.clone();
+        let UsedOutside { thread_id, turn_id, used } = used.clone();
         let cost = used.cost_usd;
         draft.on_run(RunAction::Used { attempt, thread_id, turn_id, used })?;
         let put = RecordWrite::put(told.clone(), Default::default(), Expect::Absent, draft.now);

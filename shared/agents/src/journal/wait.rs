@@ -1,5 +1,4 @@
-//! A run that nobody has any more, or not yet: its worker was lost, its start was put off, or it waits for a runner, and is
-//! found by who asks for such runs.
+//! A run that nobody has any more, or not yet: its worker was lost, its start was put off, or it waits for a worker outside.
 
 use crate::{
     RunAction, RunStatus, SessionAction,
@@ -9,13 +8,14 @@ use crate::{
 use errand::{Effect, Services, StoreError, Task, spi::redact::chain};
 
 /// What becomes of the run of `task`, which becomes `waiting` for a worker outside: one that a worker had is released, and a
-/// new drive's is begun. One whose turn has not come stands in its session's line, where its wait has put it. One that cannot be begun now, such as while its agent lives another life, is begun when the poller next looks
-/// at its task, or by its claim. To be asked again if any of it has changed when it is committed.
+/// new drive's is begun. One that cannot be begun now, such as while its agent lives another life, is begun when the poller
+/// next looks at its task, or by its claim. To be asked again if any of it has changed when it is committed.
 pub async fn waits(
     app: &Services,
     (task, waiting): (&Task, &Task),
     begun_with: &Start,
 ) -> Result<Vec<Effect>, StoreError> {
+    // One that was claimed before its turn keeps the place in its session's line that its wait gives it.
     let looked = waiting.snoozes > task.snoozes;
     effects(draft(app, waiting, (Some(begun_with), looked)).await)
 }

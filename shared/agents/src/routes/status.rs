@@ -9,7 +9,7 @@ use errand_models::ProfileView;
 use serde_json::json;
 
 use crate::{
-    Agent, Command, Executor, RunStatus, Runner, RunnerJob, SessionFilter,
+    Agent, Command, Executor, RunStatus, SessionFilter,
     api::{AfterSeq, EntityView, RunEventView, RunView, SessionView},
     routes::ROUTES,
 };
@@ -26,7 +26,7 @@ pub fn routes() -> Vec<Route> {
     routes
 }
 
-fn of_runs() -> [Route; 7] {
+fn of_runs() -> [Route; 5] {
     [
         Route::get("/v1/runs", "ListRuns", runs::list)
             .answers::<Listed<RunView<'_>>>("Runs of a project or session, newest first.")
@@ -42,21 +42,13 @@ fn of_runs() -> [Route; 7] {
             .answers::<Commands>("A run's commands, oldest first.")
             .query(after_seq(Parameter::limit()))
             .or(&[404]),
-        Route::get("/v1/runs/{id}/jobs", "RunJobs", runs::jobs)
-            .answers::<Listed<EntityView<'_, RunnerJob>>>("A run's jobs for runners, oldest first.")
-            .query([Parameter::id("command_id", "Only those made for this command.")])
-            .paged(record_place)
-            .or(&[404]),
         Route::get("/v1/commands/{id}", "GetCommand", runs::command)
             .answers::<EntityView<'_, Command>>("One command.")
-            .or(&[404]),
-        Route::get("/v1/jobs/{id}", "GetJob", runs::job)
-            .answers::<EntityView<'_, RunnerJob>>("One job, and what came of it.")
             .or(&[404]),
     ]
 }
 
-fn of_sessions() -> [Route; 8] {
+fn of_sessions() -> [Route; 7] {
     [
         Route::get("/v1/sessions", "ListSessions", sessions::list)
             .answers::<Listed<SessionView<'_>>>("Sessions: active, then unread, then by their newest activity.")
@@ -92,10 +84,6 @@ fn of_sessions() -> [Route; 8] {
         Route::get("/v1/agents/{id}", "GetAgent", agents::agent)
             .answers::<EntityView<'_, Agent>>("One agent.")
             .or(&[404]),
-        Route::get("/v1/runners", "ListRunners", agents::runners)
-            .answers::<Listed<EntityView<'_, Runner>>>("The runners of a project, newest first.")
-            .query([project()])
-            .paged(record_place),
         Route::get("/v1/backends", "ListBackends", agents::backends)
             .answers::<Listed<ProfileView>>("The model backends by profile, without their secrets."),
     ]

@@ -8,7 +8,7 @@ use errand::spi::lifecycle::KeptFailure;
 pub enum RunAction {
     /// A worker takes it with the task's claim, over from another if it must.
     Claim {
-        /// Which worker or runner.
+        /// Which worker.
         by: String,
         /// The claim's number.
         attempt: u32,
@@ -46,9 +46,9 @@ pub enum RunAction {
         /// What it used, and cost.
         used: ExecutionUse,
     },
-    /// A runner says what its work has used.
+    /// A worker outside says what its work has used.
     Used {
-        /// The runner's.
+        /// The worker's.
         attempt: u32,
         /// The backend's name for the exchange.
         thread_id: Option<String>,

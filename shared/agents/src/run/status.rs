@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RunStatus {
-    /// Nobody has it: not yet, or since its runner was lost.
+    /// Nobody has it: not yet, or since its worker was lost.
     Pending,
     /// A worker has taken it and prepares.
     Claimed,

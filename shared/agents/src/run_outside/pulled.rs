@@ -7,13 +7,14 @@ use crate::{
     Agents, ExecutionUse, Run, RunOutside,
     budget::Budgets,
     failure::not_begun,
-    journal::{self, JournalError, Place, UsedByRunner},
+    journal::{self, JournalError, Place, UsedOutside},
     key_of,
 };
 use errand::{
     App, Doc, Failure, FailureKind, Handler, Id, Name, Services, StoreError, Stored, Task,
     spi::{
         processor::Ending,
+        redact,
         store::{RecordKey, shown},
     },
 };
@@ -87,11 +88,12 @@ async fn run_of(app: &Services, task: &Task) -> Result<Option<(Id, Run)>, StoreE
     Ok(run.and_then(|run| Stored::read(run).ok()).map(|run: Stored<Run>| (id, run.value)))
 }
 
-fn used(WorkExchange { thread_id, turn_id, used }: WorkExchange) -> UsedByRunner {
+fn used(WorkExchange { thread_id, turn_id, used }: WorkExchange) -> UsedOutside {
+    let shown = |name: Option<String>| name.map(|name| redact::text(&name).into_owned());
     let used = used.map(|WorkUsed { model, tokens_in, tokens_out, cost_usd }| ExecutionUse {
-        model,
+        model: shown(model),
         usage: Some(Usage { tokens_in, tokens_out }),
         cost_usd,
     });
-    UsedByRunner { thread_id, turn_id, used: used.unwrap_or_default() }
+    UsedOutside { thread_id: shown(thread_id), turn_id: shown(turn_id), used: used.unwrap_or_default() }
 }

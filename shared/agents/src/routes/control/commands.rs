@@ -1,9 +1,9 @@
-//! What is wanted of a run that goes on: commands, and jobs for its runner. Each under a key once.
+//! What is wanted of a run that goes on: commands, each under a key once.
 
 use crate::{
     Command, CommandAction, Run,
-    api::{CancelCommandRequest, CommandRequest, EntityView, Given, JobRequest, fits},
-    journal::{self, NewCommand, NewJob, Place},
+    api::{CancelCommandRequest, CommandRequest, EntityView, Given, fits},
+    journal::{self, NewCommand, Place},
 };
 use errand::App;
 use errand_http::{Answer, ApiError, Request};
@@ -29,23 +29,4 @@ pub(crate) async fn cancel(app: &App, request: &Request) -> Result<Answer, ApiEr
     let place = Place::of_run(request.caller.tenant.clone(), command.value.run_id.clone());
     let changed = journal::change_command(app, &place, &command.id, &CommandAction::Cancel(reason)).await?;
     Ok(Answer::json(200, &EntityView { id: &command.id, version: None, fields: &changed }))
-}
-
-/// `POST /v1/runs/{id}/jobs {kind, payload?, runner_id?, command_id?, idempotency_key?}`.
-pub(crate) async fn job(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let body: JobRequest = request.json()?;
-    let idempotency_key = request.key_beside(body.idempotency_key)?;
-    fits("payload", &body.payload)?;
-    let run = request.found::<Run>(app).await?;
-    let new = NewJob {
-        kind: body.kind,
-        payload: body.payload,
-        runner_id: body.runner_id,
-        command_id: body.command_id,
-        idempotency_key,
-    };
-    let made = journal::make_job(app, &request.caller.tenant, &run.id, &new).await?;
-    let status = if made.deduplicated { 200 } else { 201 };
-    let view = EntityView { id: &made.id, version: None, fields: &made.job };
-    Ok(Answer::json(status, &Given { given: view, deduplicated: made.deduplicated }))
 }

@@ -1,6 +1,6 @@
-//! Agents, runners, and the model backends there are.
+//! Agents, and the model backends there are.
 
-use crate::{Agent, Agents, Runner, api::EntityView};
+use crate::{Agent, Agents, api::EntityView};
 use errand::{App, Id, spi::store::RelationKind};
 use errand_http::{Answer, ApiError, Listed, Request};
 
@@ -19,12 +19,6 @@ pub(crate) async fn agents(app: &App, request: &Request) -> Result<Answer, ApiEr
 /// `GET /v1/agents/{id}`.
 pub(crate) async fn agent(app: &App, request: &Request) -> Result<Answer, ApiError> {
     Ok(Answer::json(200, &EntityView::from(&request.found::<Agent>(app).await?)))
-}
-
-/// `GET /v1/runners?project=`: newest first.
-pub(crate) async fn runners(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let project = request.query_name("project")?.unwrap_or_default();
-    listed::<Runner>(app, request, (RelationKind::Owner, &Id::from(&project), true), Some).await
 }
 
 /// `GET /v1/backends`: the model profiles, without anything secret.

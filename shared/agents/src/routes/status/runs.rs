@@ -1,7 +1,7 @@
-//! Runs, and what belongs to each: its events, commands and jobs.
+//! Runs, and what belongs to each: its events and commands.
 
 use crate::{
-    Command, Executor, Run, RunStatus, RunnerJob, Session, after_seq,
+    Command, Executor, Run, RunStatus, Session, after_seq,
     api::{AfterSeq, EntityView, RunEventView, RunView},
     event, journal,
 };
@@ -159,25 +159,6 @@ fn unbroken(after: u64, seqs: impl Iterator<Item = u64>) -> usize {
 /// `GET /v1/commands/{id}`.
 pub(crate) async fn command(app: &App, request: &Request) -> Result<Answer, ApiError> {
     Ok(Answer::json(200, &EntityView::from(&request.found::<Command>(app).await?)))
-}
-
-/// `GET /v1/jobs/{id}`.
-pub(crate) async fn job(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let job = request.found::<RunnerJob>(app).await?;
-    let run = request.find::<Run>(app, &job.value.run_id).await?.ok_or_else(missing::<Run>)?;
-    let job = Stored { value: job.value.beside(&run.value), ..job };
-    Ok(Answer::json(200, &EntityView::from(&job)))
-}
-
-/// `GET /v1/runs/{id}/jobs?command_id=&cursor=&limit=`: oldest first.
-pub(crate) async fn jobs(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let run = request.found::<Run>(app).await?;
-    let command = request.query_as::<Id>("command_id")?;
-    let beside = |job: RunnerJob| {
-        let asked = command.is_none() || job.command_id == command;
-        asked.then(|| job.beside(&run.value))
-    };
-    listed(app, request, (RelationKind::Parent, &run.id, false), beside).await
 }
 
 /// A page of what belongs to `of`, each as `shown` says, or left out.

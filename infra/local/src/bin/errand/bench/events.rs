@@ -1,8 +1,8 @@
-//! Events of agent runs: how fast runners append them, and how soon a page of a long run is answered.
+//! Events of agent runs: how fast workers outside append them, and how soon a page of a long run is answered.
 //!
-//! Each request is what a runner sends to `POST /v1/runs/{id}/events`, through the function library: read and checked,
+//! Each request is what a worker sends to `POST /v1/runs/{id}/events`, through the function library: read and checked,
 //! redacted, and on the disk before it is answered, with the run and its session as they are after it, under the fence
-//! of the runner's lease. A runner sends its next request when its last is answered.
+//! of the worker's lease. A worker sends its next request when its last is answered.
 
 use std::time::Instant;
 
@@ -32,7 +32,7 @@ const TEXT_BYTES: usize = 200;
 const PAGE: u64 = 100;
 const PAGES: u64 = 100;
 
-/// A run that a runner has taken.
+/// A run that a worker has taken.
 struct Held {
     id: String,
     lease: String,
@@ -41,7 +41,6 @@ struct Held {
 pub(super) async fn measure(options: &Options, report: &mut Report) -> anyhow::Result<()> {
     let bench = Bench::start(options, "events").await?;
     let app = bench.app();
-    Call::of("RegisterRunner").body(json!({"runner_id": "bench", "name": "bench"})).answer(app).await?;
     let by_many = APPEND_EVENTS as u64;
 
     let run = [Held::claim(app).await?];
@@ -64,11 +63,12 @@ pub(super) async fn measure(options: &Options, report: &mut Report) -> anyhow::R
 
 impl Held {
     async fn claim(app: &App) -> anyhow::Result<Self> {
-        // A lease lasts 90 s then, which is longer than a measurement.
-        let body = json!({"prompt": "be measured", "executor": "runner", "timeout_s": 840});
-        let run = Call::of("StartRun").body(body).answer(app).await?;
-        let id = text(&run, "id")?;
-        let claimed = Call::of("ClaimRun").id(&id).body(json!({"runner_id": "bench"})).answer(app).await?;
+        Call::of("StartRun").body(json!({"prompt": "be measured", "executor": "runner"})).answer(app).await?;
+        // Longer than a measurement.
+        let body = json!({"worker_id": "bench", "task_types": ["run_outside"], "pool": "default", "lease_s": 85});
+        let mut given = Call::of("ClaimTasks").body(body).answer(app).await?;
+        let claimed = given.pointer_mut("/items/0").map(Value::take).context("no run was given")?;
+        let id = claimed.pointer("/details/run_id").and_then(Value::as_str).context("no run in a claim")?.to_owned();
         Ok(Self { lease: text(&claimed, "lease_token")?, id })
     }
 }
