@@ -185,6 +185,37 @@ async fn a_python_handler_may_end_in_every_way() {
     server.stop().await;
 }
 
+/// A worker of runs: what it says of each.
+const RUNS: &str = r#"
+import json, threading
+from errand_client import Client, Worker
+client, worker = Client(), Worker(pool="default", wait_s=1)
+
+@worker.task("run_outside")
+def work(task):
+    task.say(thread_id="th", used={"model": "m", "cost_usd": 0.5})
+    if task.payload["prompt"] == "fail": raise ValueError("no")
+    return {"result": task.details["run_id"]}
+
+threading.Thread(target=worker.run, daemon=True).start()
+seen = []
+for prompt in ["do it", "fail"]:
+    run = client.request("POST", "/v1/runs", {"prompt": prompt, "executor": "runner", "max_retries": 0})
+    client.wait(run["task_id"])
+    ended = client.request("GET", f"/v1/runs/{run['id']}")
+    seen.append([ended["status"], ended["result_preview"].replace(run["id"], "ID"), ended["thread_id"], ended["cost_usd"]])
+worker.stop()
+print(json.dumps(seen))
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_python_worker_does_runs_and_says_what_they_used() {
+    let (server, _data) = server().await;
+    let seen: Value = serde_json::from_str(&Program::start(python(RUNS), &server).ended().await).unwrap();
+    assert_eq!(seen, json!([["completed", "ID", "th", 0.5], ["failed", "ValueError: no", "th", 0.5]]));
+    server.stop().await;
+}
+
 /// What Errand sends to who it calls: headers and body.
 fn call(secret: &SigningSecret, body: &str) -> Value {
     let headers = signed(&SigningSecrets::of(secret.clone()), "task_0", SystemClock.now(), body.as_bytes());

@@ -70,19 +70,29 @@ class Released(Outcome):
 class Context:
     """A task in hand."""
 
-    def __init__(self, id: str, task_type: str, payload: Json, attempt: int, key: str, note: str | None = None) -> None:
+    def __init__(
+        self, id: str, task_type: str, payload: Json, attempt: int, key: str, note: str | None = None,
+        details: dict[str, Json] | None = None,
+    ) -> None:
         self.id, self.task_type, self.payload, self.attempt = id, task_type, payload, attempt
         #: The same for every try: for services that remove repetitions by a key.
         self.idempotency_key = key
         #: What an operator said who set the task going again.
         self.redrive_note = note
+        #: What else its type tells: of a run, its `run_id`, `session_id` and `resource_bundle`.
+        self.details = details or {}
         #: Set once the task was called off or lost: stop, whatever is said of it then is not taken.
         self.cancelled = threading.Event()
         self._with: dict[str, list[Json]] = {}
+        self._said: dict[str, Json] = {}
 
     def follow_up(self, task_type: str, payload: Json, **more: Json) -> None:
         """Makes another task with the end of this one, once: of its own type, or one that its type `may_enqueue`."""
         self._with.setdefault("follow_up", []).append({"task_type": task_type, "payload": payload, **more})
+
+    def say(self, **fields: Json) -> None:
+        """Says more of this execution, however it ends: `used`; of a run, its backend's `thread_id` and `turn_id`."""
+        self._said.update(fields)
 
     def event(self, type: str, data: Json = None) -> None:
         """Publishes an event with the end of this task, once."""
@@ -91,6 +101,10 @@ class Context:
 
 def run(handler: Handler, context: Context) -> dict[str, Json]:
     """Runs a handler once; what came of it, as Errand takes it."""
+    return {**_ended(handler, context), **context._said}
+
+
+def _ended(handler: Handler, context: Context) -> dict[str, Json]:
     try:
         return {"status": "completed", "output": handler(context), **context._with}
     except Outcome as end:

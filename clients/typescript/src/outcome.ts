@@ -39,6 +39,7 @@ export class Context<P = any> {
   /** Aborted once the task was called off or lost: stop, whatever is said of it then is not taken. */
   readonly cancelled = new AbortController();
   private readonly also: { follow_up?: Json[]; events?: Json[] } = {};
+  private readonly said: Record<string, Json> = {};
 
   constructor(
     readonly id: string, readonly taskType: string, readonly payload: P, readonly attempt: number,
@@ -46,7 +47,14 @@ export class Context<P = any> {
     readonly idempotencyKey: string,
     /** What an operator said who set the task going again. */
     readonly redriveNote?: string,
+    /** What else its type tells: of a run, its `run_id`, `session_id` and `resource_bundle`. */
+    readonly details: Record<string, Json> = {},
   ) {}
+
+  /** Says more of this execution, however it ends: `used`; of a run, its backend's `thread_id` and `turn_id`. */
+  say(fields: Record<string, Json>): void {
+    Object.assign(this.said, fields);
+  }
 
   /** Makes another task with the end of this one, once: of its own type, or one that its type `may_enqueue`. */
   followUp(taskType: string, payload: Json, more: Record<string, Json> = {}): void {
@@ -60,6 +68,10 @@ export class Context<P = any> {
 
   /** Runs a handler once; what came of it, as Errand takes it. */
   async run(handler: Handler<P>): Promise<Record<string, Json>> {
+    return { ...(await this.ended(handler)), ...this.said };
+  }
+
+  private async ended(handler: Handler<P>): Promise<Record<string, Json>> {
     try {
       return { status: "completed", output: (await handler(this)) ?? null, ...this.also };
     } catch (end) {

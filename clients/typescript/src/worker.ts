@@ -25,6 +25,7 @@ interface Claimed {
   lease_token: string;
   idempotency_key: string;
   redrive_note?: string;
+  details?: Record<string, Json>;
 }
 
 /** The most ends in one request. */
@@ -113,6 +114,7 @@ export class Worker {
     }
     const context = new Context(
       item.task_id, item.task_type, item.payload, item.attempt, item.idempotency_key, item.redrive_note,
+      item.details,
     );
     this.held.set(item.lease_token, { id: item.task_id, context });
     const handler = this.handlers.get(item.task_type) as Handler;
