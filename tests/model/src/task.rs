@@ -180,10 +180,17 @@ pub struct System {
 }
 
 impl TaskModel {
-    /// The bounds that every run of the tests goes to. Rows that ride come last: of all that is written they make two.
-    pub fn bounded(wrong: Option<Wrong>) -> [Self; 3] {
+    /// The bounds that every run of the tests goes to: faults and wishes, rows that ride, and three who act at once.
+    pub fn bounded(wrong: Option<Wrong>) -> [Self; 5] {
         let faulty = Self { wrong, faults: 2, wishes: 1, actors: 2, retries: 1, rows_ride: false };
-        [faulty, Self { faults: 1, wishes: 2, ..faulty }, Self { rows_ride: true, ..faulty }]
+        let three = Self { faults: 0, actors: 3, ..faulty };
+        [
+            faulty,
+            Self { faults: 1, wishes: 2, ..faulty },
+            Self { rows_ride: true, ..faulty },
+            three,
+            Self { faults: 1, wishes: 0, ..three },
+        ]
     }
 
     fn is(&self, wrong: Wrong) -> bool {
