@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use answer::LEASES_S;
 use answer::{Meaning, asked_wait, is_overloaded, meaning, unanswered};
-use circuit::{Circuit, News};
+use circuit::{Circuit, CircuitNews};
 pub(crate) use left_alone::left_alone;
 
 use crate::{
@@ -119,7 +119,7 @@ impl Pushing {
     }
 
     /// Counts an answer; what there is to tell of the target after it.
-    fn heard(&self, of: &RecordKey, answered: &Result<Answered, CallError>, now: Timestamp) -> Option<News> {
+    fn heard(&self, of: &RecordKey, answered: &Result<Answered, CallError>, now: Timestamp) -> Option<CircuitNews> {
         let asked = answered.as_ref().ok().and_then(|answered| asked_wait(&answered.headers, now));
         let line = self.line(of);
         let mut circuit = line.circuit.lock().unwrap_or_else(PoisonError::into_inner);

@@ -16,7 +16,7 @@ const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 /// What there is to tell of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum News {
+pub(crate) enum CircuitNews {
     /// It is left alone.
     LeftAlone {
         /// Since when.
@@ -106,12 +106,12 @@ impl Circuit {
     }
 
     /// What there is to tell of what it became, having been `before`.
-    pub(crate) fn news(self, before: Self) -> Option<News> {
+    pub(crate) fn news(self, before: Self) -> Option<CircuitNews> {
         match (before.is_open(), self.is_open()) {
             (Some((_, until)), Some((_, later))) if later.since(until) < WORTH_TELLING => None,
-            (_, Some((since, until))) => Some(News::LeftAlone { since, until }),
+            (_, Some((since, until))) => Some(CircuitNews::LeftAlone { since, until }),
             (_, None) if matches!(before, Self::Closed { .. }) => None,
-            (_, None) => Some(News::Called),
+            (_, None) => Some(CircuitNews::Called),
         }
     }
 }
@@ -181,7 +181,7 @@ mod tests {
             circuit.heard(is_overloaded, Some(Duration::from_secs(asked_s)), at(now));
             circuit.news(before)
         };
-        let open = |until| Some(News::LeftAlone { since: at(0), until: at(until) });
+        let open = |until| Some(CircuitNews::LeftAlone { since: at(0), until: at(until) });
         assert_eq!(
             [told(false, 0, 0), told(true, 0, 0), told(true, 0, 0), told(true, 0, 0), told(true, 0, 0)],
             [None; 5]
@@ -189,7 +189,7 @@ mod tests {
         assert_eq!((told(true, 0, 0), told(true, 0, 1)), (open(5), None));
         assert_eq!(told(true, 8, 1), open(9), "it asks for more");
         assert_eq!(told(true, 0, 9), open(19), "it is no better");
-        assert_eq!((told(false, 0, 19), told(false, 0, 19)), (Some(News::Called), None));
+        assert_eq!((told(false, 0, 19), told(false, 0, 19)), (Some(CircuitNews::Called), None));
     }
 
     #[test]

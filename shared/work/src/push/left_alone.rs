@@ -17,7 +17,7 @@ use errand::{
 use serde_json::Value;
 use tracing::{info, warn};
 
-use super::circuit::News;
+use super::circuit::CircuitNews;
 
 /// How long after its end it is believed that a target is left alone still: as long as the call may take that shows how it is.
 /// A process that has ended tells nobody that it called again.
@@ -45,14 +45,14 @@ fn of_tenant(tenant: &Name) -> Id {
 }
 
 /// Keeps what there is to tell of the target of the type at `of`. If that fails, nothing else does.
-pub(super) async fn tell(services: &Services, of: &RecordKey, news: News) {
+pub(super) async fn tell(services: &Services, of: &RecordKey, news: CircuitNews) {
     let now = services.clock.now();
     let write = match news {
-        News::LeftAlone { since, until } => {
+        CircuitNews::LeftAlone { since, until } => {
             info!(task.type = %of.id, tenant = %of.tenant, %until, "a target is left alone for a while");
             left(of, (since, until), now)
         }
-        News::Called => {
+        CircuitNews::Called => {
             info!(task.type = %of.id, tenant = %of.tenant, "a target that was left alone is called again");
             called(of, now)
         }
