@@ -8,6 +8,7 @@ use errand::{
 };
 use integration_tests::{
     accounts::everything_is_accounted_for,
+    crash,
     faults::{Fault, Faults},
     in_memory::{process, request},
     world::{VISIBILITY, World},
@@ -25,26 +26,19 @@ async fn at_every_call<P: Future<Output = World>>(
     act: impl AsyncFn(App, World),
     check: impl AsyncFn(&World),
 ) {
-    for fault in Fault::ALL {
-        for nth in 0..MOST_CALLS {
-            let world = prepare(World::new()).await;
-            let faults = Faults::at(nth, fault);
+    crash::at_every_call(
+        async || prepare(World::new()).await,
+        async |world, faults| {
             let work = act(faults.around(&world.app), world.clone());
             world.run_unless(|| faults.crashed(), work).await;
-            #[allow(clippy::print_stdout)] // shown if what follows fails
-            {
-                println!("{fault:?} at call {nth}");
-            }
+        },
+        async |world| {
             world.drain().await;
-            everything_is_accounted_for(&world).await;
-            check(&world).await;
-            if faults.calls() <= nth {
-                assert!(nth > 0, "nothing was called");
-                break;
-            }
-            assert!(nth + 1 < MOST_CALLS, "it never came to its end");
-        }
-    }
+            everything_is_accounted_for(world).await;
+            check(world).await;
+        },
+    )
+    .await;
 }
 
 /// A scripted task with effects of every kind.

@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod aws;
 pub mod conformance;
+pub mod crash;
 pub mod described;
 pub mod events;
 pub mod faults;

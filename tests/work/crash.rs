@@ -1,18 +1,13 @@
 //! A process may end before or after any one of its calls, and an answer may be lost: each task of a worker outside ends
 //! once, with its effects once and one row in its log.
 
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
 use errand::{Status, Task};
-use integration_tests::{
-    accounts::the_log_is_complete,
-    faults::{Fault, Faults},
-    world::World,
-};
+use integration_tests::{accounts::the_log_is_complete, crash::at_every_call, events::Call, world::World};
 use serde_json::{Value, json};
 
 use super::{claim, enqueue, finish, outcomes, put, world};
-
-/// A story with more calls than this has no end.
-const MOST_CALLS: usize = 60;
 
 /// How a task ends: with another, and an event.
 fn end() -> Value {
@@ -52,7 +47,7 @@ async fn ended_once(world: &World) {
 async fn worker(app: &errand::App) {
     let mut body = json!({"worker_id": "w-1", "task_types": ["resize"], "max": 10});
     body["lease_s"] = json!(60);
-    let call = integration_tests::events::Call::post("/v1/claims", &body).header("idempotency-key", "k");
+    let call = Call::post("/v1/claims", &body).header("idempotency-key", "k");
     // Without an answer it says the same again.
     let mut answer = call.answer(app).await;
     if answer.status != 200 {
@@ -67,46 +62,58 @@ async fn worker(app: &errand::App) {
 
 #[tokio::test]
 async fn a_worker_outside_and_whoever_answers_it_may_end_anywhere() {
-    for fault in Fault::ALL {
-        for nth in 0..MOST_CALLS {
+    at_every_call(
+        async || {
             let world = world().await;
             put(&world.app, "resize", &json!({"may_enqueue": ["scripted"]})).await.body(200);
             world.put("u", &shared::domain::User::default()).await;
             enqueue(&world, json!({})).await;
-            let faults = Faults::at(nth, fault);
+            world
+        },
+        async |world, faults| {
             let app = faults.around(&world.app);
             world.run_unless(|| faults.crashed(), worker(&app)).await;
-            #[allow(clippy::print_stdout)] // shown if what follows fails
-            {
-                println!("{fault:?} at call {nth}");
-            }
-            rest(&world).await;
-            ended_once(&world).await;
-            if faults.calls() <= nth {
-                assert!(nth > 0, "nothing was called");
-                break;
-            }
-            assert!(nth + 1 < MOST_CALLS, "it never came to its end");
-        }
-    }
+        },
+        async |world| {
+            rest(world).await;
+            ended_once(world).await;
+        },
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_claim_whose_answer_was_lost_is_held_by_whoever_says_it_again() {
-    for nth in 0..MOST_CALLS {
-        let world = world().await;
-        enqueue(&world, json!({})).await;
-        let faults = Faults::at(nth, Fault::CrashAfter);
-        let app = faults.around(&world.app);
-        let asked = world.run_unless(|| faults.crashed(), claim(&app, json!({}), Some("k"))).await;
-        if asked.is_none() {
-            let held = the_task(&world).await.status() == Status::Running;
-            let again = claim(&world.app, json!({}), Some("k")).await;
-            assert_eq!(again.len(), usize::from(held || again.len() == 1), "after call {nth}");
-        }
-        if faults.calls() <= nth {
-            return;
-        }
-    }
-    panic!("it never came to its end");
+    let lost = AtomicUsize::new(0);
+    at_every_call(
+        async || {
+            let world = world().await;
+            enqueue(&world, json!({})).await;
+            world
+        },
+        async |world, faults| {
+            let app = faults.around(&world.app);
+            let call = Call::post("/v1/claims", &asked("w-1")).header("idempotency-key", "k");
+            world.run_unless(|| faults.crashed(), call.answer(&app)).await;
+        },
+        async |world| {
+            let before = the_task(world).await;
+            lost.fetch_add(usize::from(before.status() == Status::Running), Relaxed);
+            // What it has taken it is told of, said again. What it had only written down it goes for no more: others have it.
+            let again = claim(&world.app, asked("w-1"), Some("k")).await;
+            let others = claim(&world.app, asked("w-2"), None).await;
+            assert_eq!(again.len() + others.len(), 1, "one has it, and knows: {before:#?}");
+            assert!(again.len() == 1 || before.status() == Status::Pending, "{before:#?}");
+            let task = the_task(world).await;
+            let held = again.iter().chain(&others).next().map(|held| &held["task_id"]);
+            assert_eq!((task.executions, held), (1, Some(&json!(task.key.id))));
+        },
+    )
+    .await;
+    assert!(lost.into_inner() > 0, "no answer was lost");
+}
+
+/// What a worker asks for, of one name and with the same words each time.
+fn asked(worker: &str) -> Value {
+    json!({"worker_id": worker, "task_types": ["resize"], "max": 10})
 }

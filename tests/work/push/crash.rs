@@ -2,18 +2,10 @@
 //! effects once and one row in its log for each execution. Its target may be called again, by the same id.
 
 use errand::{Status, Task};
-use integration_tests::{
-    accounts::the_log_is_complete,
-    events::Call,
-    faults::{Fault, Faults},
-    world::World,
-};
+use integration_tests::{accounts::the_log_is_complete, crash::at_every_call, events::Call, world::World};
 use serde_json::{Value, json};
 
 use super::{Reply, Target, drive, enqueue, push, push_with, world};
-
-/// A story with more calls than this has no end.
-const MOST_CALLS: usize = 60;
 
 fn end() -> Value {
     json!({"status": "completed", "output": 1, "events": [{"type": "picture.made"}],
@@ -46,68 +38,55 @@ async fn ended_once(world: &World) {
     assert_eq!((world.events().await.len(), world.marks("made").await), (1, 1), "told and followed once");
 }
 
-#[allow(clippy::print_stdout)] // shown if what follows fails
-fn now(fault: Fault, nth: usize) {
-    println!("{fault:?} at call {nth}");
-}
-
 #[tokio::test]
 async fn whoever_pushes_may_end_anywhere() {
-    for fault in Fault::ALL {
-        for nth in 0..MOST_CALLS {
-            now(fault, nth);
+    at_every_call(
+        async || {
             let target = Target::answering(std::iter::repeat_n(Reply::outcome(end()), 9)).await;
             let (world, _) = world(&target, &json!({"may_enqueue": ["scripted"]})).await;
             world.put("u", &shared::domain::User::default()).await;
             enqueue(&world, json!({})).await;
-            let faults = Faults::at(nth, fault);
-            push_with(&world, &faults.around(&world.app), || faults.crashed()).await;
-            rest(&world).await;
-            ended_once(&world).await;
+            (world, target)
+        },
+        async |(world, _), faults| push_with(world, &faults.around(&world.app), || faults.crashed()).await,
+        async |(world, target)| {
+            rest(world).await;
+            ended_once(world).await;
             let ids: Vec<String> = target.heard().iter().map(|call| call.header("webhook-id").to_owned()).collect();
             assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
-            if faults.calls() <= nth {
-                assert!(nth > 0, "nothing was called");
-                break;
-            }
-            assert!(nth + 1 < MOST_CALLS, "it never came to its end");
-        }
-    }
+        },
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn whoever_takes_a_later_answer_may_end_anywhere() {
-    for fault in Fault::ALL {
-        for nth in 0..MOST_CALLS {
-            now(fault, nth);
+    at_every_call(
+        async || {
             let target = Target::answering([Reply::json(202, ""), Reply::outcome(end()), Reply::outcome(end())]).await;
             let (world, _) = world(&target, &json!({"may_enqueue": ["scripted"]})).await;
             world.put("u", &shared::domain::User::default()).await;
             enqueue(&world, json!({})).await;
             push(&world).await;
+            (world, target)
+        },
+        async |(world, target), faults| {
             let callback = target.heard()[0].callback();
-            let faults = Faults::at(nth, fault);
             let app = faults.around(&world.app);
-            let call = Call::post(&callback, &end());
             let beat = Call::post(&format!("{callback}/heartbeat"), &json!({"lease_s": 60}));
             let saying = async {
                 beat.answer(&app).await;
-                call.answer(&app).await
+                Call::post(&callback, &end()).answer(&app).await;
             };
-            let said = drive(&world, || faults.crashed(), saying).await;
-            // Without an answer it is said again.
-            if said.is_none_or(|said| said.status != 200) {
-                let again = call.answer(&world.app).await;
-                assert!(again.status == 200, "{:#}", again.body);
-            }
-            rest(&world).await;
-            ended_once(&world).await;
+            drive(world, || faults.crashed(), saying).await;
+        },
+        async |(world, target)| {
+            // Whatever they were answered: it is said again.
+            Call::post(&target.heard()[0].callback(), &end()).answer(&world.app).await.body(200);
+            rest(world).await;
+            ended_once(world).await;
             assert_eq!(target.heard().len(), 1, "it was answered");
-            if faults.calls() <= nth {
-                assert!(nth > 0, "nothing was called");
-                break;
-            }
-            assert!(nth + 1 < MOST_CALLS, "it never came to its end");
-        }
-    }
+        },
+    )
+    .await;
 }
