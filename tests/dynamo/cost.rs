@@ -194,7 +194,8 @@ async fn the_task_of_the_cost_table_fits_one_unit_in_every_state() {
         store::insert(&setup.store, task.clone()).await.unwrap();
         let mut sizes = vec![size(&setup.item(&task.key).await)];
         let (commit, claimed) = claim(&task, at(1));
-        let (renew, renewed) = change(&claimed, Trigger::Renew { fence: fence(&claimed), lease: None }, at(2));
+        let (renew, renewed) =
+            change(&claimed, Trigger::Renew { fence: fence(&claimed), lease: None, progress: None }, at(2));
         let (ended, _) = settle(&renewed, end(&renewed), at(3));
         for commit in [commit, renew, ended] {
             store::commit(&setup.store, commit).await.unwrap();

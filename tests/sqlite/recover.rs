@@ -87,7 +87,7 @@ async fn the_lease_of_a_task_that_is_pulled_goes_on_also_of_one_from_before_that
     let tool = rusqlite::Connection::open(dir.path().join("errand.db")).unwrap();
     tool.execute_batch(
         "DROP INDEX tasks_ready; ALTER TABLE tasks DROP COLUMN pool; ALTER TABLE tasks DROP COLUMN dispatch;
-        DROP TABLE told; DROP TABLE told_places; PRAGMA user_version = 6",
+        ALTER TABLE tasks DROP COLUMN progress; DROP TABLE told; DROP TABLE told_places; PRAGMA user_version = 6",
     )
     .unwrap();
     drop(tool);
@@ -132,7 +132,10 @@ async fn a_run_of_before_that_is_done_outside_is_claimed_now_and_may_take_as_lon
     let run = Call::post("/v1/runs", &ask).answer(&world.app).await.body(201);
     drop(world);
     let db = rusqlite::Connection::open(dir.path().join("errand.db")).unwrap();
-    db.execute_batch("UPDATE tasks SET timeout_s = 85, pool = NULL; PRAGMA user_version = 9").unwrap();
+    db.execute_batch(
+        "UPDATE tasks SET timeout_s = 85, pool = NULL; ALTER TABLE tasks DROP COLUMN progress; PRAGMA user_version = 9",
+    )
+    .unwrap();
     drop(db);
 
     let world = World::on(Arc::new(open(&dir)));

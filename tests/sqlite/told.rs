@@ -132,7 +132,10 @@ async fn of_before() -> (TempDir, Option<String>) {
     let db = rusqlite::Connection::open(&file).unwrap();
     let read = "SELECT owner_sort || '#' || id FROM records WHERE doc ->> 'type' = 'a'";
     let read = db.query_row(read, [], |row| row.get(0)).unwrap();
-    db.execute_batch("DROP TABLE told; DROP TABLE told_places; PRAGMA user_version = 8").unwrap();
+    db.execute_batch(
+        "DROP TABLE told; DROP TABLE told_places; ALTER TABLE tasks DROP COLUMN progress; PRAGMA user_version = 8",
+    )
+    .unwrap();
     (dir, read)
 }
 

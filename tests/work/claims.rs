@@ -95,6 +95,37 @@ async fn a_heartbeat_keeps_a_task_until_its_time_is_over() {
 }
 
 #[tokio::test]
+async fn a_worker_says_how_far_it_is_and_whoever_has_the_task_next_knows() {
+    let world = world().await;
+    let id = enqueue(&world, json!({})).await;
+    let claimed = claim_one(&world).await;
+    let said = async |world: &World, claimed: &Value, progress: Value| {
+        let lease = json!({"task_id": id, "lease_token": claimed["lease_token"], "progress": progress});
+        ask(world, "/v1/claims/heartbeat", json!({"worker_id": "w-1", "leases": [lease]})).await
+    };
+    let shown = async || Call::get(&format!("/v1/tasks/{id}")).answer(&world.app).await.body(200);
+    assert!(claimed.get("progress").is_none() && shown().await.get("progress").is_none());
+    said(&world, &claimed, json!({"done": 3, "of": 10})).await.body(200);
+    assert_eq!(shown().await["progress"], json!({"done": 3, "of": 10}));
+    // Who says nothing of it takes nothing back.
+    beat(&world, &[&claimed]).await;
+    said(&world, &claimed, Value::Null).await.body(200);
+    assert_eq!(shown().await["progress"]["done"], 3);
+    let long = said(&world, &claimed, json!("x".repeat(4095))).await;
+    assert_eq!((long.status, &long.body["error"]["field"]), (400, &json!("leases[0].progress")));
+    said(&world, &claimed, json!("x".repeat(4094))).await.body(200);
+    said(&world, &claimed, json!({"done": 7})).await.body(200);
+    world.advance(121);
+    world.poll().await;
+    let next = claim_one(&world).await;
+    assert_eq!((&next["attempt"], &next["progress"]), (&json!(2), &json!({"done": 7})));
+    // Who has lost it says nothing of it any more.
+    assert_eq!(said(&world, &claimed, json!({"done": 9})).await.body(200)["items"][0]["lost"], true);
+    finish(&world.app, &next, json!({"status": "completed"})).await.body(200);
+    assert_eq!(shown().await["progress"], json!({"done": 7}));
+}
+
+#[tokio::test]
 async fn a_worker_hears_of_a_task_that_was_called_off() {
     let world = world().await;
     let id = enqueue(&world, json!({})).await;

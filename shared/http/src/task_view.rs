@@ -115,6 +115,9 @@ pub struct TaskView<'t> {
     /// What the operator said who last set it going again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redrive_note: Option<&'t str>,
+    /// How far the work is, as a worker last said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<&'t Json>,
     /// The agent run that does it in its present drive, once that has begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<Id>,
@@ -178,6 +181,7 @@ impl<'t> TaskView<'t> {
             last_errors: &task.last_errors,
             latest_attempt: task.latest_attempt.as_ref(),
             redrive_note: task.redrive_note.as_deref(),
+            progress: task.progress.as_ref(),
             run_id: types.run_id(task),
             session_path: task.session_path.as_deref(),
             deduplicated: None,

@@ -14,10 +14,12 @@ use errand_http::ApiError;
 use errand_outbound::{Callback, Keyring};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     WorkOutcome,
     finish::{lost, was_said},
+    progress::progress,
     push::LEASES_S,
 };
 
@@ -28,6 +30,9 @@ pub(crate) struct CallbackHeartbeat {
     #[serde(default = "lease")]
     #[schemars(range(min = LEASES_S.0, max = LEASES_S.1))]
     pub lease_s: u64,
+    /// How far it is: any JSON, at most 4 KiB. What was said before stays if absent.
+    #[serde(default)]
+    pub progress: Option<Value>,
 }
 
 fn lease() -> u64 {
@@ -69,8 +74,8 @@ pub(crate) async fn heartbeat(app: &App, token: &str, beat: &CallbackHeartbeat) 
     }
     let Callback { task: key, fence } = read(app, token)?;
     let task = store::task(&*app.store, &key).await?.ok_or_else(gone)?;
-    let lease = Some(Duration::from_secs(beat.lease_s));
-    match change(app, &task, Trigger::Renew { fence, lease }, With::nothing()).await {
+    let (lease, progress) = (Some(Duration::from_secs(beat.lease_s)), progress(beat.progress.as_ref())?);
+    match change(app, &task, Trigger::Renew { fence, lease, progress }, With::nothing()).await {
         Ok(Task { state: State::Running { lease_expires_at, .. }, .. }) => Ok(CallbackNews { lease_expires_at }),
         Ok(task) => Err(over(&task)),
         Err(ChangeError::Gone) => Err(gone()),

@@ -6,6 +6,7 @@ use errand::{
     App, Doc, Id, State, Status, Stored, Task, TaskKey, Timestamp,
     spi::{
         change::{ChangeError, With, change},
+        json::Json,
         lifecycle::{Fence, Trigger},
         store::StoreError,
     },
@@ -14,11 +15,13 @@ use errand_http::{ApiError, Caller};
 use futures::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
     LeaseToken, Worker,
     claim::{LEASE_S, lease},
+    progress::progress,
     pulled::pulled_type,
     worker::{self, WorkerState},
 };
@@ -48,6 +51,9 @@ pub struct Lease {
     pub task_id: Uuid,
     /// The claim's.
     pub lease_token: LeaseToken,
+    /// How far it is: any JSON, at most 4 KiB. What was said before stays if absent.
+    #[serde(default)]
+    pub progress: Option<Value>,
 }
 
 /// What is new to a worker.
@@ -88,6 +94,11 @@ pub(crate) async fn heartbeat(app: &App, caller: &Caller, request: &HeartbeatReq
     if !(LEASE_S.0..=LEASE_S.1).contains(&request.lease_s) {
         return Err(ApiError::invalid("lease_s", format!("expected a number from {} to {}", LEASE_S.0, LEASE_S.1)));
     }
+    let said =
+        request.leases.iter().enumerate().map(|(nth, lease)| {
+            progress(lease.progress.as_ref()).map_err(|error| error.within(&format!("leases[{nth}]")))
+        });
+    let said = said.collect::<Result<Vec<_>, _>>()?;
     let tenant = &caller.tenant;
     let worker = app.store.record(&worker::key(tenant, &request.worker_id)).await?;
     let worker = worker.map(Stored::<Worker>::read).transpose()?;
@@ -95,17 +106,23 @@ pub(crate) async fn heartbeat(app: &App, caller: &Caller, request: &HeartbeatReq
         request.leases.iter().map(|lease| TaskKey { tenant: tenant.clone(), id: lease.task_id }).collect();
     let tasks = app.store.tasks(&keys).await;
     let length = Duration::from_secs(request.lease_s.into());
-    let beats = request.leases.iter().zip(tasks).map(async |(lease, task)| beat(app, lease, task?, length).await);
+    let beats = request.leases.iter().zip(tasks).zip(said);
+    let beats = beats.map(async |((lease, task), said)| beat(app, lease, task?, (length, said)).await);
     let items = join_all(beats).await.into_iter().collect::<Result<Vec<_>, ApiError>>()?;
     let state = worker.map_or(WorkerState::Run, |worker| worker.value.state);
     Ok(News { count: items.len(), items, state })
 }
 
-async fn beat(app: &App, lease: &Lease, task: Option<Task>, length: Duration) -> Result<Beat, ApiError> {
+async fn beat(
+    app: &App,
+    lease: &Lease,
+    task: Option<Task>,
+    (length, progress): (Duration, Option<Json>),
+) -> Result<Beat, ApiError> {
     let LeaseToken(fence) = lease.lease_token;
     let beat = Beat { task_id: lease.task_id, lease_expires_at: None, lost: false, cancel: false, details: Doc::new() };
     let Some(task) = task else { return Ok(Beat { lost: true, ..beat }) };
-    match change(app, &task, Trigger::Renew { fence, lease: Some(length) }, With::nothing()).await {
+    match change(app, &task, Trigger::Renew { fence, lease: Some(length), progress }, With::nothing()).await {
         Ok(task @ Task { state: State::Running { lease_expires_at, .. }, .. }) => {
             let details = match pulled_type(app, task.task_type.as_str()) {
                 Some(of) => of.renewed(app, &task).await?,

@@ -7,8 +7,8 @@
 //! | `circuit` of `_errand` | derived from its type | its tenant's, since when; owner: all | a target that is left alone, to be seen |
 //! | `claim` | derived from worker and key | – | a claim whose answer was lost (by id) |
 //!
-//! Each module knows only those before it: `lease`, `schema`, `target`, `task_type`, `types`, `outcome`, `pulled`, `push`,
-//! `served`, `worker`, `claim`, `finish`, `heartbeat`, `callback`, `routes`.
+//! Each module knows only those before it: `lease`, `schema`, `target`, `task_type`, `types`, `retirement`, `outcome`, `pulled`,
+//! `push`, `served`, `progress`, `worker`, `claim`, `finish`, `heartbeat`, `callback`, `routes`.
 
 mod callback;
 mod claim;
@@ -18,6 +18,7 @@ mod lease;
 mod outcome;
 mod pulled;
 mod push;
+mod progress;
 pub mod routes;
 mod schema;
 mod served;

@@ -104,6 +104,7 @@ pub fn with_history(task: Task) -> Task {
         last_errors: (1..=5).map(failure).collect(),
         latest_attempt: Some(Attempt { execution: 9, outcome: LogOutcome::Lost, ended_at: at(96) }),
         redrive_note: Some("noch einmal 🙏".to_owned()),
+        progress: Some(Json::new(&json!({"größe": 0.5}))),
         ..task
     }
     .asking(|asked| {

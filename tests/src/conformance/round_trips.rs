@@ -79,6 +79,7 @@ async fn taken_away(store: &dyn Store) {
             last_errors: vec![],
             latest_attempt: None,
             redrive_note: None,
+            progress: None,
             state: State::Pending { run_at: at(1) },
             ..before.clone()
         }

@@ -42,8 +42,12 @@ async fn held(store: &dyn Store) {
 async fn renewed(store: &dyn Store) {
     let tenant = tenant();
     let before = running(store, &tenant).await;
-    change(store, &before, changed(&before, Trigger::Renew { fence: before.fence().unwrap(), lease: None }, at(20)))
-        .await;
+    change(
+        store,
+        &before,
+        changed(&before, Trigger::Renew { fence: before.fence().unwrap(), lease: None, progress: None }, at(20)),
+    )
+    .await;
     let note = record(&tenant, &json!({}));
     store::commit(store, Commit { records: vec![put(&note, Expect::Absent)], ..step(&before) }).await.unwrap();
     assert_eq!(store.record(&note.key).await.unwrap(), Some(note));

@@ -1,6 +1,6 @@
 //! A target that answers 202 has the task, and says later how it ended.
 
-use errand::Status;
+use errand::{Status, spi::json::Json};
 use integration_tests::{events::Call, world::World};
 use serde_json::{Value, json};
 
@@ -47,7 +47,9 @@ async fn a_task_whose_lease_ends_is_tried_again_and_who_had_it_is_told() {
     world.advance(119);
     world.poll().await;
     assert_eq!(world.task(id).await.status(), Status::Running);
-    say(&world, &format!("{callback}/heartbeat"), json!({"lease_s": 600})).await.body(200);
+    let beat = json!({"lease_s": 600, "progress": {"done": 1}});
+    say(&world, &format!("{callback}/heartbeat"), beat).await.body(200);
+    assert_eq!(world.task(id).await.progress.as_ref().map(Json::as_str), Some(r#"{"done":1}"#));
     world.advance(599);
     world.poll().await;
     assert_eq!(world.task(id).await.status(), Status::Running, "it was renewed");

@@ -8,7 +8,7 @@ use super::{OpenError, SqliteSettings, Synchronous};
 
 /// Each step from one schema to the next. The file's `user_version` is how many it has seen; never edit one that
 /// was released, add another.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/0001_tables.sql"),
     include_str!("migrations/0002_counters.sql"),
     include_str!("migrations/0003_request_id.sql"),
@@ -19,6 +19,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0008_ready.sql"),
     include_str!("migrations/0009_told.sql"),
     include_str!("migrations/0010_outside.sql"),
+    include_str!("migrations/0011_progress.sql"),
 ];
 
 /// The schema this version reads and writes.

@@ -17,7 +17,7 @@ pub(super) const SELECT: &str = "SELECT t.id, t.tenant, t.project, t.queue, t.la
     t.max_retries, t.timeout_s, t.scheduled_for, t.expires_at, t.created_by, t.request_id, t.session_path,
     t.dispatch, t.pool, t.created_at, t.updated_at, t.last_attempted_at, t.ended_at, t.dead_lettered_at, t.executions, t.failures,
     t.losses, t.snoozes, t.notified, t.redrives, t.log_seq, t.revision, t.version, t.wake_at, t.last_errors,
-    t.latest_execution, t.latest_outcome, t.latest_ended_at, t.redrive_note, t.status, t.run_at, t.lease_expires_at,
+    t.latest_execution, t.latest_outcome, t.latest_ended_at, t.redrive_note, t.progress, t.status, t.run_at, t.lease_expires_at,
     t.worker, t.started_at, t.output, t.failure, t.reason FROM tasks t ";
 
 /// The task at `key`, if there is one; the outer error is the file's, the inner one the task's.
@@ -57,6 +57,7 @@ fn columns(row: &Row<'_>) -> anyhow::Result<Task> {
         last_errors: c.json()?.unwrap_or_default(),
         latest_attempt: latest_attempt(&mut c)?,
         redrive_note: c.get()?,
+        progress: c.get::<Option<String>>()?.map(Json::from_stored).transpose().context("progress")?,
         state: state(&mut c)?,
     })
 }

@@ -1,6 +1,6 @@
 //! How a task is written to its row of `tasks`.
 
-use errand::{Dispatch, State, Task};
+use errand::{Dispatch, State, Task, spi::json::Json};
 use rusqlite::Statement;
 use uuid::Uuid;
 
@@ -16,10 +16,10 @@ pub(super) const INSERT: &str = "INSERT INTO tasks (
     request_id, payload, dispatch, pool, version, status, worker, executions, updated_at, expires_at, last_attempted_at,
     dead_lettered_at, run_at, hinted, lease_expires_at, started_at, failures, losses, snoozes, notified, redrives,
     log_seq, revision, latest_execution, latest_outcome, latest_ended_at, session_path, redrive_note, reason, failure,
-    last_errors, output, wake_at, ended_at
+    last_errors, output, progress, wake_at, ended_at
 ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
     ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45, ?46,
-    ?47, ?48, ?49, ?50, ?51, ?52, ?53, ?54)
+    ?47, ?48, ?49, ?50, ?51, ?52, ?53, ?54, ?55)
 ON CONFLICT (id, tenant) DO NOTHING";
 
 /// How many parameters of [`INSERT`] come before those that a change writes too.
@@ -27,19 +27,19 @@ const FIXED: usize = 24;
 
 /// Writes what can change of a task but its place in an index: most claims need no more.
 pub(super) fn update() -> String {
-    format!("{UPDATE} WHERE n = ?29")
+    format!("{UPDATE} WHERE n = ?30")
 }
 
 /// Writes all that can change. SQLite takes an index entry out and puts it in again for a column that is merely named.
 pub(super) fn update_indexed() -> String {
-    format!("{UPDATE}, wake_at = ?29, ended_at = ?30 WHERE n = ?31")
+    format!("{UPDATE}, wake_at = ?30, ended_at = ?31 WHERE n = ?32")
 }
 
 const UPDATE: &str = "UPDATE tasks SET version = ?1, status = ?2, worker = ?3, executions = ?4, updated_at = ?5,
     expires_at = ?6, last_attempted_at = ?7, dead_lettered_at = ?8, run_at = ?9, hinted = ?10, lease_expires_at = ?11,
     started_at = ?12, failures = ?13, losses = ?14, snoozes = ?15, notified = ?16, redrives = ?17, log_seq = ?18,
     revision = ?19, latest_execution = ?20, latest_outcome = ?21, latest_ended_at = ?22, session_path = ?23,
-    redrive_note = ?24, reason = ?25, failure = ?26, last_errors = ?27, output = ?28";
+    redrive_note = ?24, reason = ?25, failure = ?26, last_errors = ?27, output = ?28, progress = ?29";
 
 /// Binds [`INSERT`].
 pub(super) fn bind_new(row: &mut Statement<'_>, task: &Task, queue_n: i64) -> rusqlite::Result<()> {
@@ -74,7 +74,7 @@ pub(super) fn bind_new(row: &mut Statement<'_>, task: &Task, queue_n: i64) -> ru
 }
 
 /// How many parameters [`bind_change`] binds.
-pub(super) const CHANGED: usize = 28;
+pub(super) const CHANGED: usize = 29;
 
 /// Binds what every change writes, to the parameters after `before`.
 pub(super) fn bind_change(row: &mut Statement<'_>, before: usize, task: &Task) -> rusqlite::Result<()> {
@@ -108,7 +108,8 @@ pub(super) fn bind_change(row: &mut Statement<'_>, before: usize, task: &Task) -
     row.raw_bind_parameter(before + 25, state.reason)?;
     row.raw_bind_parameter(before + 26, state.failure)?;
     row.raw_bind_parameter(before + 27, (!task.last_errors.is_empty()).then(|| text(&task.last_errors)))?;
-    row.raw_bind_parameter(before + 28, state.output)
+    row.raw_bind_parameter(before + 28, state.output)?;
+    row.raw_bind_parameter(before + 29, task.progress.as_ref().map(Json::as_str))
 }
 
 /// Binds what decides where a task stands in the indexes, to the parameters after `before`.

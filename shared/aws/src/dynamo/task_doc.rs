@@ -101,6 +101,9 @@ pub(super) struct TaskDoc {
     pub(super) latest_attempt: Option<(u32, LogOutcome, Millis)>,
     #[serde(rename = "rn", skip_serializing_if = "Option::is_none", default)]
     pub(super) redrive_note: Option<String>,
+    /// Its text.
+    #[serde(rename = "pg", skip_serializing_if = "Option::is_none", default)]
+    pub(super) progress: Option<String>,
     #[serde(rename = "sp", skip_serializing_if = "Option::is_none", default)]
     pub(super) session_path: Option<String>,
     /// Pending: `run_at`. Running: `lease_expires_at`.
@@ -159,6 +162,7 @@ impl TaskDoc {
             last_errors: task.last_errors.clone(),
             latest_attempt: task.latest_attempt.as_ref().map(|a| (a.execution, a.outcome, Millis(a.ended_at))),
             redrive_note: task.redrive_note.clone(),
+            progress: task.progress.as_ref().map(|progress| progress.as_str().to_owned()),
             session_path: task.session_path.clone(),
             until: None,
             _hinted: false,

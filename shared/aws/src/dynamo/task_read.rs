@@ -83,6 +83,7 @@ impl TaskDoc {
             last_errors: self.last_errors,
             latest_attempt: latest.map(|(execution, outcome, at)| Attempt { execution, outcome, ended_at: at.0 }),
             redrive_note: self.redrive_note,
+            progress: self.progress.map(Json::from_stored).transpose()?,
         };
         Ok((task, apart))
     }

@@ -94,6 +94,7 @@ impl Task {
             last_errors: Vec::new(),
             latest_attempt: None,
             redrive_note: None,
+            progress: None,
         }
     }
 }

@@ -41,8 +41,8 @@ pub fn apply(task: &Task, trigger: Trigger, now: Timestamp) -> Result<Transition
         (State::Pending { run_at, .. }, Trigger::Claim { worker, lease }) => change.claim(*run_at, worker, lease),
         (State::Running { lease_expires_at, .. }, Trigger::Claim { .. }) => Err(Rejected::Held(*lease_expires_at)),
 
-        (State::Running { started_at, worker, lease_expires_at }, Trigger::Renew { fence, lease }) => {
-            change.renew(*worker, *started_at, *lease_expires_at, (fence, lease))
+        (State::Running { started_at, worker, lease_expires_at }, Trigger::Renew { fence, lease, progress }) => {
+            change.renew(*worker, *started_at, *lease_expires_at, (fence, lease, progress))
         }
         (State::Running { started_at, .. }, Trigger::Settle { fence, settlement, report }) => {
             change.settle(*started_at, fence, settlement, report)

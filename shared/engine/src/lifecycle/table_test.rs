@@ -111,9 +111,12 @@ fn triggers() -> Vec<(String, Trigger)> {
     let redrive = |failed_at| redrive_at(failed_at, None);
     let mut triggers = vec![
         ("claim".to_owned(), Trigger::Claim { worker: OTHER_WORKER, lease: None }),
-        ("renew".to_owned(), Trigger::Renew { fence, lease: None }),
-        ("renew by another worker".to_owned(), Trigger::Renew { fence: other_worker, lease: None }),
-        ("renew of another execution".to_owned(), Trigger::Renew { fence: other_execution, lease: None }),
+        ("renew".to_owned(), Trigger::Renew { fence, lease: None, progress: None }),
+        ("renew by another worker".to_owned(), Trigger::Renew { fence: other_worker, lease: None, progress: None }),
+        (
+            "renew of another execution".to_owned(),
+            Trigger::Renew { fence: other_execution, lease: None, progress: None },
+        ),
         ("settle by another worker".to_owned(), complete(other_worker)),
         ("settle of another execution".to_owned(), complete(other_execution)),
         ("reap".to_owned(), Trigger::Reap { max_losses: 5, jitter: 0.0 }),
@@ -281,7 +284,7 @@ fn every_state_against_every_trigger() {
 fn a_renewal_never_shortens_a_lease() {
     let task = running(after(90)).asking(|asked| asked.timeout_s = 300);
     let fence = Fence { executions: 2, worker: WORKER };
-    let renewed_at = |at| apply(&task, Trigger::Renew { fence, lease: None }, at).unwrap().task.wake_at;
+    let renewed_at = |at| apply(&task, Trigger::Renew { fence, lease: None, progress: None }, at).unwrap().task.wake_at;
     assert_eq!(renewed_at(before(60)), Some(after(90)), "by a clock set back");
     assert_eq!(renewed_at(after(30)), Some(after(120)));
 }

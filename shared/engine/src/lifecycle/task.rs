@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
+    json::Json,
     lifecycle::{Asked, Dispatch, KeptFailure, State, Status, log::LogOutcome},
 };
 
@@ -74,6 +75,8 @@ pub struct Task {
     pub latest_attempt: Option<Attempt>,
     /// What the operator said with the newest redrive.
     pub redrive_note: Option<String>,
+    /// How far the work is, as a worker last said; whoever has the task next can go on from there.
+    pub progress: Option<Json>,
 }
 
 impl Deref for Task {
@@ -92,10 +95,10 @@ impl Task {
     /// is told of it, so if no worker comes somebody must hear of that.
     pub const PULLED_WITHIN: Duration = Duration::from_secs(7 * 24 * 3600);
 
-    /// How many bytes its payload and output have.
+    /// How many bytes its payload, progress and output have.
     pub fn body_bytes(&self) -> usize {
         let output = if let State::Completed { output } = &self.state { output.as_str().len() } else { 0 };
-        self.payload.as_str().len() + output
+        self.payload.as_str().len() + self.progress.as_ref().map_or(0, |progress| progress.as_str().len()) + output
     }
 
     /// Whether workers outside ask for it, and nobody is sent a message about it.

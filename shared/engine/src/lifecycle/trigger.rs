@@ -101,6 +101,8 @@ pub enum Trigger {
         fence: Fence,
         /// How long it holds the task from now on; as its timeout says if `None`.
         lease: Option<Duration>,
+        /// How far it is, if it says so.
+        progress: Option<Json>,
     },
     /// Its worker is through with this execution.
     Settle {

@@ -91,7 +91,7 @@ async fn renew_until_lost(app: &App, held: &Mutex<Task>) {
         app.clock.sleep(RENEW_EVERY).await;
         let task = held.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(fence) = task.fence() else { return };
-        match change(app, &task, Trigger::Renew { fence, lease: None }, With::nothing()).await {
+        match change(app, &task, Trigger::Renew { fence, lease: None, progress: None }, With::nothing()).await {
             Ok(renewed) => *held.lock().unwrap_or_else(PoisonError::into_inner) = renewed,
             Err(ChangeError::Rejected(_) | ChangeError::Gone) => return,
             // The lease has still a minute; the next renewal may succeed.

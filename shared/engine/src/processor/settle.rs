@@ -81,7 +81,7 @@ pub(super) async fn handle_and_settle(
 /// Has the execution go on elsewhere. It may have ended there meanwhile.
 async fn park(app: &App, task: &Task, lease: Duration) -> Verdict {
     let Some(fence) = task.fence() else { return Verdict::Done };
-    match change(app, task, Trigger::Renew { fence, lease: Some(lease) }, With::nothing()).await {
+    match change(app, task, Trigger::Renew { fence, lease: Some(lease), progress: None }, With::nothing()).await {
         Ok(_) | Err(ChangeError::Rejected(_) | ChangeError::Gone) => Verdict::Done,
         Err(problem) => given_up(&problem),
     }

@@ -99,6 +99,9 @@ pub struct ClaimedTask {
     /// What else it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context_id: Option<Id>,
+    /// How far a worker had come that has it no longer, as it last said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Json>,
     /// What an operator said who set it going again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redrive_note: Option<String>,
@@ -123,6 +126,7 @@ impl ClaimedTask {
             idempotency_key: task.life(),
             user_id: task.user_id.clone(),
             context_id: task.context_id.clone(),
+            progress: task.progress.clone(),
             redrive_note: task.redrive_note.clone(),
             details,
         })

@@ -37,13 +37,14 @@ impl Change<'_> {
         worker: Uuid,
         started_at: Timestamp,
         promised: Timestamp,
-        (fence, lease): (Fence, Option<Duration>),
+        (fence, lease, progress): (Fence, Option<Duration>, Option<Json>),
     ) -> Applied {
         self.check(fence)?;
         // A clock set back must not shorten a lease that was promised.
         let lease_expires_at = promised.max(self.lease_end(started_at, lease));
         self.task.state = State::Running { lease_expires_at, worker, started_at };
         self.task.wake_at = Some(lease_expires_at);
+        self.task.progress = progress.or(self.task.progress);
         self.done()
     }
 
