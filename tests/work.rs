@@ -4,6 +4,7 @@ mod claims;
 mod crash;
 mod outcomes;
 pub(crate) mod push;
+mod retirement;
 mod types;
 
 use errand::{App, Task};

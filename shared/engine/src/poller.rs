@@ -4,6 +4,7 @@ mod last;
 mod outlet;
 mod report;
 mod round;
+mod tend;
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -17,12 +18,14 @@ pub use last::{LastPoll, first_shard, last_poll, mark};
 use outlet::Outlet;
 pub use report::PollReport;
 pub use round::{MARGIN, handle, look};
+use tend::tend;
 
 use crate::{
     app::App,
     change::{ChangeError, With, change},
     clock::Timestamp,
     dead_letter::dead_letter,
+    event,
     lifecycle::{FailureKind, State, Task, Trigger, unknown_type_ends},
     notify::notify,
     outbox::{self, Posted},
@@ -155,11 +158,15 @@ async fn poll_page(app: &App, page: Vec<Due>, outlet: &Outlet) -> PollReport {
     let (readable, rest) = sort_out(app, read.into_iter().zip(tasks.into_iter().map(|(_, due)| due)).collect()).await;
     let looked_after = look_after(app, readable).await;
     let read = join_all(records.into_iter().map(async |(key, due)| (app.store.record(&key).await, due))).await;
-    let (mut events, also) = sort_out(app, read).await;
+    let (mut records, also) = sort_out(app, read).await;
     let now = app.clock.now();
-    // Another poller may have listed what the index still showed, or a later try may be what it waits for.
-    events.retain(|event| event.wake_at.is_some_and(|at| at <= now) && outbox::is_the_pollers(app, event));
-    looked_after.plus(rest).plus(also).plus(outlet.publish(app, events).await)
+    // Another poller may have looked after what the index still showed, or a later try may be what it waits for.
+    records.retain(|record| record.wake_at.is_some_and(|at| at <= now));
+    let (mut events, others): (Vec<_>, Vec<_>) =
+        records.into_iter().partition(|record| record.key.kind == event::kind());
+    events.retain(|event| outbox::is_the_pollers(app, event));
+    let tended = tend(app, others).await;
+    looked_after.plus(rest).plus(also).plus(tended).plus(outlet.publish(app, events).await)
 }
 
 /// What could be read; what cannot be is pushed an hour on.

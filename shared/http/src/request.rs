@@ -132,6 +132,15 @@ impl Request {
         read.map(Some).map_err(|e| ApiError::invalid(field, e.to_string()))
     }
 
+    /// A parameter after `?` that is `true` or `false`; the latter if absent.
+    pub fn flag(&self, field: &str) -> Result<bool, ApiError> {
+        match self.query.get(field).map(String::as_str) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(ApiError::invalid(field, "expected `true` or `false`")),
+        }
+    }
+
     /// A name after `?`.
     pub fn query_name(&self, field: &str) -> Result<Option<Name>, ApiError> {
         let name = self.query.get(field).map(|text| Name::new(text));

@@ -3,6 +3,7 @@
 //! | record kind | id | parent, in the order of | serves |
 //! |---|---|---|---|
 //! | `task_type` | its name | all of its tenant's, by name | what a task of a type is, as its tenant has it, or all have |
+//! | `retirement` | the type's name | – | what is left to do for a type that is retired (by id; due for the poller) |
 //! | `worker` | the worker's own | all of its tenant's, when it was first heard of | who has asked for work |
 //! | `circuit` of `_errand` | derived from its type | its tenant's, since when; owner: all | a target that is left alone, to be seen |
 //! | `claim` | derived from worker and key | – | a claim whose answer was lost (by id) |
@@ -17,8 +18,9 @@ mod heartbeat;
 mod lease;
 mod outcome;
 mod pulled;
-mod push;
 mod progress;
+mod push;
+mod retirement;
 pub mod routes;
 mod schema;
 mod served;

@@ -5,7 +5,7 @@ mod types;
 mod work;
 
 use errand::spi::rights::Right;
-use errand_http::{Listed, RotateRequest, Route, TaskView};
+use errand_http::{Listed, Parameter, RotateRequest, Route, TaskView};
 use serde_json::json;
 
 use crate::{
@@ -32,9 +32,10 @@ pub fn control() -> Vec<Route> {
         Route::delete("/v1/task-types/{name}", "RetireTaskType", types::retire)
             .needs(Right::Operate)
             .answers::<TypeView>(
-                "Retires a task type: no more of its tasks are taken, those there are come to their ends.",
+                "Retires a task type: no more of its tasks are taken, those there are come to their ends, then it is removed.",
             )
             .or(&[404]),
+            .query([Parameter::flag("force", "Whether its tasks that have not ended are cancelled.")])
         Route::post("/v1/task-types/{name}/rotate-secret", "RotateSecret", types::rotate)
             .needs(Right::Operate)
             .answers::<RotatedSecret>("Signs a type's calls by a new secret, and by the one before for a while.")

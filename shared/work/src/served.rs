@@ -7,12 +7,13 @@ use std::{
 
 use async_trait::async_trait;
 use errand::{
-    App, Asked, Effect, Failure, FieldError, Name, Outcome, Registry, Report, Services, Settings, StoreError, Task,
-    TaskContext, Timestamp,
+    App, Asked, Effect, Entity, Failure, FieldError, Name, Outcome, Registry, Report, Services, Settings, StoreError,
+    Task, TaskContext, Timestamp,
     spi::{
         json::Json,
         processor::Ending,
         registry::{Input, LeftAlone, OpenType, OpenTypes},
+        store::Record,
     },
 };
 use serde_json::Value;
@@ -21,6 +22,7 @@ use uuid::Uuid;
 use crate::{
     OpenWork, Pushing, WorkOutcome,
     push::{Pushed, bad_outcome, left_alone},
+    retirement::{self, Retirement},
     types::Found,
 };
 
@@ -71,6 +73,25 @@ impl OpenTypes for Served {
 
     async fn left_alone(&self, services: &Services, tenant: Option<&Name>) -> Result<Vec<LeftAlone>, StoreError> {
         left_alone(services, tenant).await
+    }
+
+    async fn look_after(&self, services: &Services, due: Record) -> Result<(), StoreError> {
+        // Of a kind that this version does not know: another one's.
+        if due.key.kind != Retirement::kind() {
+            return Err(StoreError::Invalid(format!("nobody here looks after a `{}`", due.key.kind)));
+        }
+        match self.app(services) {
+            Some(app) => retirement::look_after(&app, due).await,
+            None => Ok(()), // the process ends
+        }
+    }
+}
+
+impl Served {
+    /// What works with the types that are compiled in, too; `None` once the process ends.
+    fn app(&self, services: &Services) -> Option<App> {
+        let compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        Some(App::new(services.clone(), compiled?))
     }
 }
 
@@ -163,9 +184,7 @@ impl Input for Given {
 impl Given {
     /// What it means that the target says `outcome`.
     async fn said(&self, outcome: WorkOutcome, context: &TaskContext<'_>) -> Result<Outcome, Failure> {
-        let compiled = self.served.compiled.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
-        let types = compiled.ok_or_else(|| Failure::transient("the process ends"))?;
-        let app = App::new(context.services().clone(), types);
+        let app = self.served.app(context.services()).ok_or_else(|| Failure::transient("the process ends"))?;
         let ended = outcome.ended(&app, context.task()).await.map_err(|error| bad_outcome(&error.message))?;
         context.beside(ended.effects);
         context.uses(ended.report);

@@ -164,6 +164,9 @@ pub struct TypeRecord {
     /// Since when no more of its tasks are taken, if that is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retired_at: Option<Timestamp>,
+    /// Since when it is no type any more, if that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed_at: Option<Timestamp>,
 }
 
 impl Entity for TypeRecord {

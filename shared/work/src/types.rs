@@ -8,7 +8,7 @@ use std::{
 
 use errand::{App, Entity, Id, Name, Services, StoreError, Stored, TaskKey, Timestamp, spi::store::RecordKey};
 
-use crate::{Schema, TypeRecord};
+use crate::{Schema, SchemaError, TypeRecord};
 
 /// How long a type that was read is gone by.
 const CACHED: Duration = Duration::from_secs(30);
@@ -36,6 +36,18 @@ pub struct Found {
     /// Where it is kept.
     pub(crate) place: RecordKey,
     pub(crate) schema: Option<Schema>,
+}
+
+impl Found {
+    /// The type `name`, which is kept at `place`.
+    pub(crate) fn new(name: Name, record: TypeRecord, place: RecordKey) -> Result<Self, StoreError> {
+        let corrupt = |error: SchemaError| StoreError::Corrupt {
+            id: format!("{} {name}", TypeRecord::KIND),
+            source: error.into(),
+        };
+        let schema = record.compiled().map_err(corrupt)?;
+        Ok(Self { name, record, place, schema })
+    }
 }
 
 impl OpenWork {
@@ -81,15 +93,32 @@ impl OpenWork {
 
 async fn read(services: &Services, tenant: &Name, name: &Name) -> Result<Option<Found>, StoreError> {
     let places = [place(tenant, name), place(&Name::installation(), name)];
-    let found = services.store.records_at(&places).await?.into_iter().flatten().next();
-    let Some(record) = found else { return Ok(None) };
-    let place = record.key.clone();
-    let stored = Stored::<TypeRecord>::read(record)?;
-    let schema = stored
-        .value
-        .compiled()
-        .map_err(|error| StoreError::Corrupt { id: format!("{} {name}", TypeRecord::KIND), source: error.into() })?;
-    Ok(Some(Found { name: name.clone(), record: stored.value, place, schema }))
+    for record in services.store.records_at(&places).await?.into_iter().flatten() {
+        let (place, record) = (record.key.clone(), Stored::<TypeRecord>::read(record)?.value);
+        if record.removed_at.is_some() {
+            continue;
+        }
+        return Found::new(name.clone(), record, place).map(Some);
+    }
+    Ok(None)
+}
+
+/// The type `name` of `tenant` as it is kept now, or was when it was removed.
+pub(crate) async fn kept(
+    services: &Services,
+    tenant: &Name,
+    name: &Name,
+) -> Result<Option<Stored<TypeRecord>>, StoreError> {
+    services.store.record(&place(tenant, name)).await?.map(Stored::read).transpose()
+}
+
+/// The same, unless it was removed.
+pub(crate) async fn stored(
+    services: &Services,
+    tenant: &Name,
+    name: &Name,
+) -> Result<Option<Stored<TypeRecord>>, StoreError> {
+    Ok(kept(services, tenant, name).await?.filter(|kept| kept.value.removed_at.is_none()))
 }
 
 /// Where the type `name` is kept that `tenant` has.

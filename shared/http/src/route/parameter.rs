@@ -54,6 +54,11 @@ impl Parameter {
         Self::new(name, description, |_| inline::<Timestamp>())
     }
 
+    /// A parameter of the query that is `true` or `false`, which goes if it is absent.
+    pub fn flag(name: &'static str, description: &'static str) -> Self {
+        Self::new(name, description, |_| json!({"type": "boolean", "default": false}))
+    }
+
     pub(crate) fn cursor(schema: impl Fn(&mut Schemas<'_>) -> Value + Send + Sync + 'static) -> Self {
         Self::new("cursor", "Where to go on: the last page's `cursor`.", schema)
     }

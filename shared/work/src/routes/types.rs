@@ -15,7 +15,12 @@ use errand_http::{Answer, ApiError, Listed, Request, RotateRequest};
 use errand_outbound::{Keyring, SecretError};
 pub(crate) use form::{RotatedSecret, TypeRequest, TypeView};
 
-use crate::{OpenWork, Pushing, RESERVED, RunBy, TypeRecord, target::TargetSecrets, task_type::all, types::place};
+use crate::{
+    OpenWork, Pushing, RESERVED, RunBy, TypeRecord, retirement,
+    target::TargetSecrets,
+    task_type::all,
+    types::{self, place},
+};
 use errand::Entity;
 
 /// The most types that a tenant may have.
@@ -45,17 +50,16 @@ pub(super) async fn put(app: &App, request: &Request) -> Result<Answer, ApiError
 
 /// Puts it over what is there; `None`: somebody has changed that meanwhile.
 async fn put_over(app: &App, tenant: &Name, name: &Name, mut record: TypeRecord) -> Result<Option<Answer>, ApiError> {
-    let (there, now) = (stored(app, tenant, name).await?, app.clock.now());
-    if let Some(there) = &there {
-        same_kind(&there.value.run, &record.run)?;
+    let (kept, now) = (types::kept(app, tenant, name).await?, app.clock.now());
+    let there = kept.as_ref().map(|kept| &kept.value).filter(|there| there.removed_at.is_none());
+    match there {
+        Some(there) => same_kind(&there.run, &record.run)?,
+        None => room(app, tenant).await?,
     }
-    let fresh = seal(app, &place(tenant, name), there.as_ref().map(|there| &there.value), &mut record)?;
-    let write = match &there {
-        Some(there) => replace(tenant, there, &record, now),
-        None => {
-            room(app, tenant).await?;
-            create(tenant, &Id::from(name), &record, now)
-        }
+    let fresh = seal(app, &place(tenant, name), there, &mut record)?;
+    let write = match &kept {
+        Some(kept) => replace(tenant, kept, &record, now),
+        None => create(tenant, &Id::from(name), &record, now),
     };
     match written(app, write).await {
         Err(StoreError::Conflict { .. }) => return Ok(None),
@@ -109,7 +113,7 @@ pub(super) async fn rotate(app: &App, request: &Request) -> Result<Answer, ApiEr
     let overlap = request.json::<RotateRequest>()?.overlap()?;
     let name = request.path_name("name").map_err(|_| missing())?;
     let tenant = request.caller.tenant.clone();
-    let there = stored(app, &tenant, &name).await?.ok_or_else(missing)?;
+    let there = types::stored(app, &tenant, &name).await?.ok_or_else(missing)?;
     let (keyring, place, now) = (keyring(app)?, place(&tenant, &name), app.clock.now());
     let sealed = there.value.sealed.as_deref();
     let sealed = sealed.ok_or_else(|| ApiError::conflict("tasks of this type are not pushed: nothing is signed"))?;
@@ -134,14 +138,10 @@ fn unkept(error: SecretError) -> ApiError {
 /// `DELETE /v1/task-types/{name}`: of the caller's tenant. To put it again takes that back.
 pub(super) async fn retire(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let name = request.path_name("name").map_err(|_| missing())?;
-    let tenant = request.caller.tenant.clone();
-    let there = stored(app, &tenant, &name).await?.ok_or_else(missing)?;
-    let now = app.clock.now();
-    let record = TypeRecord { retired_at: there.value.retired_at.or(Some(now)), ..there.value.clone() };
-    if there.value.retired_at.is_none() {
-        written(app, replace(&tenant, &there, &record, now)).await?;
-    }
-    Ok(Answer::json(200, &TypeView::of(name.as_str(), &tenant, record)))
+    let forced_by = request.flag("force")?.then(|| request.caller.principal.clone());
+    let tenant = &request.caller.tenant;
+    let record = retirement::retire(app, tenant, &name, forced_by).await?.ok_or_else(missing)?;
+    Ok(Answer::json(200, &TypeView::of(name.as_str(), tenant, record)))
 }
 
 /// `GET /v1/task-types`: those that are compiled in, then the tenant's own, then those that all have.
@@ -174,7 +174,7 @@ pub(super) async fn get(app: &App, request: &Request) -> Result<Answer, ApiError
         return Ok(Answer::json(200, &TypeView::from(compiled)));
     }
     for tenant in [request.caller.tenant.clone(), Name::installation()] {
-        if let Some(stored) = stored(app, &tenant, &name).await? {
+        if let Some(stored) = types::stored(app, &tenant, &name).await? {
             return Ok(Answer::json(200, &TypeView::of(name.as_str(), &tenant, stored.value)));
         }
     }
@@ -191,11 +191,6 @@ fn for_all(request: &Request) -> Result<Name, ApiError> {
         return Ok(Name::installation());
     }
     Err(ApiError::forbidden("`all_tenants` is for the installation's own services, not for a token"))
-}
-
-async fn stored(app: &App, tenant: &Name, name: &Name) -> Result<Option<Stored<TypeRecord>>, ApiError> {
-    let key = errand::spi::records::key_of::<TypeRecord>(tenant, &Id::from(name));
-    Ok(app.store.record(&key).await?.map(Stored::read).transpose()?)
 }
 
 /// All types of `tenant`, by name.

@@ -129,6 +129,7 @@ impl TypeView {
             timeout_s,
             max_retries,
             retry,
+            removed_at: _,
             pool,
             may_enqueue,
             mcp,
@@ -160,3 +161,4 @@ impl TypeRequest {
         }
     }
 }
+            removed_at: None,
