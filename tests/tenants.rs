@@ -92,6 +92,7 @@ fn case(route: &str, mine: &Mine) -> (Call, Seen) {
         "GetWebhook" => (Call::get("/v1/webhooks/audit"), Seen::NotFound),
         "PutTaskType" => (Call::put("/v1/task-types/mine", &json!({"run": {"kind": "worker"}})), Seen::Own),
         "RotateSecret" => (Call::post("/v1/task-types/mine/rotate-secret", &empty), Seen::NotFound),
+        "TestTaskType" => (Call::post("/v1/task-types/mine/test", &empty), Seen::NotFound),
         "RetireTaskType" => (Call::to("DELETE", "/v1/task-types/mine"), Seen::NotFound),
         "GetTaskType" => (Call::get("/v1/task-types/mine"), Seen::NotFound),
         "PutWorker" => (Call::put("/v1/workers/w", &empty), Seen::Own),

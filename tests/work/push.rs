@@ -3,6 +3,7 @@
 mod crash;
 mod later;
 mod target;
+mod trial;
 
 use errand::{App, FailureKind, State, Status, Task, spi::queue::QueueName};
 use errand_outbound::{SigningSecret, SigningSecrets, signed};

@@ -80,7 +80,7 @@ pub async fn start(queues: &[QueueName], types: Types) -> Result<Wired, StartErr
     started(queues, types, |types, _| Ok(with_open_types(types))).await
 }
 
-/// The same of a function that runs tasks, and so pushes some to whom users say. (The others link no HTTP client for it.)
+/// The same of a function that calls those who do tasks, as users say. (The others link no HTTP client for it.)
 pub async fn start_pushing(queues: &[QueueName], types: Types) -> Result<Wired, StartError> {
     started(queues, types, |types, deployment| {
         let Some(keyring) = deployment.keyring.clone() else { return Ok(with_open_types(types)) };

@@ -4,6 +4,7 @@ mod answer;
 mod call;
 mod circuit;
 mod left_alone;
+mod trial;
 
 use std::{
     collections::HashMap,
@@ -13,12 +14,14 @@ use std::{
 
 use errand::{Failure, Outcome, RetryPolicy, TaskContext, Timestamp, spi::store::RecordKey};
 use errand_outbound::{Answered, CallError, Keyring, TargetClient};
+use reqwest::header::{HeaderName, HeaderValue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use answer::LEASES_S;
 use answer::{Meaning, asked_wait, is_overloaded, meaning, unanswered};
 use circuit::{Circuit, CircuitNews};
 pub(crate) use left_alone::left_alone;
+pub(crate) use trial::Trial;
 
 use crate::{
     RunBy, TypeRecord, WorkOutcome,
@@ -94,28 +97,40 @@ impl Pushing {
         record: &TypeRecord,
         context: &TaskContext<'_>,
     ) -> Result<Pushed, Failure> {
-        let RunBy::Http { url, .. } = &record.run else {
-            return Err(Failure::permanent("only a worker outside does this")); // not reached: nobody here is told of it
-        };
-        let task = context.task();
-        let secrets = TargetSecrets::open(&self.keyring, of, record.sealed.as_deref().unwrap_or_default())?;
-        let timeout = Duration::from_secs(task.timeout_s.into()).saturating_sub(NOTING);
-        let callback = call::callback(&self.base, &self.keyring, task);
-        let mut headers = read_headers(&secrets.headers).map_err(|error| Failure::permanent(error.message))?;
-        headers.extend(call::headers(context, &secrets.signing, callback.as_deref(), timeout));
-        let url = target_url(url).map_err(|error| Failure::permanent(error.message))?;
-        let body = task.payload.as_str().as_bytes().to_vec();
-        let answered = self.caller.post(&url, headers, body, timeout).await;
+        let timeout = Duration::from_secs(context.task().timeout_s.into()).saturating_sub(NOTING);
+        let callback = call::token(&self.keyring, context.task()).map(|token| self.callback_of(&token));
+        let answered = self.call(of, record, context, callback.as_deref(), timeout, []).await?;
         if let Some(news) = self.heard(of, &answered, context.now()) {
             left_alone::tell(context.services(), of, news).await;
         }
-        let answered = answered.map_err(|error| unanswered(&error))?;
-        match meaning(&answered, next_wait(record, context), context.now()) {
-            Meaning::Completed(output) => Ok(Pushed::Decided(Outcome::done(output))),
-            Meaning::Parked(lease) => Ok(Pushed::Decided(Outcome::Park(lease))),
-            Meaning::Said(outcome) => Ok(Pushed::Said(outcome)),
-            Meaning::Failed(failure) => Err(failure),
-        }
+        judged(answered, record, context)
+    }
+
+    /// One signed call, with these headers besides; refused if it cannot be made.
+    async fn call(
+        &self,
+        of: &RecordKey,
+        record: &TypeRecord,
+        context: &TaskContext<'_>,
+        callback: Option<&str>,
+        timeout: Duration,
+        more: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
+    ) -> Result<Result<Answered, CallError>, Failure> {
+        let RunBy::Http { url, .. } = &record.run else {
+            return Err(Failure::permanent("only a worker outside does this")); // not reached: nobody here is told of it
+        };
+        let secrets = TargetSecrets::open(&self.keyring, of, record.sealed.as_deref().unwrap_or_default())?;
+        let mut headers = read_headers(&secrets.headers).map_err(|error| Failure::permanent(error.message))?;
+        headers.extend(call::headers(context, &secrets.signing, callback, timeout));
+        headers.extend(more);
+        let url = target_url(url).map_err(|error| Failure::permanent(error.message))?;
+        let body = context.task().payload.as_str().as_bytes().to_vec();
+        Ok(self.caller.post(&url, headers, body, timeout).await)
+    }
+
+    /// The URL by which who bears `token` answers later.
+    fn callback_of(&self, token: &str) -> String {
+        format!("{}/v1/callbacks/{token}", self.base.trim_end_matches('/'))
     }
 
     /// Counts an answer; what there is to tell of the target after it.
@@ -135,6 +150,21 @@ impl Pushing {
             Arc::new(Line { room, hall, circuit: Mutex::default() })
         };
         lines.entry(of.clone()).or_insert_with(fresh).clone()
+    }
+}
+
+/// What an answer, or none, means for the task.
+fn judged(
+    answered: Result<Answered, CallError>,
+    record: &TypeRecord,
+    context: &TaskContext<'_>,
+) -> Result<Pushed, Failure> {
+    let answered = answered.map_err(|error| unanswered(&error))?;
+    match meaning(&answered, next_wait(record, context), context.now()) {
+        Meaning::Completed(output) => Ok(Pushed::Decided(Outcome::done(output))),
+        Meaning::Parked(lease) => Ok(Pushed::Decided(Outcome::Park(lease))),
+        Meaning::Said(outcome) => Ok(Pushed::Said(outcome)),
+        Meaning::Failed(failure) => Err(failure),
     }
 }
 

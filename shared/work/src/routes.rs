@@ -12,10 +12,11 @@ use crate::{
     ClaimTasks, Claims, HeartbeatRequest, News, WorkOutcome,
     callback::{CallbackHeartbeat, CallbackNews},
     finish::{FinishBatch, FinishTask, FinishedBatch},
+    push::Trial,
 };
 use callbacks::Called;
 pub use types::of_tenant;
-use types::{RotatedSecret, TypeRequest, TypeView};
+use types::{RotatedSecret, TestRequest, TypeRequest, TypeView};
 use work::{WorkerRequest, WorkerView};
 
 /// The writes: of tasks, of task types and workers, and what workers ask for and say.
@@ -34,12 +35,17 @@ pub fn control() -> Vec<Route> {
             .answers::<TypeView>(
                 "Retires a task type: no more of its tasks are taken, those there are come to their ends, then it is removed.",
             )
-            .or(&[404]),
             .query([Parameter::flag("force", "Whether its tasks that have not ended are cancelled.")])
+            .or(&[404]),
         Route::post("/v1/task-types/{name}/rotate-secret", "RotateSecret", types::rotate)
             .needs(Right::Operate)
             .answers::<RotatedSecret>("Signs a type's calls by a new secret, and by the one before for a while.")
             .body::<RotateRequest>()
+            .or(&[404, 409]),
+        Route::post("/v1/task-types/{name}/test", "TestTaskType", types::test)
+            .needs(Right::Operate)
+            .answers::<Trial>("Calls a type's target once, signed, and shows what that would mean for a task; there is none.")
+            .optional_body::<TestRequest>()
             .or(&[404, 409]),
         Route::post("/v1/callbacks/{token}", "FinishCallback", callbacks::finish)
             .open()

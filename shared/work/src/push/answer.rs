@@ -19,14 +19,14 @@ use crate::WorkOutcome;
 pub(crate) const OUTCOME: &str = "application/vnd.errand.outcome+json";
 
 /// The header by which a target says for how many seconds it has the task, and what goes if it says none.
-const LEASE: &str = "errand-lease";
+pub(super) const LEASE: &str = "errand-lease";
 const LEASE_S: u64 = 900;
 
 /// How long that may be, in seconds.
 pub(crate) const LEASES_S: (u64, u64) = (60, 86_400);
 
 /// The header by which a target says whether another try makes sense.
-const NO_RETRY: &str = "errand-no-retry";
+pub(super) const NO_RETRY: &str = "errand-no-retry";
 
 /// How much of what a target says against a task is kept, in bytes.
 const MESSAGE_BYTES: usize = 2 * 1024;
@@ -133,7 +133,7 @@ fn failure(answered: &Answered, policy: Duration, now: Timestamp) -> Failure {
 }
 
 /// A header that is text.
-fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+pub(super) fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
 

@@ -41,10 +41,9 @@ fn message_id(task: &Task) -> String {
     format!("{}_{}", task.key.id, task.redrives)
 }
 
-/// Where it is answered later, below `base`.
-pub(super) fn callback(base: &str, keyring: &Keyring, task: &Task) -> Option<String> {
-    let callback = Callback { task: task.key.clone(), fence: task.fence()? };
-    Some(format!("{}/v1/callbacks/{}", base.trim_end_matches('/'), callback.token(keyring)))
+/// By which the task is answered later, while it is held.
+pub(super) fn token(keyring: &Keyring, task: &Task) -> Option<String> {
+    Some(Callback { task: task.key.clone(), fence: task.fence()? }.token(keyring))
 }
 
 /// X-Ray's header as the W3C's.

@@ -5,21 +5,24 @@ mod form;
 use std::sync::Arc;
 
 use errand::{
-    App, Id, Name, StoreError, Stored,
+    App, Dispatch, Id, Name, StoreError, Stored,
     spi::{
+        json::Json,
         records::{create, replace},
         store::{self, Commit, MAX_TRIES, RecordKey, Related, RelationKind},
     },
 };
 use errand_http::{Answer, ApiError, Listed, Request, RotateRequest};
 use errand_outbound::{Keyring, SecretError};
-pub(crate) use form::{RotatedSecret, TypeRequest, TypeView};
+use serde_json::json;
+
+pub(crate) use form::{RotatedSecret, TestRequest, TypeRequest, TypeView};
 
 use crate::{
     OpenWork, Pushing, RESERVED, RunBy, TypeRecord, retirement,
     target::TargetSecrets,
     task_type::all,
-    types::{self, place},
+    types::{self, Found, place},
 };
 use errand::Entity;
 
@@ -126,9 +129,33 @@ pub(super) async fn rotate(app: &App, request: &Request) -> Result<Answer, ApiEr
     Ok(Answer::json(200, &RotatedSecret { signing_secret: fresh.reveal() }))
 }
 
+/// `POST /v1/task-types/{name}/test`: of the caller's tenant.
+pub(super) async fn test(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let TestRequest { payload } = request.json()?;
+    let name = request.path_name("name").map_err(|_| missing())?;
+    let tenant = &request.caller.tenant;
+    let there = types::stored(app, tenant, &name).await?.ok_or_else(missing)?;
+    let found = Found::new(name.clone(), there.value, place(tenant, &name))?;
+    if found.record.run.dispatch() != Dispatch::Pushed {
+        let message = "its tasks are done by workers that ask for them: there is nobody to call";
+        return Err(ApiError::invalid("name", message));
+    }
+    let pushing = app.types.state::<Arc<Pushing>>().ok_or_else(keyless)?;
+    let payload = payload.or_else(|| found.record.example.clone()).unwrap_or_else(|| json!({}));
+    if let Some(schema) = &found.schema {
+        schema.check(&payload).map_err(|error| error.within("payload"))?;
+    }
+    let trial = pushing.try_out(app, &found, &request.caller, Json::new(&payload)).await?;
+    Ok(Answer::json(200, &trial))
+}
+
 fn keyring(app: &App) -> Result<&Keyring, ApiError> {
     let keyring = app.types.state::<Arc<Keyring>>().map(|keyring| &**keyring);
-    keyring.ok_or_else(|| ApiError::conflict("this installation has no key for secrets: it is started without"))
+    keyring.ok_or_else(keyless)
+}
+
+fn keyless() -> ApiError {
+    ApiError::conflict("this installation has no key for secrets: it is started without")
 }
 
 fn unkept(error: SecretError) -> ApiError {

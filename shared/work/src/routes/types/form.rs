@@ -91,6 +91,14 @@ pub(crate) struct OwnType {
     pub signing_secret: Option<String>,
 }
 
+/// What a target is tried out with.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct TestRequest {
+    /// What it is called with; the type's example if absent, or else `{}`.
+    #[serde(default)]
+    pub payload: Option<Value>,
+}
+
 /// What signs the calls from now on.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RotatedSecret {
@@ -121,6 +129,7 @@ impl TypeView {
             mcp,
             sealed: _,
             retired_at,
+            removed_at: _,
         } = record;
         let all_tenants = *tenant == Name::installation();
         let signing_secret = None;
@@ -129,7 +138,6 @@ impl TypeView {
             timeout_s,
             max_retries,
             retry,
-            removed_at: _,
             pool,
             may_enqueue,
             mcp,
@@ -158,7 +166,7 @@ impl TypeRequest {
             mcp: self.mcp,
             sealed: None,
             retired_at: None,
+            removed_at: None,
         }
     }
 }
-            removed_at: None,
