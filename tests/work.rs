@@ -6,6 +6,7 @@ mod outcomes;
 pub(crate) mod push;
 mod retirement;
 mod types;
+mod unattended;
 
 use errand::{App, Task};
 use integration_tests::{

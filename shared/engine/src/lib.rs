@@ -4,9 +4,9 @@
 //! This is the engine. It knows no task type of its own, no HTTP, no AWS and no SQLite: those stand on it.
 //!
 //! Each module knows only those before it: `redact`, `json`, `clock`, `ids`, `money`, `lifecycle`, `store`, `queue`,
-//! `event`, `listener`, `release`, `bell`, `rights`, `services`, `effects`, `records`, `handler`, `registry`, `app`, `environment`,
-//! `meter`, `telemetry`, `notify`, `change`, `accept`, `operate`, `redrive`, `client`, `dead_letter`, `outbox`,
-//! `poller`, `processor`, `read_marks`, `testing`, `spi`.
+//! `event`, `listener`, `release`, `bell`, `rights`, `noticed`, `services`, `attended`, `effects`, `records`, `handler`,
+//! `registry`, `app`, `environment`, `meter`, `telemetry`, `notify`, `change`, `accept`, `operate`, `redrive`, `client`,
+//! `dead_letter`, `outbox`, `poller`, `processor`, `read_marks`, `testing`, `spi`.
 //!
 //! # How it works
 //!
@@ -106,6 +106,7 @@
 
 mod accept;
 mod app;
+mod attended;
 mod bell;
 mod change;
 mod client;
@@ -121,6 +122,7 @@ mod lifecycle;
 mod listener;
 mod meter;
 mod money;
+mod noticed;
 mod notify;
 mod operate;
 mod outbox;

@@ -22,6 +22,7 @@ use tend::tend;
 
 use crate::{
     app::App,
+    attended,
     change::{ChangeError, With, change},
     clock::Timestamp,
     dead_letter::dead_letter,
@@ -202,6 +203,7 @@ async fn look_after(app: &App, tasks: Vec<Task>) -> PollReport {
     let (waiting, others): (Vec<_>, Vec<_>) = tasks.into_iter().partition(|(duty, _)| *duty == Duty::Notify);
     let waiting: Vec<Task> = waiting.into_iter().map(|(_, task)| task).collect();
     let others = join_all(others.iter().map(|(duty, task)| fulfil(app, task, *duty))).await;
+    attended::waiting(app, &waiting).await;
     // Sent first, noted after: a crash in between costs a second message, never the only one.
     let sent = notify(app, &waiting).await;
     let noted = waiting.iter().zip(sent).map(|(task, sent)| note(app, task, sent));

@@ -7,6 +7,7 @@ use crate::{
     clock::Clock,
     lifecycle::{Task, retry},
     listener::Listeners,
+    noticed::Noticed,
     queue::Queue,
     release::Release,
     rights::Scopes,
@@ -43,6 +44,8 @@ pub struct Services {
     pub trace: Option<Arc<str>>,
     /// Rings when there may be work for workers outside, where one process knows of all of it: they may wait for it.
     pub bell: Option<Bell>,
+    /// What this process has noted of which types workers outside ask for.
+    pub noticed: Noticed,
 }
 
 /// What an installation decides.
@@ -87,7 +90,7 @@ impl Services {
     /// Over `store` and `queue`, by `clock`; the rest as it is by default.
     pub fn new(store: Arc<dyn Store>, queue: Arc<dyn Queue>, clock: Arc<dyn Clock>) -> Self {
         let (rules, listeners, release) = (Arc::default(), Listeners::default(), Release::default());
-        Self { store, queue, clock, rules, listeners, release, trace: None, bell: None }
+        Self { store, queue, clock, rules, listeners, release, trace: None, bell: None, noticed: Noticed::default() }
     }
 
     /// The trace that the work belongs to: what X-Ray finds it by.

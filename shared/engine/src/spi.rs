@@ -82,6 +82,11 @@ pub mod listener {
     pub use crate::listener::*;
 }
 
+/// Which types workers outside ask for.
+pub mod attended {
+    pub use crate::attended::*;
+}
+
 /// What is counted for metrics.
 pub mod meter {
     pub use crate::meter::*;

@@ -11,8 +11,8 @@ mod remembered;
 use std::{collections::HashSet, time::Duration};
 
 use errand::{
-    App, Dispatch, Id, Name, Stored, Task,
-    spi::{ids, store::Wanted},
+    App, Dispatch, Id, Name, Task,
+    spi::{attended, ids},
 };
 use errand_http::{ApiError, Caller};
 use futures::future::join_all;
@@ -21,7 +21,7 @@ pub use form::{ClaimTasks, ClaimedTask, Claims};
 pub(crate) use form::{LEASE_S, TYPES, lease};
 
 use crate::{
-    OpenWork, Worker,
+    OpenWork,
     pulled::{begin, pulled_type},
     worker::{self, WorkerState},
 };
@@ -47,9 +47,8 @@ pub(crate) async fn claim(
     request.check()?;
     let tenant = &caller.tenant;
     are_pulled(app, tenant, request).await?;
-    let worker = app.store.record(&worker::key(tenant, &request.worker_id)).await?;
-    let worker = worker.map(Stored::<Worker>::read).transpose()?;
-    let state = worker.map_or(WorkerState::Run, |worker| worker.value.state);
+    attended::asked(app, &request.wanted(tenant)).await;
+    let state = worker::heard_of(app, tenant, &request.worker_id).await?;
     let once = key.map(|key| Remembered::of(tenant, request, key));
     let mut items = match &once {
         Some(once) => held(app, request, once).await?,
@@ -131,7 +130,7 @@ async fn take(
     once: Option<&Remembered>,
 ) -> Result<Vec<ClaimedTask>, ApiError> {
     let max = request.max as usize;
-    let wanted = Wanted { tenant: tenant.clone(), types: request.task_types.clone(), pool: request.pool.clone() };
+    let wanted = request.wanted(tenant);
     let mut tried = HashSet::new();
     let mut taken = Vec::new();
     for _ in 0..ROUNDS {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use errand::{
-    App, Doc, Id, State, Status, Stored, Task, TaskKey, Timestamp,
+    App, Doc, Id, State, Status, Task, TaskKey, Timestamp,
     spi::{
         change::{ChangeError, With, change},
         json::Json,
@@ -19,7 +19,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    LeaseToken, Worker,
+    LeaseToken,
     claim::{LEASE_S, lease},
     progress::progress,
     pulled::pulled_type,
@@ -100,8 +100,7 @@ pub(crate) async fn heartbeat(app: &App, caller: &Caller, request: &HeartbeatReq
         });
     let said = said.collect::<Result<Vec<_>, _>>()?;
     let tenant = &caller.tenant;
-    let worker = app.store.record(&worker::key(tenant, &request.worker_id)).await?;
-    let worker = worker.map(Stored::<Worker>::read).transpose()?;
+    let state = worker::heard_of(app, tenant, &request.worker_id).await?;
     let keys: Vec<TaskKey> =
         request.leases.iter().map(|lease| TaskKey { tenant: tenant.clone(), id: lease.task_id }).collect();
     let tasks = app.store.tasks(&keys).await;
@@ -109,7 +108,6 @@ pub(crate) async fn heartbeat(app: &App, caller: &Caller, request: &HeartbeatReq
     let beats = request.leases.iter().zip(tasks).zip(said);
     let beats = beats.map(async |((lease, task), said)| beat(app, lease, task?, (length, said)).await);
     let items = join_all(beats).await.into_iter().collect::<Result<Vec<_>, ApiError>>()?;
-    let state = worker.map_or(WorkerState::Run, |worker| worker.value.state);
     Ok(News { count: items.len(), items, state })
 }
 

@@ -6,6 +6,7 @@ use crate::{Answer, ApiError, Request};
 use errand::{
     App, Timestamp,
     spi::{
+        attended::{self, Unattended},
         outbox::{self, Owed, OwedToWebhook},
         poller::{LastPoll, last_poll},
         redact::chain,
@@ -45,6 +46,8 @@ struct Work {
     webhooks: Option<Vec<OwedToWebhook>>,
     /// The task types whose targets have too much to do, or do not answer, and are left alone; null if that cannot be told.
     left_alone: Option<Vec<LeftAlone>>,
+    /// Tasks that are due, of types that no worker has asked for in ten minutes; null if that cannot be told.
+    unattended: Option<Vec<Unattended>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tasks: Option<Counted>,
 }
@@ -88,6 +91,7 @@ impl Work {
             owed: outbox::owed(app).await.ok(),
             webhooks: outbox::owed_by_webhook(app).await.ok(),
             left_alone: app.left_alone(None).await.ok(),
+            unattended: attended::unattended(app).await.ok(),
             tasks: app.store.stats(&StatsScope::All, now).await.ok().map(|stats| Counted::of(&stats, now)),
         }
     }

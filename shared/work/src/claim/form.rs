@@ -2,7 +2,10 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use errand::{Doc, Id, Name, State, Task, Timestamp, spi::json::Json};
+use errand::{
+    Doc, Id, Name, State, Task, Timestamp,
+    spi::{json::Json, store::Wanted},
+};
 use errand_http::ApiError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -149,6 +152,11 @@ impl ClaimTasks {
         within("max", self.max, (1, MAX))?;
         within("wait_s", self.wait_s, (0, MAX_WAIT_S))?;
         within("lease_s", self.lease_s, LEASE_S)
+    }
+
+    /// Which of `tenant`'s tasks these are.
+    pub(super) fn wanted(&self, tenant: &Name) -> Wanted {
+        Wanted { tenant: tenant.clone(), types: self.task_types.clone(), pool: self.pool.clone() }
     }
 
     pub(super) fn lease(&self) -> Duration {

@@ -1,12 +1,12 @@
 //! What workers outside ask for and say, and what is told of them.
 
 use errand::{
-    App, Doc, Id, Name, Stored,
+    App, Doc, Id, Name, StoreError, Stored, Timestamp,
     spi::{
         json::read::read_strict,
         records::{create, replace},
         redact,
-        store::{self, Commit, RelationKind},
+        store::{self, Commit, MAX_TRIES, RelationKind},
     },
 };
 use errand_http::{Answer, ApiError, Listed, Request, cursor, cursor_of, limit};
@@ -18,11 +18,8 @@ use crate::{
     finish::{self, BATCH, FinishBatch, FinishTask, FinishedBatch},
     heartbeat,
     task_type::all,
-    worker::{self, WorkerState},
+    worker::{self, KEEP_WORKERS, WorkerState},
 };
-
-/// How long after it was last heard of a worker is kept.
-const KEEP_WORKERS: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600);
 
 /// The most bytes of what a worker says of itself.
 const METADATA_BYTES: usize = 16 * 1024;
@@ -71,18 +68,28 @@ pub(super) async fn put_worker(app: &App, request: &Request) -> Result<Answer, A
         return Err(ApiError::invalid("metadata", message));
     }
     redact::object(&mut metadata);
-    let (tenant, now) = (&request.caller.tenant, app.clock.now());
-    let there = app.store.record(&worker::key(tenant, &id)).await?.map(Stored::<Worker>::read).transpose()?;
-    let registered_at = there.as_ref().map_or(now, |there| there.value.registered_at);
-    let worker = Worker { task_types, pool, capacity, version, metadata, state, registered_at, last_seen_at: now };
-    let write = match &there {
-        Some(there) => replace(tenant, there, &worker, now),
-        None => create(tenant, &id, &worker, now),
-    };
-    let records = vec![write.expiring(now + KEEP_WORKERS)];
-    store::commit(&*app.store, Commit { records, ..Commit::default() }).await?;
-    let status = if there.is_some() { 200 } else { 201 };
-    Ok(Answer::json(status, &WorkerView { id, worker }))
+    let (registered_at, last_seen_at) = (Timestamp::default(), Timestamp::default());
+    let said = Worker { task_types, pool, capacity, version, metadata, state, registered_at, last_seen_at };
+    let tenant = &request.caller.tenant;
+    // It may be heard of by a claim meanwhile.
+    for _ in 0..MAX_TRIES {
+        let now = app.clock.now();
+        let there = app.store.record(&worker::key(tenant, &id)).await?.map(Stored::<Worker>::read).transpose()?;
+        let registered_at = there.as_ref().map_or(now, |there| there.value.registered_at);
+        let worker = Worker { registered_at, last_seen_at: now, ..said.clone() };
+        let write = match &there {
+            Some(there) => replace(tenant, there, &worker, now),
+            None => create(tenant, &id, &worker, now),
+        };
+        let records = vec![write.expiring(now + KEEP_WORKERS)];
+        match store::commit(&*app.store, Commit { records, ..Commit::default() }).await {
+            Err(StoreError::Conflict { .. }) => continue,
+            written => written?,
+        }
+        let status = if there.is_some() { 200 } else { 201 };
+        return Ok(Answer::json(status, &WorkerView { id, worker }));
+    }
+    Err(StoreError::Busy.into())
 }
 
 /// `GET /v1/workers`.
