@@ -19,6 +19,26 @@ pub fn venv(name: &str, requirements: &Path) -> Result<PathBuf, String> {
     venv_in(&venvs, name, requirements)
 }
 
+/// The folder `name`, in which the source distribution of a package of PyPI is unpacked (`name==version`), made as a virtual
+/// environment is: see [`venv`]. Wheels have no tests in them.
+///
+/// # Errors
+/// A sentence that says what to install or what pip said.
+pub fn sources(name: &str, package: &str) -> Result<PathBuf, String> {
+    let venvs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/venvs");
+    let made = made_once(&venvs, name, package, |venv| {
+        make(venv, None)?;
+        let python = || Command::new(program(venv, "python"));
+        let (sdist, of) = (venv.join("sdist"), package.split('=').next().unwrap_or(package));
+        let mut pip = python();
+        pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-binary", of]);
+        run(pip.arg(package).arg("--dest").arg(&sdist))?;
+        let archive = sdist.join(format!("{}.tar.gz", package.replace("==", "-")));
+        run(python().args(["-m", "tarfile", "-e"]).arg(archive).arg(&sdist))
+    })?;
+    Ok(made.join("sdist").join(package.replace("==", "-")))
+}
+
 /// The program `name` of a virtual environment.
 pub fn program(venv: &Path, name: &str) -> PathBuf {
     venv.join("bin").join(name)
@@ -26,7 +46,7 @@ pub fn program(venv: &Path, name: &str) -> PathBuf {
 
 fn venv_in(venvs: &Path, name: &str, requirements: &Path) -> Result<PathBuf, String> {
     let wanted = fs::read_to_string(requirements).map_err(|e| says("read", requirements, e))?;
-    made_once(venvs, name, &wanted, |venv| make(venv, requirements))
+    made_once(venvs, name, &wanted, |venv| make(venv, Some(requirements)))
 }
 
 /// The folder `name` in `folders`, as `make` makes it of what is `wanted`: once, whoever else asks.
@@ -60,11 +80,12 @@ fn says(what: &str, path: &Path, error: std::io::Error) -> String {
     format!("cannot {what} {}: {error}", path.display())
 }
 
-/// Makes the environment anew, whatever is there.
-fn make(venv: &Path, requirements: &Path) -> Result<(), String> {
-    let hint = "install Python 3.10 or newer with its venv module (Debian: apt install python3-venv)";
+/// Makes the environment anew, whatever is there, with what `requirements` lists.
+fn make(venv: &Path, requirements: Option<&Path>) -> Result<(), String> {
+    let hint = "install Python 3.11 or newer with its venv module (Debian: apt install python3-venv)";
     let mut python = Command::new("python3");
     run(python.args(["-m", "venv", "--clear"]).arg(venv)).map_err(|e| format!("{e}\n{hint}"))?;
+    let Some(requirements) = requirements else { return Ok(()) };
     let mut pip = Command::new(program(venv, "python"));
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
     run(pip.arg(requirements))
