@@ -7,7 +7,7 @@ use errand::{
     spi::{
         change::{ChangeError, With, change},
         lifecycle::Trigger,
-        processor, store,
+        store,
     },
 };
 use errand_http::ApiError;
@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::{
     WorkOutcome,
-    finish::{lost, was_said},
+    finish::{NotEnded, end, lost},
     progress::progress,
     push::LEASES_S,
 };
@@ -49,21 +49,11 @@ pub(crate) struct CallbackNews {
 /// Ends the execution that `token` speaks of. The same said again is answered as it was.
 pub(crate) async fn finish(app: &App, token: &str, outcome: WorkOutcome) -> Result<Task, ApiError> {
     let Callback { task: key, fence } = read(app, token)?;
-    let task = store::task(&*app.store, &key).await?.ok_or_else(gone)?;
-    if task.fence() != Some(fence) {
-        return if was_said(&task, fence, outcome.status) { Ok(task) } else { Err(over(&task)) };
-    }
-    let settings = app.input_of(&task).await?.map(|input| input.settings()).unwrap_or_default();
-    let ended = outcome.ended(app, &task).await?;
-    match processor::end(app, &task, fence, &settings, ended).await {
-        Ok(task) => Ok(task),
-        Err(ChangeError::Gone) => Err(gone()),
-        Err(ChangeError::Rejected(_)) => {
-            let task = store::task(&*app.store, &key).await?.ok_or_else(gone)?;
-            Err(over(&task))
-        }
-        Err(error) => Err(error.into()),
-    }
+    end(app, &key, fence, outcome).await.map_err(|not_ended| match not_ended {
+        NotEnded::Gone => gone(),
+        NotEnded::Over(task) => over(&task),
+        NotEnded::Refused(error) => error,
+    })
 }
 
 /// Renews the lease of the execution that `token` speaks of.

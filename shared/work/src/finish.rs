@@ -3,6 +3,7 @@
 use errand::{
     App, FailureKind, Task, TaskKey,
     spi::{
+        change::ChangeError,
         lifecycle::{Fence, log::LogOutcome},
         processor, store,
     },
@@ -93,27 +94,58 @@ pub(crate) struct FinishedBatch {
     pub claim: Option<Claims>,
 }
 
-/// Ends the execution that `lease_token` is of. Said again by the worker that said it, it is answered as it is.
+/// Why an execution is not ended by who says how it went.
+#[derive(Debug)]
+pub(crate) enum NotEnded {
+    /// There is no such task.
+    Gone,
+    /// It is no longer theirs, or has ended in another way: as it is now.
+    Over(Box<Task>),
+    /// What they say cannot be, or was not committed.
+    Refused(ApiError),
+}
+
+impl<E: Into<ApiError>> From<E> for NotEnded {
+    fn from(error: E) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+/// Ends the execution of a task that `fence` is of. Said again by who said it, it is answered as it is.
+pub(crate) async fn end(app: &App, key: &TaskKey, fence: Fence, outcome: WorkOutcome) -> Result<Task, NotEnded> {
+    let task = store::task(&*app.store, key).await?.ok_or(NotEnded::Gone)?;
+    if task.fence() != Some(fence) {
+        return if was_said(&task, fence, outcome.status) { Ok(task) } else { Err(NotEnded::Over(Box::new(task))) };
+    }
+    let settings = app.input_of(&task).await?.map(|input| input.settings()).unwrap_or_default();
+    let said = outcome.exchange();
+    let ended = outcome.ended(app, &task).await?;
+    if let Some(of) = pulled_type(app, task.task_type.as_str()) {
+        of.ends(app, &task, said).await?;
+    }
+    match processor::end(app, &task, fence, &settings, ended).await {
+        Ok(task) => Ok(task),
+        Err(ChangeError::Gone) => Err(NotEnded::Gone),
+        Err(ChangeError::Rejected(_)) => {
+            let task = store::task(&*app.store, key).await?.ok_or(NotEnded::Gone)?;
+            Err(NotEnded::Over(Box::new(task)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Ends the execution that `lease_token` is of, for its worker.
 pub(crate) async fn finish(
     app: &App,
     key: &TaskKey,
     LeaseToken(fence): LeaseToken,
     outcome: WorkOutcome,
 ) -> Result<Task, ApiError> {
-    let task = store::task(&*app.store, key).await?.ok_or_else(ApiError::no_such_task)?;
-    if task.fence() != Some(fence) {
-        return if was_said(&task, fence, outcome.status) { Ok(task) } else { Err(lost()) };
-    }
-    let settings = match app.input_of(&task).await? {
-        Ok(input) => input.settings(),
-        Err(_) => errand::Settings::default(),
-    };
-    let said = outcome.exchange();
-    let ended = outcome.ended(app, &task).await?;
-    if let Some(of) = pulled_type(app, task.task_type.as_str()) {
-        of.ends(app, &task, said).await?;
-    }
-    Ok(processor::end(app, &task, fence, &settings, ended).await?)
+    end(app, key, fence, outcome).await.map_err(|not_ended| match not_ended {
+        NotEnded::Gone => ApiError::no_such_task(),
+        NotEnded::Over(_) => lost(),
+        NotEnded::Refused(error) => error,
+    })
 }
 
 /// What a worker is told that has lost its task.
@@ -122,7 +154,7 @@ pub(crate) fn lost() -> ApiError {
 }
 
 /// Whether the newest execution of `task` is this worker's, and ended as it says.
-pub(crate) fn was_said(task: &Task, fence: Fence, said: OutcomeStatus) -> bool {
+fn was_said(task: &Task, fence: Fence, said: OutcomeStatus) -> bool {
     let Some(latest) = task.latest_attempt.as_ref().filter(|latest| latest.execution == fence.executions) else {
         return false;
     };
