@@ -133,7 +133,8 @@ fn takes_no_other_fields(schema: &Value) -> bool {
 #[test]
 fn every_body_is_described_as_strictly_as_it_is_read() {
     let named = DOCUMENT["components"]["schemas"].as_object().unwrap();
-    let bodies: Vec<_> = named.iter().filter(|(name, _)| name.ends_with("Request")).collect();
+    let is_body = |name: &str| name.ends_with("Request") || ["ClaimTasks", "FinishTask"].contains(&name);
+    let bodies: Vec<_> = named.iter().filter(|(name, _)| is_body(name)).collect();
     assert!(bodies.len() > 15, "{}", bodies.len());
     for (name, schema) in bodies {
         assert!(takes_no_other_fields(schema), "{name}");
@@ -178,7 +179,7 @@ async fn the_server_does_as_the_document_says() {
     let others: Vec<String> = ROUTES.iter().map(Route::key).filter(|key| !reached.contains(key)).collect();
     // It has no token that a call would carry, fills no lists from dictionaries, and comes by no lease and no called type
     // where others have made some: the tests of users' own work do all that.
-    let not_asked = ["POST /v1/claims", "POST /v1/tasks/{id}/finish", "POST /v1/task-types/{name}/rotate-secret"];
+    let not_asked = ["POST /v1/claims", "POST /v1/tasks/{id}/finish"];
     let not_reached = |key: &String| {
         let open = Route::find(&ROUTES, key).is_some_and(|route| route.open);
         !open && key != "GET /v1/openapi.json" && !not_asked.contains(&key.as_str())
