@@ -199,9 +199,19 @@ async fn that_a_target_is_left_alone_is_seen_by_its_tenant_and_believed_for_a_wh
         stats.answer(&world.app).await.body(200)["left_alone"].as_array().unwrap().len()
     };
     assert_eq!((of("default", "default").await, of("other", "default").await, of("default", "none").await), (1, 0, 0));
+    // One that all tenants have is left alone for all of them.
+    let shared = json!({"run": {"kind": "http", "url": target.url}, "timeout_s": 840, "all_tenants": true});
+    Call::put("/v1/task-types/shrink", &shared).answer(&world.app).await.body(201);
+    target.answers(std::iter::repeat_n(Reply::json(503, ""), 5));
+    for _ in 0..5 {
+        let task = Call::post("/v1/tasks", &json!({"task_type": "shrink", "payload": {}}));
+        task.header("x-errand-tenant", "other").answer(&world.app).await.body(201);
+    }
+    push(&world).await;
+    assert_eq!((of("default", "default").await, of("other", "default").await), (1, 1));
     // The process that left it alone is gone, and nobody calls it.
     world.advance(5 + 899);
-    assert_eq!(left_alone(&world).await[0].as_array().unwrap().len(), 1);
+    assert_eq!(left_alone(&world).await[0].as_array().unwrap().len(), 2);
     world.advance(1);
     assert_eq!(left_alone(&world).await, [json!([]), json!([])]);
 }

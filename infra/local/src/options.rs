@@ -88,7 +88,7 @@ pub struct Options {
     #[arg(long, env = "ERRAND_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<Url>,
 
-    /// Whether tasks may be pushed to targets in private networks, besides those on this machine and public ones
+    /// Whether targets of tasks, and webhooks, may be in private networks, besides those on this machine and public ones
     #[arg(long, env = "ERRAND_ALLOW_PRIVATE_TARGETS")]
     pub allow_private_targets: bool,
 

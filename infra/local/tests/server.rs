@@ -11,6 +11,8 @@ mod memory;
 #[cfg(test)] // always so here; it tells clippy that helpers too are test code
 mod process;
 #[cfg(test)]
+mod push;
+#[cfg(test)]
 mod records;
 #[cfg(test)]
 mod runs;

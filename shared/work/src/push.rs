@@ -3,6 +3,7 @@
 mod answer;
 mod call;
 mod circuit;
+mod crowd;
 mod left_alone;
 mod trial;
 
@@ -20,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(crate) use answer::LEASES_S;
 use answer::{Meaning, asked_wait, is_overloaded, meaning, unanswered};
 use circuit::{Circuit, CircuitNews};
+use crowd::Crowd;
 pub(crate) use left_alone::left_alone;
 pub(crate) use trial::Trial;
 
@@ -33,9 +35,6 @@ const AT_ONCE: usize = 64;
 
 /// How many more may wait for one of these: there is room for other types' in what a process has in hand.
 const WAITING: usize = 256;
-
-/// After how long it is looked again whether there is room.
-const AGAIN: Duration = Duration::from_secs(1);
 
 /// How much less than its task's time a call has: to note what came of it.
 const NOTING: Duration = Duration::from_millis(100);
@@ -55,7 +54,18 @@ struct Line {
     room: Arc<Semaphore>,
     /// To wait for that, and to be called.
     hall: Arc<Semaphore>,
+    crowd: Mutex<Crowd>,
     circuit: Mutex<Circuit>,
+}
+
+impl Line {
+    /// A place among those that are called or wait for it; if there is none: how long to stay away.
+    fn hall(&self) -> Result<OwnedSemaphorePermit, Duration> {
+        let mut crowd = self.crowd.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = self.hall.clone().try_acquire_owned().map_err(|_| crowd.turned_away())?;
+        crowd.let_in();
+        Ok(place)
+    }
 }
 
 /// Held as long as a task is in hand.
@@ -81,11 +91,12 @@ impl Pushing {
         self.caller.admit(&target_url(url)?).map_err(refused)
     }
 
-    /// Waits until one more task of the type may be pushed. If its target is left alone: for how long.
+    /// Waits until one more task of the type may be pushed. If its target is left alone, or too many wait already: for how
+    /// long it is to come no more.
     pub(crate) async fn enter(&self, of: &RecordKey, patience: Duration, now: Timestamp) -> Result<Permits, Duration> {
         let line = self.line(of);
-        let hall = line.hall.clone().try_acquire_owned().map_err(|_| AGAIN)?;
-        let room = line.room.clone().acquire_owned().await.map_err(|_| AGAIN)?; // it is never closed
+        let hall = line.hall()?;
+        let room = line.room.clone().acquire_owned().await.map_err(|_| patience)?; // it is never closed
         line.circuit.lock().unwrap_or_else(PoisonError::into_inner).admit(patience, now)?;
         Ok((hall, room))
     }
@@ -147,7 +158,7 @@ impl Pushing {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = || {
             let [room, hall] = [AT_ONCE, AT_ONCE + WAITING].map(|n| Arc::new(Semaphore::new(n)));
-            Arc::new(Line { room, hall, circuit: Mutex::default() })
+            Arc::new(Line { room, hall, crowd: Mutex::default(), circuit: Mutex::default() })
         };
         lines.entry(of.clone()).or_insert_with(fresh).clone()
     }

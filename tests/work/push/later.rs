@@ -1,5 +1,12 @@
 //! A target that answers 202 has the task, and says later how it ended.
 
+use std::sync::{Arc, Mutex, OnceLock};
+
+use axum::{
+    Router,
+    http::{HeaderMap, StatusCode},
+    routing::post,
+};
 use errand::{Status, spi::json::Json};
 use integration_tests::{events::Call, world::World};
 use serde_json::{Value, json};
@@ -68,11 +75,36 @@ async fn a_task_whose_lease_ends_is_tried_again_and_who_had_it_is_told() {
 
 #[tokio::test]
 async fn an_answer_that_comes_before_it_is_noted_that_one_will_come_counts() {
-    let (world, id, callback, target) = parked("120").await;
-    say(&world, &callback, json!({"status": "completed", "output": 1})).await.body(200);
-    // What began before, and notes only now that it goes on elsewhere, finds it ended.
-    super::push(&world).await;
-    assert_eq!((world.task(id).await.status(), target.heard().len()), (Status::Completed, 1));
+    let (early, told) = (Arc::new(OnceLock::<World>::new()), Arc::new(Mutex::new(Vec::new())));
+    let (there, heard) = (early.clone(), told.clone());
+    // It says how the task ended, and only then that it will say so.
+    let answer = move |headers: HeaderMap| {
+        let (there, heard) = (there.clone(), heard.clone());
+        async move {
+            let callback = headers["errand-callback"].to_str().unwrap().strip_prefix("https://errand.example").unwrap();
+            let call = Call::post(callback, &json!({"status": "completed", "output": 1}));
+            let answered = call.answer(&there.get().unwrap().app).await;
+            heard.lock().unwrap().push(answered.status);
+            StatusCode::ACCEPTED
+        }
+    };
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", socket.local_addr().unwrap());
+    let router = Router::new().route("/", post(answer));
+    tokio::spawn(async move { axum::serve(socket, router).await.unwrap() });
+    let world = World::new();
+    super::put(&world, &json!({"kind": "http", "url": url}), &json!({})).await.body(201);
+    assert!(early.set(world.clone()).is_ok());
+    let id = enqueue(&world, json!({})).await;
+    for _ in 0..3 {
+        push(&world).await;
+        world.advance(1000);
+        world.poll().await;
+    }
+    let task = world.task(id).await;
+    assert_eq!((output(&task), task.executions, task.losses), (json!(1), 1, 0));
+    assert_eq!(*told.lock().unwrap(), [200], "it was called once, and heard");
+    assert_eq!(super::super::outcomes(&world.log(id).await), ["completed"]);
 }
 
 #[tokio::test]

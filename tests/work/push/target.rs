@@ -82,6 +82,11 @@ impl Target {
         Self { url, told }
     }
 
+    /// Answers so from now on, before it answers as before.
+    pub(super) fn answers(&self, replies: impl IntoIterator<Item = Reply>) {
+        self.told.replies.lock().unwrap().extend(replies);
+    }
+
     pub(super) fn heard(&self) -> Vec<Heard> {
         self.told.heard.lock().unwrap().clone()
     }

@@ -96,6 +96,16 @@ fn an_answer_that_is_too_long_is_no_output() {
 }
 
 #[test]
+fn who_answers_that_it_has_too_much_to_do_or_nothing_is_overloaded() {
+    let error = |error: CallError| is_overloaded(&Err(error));
+    let status = |status: u16| is_overloaded(&Ok(answered(status, &[], "")));
+    assert_eq!([200, 429, 500, 502, 503].map(status), [false, true, false, false, true]);
+    assert!(error(CallError::Unanswered("reset".into())) && error(CallError::TimedOut(Duration::from_secs(3))));
+    // It was not called: to wait makes that no better.
+    assert!(!error(CallError::NotAllowed(errand_outbound::NotAllowed::Ourselves)));
+}
+
+#[test]
 fn no_answer_is_tried_again_and_a_target_that_may_not_be_called_is_not() {
     let failed = |error: CallError| (unanswered(&error).kind(), unanswered(&error).may_be_tried_again());
     assert_eq!(failed(CallError::Unanswered("reset".into())), (FailureKind::Handler, true));
