@@ -31,11 +31,14 @@ use crate::signatures;
 pub(crate) struct Receiver {
     heard: Mutex<Vec<Value>>,
     answers: Mutex<u16>,
+    /// It answers 410 once it has heard so many.
+    gone_after: Mutex<usize>,
 }
 
 impl Receiver {
     pub(crate) async fn listen() -> (Arc<Self>, String) {
-        let receiver = Arc::new(Self { heard: Mutex::default(), answers: Mutex::new(204) });
+        let receiver =
+            Arc::new(Self { heard: Mutex::default(), answers: Mutex::new(204), gone_after: Mutex::new(usize::MAX) });
         let router = Router::new().route("/", post(hear)).with_state(receiver.clone());
         let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", socket.local_addr().unwrap());
@@ -45,6 +48,10 @@ impl Receiver {
 
     pub(crate) fn answers(&self, status: u16) {
         *self.answers.lock().unwrap() = status;
+    }
+
+    fn gone_after(&self, count: usize) {
+        *self.gone_after.lock().unwrap() = count;
     }
 
     pub(crate) fn heard(&self) -> Vec<Value> {
@@ -64,7 +71,11 @@ impl Receiver {
 async fn hear(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body: String) -> StatusCode {
     let headers: serde_json::Map<String, Value> =
         headers.iter().map(|(name, value)| (name.to_string(), json!(value.to_str().unwrap()))).collect();
-    receiver.heard.lock().unwrap().push(json!({"headers": headers, "body": body}));
+    let mut heard = receiver.heard.lock().unwrap();
+    heard.push(json!({"headers": headers, "body": body}));
+    if heard.len() > *receiver.gone_after.lock().unwrap() {
+        return StatusCode::GONE;
+    }
     StatusCode::from_u16(*receiver.answers.lock().unwrap()).unwrap()
 }
 
@@ -173,6 +184,19 @@ async fn one_that_is_gone_is_switched_off_until_it_is_named_again() {
     world.advance(600);
     poller::handle(&app, None).await;
     assert_eq!(hook.heard().len(), 4, "{:?}", hook.subjects());
+}
+
+#[tokio::test]
+async fn one_that_is_gone_is_posted_no_more_than_was_under_way_as_it_said_so() {
+    let (world, (hook, url)) = (World::new(), Receiver::listen().await);
+    let app = serving(&world);
+    name(&app, "h", &url, &["*"]).await;
+    publish(&world, "default", subjects(40)).await;
+    poller::handle(&app, None).await;
+    hook.gone_after(80);
+    publish(&world, "default", subjects(90)).await;
+    poller::handle(&app, None).await;
+    assert!((81..=80 + 32).contains(&hook.heard().len()), "{}", hook.heard().len());
 }
 
 #[tokio::test]
