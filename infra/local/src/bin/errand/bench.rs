@@ -6,8 +6,10 @@ mod child;
 mod commander;
 mod deferred;
 mod events;
+mod followers;
 mod http;
 mod pull;
+mod push;
 mod report;
 mod waiting;
 
@@ -17,6 +19,7 @@ use anyhow::Context;
 use clap::Args;
 use errand_local::options::Durability;
 use indicatif::{ProgressBar, ProgressStyle};
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 use report::Report;
 
@@ -46,6 +49,14 @@ pub(crate) struct Options {
     /// Only the measurements of workers outside
     #[arg(long, conflicts_with_all = ["quick", "events"])]
     pull: bool,
+
+    /// Only the measurement of tasks that are pushed to a target on this machine
+    #[arg(long, conflicts_with_all = ["quick", "events", "pull"])]
+    push: bool,
+
+    /// Only the measurement of readers that follow what is told
+    #[arg(long, conflicts_with_all = ["quick", "events", "pull", "push"])]
+    followers: bool,
 
     /// When a write counts as done
     #[arg(long, value_enum, default_value_t = Durability::Full)]
@@ -91,6 +102,14 @@ async fn measure(options: &Options) -> anyhow::Result<Report> {
         pull::measure(options, &mut report).await?;
         return Ok(report);
     }
+    if options.push {
+        push::measure(options, &mut report).await?;
+        return Ok(report);
+    }
+    if options.followers {
+        followers::measure(options, &mut report).await?;
+        return Ok(report);
+    }
     let empty = batch::Bench::start(options, "empty").await?;
     let on_empty = empty.run(tasks, "batches of 100, empty file").await?;
     empty.check(tasks)?;
@@ -112,7 +131,21 @@ async fn measure(options: &Options) -> anyhow::Result<Report> {
     waiting::measure(options, &mut report).await?;
     events::measure(options, &mut report).await?;
     pull::measure(options, &mut report).await?;
+    push::measure(options, &mut report).await?;
+    followers::measure(options, &mut report).await?;
     Ok(report)
+}
+
+/// A thousand connections take a file each here, and one there; and a server takes no more than half of its files for them.
+fn open_more_files() -> anyhow::Result<()> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit)?;
+    anyhow::ensure!(
+        limit.current.is_none_or(|files| files >= 8192),
+        "1,000 connections take 8192 files, which the limit (`ulimit -Hn`) does not allow"
+    );
+    Ok(())
 }
 
 /// A bar on standard error.

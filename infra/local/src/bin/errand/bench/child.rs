@@ -23,10 +23,16 @@ const TICK_US: f64 = 10_000.0;
 
 impl Server {
     pub(super) fn start(options: &Options, name: &str) -> anyhow::Result<Self> {
+        Self::start_with(options, name, &[])
+    }
+
+    /// The same with more flags.
+    pub(super) fn start_with(options: &Options, name: &str, more: &[&str]) -> anyhow::Result<Self> {
         let data = options.data.join(name);
         let mut child = Command::new(std::env::current_exe()?)
             .args(flags(options.synchronous))
             .arg(&data)
+            .args(more)
             .env("RUST_LOG", "warn")
             .stderr(Stdio::piped())
             .spawn()

@@ -41,6 +41,16 @@ pub(super) struct Report {
     pub claim_ms_p50: Option<f64>,
     /// The same, 99th percentile.
     pub claim_ms_p99: Option<f64>,
+    /// Tasks of a user's type, pushed to a target on this machine, from the first request to the last end.
+    pub pushed_tasks_per_s: Option<f64>,
+    /// What the server's memory grew by for 1,000 calls that were not answered.
+    pub rss_1000_calls_mb: Option<f64>,
+    /// From the commit of an event to its being read by one of 1,000 that follow the list, median.
+    pub followed_ms_p50: Option<f64>,
+    /// The same, the latest of all.
+    pub followed_ms_max: Option<f64>,
+    /// What the server's memory grew by for them.
+    pub rss_1000_followers_mb: Option<f64>,
     /// How long after its time a deferred task began, at most.
     pub deferred_max_late_ms: Option<f64>,
     /// How many deferred tasks began before their time.
@@ -71,6 +81,11 @@ impl fmt::Display for Report {
             ("4 workers outside, 50 in a request", self.pulled_tasks_per_s, "tasks/s", 0),
             ("enqueue to a claim that waits, median", self.claim_ms_p50, "ms", 1),
             ("enqueue to a claim that waits, p99", self.claim_ms_p99, "ms", 1),
+            ("pushed to a target, 64 at once", self.pushed_tasks_per_s, "tasks/s", 0),
+            ("memory for 1,000 unanswered calls", self.rss_1000_calls_mb, "MB", 1),
+            ("commit to 1,000 followers, median", self.followed_ms_p50, "ms", 1),
+            ("commit to 1,000 followers, latest", self.followed_ms_max, "ms", 1),
+            ("memory for 1,000 followers", self.rss_1000_followers_mb, "MB", 1),
             ("deferred tasks, latest start", self.deferred_max_late_ms, "ms late", 0),
             ("deferred tasks started early", early, "", 0),
             ("processor time over HTTP", self.cpu_us_per_task, "µs/task", 0),
