@@ -33,7 +33,7 @@ def work(url: str) -> None:
 
     @worker.task("count")
     def count(task: Context) -> int:
-        time.sleep(random.uniform(0.05, 0.3))
+        time.sleep(random.uniform(0.2, 0.8))
         task.event("counted", {"n": task.payload["n"]})
         task.follow_up("after", {"n": task.payload["n"]})
         return task.payload["n"]

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// What the libraries of the functions may use.
-const BELOW_FUNCTIONS: [&str; 8] = [
+const BELOW_FUNCTIONS: [&str; 9] = [
     "errand",
     "errand-agents",
     "errand-aws",
@@ -14,6 +14,7 @@ const BELOW_FUNCTIONS: [&str; 8] = [
     "errand-mcp",
     "errand-models",
     "errand-outbound",
+    "errand-schedules",
     "errand-work",
 ];
 
@@ -28,8 +29,9 @@ fn libraries() -> Vec<(&'static str, &'static [&'static str], BTreeSet<&'static 
         ("errand-models", &["bedrock"], ["errand", "errand-outbound"].into()),
         ("errand-http", &[], ["errand"].into()),
         ("errand-work", &[], ["errand", "errand-http", "errand-outbound"].into()),
+        ("errand-schedules", &[], ["errand", "errand-http"].into()),
         ("errand-aws", &[], ["errand", "errand-models", "errand-outbound", "errand-work"].into()),
-        ("errand-agents", &[], ["errand", "errand-http", "errand-models", "errand-work"].into()),
+        ("errand-agents", &[], ["errand", "errand-http", "errand-models", "errand-schedules", "errand-work"].into()),
         ("errand-mcp", &[], ["errand", "errand-http", "errand-work"].into()),
         // It runs tasks by the code of the function that does.
         (

@@ -33,6 +33,7 @@ mod redrive;
 mod relay;
 mod rights;
 mod runs;
+mod schedules;
 mod schemas;
 mod second_life;
 mod signatures;

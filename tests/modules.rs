@@ -7,12 +7,13 @@ use std::{
 };
 
 /// The packages that others build on.
-const PACKAGES: [&str; 8] = [
+const PACKAGES: [&str; 9] = [
     "shared/engine",
     "shared/outbound",
     "shared/models",
     "shared/http",
     "shared/work",
+    "shared/schedules",
     "shared/agents",
     "shared/mcp",
     "shared/aws",

@@ -26,6 +26,7 @@ const OF_A_SESSION: [&str; 4] = ["GetSession", "SessionTrace", "SessionOutput", 
 /// The writes: of tasks, and of agent runs.
 pub fn routes() -> Vec<Route> {
     let mut routes = errand_work::routes::control();
+    routes.extend(errand_schedules::control());
     routes.extend(of_a_run());
     routes.extend(of_what_belongs_to_it());
     routes
