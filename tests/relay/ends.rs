@@ -48,7 +48,7 @@ async fn each_webhook_hears_of_the_ends_that_it_wants_once_and_of_no_other_tenan
     setup.world.advance(1);
     name(&app, "all", &first, &["*"]).await;
     name(&app, "some", &second, &["task.failed"]).await;
-    let records = vec![
+    let records = [
         before,
         end(&setup, 2, ("default", 2), Completed),
         end(&setup, 3, ("default", 3), Failed),
