@@ -91,7 +91,9 @@ fn case(route: &str, mine: &Mine) -> (Call, Seen) {
         "ListWebhooks" => (Call::get("/v1/webhooks"), Seen::Nothing),
         "GetWebhook" => (Call::get("/v1/webhooks/audit"), Seen::NotFound),
         "PutTaskType" => (Call::put("/v1/task-types/mine", &json!({"run": {"kind": "worker"}})), Seen::Own),
-        "PreviewSchedule" => (Call::post("/v1/schedules/preview", &json!({"spec": {"cron": ["@daily"]}})), Seen::Everybodys),
+        "PreviewSchedule" => {
+            (Call::post("/v1/schedules/preview", &json!({"spec": {"cron": ["@daily"]}})), Seen::Everybodys)
+        }
         "RotateSecret" => (Call::post("/v1/task-types/mine/rotate-secret", &empty), Seen::NotFound),
         "TestTaskType" => (Call::post("/v1/task-types/mine/test", &empty), Seen::NotFound),
         "RetireTaskType" => (Call::to("DELETE", "/v1/task-types/mine"), Seen::NotFound),

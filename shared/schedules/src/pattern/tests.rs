@@ -17,8 +17,16 @@ const ZONES: [(&str, &str, &str); 7] = [
     ("UTC", "2026-03-07T22:00", "2026-10-31T22:00"),
 ];
 
-const PATTERNS: [&str; 8] =
-    ["30 2 * * *", "30 1 * * *", "0 1,2 * * *", "15,45 2 * * *", "0 0 * * *", "*/30 * * * *", "30 * * * *", "* 2 * * *"];
+const PATTERNS: [&str; 8] = [
+    "30 2 * * *",
+    "30 1 * * *",
+    "0 1,2 * * *",
+    "15,45 2 * * *",
+    "0 0 * * *",
+    "*/30 * * * *",
+    "30 * * * *",
+    "* 2 * * *",
+];
 
 /// The first eight times from `local` on, with what a change of the clock did to them.
 fn times(pattern: &str, zone: &str, local: &str) -> String {
