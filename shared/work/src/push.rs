@@ -60,10 +60,10 @@ struct Line {
 
 impl Line {
     /// A place among those that are called or wait for it; if there is none: how long to stay away.
-    fn hall(&self) -> Result<OwnedSemaphorePermit, Duration> {
+    fn hall(&self, now: Timestamp) -> Result<OwnedSemaphorePermit, Duration> {
         let mut crowd = self.crowd.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = self.hall.clone().try_acquire_owned().map_err(|_| crowd.turned_away())?;
-        crowd.let_in();
+        let place = self.hall.clone().try_acquire_owned().map_err(|_| crowd.turned_away(now))?;
+        crowd.let_in(now);
         Ok(place)
     }
 }
@@ -95,7 +95,7 @@ impl Pushing {
     /// long it is to come no more.
     pub(crate) async fn enter(&self, of: &RecordKey, patience: Duration, now: Timestamp) -> Result<Permits, Duration> {
         let line = self.line(of);
-        let hall = line.hall()?;
+        let hall = line.hall(now)?;
         let room = line.room.clone().acquire_owned().await.map_err(|_| patience)?; // it is never closed
         line.circuit.lock().unwrap_or_else(PoisonError::into_inner).admit(patience, now)?;
         Ok((hall, room))
