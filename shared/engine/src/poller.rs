@@ -1,5 +1,6 @@
 //! Looks after what is due: notifies tasks, reaps dead workers, sends owed dead letters, lists events and posts them.
 
+mod duty;
 mod last;
 mod outlet;
 mod report;
@@ -14,6 +15,7 @@ use std::{
 use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tracing::{error, warn};
 
+use duty::{Duty, duty};
 pub use last::{LastPoll, first_shard, last_poll, mark};
 use outlet::Outlet;
 pub use report::PollReport;
@@ -27,7 +29,7 @@ use crate::{
     clock::Timestamp,
     dead_letter::dead_letter,
     event,
-    lifecycle::{FailureKind, State, Task, Trigger, unknown_type_ends},
+    lifecycle::{Task, Trigger},
     notify::notify,
     outbox::{self, Posted},
     redact::chain,
@@ -39,38 +41,6 @@ const PARALLEL_SHARDS: usize = 4;
 
 /// How long an unreadable item is left alone.
 const SET_ASIDE: Duration = Duration::from_secs(3600);
-
-/// What a due task needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Duty {
-    Nothing,
-    Notify,
-    Reap,
-    Expire(FailureKind),
-    DeadLetter,
-}
-
-/// What `task`, read just now, needs: pure. The index that named it may lag, so `wake_at` is asked again.
-fn duty(task: &Task, is_known: bool, now: Timestamp) -> Duty {
-    if task.wake_at.is_none_or(|at| at > now) {
-        return Duty::Nothing;
-    }
-    match &task.state {
-        State::Pending { .. } if task.expires_at.is_some_and(|at| at <= now) => Duty::Expire(FailureKind::Expired),
-        // Before that somebody is told of it as of any other: the deployment that knows its type may be there.
-        State::Pending { run_at, .. } if unknown_type_ends(*run_at) <= now && !is_known => {
-            Duty::Expire(FailureKind::UnknownType)
-        }
-        State::Pending { .. } => Duty::Notify,
-        State::Running { lease_expires_at, .. } if *lease_expires_at <= now => Duty::Reap,
-        State::Failed { .. } if task.dead_lettered_at.is_none() => Duty::DeadLetter,
-        State::Running { .. }
-        | State::Failed { .. }
-        | State::Completed { .. }
-        | State::Cancelled { .. }
-        | State::Blocked { .. } => Duty::Nothing,
-    }
-}
 
 /// How a poll came out.
 #[derive(Clone, Debug)]

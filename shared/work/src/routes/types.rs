@@ -1,6 +1,7 @@
 //! Task types, as an operator makes them and everybody reads them.
 
 mod form;
+mod sealed;
 
 use std::sync::Arc;
 
@@ -9,14 +10,14 @@ use errand::{
     spi::{
         json::Json,
         records::{create, replace},
-        store::{self, Commit, MAX_TRIES, RecordKey, Related, RelationKind},
+        store::{self, Commit, MAX_TRIES, Related, RelationKind},
     },
 };
 use errand_http::{Answer, ApiError, Listed, Request, RotateRequest};
-use errand_outbound::{Keyring, SecretError};
 use serde_json::json;
 
 pub(crate) use form::{RotatedSecret, TestRequest, TypeRequest, TypeView};
+use sealed::{keyless, keyring, seal, unkept};
 
 use crate::{
     OpenWork, Pushing, RESERVED, RunBy, TypeRecord, retirement,
@@ -85,32 +86,6 @@ fn same_kind(before: &RunBy, after: &RunBy) -> Result<(), ApiError> {
     Err(ApiError::conflict(message))
 }
 
-/// Puts what is secret of a target where it is sealed, for the record at `place`; what signs its calls, if that is new.
-fn seal(
-    app: &App,
-    place: &RecordKey,
-    before: Option<&TypeRecord>,
-    record: &mut TypeRecord,
-) -> Result<Option<String>, ApiError> {
-    let RunBy::Http { url, headers } = &mut record.run else { return Ok(None) };
-    if let Some(pushing) = app.types.state::<Arc<Pushing>>() {
-        pushing.admit(url)?;
-    }
-    let keyring = keyring(app)?;
-    let kept =
-        before.and_then(|before| before.sealed.as_deref()).map(|sealed| TargetSecrets::open(keyring, place, sealed));
-    // What does not open is of another key: it is made anew, and shown.
-    let kept = kept.and_then(Result::ok);
-    let is_new = kept.is_none();
-    let secrets = match kept {
-        Some(kept) => kept,
-        None => TargetSecrets::fresh().map_err(unkept)?,
-    };
-    let secrets = secrets.with_headers(headers)?;
-    record.sealed = Some(secrets.seal(keyring, place).map_err(unkept)?);
-    Ok(is_new.then(|| secrets.signing.current().reveal()))
-}
-
 /// `POST /v1/task-types/{name}/rotate-secret`: of the caller's tenant.
 pub(super) async fn rotate(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let overlap = request.json::<RotateRequest>()?.overlap()?;
@@ -147,19 +122,6 @@ pub(super) async fn test(app: &App, request: &Request) -> Result<Answer, ApiErro
     }
     let trial = pushing.try_out(app, &found, &request.caller, Json::new(&payload)).await?;
     Ok(Answer::json(200, &trial))
-}
-
-fn keyring(app: &App) -> Result<&Keyring, ApiError> {
-    let keyring = app.types.state::<Arc<Keyring>>().map(|keyring| &**keyring);
-    keyring.ok_or_else(keyless)
-}
-
-fn keyless() -> ApiError {
-    ApiError::conflict("this installation has no key for secrets: it is started without")
-}
-
-fn unkept(error: SecretError) -> ApiError {
-    ApiError::conflict(error.to_string())
 }
 
 /// `DELETE /v1/task-types/{name}`: of the caller's tenant. To put it again takes that back.
