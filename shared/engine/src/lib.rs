@@ -151,7 +151,9 @@ pub use event::{Event, Published};
 pub use handler::{Failure, Handler, Outcome, Settings, TaskContext};
 pub use ids::{Id, Name, NameError, TaskKey};
 pub use json::read::FieldError;
-pub use lifecycle::{Asked, Dispatch, FailureKind, Priority, Report, State, Status, Task, retry::RetryPolicy};
+pub use lifecycle::{
+    Asked, Dispatch, FailureKind, OfSchedule, Priority, Report, State, Status, Task, retry::RetryPolicy,
+};
 pub use listener::{Listener, NotTaken};
 pub use operate::{OperateError, Operation};
 pub use records::{Entity, Stored, owner, parent};

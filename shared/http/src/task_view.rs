@@ -4,7 +4,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use errand::{
-    Doc, Id, Name, Priority, Registry, State, Status, Task, Timestamp,
+    Doc, Id, Name, OfSchedule, Priority, Registry, State, Status, Task, Timestamp,
     spi::{
         json::Json,
         lifecycle::{Attempt, KeptFailure},
@@ -121,6 +121,9 @@ pub struct TaskView<'t> {
     /// The agent run that does it in its present drive, once that has begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<Id>,
+    /// The schedule that made it, and which of its firings it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<&'t OfSchedule>,
     /// Where its agent run can be followed, once that has begun: the path of its session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_path: Option<&'t str>,
@@ -183,6 +186,7 @@ impl<'t> TaskView<'t> {
             redrive_note: task.redrive_note.as_deref(),
             progress: task.progress.as_ref(),
             run_id: types.run_id(task),
+            schedule: task.schedule.as_ref(),
             session_path: task.session_path.as_deref(),
             deduplicated: None,
         }

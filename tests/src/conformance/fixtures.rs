@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use errand::{
-    Asked, Dispatch, Doc, Expect, FailureKind, Id, Name, Priority, Task, TaskKey, Timestamp,
+    Asked, Dispatch, Doc, Expect, FailureKind, Id, Name, OfSchedule, Priority, Task, TaskKey, Timestamp,
     spi::{
         ids::fresh,
         json::Json,
@@ -80,6 +80,7 @@ pub fn full(tenant: &Name) -> Task {
         expires_at: Some(at(7200)),
         created_by: "dienst:größe".to_owned(),
         request_id: Some("JKJaXmPLvHcESHA=".to_owned()),
+        schedule: Some(OfSchedule { id: id("nightly"), nominal: at(4), backfilled: true }),
         ..new(tenant)
     };
     with_history(accepted(new.with_payload(Json::new(&payload))))

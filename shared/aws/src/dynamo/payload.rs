@@ -27,6 +27,9 @@ const INLINE_BYTES: usize = 2048;
 /// What the item of a new task takes besides its texts: ids, numbers, names of attributes.
 const FRAME_BYTES: usize = 250;
 
+/// What it takes to say of which firing of a schedule a task is, besides the schedule's id.
+const SCHEDULE_BYTES: usize = 50;
+
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// How long a live task may go untouched before its payload is in danger.
@@ -46,7 +49,8 @@ pub(super) fn is_apart(task: &Task) -> bool {
     let names = names.into_iter().chain(more.into_iter().flatten()).map(|name| name.as_str().len());
     let ids = [&task.user_id, &task.context_id].into_iter().flatten().map(|id| id.as_str().len());
     let texts = [&task.idempotency_key, &task.request_id].into_iter().flatten().map(String::len);
-    let all: usize = names.chain(ids).chain(texts).sum::<usize>() + task.created_by.len();
+    let schedule = task.schedule.as_ref().map_or(0, |of| of.id.as_str().len() + SCHEDULE_BYTES);
+    let all: usize = schedule + names.chain(ids).chain(texts).sum::<usize>() + task.created_by.len();
     FRAME_BYTES + all + task.payload.as_str().len() > INLINE_BYTES
 }
 
@@ -95,7 +99,7 @@ mod tests {
         dynamo::{attributes, task_item},
     };
     use errand::{
-        Asked, Id, Name, TaskKey,
+        Asked, Id, Name, OfSchedule, TaskKey,
         spi::{
             json::Json,
             lifecycle::{Trigger, apply},
@@ -133,6 +137,7 @@ mod tests {
                 (full.parent_id, full.max_retries, full.scheduled_for) = (Some(bare.version), 9, at(1));
                 full.payload = Json::new(&"x".repeat(bytes - 900).into());
                 full.idempotency_key = Some("k".repeat(64));
+                full.schedule = Some(OfSchedule { id: Id::of("nightly"), nominal: at(1), backfilled: true });
             });
             for task in [bare, full] {
                 let whole = attributes::size(&task_item::write(&task, false, DAY, Shards::default()).unwrap());

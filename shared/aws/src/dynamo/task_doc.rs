@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use errand::{
-    Dispatch, Id, Name, Priority, State, Task, Timestamp,
+    Dispatch, Id, Name, OfSchedule, Priority, State, Task, Timestamp,
     spi::{
         accept::MAX_PULLED_TIMEOUT_S,
         lifecycle::{KeptFailure, log::LogOutcome},
@@ -106,6 +106,8 @@ pub(super) struct TaskDoc {
     pub(super) progress: Option<String>,
     #[serde(rename = "sp", skip_serializing_if = "Option::is_none", default)]
     pub(super) session_path: Option<String>,
+    #[serde(rename = "sc", skip_serializing_if = "Option::is_none", default)]
+    pub(super) schedule: Option<OfSchedule>,
     /// Pending: `run_at`. Running: `lease_expires_at`.
     #[serde(rename = "ra", skip_serializing_if = "Option::is_none", default)]
     pub(super) until: Option<Millis>,
@@ -164,6 +166,7 @@ impl TaskDoc {
             redrive_note: task.redrive_note.clone(),
             progress: task.progress.as_ref().map(|progress| progress.as_str().to_owned()),
             session_path: task.session_path.clone(),
+            schedule: task.schedule.clone(),
             until: None,
             _hinted: false,
             started_at: None,

@@ -60,6 +60,7 @@ impl TaskDoc {
             created_by: self.created_by,
             request_id: self.request_id,
             session_path: self.session_path,
+            schedule: self.schedule,
         };
         let latest = self.latest_attempt;
         let task = Task {

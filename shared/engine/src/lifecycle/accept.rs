@@ -38,6 +38,7 @@ impl Asked {
             created_by,
             request_id: None,
             session_path: None,
+            schedule: None,
         }
     }
 

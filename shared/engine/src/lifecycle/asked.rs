@@ -92,6 +92,19 @@ impl Dispatch {
     }
 }
 
+/// That a schedule has made a task, and which of its firings this is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(inline)]
+pub struct OfSchedule {
+    /// The schedule.
+    pub id: Id,
+    /// When it was named to fire: this tells the firing from all others of the schedule.
+    pub nominal: Timestamp,
+    /// Whether it was asked for afterwards, for a time that had passed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub backfilled: bool,
+}
+
 /// What was asked for. It never changes, but for `expires_at`, which a redrive sets anew.
 ///
 /// A new task is `Asked { queue, ..Asked::of_type(…) }`, which [`Task::accept`](super::Task::accept) takes.
@@ -144,6 +157,8 @@ pub struct Asked {
     pub request_id: Option<String>,
     /// Where an agent run of it can be followed, once it has begun: the path of its session in the HTTP API.
     pub session_path: Option<String>,
+    /// The schedule that made it, if one did.
+    pub schedule: Option<OfSchedule>,
 }
 
 impl Asked {

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use errand::{
-    Doc, Id, Name, State, Task, Timestamp,
+    Doc, Id, Name, OfSchedule, State, Task, Timestamp,
     spi::{json::Json, store::Wanted},
 };
 use errand_http::ApiError;
@@ -102,6 +102,9 @@ pub struct ClaimedTask {
     /// What else it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context_id: Option<Id>,
+    /// The schedule that made it, and which of its firings it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<OfSchedule>,
     /// How far a worker had come that has it no longer, as it last said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<Json>,
@@ -129,6 +132,7 @@ impl ClaimedTask {
             idempotency_key: task.life(),
             user_id: task.user_id.clone(),
             context_id: task.context_id.clone(),
+            schedule: task.schedule.clone(),
             progress: task.progress.clone(),
             redrive_note: task.redrive_note.clone(),
             details,

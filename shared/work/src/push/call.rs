@@ -28,6 +28,11 @@ pub(super) fn headers(
         ("errand-deadline", (now + timeout).to_string()),
     ];
     said.extend(callback.map(|callback| ("errand-callback", callback.to_owned())));
+    said.extend(
+        task.schedule
+            .iter()
+            .flat_map(|of| [("errand-schedule", of.id.to_string()), ("errand-nominal", of.nominal.to_string())]),
+    );
     said.extend(note.map(|note| ("errand-redrive-note", note)));
     said.extend(context.services().trace.as_deref().and_then(traceparent).map(|trace| ("traceparent", trace)));
     said.extend(signed(secrets, &message_id(task), now, task.payload.as_str().as_bytes()));

@@ -1,0 +1,2 @@
+-- The schedule that made a task, and which of its firings it is: JSON.
+ALTER TABLE tasks ADD COLUMN schedule TEXT;
