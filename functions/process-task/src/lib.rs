@@ -9,12 +9,14 @@ use errand::{
     spi::{
         json::read::read_lenient,
         meter,
+        poller::tend_one,
         processor::{Delivery, Verdict, process_each},
-        queue::{QueueName, TRACE_ATTRIBUTE},
+        queue::{DueMessage, QueueName, TRACE_ATTRIBUTE},
+        store::RecordKey,
     },
 };
 use errand_http::{RefusedMessage, put_aside};
-use futures::future::join;
+use futures::future::{join_all, join3};
 use tracing::error;
 
 #[cfg(feature = "lambda")]
@@ -36,13 +38,14 @@ pub async fn handle_each(
     ended: impl Fn(&str, Verdict) + Sync,
 ) -> SqsBatchResponse {
     let (mut again, mut refused) = (Vec::new(), Vec::new());
-    let (mut ids, mut deliveries) = (Vec::new(), Vec::new());
+    let (mut ids, mut deliveries, mut due) = (Vec::new(), Vec::new(), Vec::new());
     for message in event.records {
         match delivery(app, &message) {
-            Ok(delivery) => {
+            Ok(Read::Task(delivery)) => {
                 ids.push(message.message_id);
-                deliveries.push(delivery);
+                deliveries.push(*delivery);
             }
+            Ok(Read::Due(record)) => due.push((message.message_id, record)),
             Err(Unreadable::Body(why)) => {
                 // The reason goes with the message only: what the reader says of a body may repeat some of it.
                 error!(message_id = message.message_id, "a message names no task and is put aside");
@@ -62,7 +65,11 @@ pub async fn handle_each(
     let aside = put_aside(app, QueueName::DeadLetter, refused);
     let of_place = |place: usize| ids.get(place).and_then(Option::as_deref).unwrap_or_default();
     let verdicts = process_each(app, deliveries, deadline, |place, verdict| ended(of_place(place), verdict));
-    let (verdicts, not_aside) = join(verdicts, aside).await;
+    let looked = join_all(due.iter().map(async |(id, record)| {
+        tend_one(app, record).await;
+        ended(id.as_deref().unwrap_or_default(), Verdict::Done);
+    }));
+    let (verdicts, not_aside, _) = join3(verdicts, aside, looked).await;
     again.extend(not_aside);
     for (id, verdict) in ids.into_iter().zip(verdicts) {
         if verdict == Verdict::Again {
@@ -75,6 +82,13 @@ pub async fn handle_each(
     response
 }
 
+/// What a message is about.
+enum Read {
+    Task(Box<Delivery>),
+    /// A record whose time has come.
+    Due(RecordKey),
+}
+
 /// Why a message is not a delivery.
 enum Unreadable {
     /// Another system's, or another version's.
@@ -83,10 +97,16 @@ enum Unreadable {
     Queue,
 }
 
-fn delivery(app: &App, message: &SqsMessage) -> Result<Delivery, Unreadable> {
+fn delivery(app: &App, message: &SqsMessage) -> Result<Read, Unreadable> {
     let arn = message.event_source_arn.as_deref().unwrap_or_default();
     let queue = app.queue.by_arn(arn).ok_or(Unreadable::Queue)?;
-    let read = read_lenient(message.body.as_deref().unwrap_or_default()).map_err(Unreadable::Body)?;
+    let body = message.body.as_deref().unwrap_or_default();
+    // A message that speaks of no record is read as one about a task, so that what is wrong with it is said of that.
+    if let Ok(DueMessage { due }) = read_lenient(body) {
+        return Ok(Read::Due(due));
+    }
+    let read = read_lenient(body).map_err(Unreadable::Body)?;
     let receipt = message.receipt_handle.clone().unwrap_or_default();
-    Ok(Delivery { message: read, queue, receipt, trace: message.attributes.get(TRACE_ATTRIBUTE).cloned() })
+    let trace = message.attributes.get(TRACE_ATTRIBUTE).cloned();
+    Ok(Read::Task(Box::new(Delivery { message: read, queue, receipt, trace })))
 }

@@ -16,7 +16,7 @@ use crate::{
 pub use types::{EventTypes, NoEventTypes};
 
 /// The first words of the types of events that Errand itself tells.
-const FAMILIES: [&str; 7] = ["agent", "intro", "message", "run", "solution", "task", "user"];
+const FAMILIES: [&str; 8] = ["agent", "intro", "message", "run", "schedule", "solution", "task", "user"];
 
 /// Something that happened, for whoever listens. Delivered at least once, always with the same `id`. A handler makes one by
 /// [`TaskContext::event`](crate::TaskContext::event), and publishes it with what it decides:

@@ -6,9 +6,11 @@ use tracing::warn;
 
 use crate::{
     app::App,
-    lifecycle::{Hint, Task, hint},
+    clock::Timestamp,
+    lifecycle::{Hint, Priority, Task, hint},
     queue::{OutMessage, QueueError, QueueName},
     redact::chain,
+    store::RecordKey,
 };
 
 /// Sends the message of every one of `tasks` that is pending and due soon; the rest is the poller's. Answers for
@@ -38,6 +40,18 @@ pub async fn notify(app: &App, tasks: &[Task]) -> Vec<bool> {
         }
     }
     on_its_way
+}
+
+/// Sends the message that brings a record at its time to who looks after it, if that is within 15 minutes; a later one is the
+/// poller's to send. A second one does no harm, and one that is lost is made good by the record's `wake_at`.
+pub async fn notify_due(app: &App, record: &RecordKey, at: Timestamp, priority: Priority) {
+    let Hint::Message(delay) = hint(at, app.clock.now()) else { return };
+    let queue = QueueName::Work(priority);
+    let sent: Result<(), QueueError> =
+        app.queue.send(queue, vec![OutMessage::due(record, delay)]).await.into_iter().collect();
+    if let Err(error) = sent {
+        warn!(queue = queue.as_str(), error = %chain(&error), "a message was not sent; the poller will look in time");
+    }
 }
 
 /// Sends the message of a task that will be due in `delay`, before that is committed; whether it is on its way.

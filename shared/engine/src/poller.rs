@@ -21,6 +21,7 @@ use outlet::Outlet;
 pub use report::PollReport;
 pub use round::{MARGIN, handle, look};
 use tend::tend;
+pub use tend::tend_one;
 
 use crate::{
     app::App,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use memory::{MemoryQueue, Received, Tenants};
-pub use message::{LONG_TIMEOUT_S, OutMessage, QueueName, TENANT_ATTRIBUTE, TRACE_ATTRIBUTE, TaskMessage};
+pub use message::{DueMessage, LONG_TIMEOUT_S, OutMessage, QueueName, TENANT_ATTRIBUTE, TRACE_ATTRIBUTE, TaskMessage};
 
 /// Why a queue did not do what it was asked. The caller goes on without: the table knows what is due.
 #[derive(Debug, thiserror::Error)]

@@ -6,6 +6,7 @@ mod erased;
 mod error;
 mod kinds;
 mod open;
+mod tended;
 
 use std::{
     any::{Any, TypeId},
@@ -18,6 +19,7 @@ pub use erased::Input;
 pub use error::{InputError, RegistryError};
 pub use kinds::RecordKind;
 pub use open::{LeftAlone, OpenType, OpenTypes};
+pub use tended::LookAfter;
 
 use schemars::{Schema, SchemaGenerator};
 
@@ -59,6 +61,7 @@ pub struct Registry {
     kinds: Vec<(Name, RecordKind)>,
     state: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
     open: Option<Arc<dyn OpenTypes>>,
+    tended: BTreeMap<Name, Arc<dyn LookAfter>>,
     wrong: Option<RegistryError>,
 }
 
@@ -130,6 +133,11 @@ impl Registry {
     /// Where it looks for types that it does not know itself.
     pub fn open_types(&self) -> Option<&dyn OpenTypes> {
         self.open.as_deref()
+    }
+
+    /// Who looks after the records of this kind, if somebody here does.
+    pub fn tends(&self, kind: &Name) -> Option<&dyn LookAfter> {
+        self.tended.get(kind).map(|by| &**by)
     }
 
     /// What was registered as a `T` by [`Registry::with`].

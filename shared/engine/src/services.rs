@@ -1,11 +1,11 @@
 //! What everything works with: the store, the queues, the clock, and what the installation decides.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     bell::Bell,
     clock::Clock,
-    lifecycle::{Task, retry},
+    lifecycle::{LOOK_AHEAD, Task, retry},
     listener::Listeners,
     noticed::Noticed,
     queue::Queue,
@@ -71,6 +71,9 @@ pub struct Rules {
     pub scopes: Scopes,
     /// How many due items the poller takes up at a time, in each shard.
     pub poll_page: usize,
+    /// How long before its time the poller is to come to what fires at a certain second, so that a message can say that
+    /// second: one and a half times the pause between two polls.
+    pub look_ahead: Duration,
 }
 
 impl Default for Rules {
@@ -82,6 +85,7 @@ impl Default for Rules {
             scopes: Scopes::default(),
             // So many events are listed in one commit, whose other item is the outbox.
             poll_page: COMMIT_ITEMS - 1,
+            look_ahead: LOOK_AHEAD,
         }
     }
 }

@@ -6,15 +6,17 @@
 
 mod walk;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use errand::{
-    App, Doc, Entity, Expect, Id, Name, Patch, Relations, StoreError, Stored, Task, Timestamp,
+    App, Doc, Entity, Expect, Id, Name, Patch, Registry, Relations, Services, StoreError, Stored, Task, Timestamp,
     spi::{
         change::{ChangeError, With},
         ids,
         operate::{Operation, operate},
         records::{key_of, replace},
+        registry::LookAfter,
         store::{self, Commit, MAX_TRIES, Record, RecordKey, RecordWrite},
     },
 };
@@ -90,8 +92,18 @@ pub(crate) async fn retire(
     Err(StoreError::Busy)
 }
 
+/// The retirements of an installation, which are looked after until they are through.
+pub(crate) struct Retirements;
+
+#[async_trait]
+impl LookAfter for Retirements {
+    async fn look_after(&self, services: &Services, types: &Arc<Registry>, record: Record) -> Result<(), StoreError> {
+        look_after(&App::new(services.clone(), types.clone()), record).await
+    }
+}
+
 /// Goes on with the retirement that `due` is the record of. Whoever asks for something else meanwhile wins.
-pub(crate) async fn look_after(app: &App, due: Record) -> Result<(), StoreError> {
+async fn look_after(app: &App, due: Record) -> Result<(), StoreError> {
     let (key, version) = (due.key.clone(), due.version);
     let retirement = Stored::<Retirement>::read(due)?.value;
     let name = Name::new(key.id.as_str()).map_err(|error| StoreError::Invalid(error.to_string()))?;

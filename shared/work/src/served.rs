@@ -7,13 +7,12 @@ use std::{
 
 use async_trait::async_trait;
 use errand::{
-    App, Asked, Effect, Entity, Failure, FieldError, Name, Outcome, Registry, Report, Services, Settings, StoreError,
-    Task, TaskContext, Timestamp,
+    App, Asked, Effect, Failure, FieldError, Name, Outcome, Registry, Report, Services, Settings, StoreError, Task,
+    TaskContext, Timestamp,
     spi::{
         json::Json,
         processor::Ending,
         registry::{Input, LeftAlone, OpenType, OpenTypes},
-        store::Record,
     },
 };
 use serde_json::Value;
@@ -22,7 +21,7 @@ use uuid::Uuid;
 use crate::{
     OpenWork, Pushing, WorkOutcome,
     push::{Pushed, bad_outcome, left_alone},
-    retirement::{self, Retirement},
+    retirement::{Retirement, Retirements},
     types::Found,
 };
 
@@ -42,7 +41,8 @@ fn with(types: Registry, pushing: Option<Arc<Pushing>>) -> Registry {
         Some(pushing) => types.with(pushing),
         None => types,
     };
-    types.open(Served { open: open.clone(), pushing, compiled: Arc::default() }).with(open)
+    let served = Served { open: open.clone(), pushing, compiled: Arc::default() };
+    types.open(served).tend::<Retirement>(Retirements).with(open)
 }
 
 /// Where they are found, and what is needed to push.
@@ -73,17 +73,6 @@ impl OpenTypes for Served {
 
     async fn left_alone(&self, services: &Services, tenant: Option<&Name>) -> Result<Vec<LeftAlone>, StoreError> {
         left_alone(services, tenant).await
-    }
-
-    async fn look_after(&self, services: &Services, due: Record) -> Result<(), StoreError> {
-        // Of a kind that this version does not know: another one's.
-        if due.key.kind != Retirement::kind() {
-            return Err(StoreError::Invalid(format!("nobody here looks after a `{}`", due.key.kind)));
-        }
-        match self.app(services) {
-            Some(app) => retirement::look_after(&app, due).await,
-            None => Ok(()), // the process ends
-        }
     }
 }
 

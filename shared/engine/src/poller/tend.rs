@@ -1,16 +1,19 @@
-//! Looks after due records that are no events, within a poll.
+//! Looks after due records that are no events: those that a poll finds, and one that a message speaks of.
 
 use futures::future::join_all;
 use tracing::warn;
 
-use crate::{app::App, poller::PollReport, redact::chain, store::Record};
+use crate::{
+    app::App,
+    poller::PollReport,
+    redact::chain,
+    store::{Record, RecordKey, StoreError},
+};
 
-/// Has each looked after by whoever keeps it. What no version here knows stays due: another one does.
 pub(super) async fn tend(app: &App, due: Vec<Record>) -> PollReport {
-    let Some(open) = app.types.open_types() else { return PollReport { failed: due.len(), ..PollReport::default() } };
     let tended = due.into_iter().map(async |record| {
         let (kind, id) = (record.key.kind.clone(), record.key.id.clone());
-        match open.look_after(app, record).await {
+        match look(app, record).await {
             Ok(()) => PollReport::default(),
             Err(problem) => {
                 warn!(%kind, %id, error = %chain(&problem), "a due record was not looked after; the next poll tries again");
@@ -19,4 +22,27 @@ pub(super) async fn tend(app: &App, due: Vec<Record>) -> PollReport {
         }
     });
     join_all(tended).await.into_iter().fold(PollReport::default(), PollReport::plus)
+}
+
+/// Looks after the record that a message speaks of, if it is there. What does not work now the poller does later: the
+/// record's `wake_at` brings it.
+pub async fn tend_one(app: &App, key: &RecordKey) {
+    let looked = async {
+        match app.store.record(key).await? {
+            Some(record) => look(app, record).await,
+            None => Ok(()),
+        }
+    };
+    if let Err(problem) = looked.await {
+        warn!(kind = %key.kind, id = %key.id, error = %chain(&problem), "a record was not looked after; the poller will");
+    }
+}
+
+/// The one place that finds who looks after a record.
+async fn look(app: &App, record: Record) -> Result<(), StoreError> {
+    match app.types.tends(&record.key.kind) {
+        Some(by) => by.look_after(app, &app.types, record).await,
+        // Of a kind that this version does not know: another one's.
+        None => Err(StoreError::Invalid(format!("nobody here looks after a `{}`", record.key.kind))),
+    }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::{Name, TaskKey},
     lifecycle::{Dispatch, Priority, Task},
+    store::RecordKey,
 };
 
 /// Tasks that may run longer than this have a queue of their own, with batch size 1; so have those of slow types.
@@ -102,6 +103,13 @@ pub struct TaskMessage {
     pub executions: Option<u32>,
 }
 
+/// The body of a message that says that a record's time has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DueMessage {
+    /// The record that is spoken of.
+    pub due: RecordKey,
+}
+
 /// A message to send.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutMessage {
@@ -120,6 +128,13 @@ impl OutMessage {
     pub fn hint(task: &Task, delay: Duration, trace: Option<&str>) -> Self {
         let attributes = trace.map(|header| (TRACE_ATTRIBUTE, header.to_owned())).into_iter().collect();
         Self { delay, group: Some(task.key.tenant.clone()), attributes, ..Self::about(task, None) }
+    }
+
+    /// "This record is due in `delay`", at most 900 s.
+    pub fn due(record: &RecordKey, delay: Duration) -> Self {
+        // Names and ids always have a JSON text.
+        let body = serde_json::to_string(&DueMessage { due: record.clone() }).unwrap_or_default();
+        Self { body, delay, group: Some(record.tenant.clone()), attributes: Vec::new() }
     }
 
     /// "This task has failed": with type, tenant and reason as attributes.

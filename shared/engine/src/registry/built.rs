@@ -3,7 +3,7 @@
 use std::{any::TypeId, sync::Arc};
 
 use super::{
-    OpenTypes, RecordKind, Registered, Registry, RegistryError,
+    LookAfter, OpenTypes, RecordKind, Registered, Registry, RegistryError,
     erased::{AnyType, Of},
 };
 use crate::{handler::Handler, ids::Name, records::Entity};
@@ -50,6 +50,13 @@ impl Registry {
         Self { open: Some(Arc::new(open)), ..self }
     }
 
+    /// The same, where `by` looks after the records of the kind `E` whose time has come. Of one kind, the last counts.
+    #[must_use]
+    pub fn tend<E: Entity>(mut self, by: impl LookAfter + 'static) -> Self {
+        self.tended.insert(E::kind(), Arc::new(by));
+        self
+    }
+
     /// The same with all that `other` has.
     #[must_use]
     pub fn merge(mut self, other: Registry) -> Self {
@@ -59,6 +66,7 @@ impl Registry {
         }
         self.state.extend(other.state);
         self.open = self.open.or(other.open);
+        self.tended.extend(other.tended);
         for (name, kind) in other.kinds {
             self = self.put_kind(name, kind);
         }

@@ -13,7 +13,7 @@ use crate::{
     json::{Json, read::FieldError},
     registry::{Input, Registry},
     services::Services,
-    store::{Record, StoreError},
+    store::StoreError,
 };
 
 /// A task type that was found.
@@ -50,10 +50,6 @@ pub trait OpenTypes: Send + Sync {
     async fn left_alone(&self, _services: &Services, _tenant: Option<&Name>) -> Result<Vec<LeftAlone>, StoreError> {
         Ok(Vec::new())
     }
-
-    /// Looks after a record of theirs whose `wake_at` has come, as the poller does after tasks. One that is due still is
-    /// brought again by the next poll.
-    async fn look_after(&self, services: &Services, due: Record) -> Result<(), StoreError>;
 }
 
 /// That a target had too much to do, or did not answer, and is left alone: the tasks of its type wait.
