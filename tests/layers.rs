@@ -30,7 +30,7 @@ fn libraries() -> Vec<(&'static str, &'static [&'static str], BTreeSet<&'static 
         ("errand-http", &[], ["errand"].into()),
         ("errand-work", &[], ["errand", "errand-http", "errand-outbound"].into()),
         ("errand-schedules", &[], ["errand", "errand-http"].into()),
-        ("errand-aws", &[], ["errand", "errand-models", "errand-outbound", "errand-work"].into()),
+        ("errand-aws", &[], ["errand", "errand-models", "errand-outbound", "errand-schedules", "errand-work"].into()),
         ("errand-agents", &[], ["errand", "errand-http", "errand-models", "errand-schedules", "errand-work"].into()),
         ("errand-mcp", &[], ["errand", "errand-http", "errand-work"].into()),
         // It runs tasks by the code of the function that does.
@@ -44,6 +44,7 @@ fn libraries() -> Vec<(&'static str, &'static [&'static str], BTreeSet<&'static 
                 "errand-mcp",
                 "errand-models",
                 "errand-outbound",
+                "errand-schedules",
                 "errand-work",
                 "process-task",
             ]

@@ -94,6 +94,13 @@ fn case(route: &str, mine: &Mine) -> (Call, Seen) {
         "PreviewSchedule" => {
             (Call::post("/v1/schedules/preview", &json!({"spec": {"cron": ["@daily"]}})), Seen::Everybodys)
         }
+        "PutSchedule" => (Call::put("/v1/schedules/nightly", &nightly("theirs")), Seen::Own),
+        "GetSchedule" => (Call::get("/v1/schedules/nightly"), Seen::NotFound),
+        "ListSchedules" => (Call::get("/v1/schedules"), Seen::Nothing),
+        "RemoveSchedule" => (Call::to("DELETE", "/v1/schedules/nightly"), Seen::NotFound),
+        "PauseSchedule" => (Call::post("/v1/schedules/nightly/pause", &empty), Seen::NotFound),
+        "ResumeSchedule" => (Call::post("/v1/schedules/nightly/resume", &empty), Seen::NotFound),
+        "TriggerSchedule" => (Call::post("/v1/schedules/nightly/trigger", &empty), Seen::NotFound),
         "RotateSecret" => (Call::post("/v1/task-types/mine/rotate-secret", &empty), Seen::NotFound),
         "TestTaskType" => (Call::post("/v1/task-types/mine/test", &empty), Seen::NotFound),
         "RetireTaskType" => (Call::to("DELETE", "/v1/task-types/mine"), Seen::NotFound),
@@ -143,6 +150,7 @@ async fn mine() -> (World, Mine) {
     ask(Call::put("/v1/webhooks/audit", &json!({"url": format!("http://127.0.0.1:9/{SECRET}")}))).await;
     ask(Call::put("/v1/task-types/mine", &json!({"run": {"kind": "worker"}}))).await;
     ask(Call::put("/v1/workers/w", &json!({}))).await;
+    ask(Call::put("/v1/schedules/nightly", &nightly(SECRET))).await;
     for _ in 0..2 {
         ask(Call::post("/v1/tasks", &json!({"task_type": "mine", "payload": {"mark": SECRET}}))).await;
     }
@@ -150,6 +158,11 @@ async fn mine() -> (World, Mine) {
     let given = ask(Call::post("/v1/claims", &claim)).await["items"][0].take();
     let held = given["task_id"].as_str().unwrap().parse().unwrap();
     (world, Mine { failed, waiting, held, lease: given["lease_token"].as_str().unwrap().to_owned() })
+}
+
+/// A schedule whose tasks have this mark.
+fn nightly(mark: &str) -> Value {
+    json!({"spec": {"cron": ["@yearly"]}, "task": {"task_type": "scripted", "user_id": "u"}, "payload": {"mark": mark}})
 }
 
 /// Everything that is the first tenant's, as it is stored.
@@ -164,6 +177,7 @@ async fn state(world: &World, mine: &Mine) -> Vec<Value> {
         "/v1/records/conversation?parent=u".to_owned(),
         "/v1/events".to_owned(),
         "/v1/webhooks".to_owned(),
+        "/v1/schedules/nightly".to_owned(),
         "/v1/tasks?user_id=u".to_owned(),
     ] {
         all.push(Call::get(&path).answer(&world.app).await.body(200));

@@ -26,6 +26,7 @@ impl Seeds {
         seeds.runs().await;
         seeds.work().await;
         seeds.webhooks().await;
+        seeds.schedules().await;
         seeds
     }
 
@@ -55,6 +56,17 @@ impl Seeds {
             self.tell(dictionary, id);
             let put = self.client.put(format!("{}/v1/webhooks/{id}", self.url));
             Self::answer(put.body(json!({"url": url}).to_string()).send().await.unwrap()).await;
+        }
+    }
+
+    /// Schedules, which fire in a year.
+    async fn schedules(&mut self) {
+        self.tell("scheduled_types", "scripted");
+        for (dictionary, id) in [("schedules", "yearly"), ("removed_schedules", "past")] {
+            self.tell(dictionary, id);
+            let body = json!({"spec": {"cron": ["@yearly"]}, "task": {"task_type": "scripted"}});
+            let put = self.client.put(format!("{}/v1/schedules/{id}", self.url));
+            Self::answer(put.body(body.to_string()).send().await.unwrap()).await;
         }
     }
 

@@ -6,6 +6,7 @@ use errand::{App, Registry, Rules, Services, spi::listener::Listeners};
 use errand_aws::relay::BusEvents;
 use errand_models::Profiles;
 use errand_outbound::{Allowance, Keyring, TargetClient};
+use errand_schedules::with_schedules;
 use errand_work::{Pushing, with_pushed_types};
 use shared::handlers::{Installation, types};
 
@@ -66,7 +67,8 @@ impl Settings {
         services.rules = Arc::new(self.rules.clone());
         services.listeners = self.listeners.clone();
         let offer = errand_mcp::Offer(&["scripted", "create_conversation_summary"]);
-        let types = pushed(self.types()).with(offer).checked().unwrap_or_else(|error| panic!("{error}"));
+        let types =
+            with_schedules(pushed(self.types())).with(offer).checked().unwrap_or_else(|error| panic!("{error}"));
         App::new(services, types)
     }
 }

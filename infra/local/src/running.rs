@@ -26,6 +26,7 @@ use errand::{
 use errand_mcp::{Mcp, TaskWatch};
 use errand_models::http::Webhook;
 use errand_outbound::{Allowance, SignedWebhooks, TargetClient};
+use errand_schedules::with_schedules;
 use errand_work::{Pushing, with_pushed_types};
 use reqwest::Url;
 use tokio::{
@@ -95,7 +96,7 @@ impl RunningServer {
         let client = TargetClient::new(allowance, Some(address))?;
         let base = options.public_url.as_ref().map_or_else(|| format!("http://{address}"), Url::to_string);
         let pushing = Pushing::new(client.clone(), keyring.clone(), base);
-        let types = with_pushed_types(types, pushing).with(keyring.clone()).checked()?;
+        let types = with_schedules(with_pushed_types(types, pushing)).with(keyring.clone()).checked()?;
         let settings = sqlite::SqliteSettings { synchronous: options.synchronous.into() };
         let store = Arc::new(SqliteStore::open(&database, settings)?);
         let changed = store.changed();
@@ -190,6 +191,7 @@ fn rules(options: &Options) -> anyhow::Result<Rules> {
     Ok(Rules {
         max_retries: options.max_retries,
         max_losses: options.max_losses,
+        look_ahead: Duration::from_millis(options.poll_interval_ms).saturating_mul(3) / 2,
         verifiers: options.verifiers.iter().flat_map(|list| principals(list)).collect(),
         // The rights of a token stand in its file.
         scopes: Scopes::by_name(),

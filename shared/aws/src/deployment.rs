@@ -116,7 +116,7 @@ fn rules(environment: &Environment) -> Result<Rules, ConfigError> {
         max_losses: environment.parsed("ERRAND_MAX_LOSSES")?.unwrap_or(default.max_losses),
         verifiers: environment.get("ERRAND_VERIFIERS").map(|list| principals(&list)).unwrap_or_default(),
         scopes: environment.parsed("ERRAND_TOKEN_SCOPES")?.unwrap_or_default(),
-        poll_page: default.poll_page,
+        ..default
     })
 }
 

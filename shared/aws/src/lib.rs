@@ -35,6 +35,7 @@ use errand::{
 };
 use errand_models::http::Webhook;
 use errand_outbound::SignedWebhooks;
+use errand_schedules::with_schedules;
 use errand_work::{Pushing, with_open_types, with_pushed_types};
 
 /// How long one try of a request to the tables or queues may take. The SDK makes three.
@@ -100,7 +101,7 @@ async fn started(queues: &[QueueName], types: Types, opened: Opened) -> Result<W
     let environment = Environment::of_process();
     let types = types(&environment)?;
     let deployment = Deployment::read(&environment, queues)?;
-    let types = opened(types, &deployment)?;
+    let types = with_schedules(opened(types, &deployment)?);
     let types = match deployment.keyring.clone() {
         Some(keyring) => types.with(keyring),
         None => types,

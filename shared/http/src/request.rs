@@ -108,6 +108,12 @@ impl Request {
         }
     }
 
+    /// The version that the header `If-Match` names.
+    pub fn matched_version(&self) -> Result<Option<Uuid>, ApiError> {
+        let version = self.if_match.as_deref().map(Uuid::try_parse).transpose();
+        version.map_err(|_| ApiError::invalid("If-Match", "expected a record's version"))
+    }
+
     /// The task that the path names.
     pub fn task_key(&self) -> Result<TaskKey, ApiError> {
         // An id that is none names no task.

@@ -1,13 +1,34 @@
 //! Schedules: tasks that come again and again.
 //!
-//! Each module knows only those before it: `pattern`, `plan`, `spec`, `preview`, `routes`.
+//! | record kind | id | parent, in the order of | serves |
+//! |---|---|---|---|
+//! | `schedule` | its name | all of its tenant's, when they were made | when tasks are made, and how far that is (due for the poller) |
+//! | `schedule_payload` | the schedule's | – | what these tasks are given |
+//!
+//! Each module knows only those before it: `pattern`, `plan`, `spec`, `preview`, `schedule`, `life`, `wake`, `made`, `kept`,
+//! `look`, `view`, `routes`.
 
+mod kept;
+mod life;
+mod look;
+mod made;
 mod pattern;
 mod plan;
 mod preview;
 mod routes;
+mod schedule;
 mod spec;
+mod view;
+mod wake;
+
+use errand::Registry;
 
 pub use plan::{Firing, Plan};
-pub use routes::control;
+pub use routes::{control, status};
+pub use schedule::{Blocked, CatchUp, Overlap, Pause, SchedulePolicy, ScheduledTask};
 pub use spec::ScheduleSpec;
+
+/// `types`, where schedules are looked after.
+pub fn with_schedules(types: Registry) -> Registry {
+    types.tend::<schedule::Schedule>(look::Schedules)
+}

@@ -21,6 +21,7 @@ type Commands = AfterSeq<Listed<EntityView<'static, Command>>>;
 /// The reads: of tasks, and of agent runs.
 pub fn routes() -> Vec<Route> {
     let mut routes = errand_work::routes::status(|| &ROUTES);
+    routes.extend(errand_schedules::status());
     routes.extend(of_runs());
     routes.extend(of_sessions());
     routes

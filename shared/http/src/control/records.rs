@@ -8,7 +8,6 @@ use errand::{
         store::{self, Commit, MAX_TRIES, Record, RecordKey, RecordWrite},
     },
 };
-use uuid::Uuid;
 
 /// `PUT /v1/records/{kind}/{id}`: 201 if it is new, else 200.
 pub(crate) async fn put(app: &App, request: &Request) -> Result<Answer, ApiError> {
@@ -37,7 +36,7 @@ async fn write(
 ) -> Result<Answer, ApiError> {
     let (kind, id) = (request.path_name("kind")?, request.path_id("id")?);
     let key = RecordKey { tenant: request.caller.tenant.clone(), kind, id };
-    let if_match = if_match(request)?;
+    let if_match = request.matched_version()?;
     for _ in 0..MAX_TRIES {
         let there = app.store.record(&key).await?;
         if if_match.is_some_and(|version| there.as_ref().is_none_or(|there| there.version != version)) {
@@ -79,9 +78,4 @@ fn may_write(
         }
         _ => Ok(()),
     }
-}
-
-fn if_match(request: &Request) -> Result<Option<Uuid>, ApiError> {
-    let version = request.if_match.as_deref().map(Uuid::try_parse).transpose();
-    version.map_err(|_| ApiError::invalid("If-Match", "expected a record's version"))
 }

@@ -91,7 +91,7 @@ impl Route {
     }
 
     /// Is carried out only on the version that `If-Match` names.
-    pub(crate) fn matched(mut self) -> Self {
+    pub fn matched(mut self) -> Self {
         self.headers.push(Parameter::if_match());
         self.or(&[409])
     }
