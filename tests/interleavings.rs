@@ -375,7 +375,7 @@ fn was_lost(row: &LogEntry) -> bool {
 /// What must hold of a task at any time.
 fn holds(task: &Task) {
     let owes = match &task.state {
-        State::Pending { .. } | State::Running { .. } => true,
+        State::Pending { .. } | State::Running { .. } | State::Waiting { .. } => true,
         State::Failed { .. } => task.dead_lettered_at.is_none(),
         State::Completed { .. } | State::Cancelled { .. } | State::Blocked { .. } => false,
     };

@@ -158,6 +158,21 @@ fn within(field: &str, value: u32, least: u32, most: u32) -> Result<u32, FieldEr
     }
 }
 
+/// A checked task, and the group whose end it is to begin after, if there is one.
+#[derive(Clone, Debug)]
+pub struct New {
+    /// What was asked for.
+    pub asked: Asked,
+    /// The group that it waits for.
+    pub after: Option<Uuid>,
+}
+
+impl From<Asked> for New {
+    fn from(asked: Asked) -> Self {
+        Self { asked, after: None }
+    }
+}
+
 /// A task that was checked.
 struct Checked {
     task: Task,
@@ -170,14 +185,20 @@ struct Checked {
 /// have been taken when it was in time.
 pub async fn accept<E: From<EnqueueError>>(
     app: &App,
-    asked: Vec<Result<Asked, E>>,
+    asked: Vec<Result<impl Into<New>, E>>,
     now: Timestamp,
 ) -> Vec<Result<Accepted, E>> {
     let checked = asked.into_iter().map(|asked| {
-        let new = asked?;
+        let New { asked: new, after } = asked?.into();
         match check_is_in_time(&new, now).err() {
             Some(late) if new.idempotency_key.is_none() => Err(EnqueueError::from(late).into()),
-            late => Ok(Checked { task: Task::accept(new, ids::fresh(), now), late }),
+            late => {
+                let task = match after {
+                    None => Task::accept(new, ids::fresh(), now),
+                    Some(group) => Task::accept_after(group, new, ids::fresh(), now),
+                };
+                Ok(Checked { task, late })
+            }
         }
     });
     let checked: Vec<Result<Checked, E>> = checked.collect();

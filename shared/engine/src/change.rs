@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
+use futures::{StreamExt, future::BoxFuture, stream};
 use tracing::warn;
 
 use crate::{
     app::App,
     clock::Timestamp,
     effects::{Compiled, Effect, OnConflict, Sources, compile},
+    group::{self, Next},
     handler::TaskContext,
     ids::{self, TaskKey},
     lifecycle::{Rejected, Report, Status, Task, Transition, Trigger, apply, log::LogKind},
@@ -17,6 +19,9 @@ use crate::{
     store::{self, Commit, MAX_TRIES, Part, StoreError, patiently},
     telemetry::Told,
 };
+
+/// How many tasks are told of their group at the same time.
+const TOLD_AT_ONCE: usize = 16;
 
 /// Why a trigger did not become true.
 #[derive(Debug, thiserror::Error)]
@@ -105,16 +110,17 @@ async fn said(app: &App, task: &Task, transition: &Transition) -> Result<(Vec<Ef
 /// Applies `trigger` to `task` and commits the result with its effects, on the version at hand. Where another version
 /// is in the way, reads and applies again, at most [`MAX_TRIES`] times; so only `apply` ever says `LeaseLost`. Then sends
 /// the messages of follow-up tasks, and wakes what is to be woken; their own `wake_at` covers a crash in between.
-pub async fn change(app: &App, task: &Task, trigger: Trigger, with: With) -> Result<Task, ChangeError> {
+pub async fn change(app: &App, first: &Task, trigger: Trigger, with: With) -> Result<Task, ChangeError> {
     let mut newer = None;
     let mut done = Vec::new();
     let mut tries = 0;
     loop {
-        let task = newer.as_ref().unwrap_or(task);
+        let task = newer.as_ref().unwrap_or(first);
         let now = app.clock.now();
         let mut transition = apply(task, trigger.clone(), now)?;
         transition.task.version = ids::fresh();
-        let (follows, used) = patiently(&*app.clock, with.until, || said(app, task, &transition)).await?;
+        let (mut follows, used) = patiently(&*app.clock, with.until, || said(app, task, &transition)).await?;
+        follows.extend(patiently(&*app.clock, with.until, || of_groups(app, task, &trigger)).await?);
         transition.log = transition.log.map(|row| row.with_report(used));
         let own: Vec<&Effect> = left(&with.effects, &done).collect();
         let effects: Vec<&Effect> = own.iter().copied().chain(left(&follows, &done)).collect();
@@ -135,6 +141,8 @@ pub async fn change(app: &App, task: &Task, trigger: Trigger, with: With) -> Res
                 for key in &wakes {
                     wake(app, key).await;
                 }
+                let before = newer.as_ref().unwrap_or(first);
+                follow(app, group::after(app, before, &changed).await).await;
                 return Ok(changed);
             }
             Err(StoreError::Conflict { parts }) => parts,
@@ -162,6 +170,35 @@ pub async fn change(app: &App, task: &Task, trigger: Trigger, with: With) -> Res
             done.extend(resolve(&effects, own.len(), &sources, &parts)?);
         }
     }
+}
+
+/// What groups commit with it: a member's redrive takes its end back, and who waits for its own group calls that off.
+async fn of_groups(app: &App, task: &Task, trigger: &Trigger) -> Result<Vec<Effect>, StoreError> {
+    match trigger {
+        Trigger::Redrive { .. } => group::redriven(app, task).await,
+        Trigger::Cancel { .. } => group::called_off(app, task).await,
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Has others know what has come of a group. What is lost of it, their next look brings.
+pub(crate) fn follow(app: &App, next: Vec<Next>) -> BoxFuture<'_, ()> {
+    Box::pin(async move {
+        let told = stream::iter(next).map(|Next { key, trigger }| async move {
+            match follow_one(app, &key, trigger).await {
+                Ok(_) | Err(ChangeError::Rejected(_) | ChangeError::Gone) => {}
+                Err(problem) => warn!(task.id = %key.id, error = %chain(&problem), "a task was not told of its group"),
+            }
+        });
+        told.buffer_unordered(TOLD_AT_ONCE).collect::<()>().await;
+    })
+}
+
+async fn follow_one(app: &App, key: &TaskKey, trigger: Trigger) -> Result<(), ChangeError> {
+    let task = store::task(&*app.store, key).await?.ok_or(ChangeError::Gone)?;
+    let changed = change(app, &task, trigger, With::nothing()).await?;
+    notify(app, std::slice::from_ref(&changed)).await;
+    Ok(())
 }
 
 /// Has a task that waits run now. What does not come of it comes with the end of its wait.

@@ -10,6 +10,8 @@ use crate::{
     app::App,
     change::{ChangeError, With},
     clock::Timestamp,
+    gather::cancel_group,
+    group::{self, Group},
     handler::Handler,
     ids::{Name, TaskKey},
     json::{Json, read::FieldError},
@@ -148,6 +150,17 @@ impl Client {
     /// Has a waiting task start at another time: [`Operation::Reschedule`].
     pub async fn reschedule(&self, id: Uuid, run_at: Timestamp) -> Result<Task, OperateError> {
         self.operate(id, Operation::Reschedule { run_at }).await
+    }
+
+    /// The tenant's group `id`, if it is there, with how many of its members have ended by now.
+    pub async fn group(&self, id: Uuid) -> Result<Option<Group>, StoreError> {
+        group::counted(&self.app, &self.tenant, id).await
+    }
+
+    /// Calls a group off: its members are cancelled, and who waits for it goes on. The group as it is then; `None` if there
+    /// is none. One that is over stays as it is.
+    pub async fn cancel_group(&self, id: Uuid) -> Result<Option<Group>, StoreError> {
+        cancel_group(&self.app, &self.tenant, id).await
     }
 
     /// Sets failed tasks of the tenant going again, as many as one call takes up. See [`Redrive`].

@@ -122,7 +122,7 @@ impl StatusChange {
 /// The type of the event that tells of a task's end in this status; `None` of one in which it lives.
 pub fn of_end(status: Status) -> Option<&'static str> {
     match status {
-        Status::Pending | Status::Running => None,
+        Status::Pending | Status::Running | Status::Waiting => None,
         Status::Completed => Some("task.completed"),
         Status::Failed => Some("task.failed"),
         Status::Cancelled => Some("task.cancelled"),

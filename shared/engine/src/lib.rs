@@ -4,8 +4,8 @@
 //! This is the engine. It knows no task type of its own, no HTTP, no AWS and no SQLite: those stand on it.
 //!
 //! Each module knows only those before it: `redact`, `json`, `clock`, `ids`, `money`, `lifecycle`, `store`, `queue`,
-//! `event`, `listener`, `release`, `bell`, `rights`, `noticed`, `services`, `attended`, `effects`, `records`, `handler`,
-//! `registry`, `app`, `environment`, `meter`, `telemetry`, `notify`, `change`, `accept`, `operate`, `redrive`, `client`,
+//! `event`, `listener`, `release`, `bell`, `rights`, `noticed`, `services`, `attended`, `effects`, `group`, `records`, `handler`,
+//! `registry`, `app`, `environment`, `meter`, `telemetry`, `notify`, `change`, `accept`, `gather`, `operate`, `redrive`, `client`,
 //! `dead_letter`, `outbox`, `poller`, `processor`, `read_marks`, `testing`, `spi`.
 //!
 //! # How it works
@@ -115,6 +115,8 @@ mod dead_letter;
 mod effects;
 mod environment;
 mod event;
+mod gather;
+mod group;
 mod handler;
 mod ids;
 mod json;
@@ -148,6 +150,7 @@ pub use client::{Client, Enqueue};
 pub use clock::Timestamp;
 pub use effects::{Effect, Relations};
 pub use event::{Event, Published};
+pub use group::{Group, GroupPolicy, GroupStatus};
 pub use handler::{Failure, Handler, Outcome, Settings, TaskContext};
 pub use ids::{Id, Name, NameError, TaskKey};
 pub use json::read::FieldError;
@@ -160,4 +163,4 @@ pub use records::{Entity, Stored, owner, parent};
 pub use redrive::{DeadLetterFilter, Redrive};
 pub use registry::{InputError, Registry, RegistryError};
 pub use services::{Rules, Services};
-pub use store::{Doc, Expect, Patch, Relation, StoreError};
+pub use store::{Doc, Expect, Guard, Patch, Relation, StoreError};

@@ -15,7 +15,7 @@ mod wake;
 mod table_test;
 
 pub use apply::{Transition, apply, unknown_type_ends};
-pub use asked::{Asked, Dispatch, OfSchedule, Priority};
+pub use asked::{Asked, Dispatch, MOST_GROUPS, Member, OfSchedule, Priority};
 pub use failure::{ERROR_BYTES, FailureKind, KeptFailure};
 pub use state::{State, Status};
 pub use task::{Attempt, Task};

@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use async_trait::async_trait;
 use tracing::warn;
 
 use crate::{
     app::App,
     clock::Timestamp,
+    group::Announce,
     lifecycle::{Hint, Priority, Task, hint},
     queue::{OutMessage, QueueError, QueueName},
     redact::chain,
@@ -51,6 +53,13 @@ pub async fn notify_due(app: &App, record: &RecordKey, at: Timestamp, priority: 
         app.queue.send(queue, vec![OutMessage::due(record, delay)]).await.into_iter().collect();
     if let Err(error) = sent {
         warn!(queue = queue.as_str(), error = %chain(&error), "a message was not sent; the poller will look in time");
+    }
+}
+
+#[async_trait]
+impl Announce for App {
+    async fn announce(&self, tasks: &[Task]) {
+        notify(self, tasks).await;
     }
 }
 

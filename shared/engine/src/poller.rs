@@ -29,7 +29,7 @@ use crate::{
     change::{ChangeError, With, change},
     clock::Timestamp,
     dead_letter::dead_letter,
-    event,
+    event, group,
     lifecycle::{Task, Trigger},
     notify::notify,
     outbox::{self, Posted},
@@ -200,6 +200,29 @@ async fn note(app: &App, task: &Task, sent: bool) -> PollReport {
     report
 }
 
+/// What it waits for may be over, and nobody has told it.
+async fn look_at_wait(app: &App, task: &Task) -> PollReport {
+    let mut report = PollReport::default();
+    let next = match group::wait_over(app, task).await {
+        Ok(next) => next,
+        Err(problem) => {
+            report.fail(task, &problem.into());
+            return report;
+        }
+    };
+    let is_over = next.is_some();
+    let trigger = next.map_or(Trigger::Touch, |next| next.trigger);
+    match change(app, task, trigger, With::nothing()).await {
+        Ok(changed) => {
+            report.notified += usize::from(is_over);
+            notify(app, std::slice::from_ref(&changed)).await;
+        }
+        Err(ChangeError::Rejected(_) | ChangeError::Gone) => {}
+        Err(problem) => report.fail(task, &problem),
+    }
+    report
+}
+
 async fn fulfil(app: &App, task: &Task, duty: Duty) -> PollReport {
     let mut report = PollReport::default();
     let trigger = match duty {
@@ -209,6 +232,7 @@ async fn fulfil(app: &App, task: &Task, duty: Duty) -> PollReport {
             report.dead_letters += 1;
             return report;
         }
+        Duty::Look => return look_at_wait(app, task).await,
         Duty::Reap => Trigger::Reap { max_losses: app.rules.max_losses, jitter: fastrand::f64() * 2.0 - 1.0 },
         Duty::Expire(kind) => Trigger::Expire { kind },
     };

@@ -22,6 +22,7 @@ use crate::{
     change::{ChangeError, With, change},
     clock::Timestamp,
     dead_letter::dead_letter,
+    gather::ended_with_group,
     ids,
     lifecycle::{FailureKind, Rejected, Task, Trigger},
     meter,
@@ -174,6 +175,9 @@ async fn start(
         },
         Err(_) => Box::new(()),
     };
+    if ended_with_group(app, &task).await? {
+        return Ok(Start::Not(Verdict::Done));
+    }
     loop {
         let now = app.clock.now();
         match change(app, &task, Trigger::Claim { worker: ids::fresh(), lease: None }, With::nothing()).await {

@@ -57,6 +57,16 @@ pub mod event {
     pub use crate::event::*;
 }
 
+/// Groups as they are asked for from outside.
+pub mod gather {
+    pub use crate::gather::*;
+}
+
+/// Groups: tasks that belong together.
+pub mod group {
+    pub use crate::group::*;
+}
+
 /// Task types: what a handler is given, and what it answers.
 pub mod handler {
     pub use crate::handler::*;

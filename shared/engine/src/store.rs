@@ -28,7 +28,7 @@ pub use page::{Page, RECORD_PAGE_BYTES, TASK_PAGE_BYTES};
 pub use patience::{MAX_TRIES, patiently};
 pub use ready::Wanted;
 pub use record::{Doc, Record, RecordKey, Related, Relation, RelationKind, doc_bytes};
-pub use record_write::{Expect, Patch, RecordWrite};
+pub use record_write::{Expect, Guard, Patch, RecordWrite};
 pub use retention::Retention;
 pub use stats::{CountStep, Counts, KEEP_HOURS, QueuePlace, QueueStats, Stats, StatsScope, hour_of};
 

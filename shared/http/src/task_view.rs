@@ -7,7 +7,7 @@ use errand::{
     Doc, Id, Name, OfSchedule, Priority, Registry, State, Status, Task, Timestamp,
     spi::{
         json::Json,
-        lifecycle::{Attempt, KeptFailure},
+        lifecycle::{Attempt, KeptFailure, Member},
         store::Record,
     },
 };
@@ -70,6 +70,15 @@ pub struct TaskView<'t> {
     /// When it may start next, if it is pending: later than `scheduled_for` after a failure or a snooze.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_at: Option<Timestamp>,
+    /// The groups that it is a member of.
+    #[serde(skip_serializing_if = "<[Member]>::is_empty")]
+    pub member_of: &'t [Member],
+    /// The group that it waits for, if it is waiting.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<Uuid>,
+    /// Since when it waits for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_since: Option<Timestamp>,
     /// Until when its worker holds it, if it is running; renewed while that works.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lease_expires_at: Option<Timestamp>,
@@ -136,9 +145,11 @@ impl<'t> TaskView<'t> {
     /// The view of `task`, which is of one of `types`.
     pub fn of(task: &'t Task, types: &Registry) -> Self {
         let (mut output, mut failure, mut reason, mut lease_expires_at) = (None, None, None, None);
+        let mut waiting_since = None;
         match &task.state {
             State::Pending { .. } => {}
             State::Running { lease_expires_at: at, .. } => lease_expires_at = Some(*at),
+            State::Waiting { since, .. } => waiting_since = Some(*since),
             State::Completed { output: it } => output = Some(it),
             State::Failed { failure: it } => failure = Some(it),
             State::Cancelled { reason: it } | State::Blocked { reason: it } => reason = Some(it.as_str()),
@@ -166,6 +177,9 @@ impl<'t> TaskView<'t> {
             timeout_s: task.timeout_s,
             scheduled_for: task.scheduled_for,
             run_at: task.run_at(),
+            member_of: &task.member_of,
+            waits_for: task.waits_for(),
+            waiting_since,
             lease_expires_at,
             expires_at: task.expires_at,
             created_at: task.created_at,

@@ -54,7 +54,7 @@ impl ShownTask {
         match self.status {
             Status::Completed | Status::Cancelled => true,
             Status::Failed => self.is_the_tools(),
-            Status::Pending | Status::Running | Status::Blocked => false,
+            Status::Pending | Status::Running | Status::Waiting | Status::Blocked => false,
         }
     }
 
@@ -81,7 +81,7 @@ impl ShownTask {
                 self.why(),
                 self.id
             )),
-            Status::Pending | Status::Running => {
+            Status::Pending | Status::Running | Status::Waiting => {
                 let poll_after_s = POLL.0.as_secs();
                 let text = format!("The task {} goes on. Ask for it with get_task in {poll_after_s} s.", self.id);
                 let shown = json!({"task_id": self.id, "status": self.status, "poll_after_s": poll_after_s});
@@ -123,7 +123,7 @@ impl ShownTask {
     /// failed beside the tool. A question is one to who can put it to a user; to others it is an answer.
     fn name(&self, client: Peer) -> &'static str {
         match self.status {
-            Status::Pending | Status::Running => "working",
+            Status::Pending | Status::Running | Status::Waiting => "working",
             Status::Blocked if client.asks_users => "input_required",
             Status::Failed if !self.is_the_tools() => "failed",
             Status::Completed | Status::Failed | Status::Blocked => "completed",
@@ -143,6 +143,7 @@ impl ShownTask {
                 Some(at) => format!("begins at {at}"),
                 None => "waits for a worker".to_owned(),
             },
+            Status::Waiting => "waits for others to come to their end".to_owned(),
             Status::Running => format!("execution {} is under way", self.executions),
             Status::Completed => "done".to_owned(),
             Status::Failed => self.failure.as_ref().map_or_else(String::new, |failure| failure.message.clone()),

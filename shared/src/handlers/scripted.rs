@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::domain::{CreditEvent, SCRIPTED};
 use errand::{
-    Effect, Expect, Failure, Handler, Id, Name, Outcome, Relation, Relations, Status, StoreError, Task, TaskContext,
+    Effect, Expect, Failure, GroupPolicy, Handler, Id, Name, Outcome, Relation, Relations, Status, StoreError, Task,
+    TaskContext,
     spi::{event, store::BODY_BYTES},
 };
 
@@ -33,6 +34,12 @@ pub struct Scripted {
     /// On completion, enqueues a task with this payload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub then: Option<Box<Scripted>>,
+    /// What each of many does that one of these makes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<Box<Scripted>>,
+    /// What of it that end badly mean for all.
+    #[serde(default)]
+    pub policy: GroupPolicy,
     /// Weight: carried and not looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ballast: Option<String>,
@@ -81,6 +88,8 @@ pub enum Act {
     Sleep(u64),
     /// Completes with this many characters of output.
     Output(usize),
+    /// Makes so many tasks with the payload `member`, waits for them, and completes with how they have ended.
+    FanOut(usize),
     /// Works in a step named `work` before it fails; completes once that step is there.
     Step,
 }
@@ -101,6 +110,7 @@ impl Handler for Scripted {
                 task.sleep(Duration::from_millis(*ms)).await;
                 self.complete(task, Value::Null)
             }
+            Act::FanOut(count) => self.fan_out(task, *count).await,
             Act::Step => {
                 let by: u32 = task.step(&Name::of("work"), async { Ok(task.task().executions) }).await?;
                 if by == task.task().executions {
@@ -128,6 +138,16 @@ impl Handler for Scripted {
 }
 
 impl Scripted {
+    async fn fan_out(&self, task: &TaskContext<'_>, count: usize) -> Result<Outcome, Failure> {
+        let member = self.member.as_deref().cloned().unwrap_or_default();
+        let members = (0..count).map(|_| task.follow_up(&member, Duration::ZERO)).collect::<Result<_, _>>()?;
+        let group = task.fan_out(&Name::of("members"), self.policy, members).await?;
+        if !group.over {
+            return Ok(group.wait());
+        }
+        self.complete(task, json!({"group": group.status, "total": group.total, "failed": group.failed}))
+    }
+
     fn complete(&self, task: &TaskContext<'_>, output: Value) -> Result<Outcome, Failure> {
         let mut effects: Vec<Effect> = Vec::new();
         effects.extend(self.mark.clone().map(|id| hit(id, task)));

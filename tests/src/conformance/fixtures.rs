@@ -8,7 +8,7 @@ use errand::{
         ids::fresh,
         json::Json,
         lifecycle::{
-            Attempt, KeptFailure, Report, Settlement, Transition, Trigger, apply,
+            Attempt, KeptFailure, Member, Report, Settlement, Transition, Trigger, apply,
             log::{LogEntry, LogOutcome},
         },
         store::{self, Commit, Inserted, Record, RecordKey, RecordWrite, Store, TaskWrite},
@@ -70,6 +70,7 @@ pub fn full(tenant: &Name) -> Task {
         context_id: Some(id("c-1")),
         context_type: Some(name("conversation")),
         parent_id: Some(fresh()),
+        member_of: vec![Member { group: fresh(), index: 0 }, Member { group: fresh(), index: 9_999 }],
         priority: Priority::Urgent,
         dispatch: Dispatch::Pulled,
         pool: Some(name("eu-1")),

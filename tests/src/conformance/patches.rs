@@ -1,7 +1,7 @@
 //! Patching records: single fields, sums, the owner, the time to look again.
 
 use errand::{
-    Expect, Patch, Relation,
+    Expect, Guard, Patch, Relation,
     spi::store::{self, Part, Record, RecordKey, RecordWrite, Store},
 };
 use serde_json::{Value, json};
@@ -21,6 +21,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "a_patch_changes_and_ends_wake_at", check: |s| Box::pin(wake_at(s)) },
     Case { name: "a_patch_says_from_when_a_record_may_be_removed", check: |s| Box::pin(expires_at(s)) },
     Case { name: "a_patch_of_an_absent_record_conflicts", check: |s| Box::pin(absent(s)) },
+    Case { name: "a_patch_is_made_only_if_its_guards_hold", check: |s| Box::pin(guarded(s)) },
     Case { name: "a_patch_that_expects_a_version_finds_it_or_conflicts", check: |s| Box::pin(version(s)) },
     Case { name: "an_addition_made_again_counts_once", check: |s| Box::pin(repeated(s)) },
 ];
@@ -108,6 +109,42 @@ async fn absent(store: &dyn Store) {
         assert_eq!(conflict(answer), [Part::Record(0)]);
         assert_eq!(store.record(&nowhere.key).await.unwrap(), None);
     }
+}
+
+async fn guarded(store: &dyn Store) {
+    let before = stored(store, record(&tenant(), &json!({"n": 5, "text": "five", "odd ☃": 1}))).await;
+    let at_most = |field: &str, most| Guard::AtMost(field.to_owned(), most);
+    let absent = |field: &str| Guard::Absent(field.to_owned());
+    let set = |guards: Vec<Guard>, to: u8| Patch { guards, ..setting(&json!({"set": to})) };
+    let refused = [
+        vec![at_most("n", 4)],
+        vec![at_most("text", 100)],
+        vec![absent("n")],
+        vec![absent("new"), absent("odd ☃")],
+        vec![at_most("n", 5), at_most("odd ☃", 0)],
+    ];
+    for guards in refused {
+        let write = write(&before.key, set(guards.clone(), 1), Expect::Any);
+        assert_eq!(conflict(store::commit(store, writes(vec![write])).await), [Part::Record(0)], "{guards:?}");
+    }
+    assert_eq!(store.record(&before.key).await.unwrap().unwrap(), before);
+    let held = [vec![at_most("n", 5), absent("new")], vec![at_most("new", -1)], vec![at_most("odd ☃", 1)]];
+    for (guards, to) in held.into_iter().zip(2..) {
+        let after = patched(store, &before, set(guards, to)).await;
+        assert_eq!(after.doc.get("set"), Some(&json!(to)));
+    }
+    // With others in one commit: all or nothing.
+    let other = stored(store, record(&tenant(), &json!({"n": 1}))).await;
+    let both = |most| {
+        let both = vec![
+            write(&other.key, setting(&json!({"n": 2})), Expect::Version(other.version)),
+            write(&before.key, set(vec![at_most("n", most)], 9), Expect::Any),
+        ];
+        store::commit(store, writes(both))
+    };
+    assert_eq!(conflict(both(4).await), [Part::Record(1)]);
+    assert_eq!(store.record(&other.key).await.unwrap().unwrap(), other);
+    both(5).await.unwrap();
 }
 
 async fn version(store: &dyn Store) {

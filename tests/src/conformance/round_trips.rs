@@ -29,6 +29,7 @@ fn states() -> Vec<State> {
     let states = vec![
         State::Pending { run_at: at(61) },
         State::Running { lease_expires_at: at(95), worker: fresh(), started_at: at(60) },
+        State::Waiting { group: fresh(), since: at(60) },
         State::Completed { output: Json::new(&json!({"größe": [1, null, "🦀"]})) },
         State::Failed { failure },
         State::Cancelled { reason: "nicht mehr nötig".to_owned() },

@@ -27,7 +27,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "the_newest_that_was_processed_is_known", check: |s| Box::pin(newest(s)) },
 ];
 
-const NONE: Counts = Counts { pending: 0, running: 0, completed: 0, failed: 0, cancelled: 0, blocked: 0 };
+const NONE: Counts = Counts { pending: 0, running: 0, waiting: 0, completed: 0, failed: 0, cancelled: 0, blocked: 0 };
 
 fn scope(tenant: &Name, queue: &Name) -> StatsScope {
     StatsScope::Queue { tenant: tenant.clone(), project: Name::default(), queue: queue.clone() }
@@ -70,9 +70,18 @@ async fn life(store: &dyn Store) {
     let running = change(store, &running, claimed(&running, at(8))).await;
     change(store, &running, settled(&running, Settlement::Block { reason: "who?".to_owned() }, at(9))).await;
     expect(3, Counts { completed: 1, blocked: 1, ..NONE }).await;
+    let running = insert(store, task(&tenant)).await;
+    let running = change(store, &running, claimed(&running, at(8))).await;
+    let group = Uuid::new_v4();
+    let waiting = change(store, &running, settled(&running, Settlement::Wait { group }, at(9))).await;
+    expect(3, Counts { completed: 1, blocked: 1, waiting: 1, ..NONE }).await;
+    let open = change(store, &waiting, changed(&waiting, Trigger::Ready { group }, at(9))).await;
+    expect(1, Counts { completed: 1, blocked: 1, pending: 1, ..NONE }).await;
+    change(store, &open, changed(&open, Trigger::Cancel { reason: "no".into(), by: "me".into() }, at(9))).await;
+    expect(1, Counts { completed: 1, blocked: 1, cancelled: 1, ..NONE }).await;
     let third = insert(store, task(&tenant)).await;
     change(store, &third, changed(&third, Trigger::Cancel { reason: "no".into(), by: "me".into() }, at(9))).await;
-    expect(2, Counts { completed: 1, blocked: 1, cancelled: 1, ..NONE }).await;
+    expect(2, Counts { completed: 1, blocked: 1, cancelled: 2, ..NONE }).await;
 }
 
 async fn not_done(store: &dyn Store) {

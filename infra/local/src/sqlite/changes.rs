@@ -163,7 +163,11 @@ impl<'c> Tables<'c> {
         };
         parts.extend((!holds).then_some(Part::Task));
         for (n, (write, stored)) in commit.records.iter().zip(&before.records).enumerate() {
-            parts.extend((!write.expects(stored.as_ref().map(|there| there.version))).then_some(Part::Record(n)));
+            let stored = stored.as_ref();
+            let doc = stored.and_then(|there| there.record.as_ref()).map(|record| &record.doc);
+            let guarded = doc.is_none_or(|doc| write.guards().iter().all(|guard| guard.holds(doc)));
+            let stands = guarded && write.expects(stored.map(|there| there.version));
+            parts.extend((!stands).then_some(Part::Record(n)));
         }
         for (n, task) in commit.tasks.iter().enumerate() {
             let there = self.find.exists(params![task.key.id.as_bytes(), task.key.tenant.as_str()])?;

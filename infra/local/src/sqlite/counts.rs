@@ -32,17 +32,19 @@ struct Change {
     last_processed_at: Option<i64>,
 }
 
-const ADD_COUNTS: &str = "INSERT INTO counters (queue_n, lane, task_type, pending, running, completed, failed,
+const ADD_COUNTS: &str = "INSERT INTO counters (queue_n, lane, task_type, pending, running, waiting, completed, failed,
         cancelled, blocked, changes, last_processed_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-    ON CONFLICT DO UPDATE SET pending = pending + ?4, running = running + ?5, completed = completed + ?6,
-        failed = failed + ?7, cancelled = cancelled + ?8, blocked = blocked + ?9, changes = changes + ?10,
-        last_processed_at = max(coalesce(last_processed_at, ?11), coalesce(?11, last_processed_at))";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+    ON CONFLICT DO UPDATE SET pending = pending + ?4, running = running + ?5, waiting = waiting + ?6,
+        completed = completed + ?7, failed = failed + ?8, cancelled = cancelled + ?9, blocked = blocked + ?10,
+        changes = changes + ?11,
+        last_processed_at = max(coalesce(last_processed_at, ?12), coalesce(?12, last_processed_at))";
 
-const ADD_HOUR: &str = "INSERT INTO hours (hour, queue_n, pending, running, completed, failed, cancelled, blocked)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-    ON CONFLICT DO UPDATE SET pending = pending + ?3, running = running + ?4, completed = completed + ?5,
-        failed = failed + ?6, cancelled = cancelled + ?7, blocked = blocked + ?8";
+const ADD_HOUR: &str = "INSERT INTO hours (hour, queue_n, pending, running, waiting, completed, failed, cancelled,
+        blocked)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+    ON CONFLICT DO UPDATE SET pending = pending + ?3, running = running + ?4, waiting = waiting + ?5,
+        completed = completed + ?6, failed = failed + ?7, cancelled = cancelled + ?8, blocked = blocked + ?9";
 
 const ADD_WAIT: &str = "INSERT INTO waiting (queue_n, due_from, tasks) VALUES (?1, ?2, ?3)
     ON CONFLICT DO UPDATE SET tasks = tasks + ?3";
@@ -112,8 +114,8 @@ impl Counts {
         if all.changes > 0 {
             all.write(db, ALL_QUEUES, ("", ""))?;
         }
-        for ((hour, queue_n), [pending, running, completed, failed, cancelled, blocked]) in hours {
-            let row = [hour, queue_n, pending, running, completed, failed, cancelled, blocked];
+        for ((hour, queue_n), [pending, running, waiting, completed, failed, cancelled, blocked]) in hours {
+            let row = [hour, queue_n, pending, running, waiting, completed, failed, cancelled, blocked];
             db.prepare_cached(ADD_HOUR)?.execute(row)?;
         }
         for ((queue_n, due_from), by) in self.waiting.drain().filter(|(_, by)| *by != 0) {
@@ -139,13 +141,14 @@ impl Change {
     }
 
     fn write(&self, db: &Connection, queue_n: i64, (lane, task_type): (&str, &str)) -> rusqlite::Result<()> {
-        let [pending, running, completed, failed, cancelled, blocked] = self.by;
+        let [pending, running, waiting, completed, failed, cancelled, blocked] = self.by;
         db.prepare_cached(ADD_COUNTS)?.execute(params![
             queue_n,
             lane,
             task_type,
             pending,
             running,
+            waiting,
             completed,
             failed,
             cancelled,

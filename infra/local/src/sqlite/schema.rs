@@ -8,7 +8,7 @@ use super::{OpenError, SqliteSettings, Synchronous};
 
 /// Each step from one schema to the next. The file's `user_version` is how many it has seen; never edit one that
 /// was released, add another.
-const MIGRATIONS: [&str; 12] = [
+const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/0001_tables.sql"),
     include_str!("migrations/0002_counters.sql"),
     include_str!("migrations/0003_request_id.sql"),
@@ -21,6 +21,7 @@ const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0010_outside.sql"),
     include_str!("migrations/0011_progress.sql"),
     include_str!("migrations/0012_schedule.sql"),
+    include_str!("migrations/0013_groups.sql"),
 ];
 
 /// The schema this version reads and writes.

@@ -82,7 +82,7 @@ fn queue_n(db: &Connection, tenant: &Name, project: &Name, queue: &Name) -> Resu
 
 fn of_queue(db: &Connection, n: i64, now: Timestamp) -> Result<Stats, StoreError> {
     let sql =
-        "SELECT lane, task_type, changes, last_processed_at, pending, running, completed, failed, cancelled, blocked
+        "SELECT lane, task_type, changes, last_processed_at, pending, running, waiting, completed, failed, cancelled, blocked
         FROM counters WHERE queue_n = ?1";
     let place = |c: &mut Columns<'_>| {
         let names = (present(c.name())?, present(c.name())?);
@@ -99,7 +99,7 @@ fn of_queue(db: &Connection, n: i64, now: Timestamp) -> Result<Stats, StoreError
 }
 
 fn all(db: &Connection, now: Timestamp) -> Result<Stats, StoreError> {
-    let sql = "SELECT changes, last_processed_at, pending, running, completed, failed, cancelled, blocked
+    let sql = "SELECT changes, last_processed_at, pending, running, waiting, completed, failed, cancelled, blocked
         FROM counters WHERE queue_n = ?1";
     let mut stats = Stats::at(now);
     let total = |c: &mut Columns<'_>| Ok((present(c.count())?, c.at()?, counts(c)?));
@@ -113,7 +113,7 @@ fn all(db: &Connection, now: Timestamp) -> Result<Stats, StoreError> {
 /// What entered in this hour and the one before. They are named, not compared with: the table is ordered by hour, for the
 /// sake of who removes the old ones, and between two hours stand those of all queues.
 fn add_hours(db: &Connection, n: i64, stats: &mut Stats) -> Result<(), StoreError> {
-    let sql = "SELECT hour, pending, running, completed, failed, cancelled, blocked FROM hours
+    let sql = "SELECT hour, pending, running, waiting, completed, failed, cancelled, blocked FROM hours
         WHERE hour IN (?1, ?2) AND queue_n = ?3";
     let hours = params![stats.since.as_millis(), (stats.since + HOUR).as_millis(), n];
     for (hour, entered) in rows(db, sql, hours, |c| Ok((present(c.at())?, counts(c)?)))? {

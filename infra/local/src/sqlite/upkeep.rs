@@ -3,6 +3,7 @@
 use errand::{
     Dispatch, Status, Timestamp,
     spi::{
+        group::GROUP,
         lifecycle::LOOK_AHEAD,
         outbox::KEEP_DELIVERED,
         store::{Bucket, Due, DueItem, KEEP_HOURS},
@@ -55,7 +56,14 @@ pub(super) fn recover(tables: &Tables<'_>, now: Timestamp) -> rusqlite::Result<u
          WHERE ended_at IS NULL AND status = ?2 AND (wake_at IS NULL OR wake_at > max(?1, run_at - ?3))",
         params![now, Status::Pending.as_str(), int(LOOK_AHEAD.as_secs() * 1000)],
     )?;
-    Ok(running + pending)
+    let waiting = tables.db.execute(
+        "UPDATE tasks INDEXED BY tasks_open SET wake_at = ?1 WHERE ended_at IS NULL AND status = ?2 AND wake_at > ?1",
+        params![now, Status::Waiting.as_str()],
+    )?;
+    // Who was to tell a group of an end may have been lost.
+    let groups =
+        tables.db.execute("UPDATE records SET wake_at = ?1 WHERE kind = ?2 AND wake_at > ?1", params![now, GROUP])?;
+    Ok(running + pending + waiting + groups)
 }
 
 /// Removes at most `limit` tasks that ended before `ended_before` and owe nothing, and as many log rows older than

@@ -50,7 +50,7 @@ pub async fn ends(app: &Services, ttl: Option<Duration>, task: &Task, ended: &Ta
 fn how(ended: &Task) -> Option<End> {
     let end = |status, text: &str| Some(End { status, failure: None, text: text.to_owned() });
     match &ended.state {
-        State::Pending { .. } | State::Running { .. } => None,
+        State::Pending { .. } | State::Running { .. } | State::Waiting { .. } => None,
         State::Completed { output } => {
             let output: Value = output.parse().unwrap_or_default();
             end(Terminal::Completed, output.get("result").and_then(Value::as_str).unwrap_or_default())

@@ -149,6 +149,7 @@ impl DynamoStore {
                     // Not twice: it may add.
                     Expect::Any => Expression::new("attribute_exists(pk) AND v <> :own", [(":own", uuid(version))]),
                 };
+                let condition = record_item::guarded(condition, &patch.guards);
                 let update = record_item::update(&key, *patch, version, at, self.config.shards);
                 self.in_tasks(Action::Update(keys::record(&key), update), condition)
             }

@@ -85,6 +85,7 @@ fn needed_until(task: &Task, retention: Duration) -> Timestamp {
         (State::Pending { run_at: at, .. } | State::Running { lease_expires_at: at, .. }, _) => {
             task.updated_at.max(*at) + OUTAGE
         }
+        (State::Waiting { .. }, _) => task.updated_at + OUTAGE,
         _ => task.updated_at + retention + TTL_LAG,
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     },
 };
 use errand::{
-    Patch, Relation, Timestamp,
+    Guard, Patch, Relation, Timestamp,
     spi::store::{Record, RecordKey, RelationKind},
 };
 
@@ -96,6 +96,27 @@ pub(super) fn update(key: &RecordKey, patch: Patch, version: uuid::Uuid, at: Tim
         update.set("ttl_s", ttl(at));
     }
     update.finish()
+}
+
+/// `condition`, and that these hold. (Its names are not those of the update, which rides in the same request.)
+pub(super) fn guarded(mut condition: Expression, guards: &[Guard]) -> Expression {
+    for (place, guard) in guards.iter().enumerate() {
+        let (Guard::Absent(field) | Guard::AtMost(field, _)) = guard;
+        let name = format!("#g{place}");
+        let absent = format!("attribute_not_exists(doc.{name})");
+        let holds = match guard {
+            Guard::Absent(_) => absent,
+            Guard::AtMost(_, most) => {
+                let value = format!(":g{place}");
+                let holds = format!("({absent} OR doc.{name} <= {value})");
+                condition.values.insert(value, number(*most));
+                holds
+            }
+        };
+        condition.names.insert(name, stored_name(field.clone()));
+        condition.text = format!("({}) AND {holds}", condition.text);
+    }
+    condition
 }
 
 /// An update expression, growing.
@@ -187,6 +208,7 @@ mod tests {
             owner: Some(None),
             wake_at: Some(Some(Timestamp::from_millis(9))),
             expires_at: Some(Timestamp::from_millis(5000)),
+            guards: Vec::new(),
         };
         let update = update(&key(), patch, Uuid::from_u128(5), Timestamp::from_millis(8), Shards::default());
         assert_eq!(

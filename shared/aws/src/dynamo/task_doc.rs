@@ -57,6 +57,8 @@ pub(super) struct TaskDoc {
     pub(super) context_type: Option<Name>,
     #[serde(rename = "pt", skip_serializing_if = "Option::is_none", default)]
     pub(super) parent_id: Option<Uuid>,
+    #[serde(rename = "mo", skip_serializing_if = "Vec::is_empty", default)]
+    pub(super) member_of: Vec<(Uuid, u32)>,
     #[serde(rename = "pr", skip_serializing_if = "is_default", default)]
     pub(super) priority: Priority,
     #[serde(rename = "ik", skip_serializing_if = "Option::is_none", default)]
@@ -114,7 +116,7 @@ pub(super) struct TaskDoc {
     /// Pending, as an older version has it: whether `notified` is more than 0.
     #[serde(rename = "hi", skip_serializing, default)]
     _hinted: bool,
-    /// Running.
+    /// Running; waiting: since when.
     #[serde(rename = "st", skip_serializing_if = "Option::is_none", default)]
     pub(super) started_at: Option<Millis>,
     /// Completed: its text.
@@ -123,7 +125,7 @@ pub(super) struct TaskDoc {
     /// Failed, if it is not the newest of `last_errors`.
     #[serde(rename = "fa", skip_serializing_if = "Option::is_none", default)]
     pub(super) failure: Option<KeptFailure>,
-    /// Cancelled or blocked.
+    /// Cancelled or blocked. Waiting: the group.
     #[serde(rename = "re", skip_serializing_if = "Option::is_none", default)]
     pub(super) reason: Option<String>,
 }
@@ -142,6 +144,7 @@ impl TaskDoc {
             context_id: task.context_id.clone(),
             context_type: task.context_type.clone(),
             parent_id: task.parent_id,
+            member_of: task.member_of.iter().map(|member| (member.group, member.index)).collect(),
             priority: task.priority,
             idempotency_key: task.idempotency_key.clone(),
             max_retries: (task.max_retries != Task::RETRIES).then_some(task.max_retries),
@@ -184,6 +187,10 @@ impl TaskDoc {
             State::Running { lease_expires_at, started_at, .. } => {
                 self.until = Some(Millis(*lease_expires_at));
                 self.started_at = Some(Millis(*started_at));
+            }
+            State::Waiting { group, since } => {
+                self.reason = Some(group.to_string());
+                self.started_at = Some(Millis(*since));
             }
             State::Completed { output } => self.output = Some(output.as_str().to_owned()),
             State::Failed { failure } => {

@@ -5,7 +5,10 @@ use uuid::Uuid;
 use crate::dynamo::task_doc::{TaskDoc, dispatch_of};
 use errand::{
     Asked, Id, Name, State, Status, Task, TaskKey, Timestamp,
-    spi::{json::Json, lifecycle::Attempt},
+    spi::{
+        json::Json,
+        lifecycle::{Attempt, Member},
+    },
 };
 
 /// What a task's other attributes say of it.
@@ -49,6 +52,7 @@ impl TaskDoc {
             context_id: self.context_id,
             context_type: self.context_type,
             parent_id: self.parent_id,
+            member_of: self.member_of.into_iter().map(|(group, index)| Member { group, index }).collect(),
             priority: self.priority,
             payload,
             payload_hash,
@@ -100,6 +104,9 @@ impl TaskDoc {
                 worker: worker.ok_or_else(|| missing("k"))?,
                 started_at: self.started_at.ok_or_else(|| missing("st"))?.0,
             },
+            Status::Waiting => {
+                State::Waiting { group: reason()?.parse()?, since: self.started_at.ok_or_else(|| missing("st"))?.0 }
+            }
             Status::Completed => {
                 State::Completed { output: Json::from_stored(self.output.clone().ok_or_else(|| missing("o"))?)? }
             }

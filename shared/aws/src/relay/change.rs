@@ -81,7 +81,7 @@ impl Change {
 
     fn event_type(&self) -> Option<&'static str> {
         match (self.old, self.new.status) {
-            (None, Status::Pending) => Some("task.enqueued"),
+            (None, Status::Pending | Status::Waiting) => Some("task.enqueued"),
             // After a failure, or because an operator said so; a snooze and a lost worker are neither.
             (Some(old), Status::Pending) => {
                 (self.new.failures > old.failures || old.status.is_ended()).then_some("task.retried")

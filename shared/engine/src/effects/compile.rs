@@ -126,6 +126,7 @@ fn merge(patch: &mut Patch, newer: Patch) {
     patch.owner = newer.owner.or(patch.owner.take());
     patch.wake_at = newer.wake_at.or(patch.wake_at.take());
     patch.expires_at = newer.expires_at.or(patch.expires_at);
+    patch.guards.extend(newer.guards);
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What a handler sees of the world: its task, the clock, records, and its own earlier steps.
 
+mod fan_out;
 mod step;
 
 use std::{
@@ -15,6 +16,7 @@ use crate::{
     clock::Timestamp,
     effects::Effect,
     event::Event,
+    group::Announce,
     handler::{Failure, Handler},
     ids::{self, Id, Name, TaskKey},
     json::Json,
@@ -42,6 +44,7 @@ pub struct TaskContext<'a> {
     task: &'a Task,
     used: Mutex<Report>,
     beside: Mutex<Vec<Effect>>,
+    announce: Option<&'a dyn Announce>,
 }
 
 /// How many related records a handler gets to see at most, and in one read: all together, or one after the other.
@@ -52,7 +55,12 @@ const EACH_PAGE: usize = 4;
 impl<'a> TaskContext<'a> {
     /// What the handler of `task` would be given.
     pub fn new(services: &'a Services, task: &'a Task) -> Self {
-        Self { services, task, used: Mutex::default(), beside: Mutex::default() }
+        Self { services, task, used: Mutex::default(), beside: Mutex::default(), announce: None }
+    }
+
+    /// The same; tasks that it makes are announced at once.
+    pub(crate) fn announcing(self, announce: &'a dyn Announce) -> Self {
+        Self { announce: Some(announce), ..self }
     }
 
     /// What it runs on: for handlers that keep records of their own beside the effects they return.

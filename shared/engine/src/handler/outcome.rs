@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::effects::Effect;
+use crate::{effects::Effect, group::Group};
 
 /// What a handler decides.
 ///
@@ -36,6 +37,11 @@ pub enum Outcome {
         /// was decided on: so either the other finds it there, or this is decided anew.
         effects: Vec<Effect>,
     },
+    /// It waits for a group to come to its end, and is run again then, from the start: [`TaskContext::fan_out`] answers with
+    /// that group. It costs no snooze, however long it is.
+    ///
+    /// [`TaskContext::fan_out`]: crate::TaskContext::fan_out
+    WaitFor(Uuid),
     /// Again after this, by no doing of the task's: however often that is.
     Postpone(Duration),
     /// It goes on elsewhere. Who has it says how it ends, or that it goes on, within this; else its worker is lost.
@@ -44,6 +50,13 @@ pub enum Outcome {
     Cancel(String),
     /// Needs something from a person: what.
     Block(String),
+}
+
+impl Group {
+    /// The outcome of a task that waits for it.
+    pub fn wait(&self) -> Outcome {
+        Outcome::WaitFor(self.id)
+    }
 }
 
 impl Outcome {

@@ -27,6 +27,7 @@ impl Asked {
             context_id: None,
             context_type: None,
             parent_id: None,
+            member_of: Vec::new(),
             priority: Priority::default(),
             payload_hash: payload.hash(),
             payload,
@@ -74,15 +75,28 @@ impl Task {
         let asked = asked.into();
         let run_at = asked.scheduled_for;
         let notified = wake::has_message(run_at, now).into();
+        let wake_at = wake::pending(run_at, notified, asked.expires_at, now);
+        Self::new(asked, version, now, (State::Pending { run_at }, notified, wake_at))
+    }
+
+    /// The same, which begins once `group` is over.
+    pub fn accept_after(group: Uuid, asked: impl Into<Arc<Asked>>, version: Uuid, now: Timestamp) -> Self {
+        let asked = asked.into();
+        let wake_at = wake::waiting(0, asked.expires_at, now);
+        Self::new(asked, version, now, (State::Waiting { group, since: now }, 0, wake_at))
+    }
+
+    fn new(asked: Arc<Asked>, version: Uuid, now: Timestamp, waits: (State, u32, Timestamp)) -> Self {
+        let (state, notified, wake_at) = waits;
         Self {
-            wake_at: Some(wake::pending(run_at, notified, asked.expires_at, now)),
+            wake_at: Some(wake_at),
             asked,
             created_at: now,
             updated_at: now,
             last_attempted_at: None,
             ended_at: None,
             dead_lettered_at: None,
-            state: State::Pending { run_at },
+            state,
             executions: 0,
             failures: 0,
             losses: 0,

@@ -50,6 +50,7 @@ pub fn apply(task: &Task, trigger: Trigger, now: Timestamp) -> Result<Transition
         // Whatever the task has become since: the worker that asks no longer holds it.
         (
             State::Pending { .. }
+            | State::Waiting { .. }
             | State::Completed { .. }
             | State::Failed { .. }
             | State::Cancelled { .. }
@@ -60,7 +61,26 @@ pub fn apply(task: &Task, trigger: Trigger, now: Timestamp) -> Result<Transition
         (State::Running { lease_expires_at, started_at, .. }, Trigger::Reap { max_losses, jitter }) => {
             change.reap(*lease_expires_at, *started_at, max_losses, jitter)
         }
-        (State::Pending { .. }, Trigger::Reap { .. }) => Err(Rejected::NotEnded(Status::Pending)),
+        (State::Pending { .. } | State::Waiting { .. }, Trigger::Reap { .. }) => Err(Rejected::NotEnded(task.status())),
+
+        (State::Waiting { group, .. }, Trigger::Ready { group: over }) if *group == over => change.ready(),
+        (State::Waiting { group, .. }, Trigger::Void { group: over, reason }) if *group == over => {
+            change.cancel(None, reason, "group".to_owned())
+        }
+        (State::Waiting { .. }, Trigger::Touch) => change.touch(),
+        (
+            State::Waiting { .. },
+            Trigger::Claim { .. }
+            | Trigger::Notify
+            | Trigger::Wake
+            | Trigger::Ready { .. }
+            | Trigger::Void { .. }
+            | Trigger::Reschedule { .. },
+        ) => Err(Rejected::Waits),
+        (
+            State::Pending { .. } | State::Running { .. },
+            Trigger::Ready { .. } | Trigger::Void { .. } | Trigger::Touch,
+        ) => Err(Rejected::NotWaiting),
 
         (State::Pending { run_at, .. }, Trigger::Notify) => change.notify(*run_at),
         (State::Running { lease_expires_at, .. }, Trigger::Notify) => Err(Rejected::Held(*lease_expires_at)),
@@ -72,16 +92,21 @@ pub fn apply(task: &Task, trigger: Trigger, now: Timestamp) -> Result<Transition
         (
             State::Pending { .. }
             | State::Running { .. }
+            | State::Waiting { .. }
             | State::Completed { .. }
             | State::Cancelled { .. }
             | State::Blocked { .. },
             Trigger::DeadLettered { .. },
         ) => Err(other_than_failed(task.status())),
 
-        (State::Pending { run_at, .. }, Trigger::Expire { kind }) => change.expire(*run_at, kind),
+        (State::Pending { run_at: at } | State::Waiting { since: at, .. }, Trigger::Expire { kind }) => {
+            change.expire(*at, kind)
+        }
         (State::Running { lease_expires_at, .. }, Trigger::Expire { .. }) => Err(Rejected::Held(*lease_expires_at)),
 
-        (State::Pending { .. }, Trigger::Cancel { reason, by }) => change.cancel(None, reason, by),
+        (State::Pending { .. } | State::Waiting { .. }, Trigger::Cancel { reason, by }) => {
+            change.cancel(None, reason, by)
+        }
         (State::Running { started_at, .. }, Trigger::Cancel { reason, by }) => {
             change.cancel(Some(*started_at), reason, by)
         }
@@ -100,7 +125,10 @@ pub fn apply(task: &Task, trigger: Trigger, now: Timestamp) -> Result<Transition
             | Trigger::Expire { .. }
             | Trigger::Cancel { .. }
             | Trigger::Reschedule { .. }
-            | Trigger::Wake,
+            | Trigger::Wake
+            | Trigger::Ready { .. }
+            | Trigger::Void { .. }
+            | Trigger::Touch,
         ) => Err(Rejected::Ended(task.status())),
 
         (State::Failed { .. }, Trigger::Redrive { failed_at: Some(executions), .. })
@@ -115,7 +143,7 @@ pub fn apply(task: &Task, trigger: Trigger, now: Timestamp) -> Result<Transition
         (State::Cancelled { .. } | State::Blocked { .. } | State::Completed { .. }, Trigger::Redrive { .. }) => {
             Err(Rejected::Ended(task.status()))
         }
-        (State::Pending { .. } | State::Running { .. }, Trigger::Redrive { .. }) => {
+        (State::Pending { .. } | State::Running { .. } | State::Waiting { .. }, Trigger::Redrive { .. }) => {
             Err(Rejected::NotEnded(task.status()))
         }
     }

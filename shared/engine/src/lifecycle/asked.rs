@@ -105,7 +105,19 @@ pub struct OfSchedule {
     pub backfilled: bool,
 }
 
-/// What was asked for. It never changes, but for `expires_at`, which a redrive sets anew.
+/// The most groups that a task is a member of.
+pub const MOST_GROUPS: usize = 8;
+
+/// That a task is one of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Member {
+    /// Which group.
+    pub group: Uuid,
+    /// Its number in it, from 0.
+    pub index: u32,
+}
+
+/// What was asked for. It never changes, but for `expires_at`, which a redrive sets anew and a wait for a group takes away.
 ///
 /// A new task is `Asked { queue, ..Asked::of_type(…) }`, which [`Task::accept`](super::Task::accept) takes.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,6 +146,8 @@ pub struct Asked {
     pub context_type: Option<Name>,
     /// The task that enqueued it.
     pub parent_id: Option<Uuid>,
+    /// The groups that it is a member of: they are told of its end. At most [`MOST_GROUPS`].
+    pub member_of: Vec<Member>,
     /// Which of the four queues it rides.
     pub priority: Priority,
     /// What the handler is given; at most 256 KiB.

@@ -40,6 +40,8 @@ pub enum LogOutcome {
     Completed,
     /// Put off by the handler.
     Snoozed,
+    /// Waits for a group that the handler has made.
+    Waited,
     /// Failed, to be tried again.
     Retry,
     /// Failed for good.
@@ -60,6 +62,7 @@ impl LogOutcome {
         match self {
             LogOutcome::Completed => "completed",
             LogOutcome::Snoozed => "snoozed",
+            LogOutcome::Waited => "waited",
             LogOutcome::Retry => "retry",
             LogOutcome::Failed => "failed",
             LogOutcome::Cancelled => "cancelled",

@@ -15,7 +15,7 @@ use crate::{clock::Timestamp, json::Json, lifecycle::KeptFailure};
 ///         State::Completed { output } => format!("done: {}", output.as_str()),
 ///         State::Failed { failure } => failure.message.clone(),
 ///         State::Blocked { reason } | State::Cancelled { reason } => reason.clone(),
-///         State::Pending { .. } | State::Running { .. } => "not yet".to_owned(),
+///         State::Pending { .. } | State::Running { .. } | State::Waiting { .. } => "not yet".to_owned(),
 ///     }
 /// }
 /// ```
@@ -34,6 +34,13 @@ pub enum State {
         worker: Uuid,
         /// When the claim was made.
         started_at: Timestamp,
+    },
+    /// Waiting for others to come to their end. Left when they have, by an operator's cancel, or by expiry.
+    Waiting {
+        /// The group that it waits for.
+        group: Uuid,
+        /// Since when.
+        since: Timestamp,
     },
     /// Done. Final.
     Completed {
@@ -72,6 +79,8 @@ pub enum Status {
     Pending,
     /// Held by a worker.
     Running,
+    /// Waiting for others to come to their end.
+    Waiting,
     /// It ended well, and has an output.
     Completed,
     /// It failed for good, and has a failure.
@@ -84,14 +93,22 @@ pub enum Status {
 
 impl Status {
     /// Every status, in the order of a task's life.
-    pub const ALL: [Status; 6] =
-        [Status::Pending, Status::Running, Status::Completed, Status::Failed, Status::Cancelled, Status::Blocked];
+    pub const ALL: [Status; 7] = [
+        Status::Pending,
+        Status::Running,
+        Status::Waiting,
+        Status::Completed,
+        Status::Failed,
+        Status::Cancelled,
+        Status::Blocked,
+    ];
 
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Status::Pending => "pending",
             Status::Running => "running",
+            Status::Waiting => "waiting",
             Status::Completed => "completed",
             Status::Failed => "failed",
             Status::Cancelled => "cancelled",
@@ -102,7 +119,7 @@ impl Status {
     /// Whether only an operator can bring a task out of it.
     pub fn is_ended(self) -> bool {
         match self {
-            Status::Pending | Status::Running => false,
+            Status::Pending | Status::Running | Status::Waiting => false,
             Status::Completed | Status::Failed | Status::Cancelled | Status::Blocked => true,
         }
     }
@@ -114,6 +131,7 @@ impl State {
         match self {
             State::Pending { .. } => Status::Pending,
             State::Running { .. } => Status::Running,
+            State::Waiting { .. } => Status::Waiting,
             State::Completed { .. } => Status::Completed,
             State::Failed { .. } => Status::Failed,
             State::Cancelled { .. } => Status::Cancelled,

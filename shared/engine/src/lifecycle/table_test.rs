@@ -14,6 +14,8 @@ use crate::{
 
 const WORKER: Uuid = Uuid::from_u128(1);
 const OTHER_WORKER: Uuid = Uuid::from_u128(2);
+const GROUP: Uuid = Uuid::from_u128(3);
+const OTHER_GROUP: Uuid = Uuid::from_u128(4);
 
 fn now() -> Timestamp {
     Timestamp::from_millis(1_767_225_600_000)
@@ -55,6 +57,10 @@ fn running(lease_expires_at: Timestamp) -> Task {
     Task { executions: 2, wake_at: Some(lease_expires_at), ..task(state) }
 }
 
+fn waiting(looks: u32, wake_at: Timestamp) -> Task {
+    Task { notified: looks, wake_at: Some(wake_at), ..task(State::Waiting { group: GROUP, since: before(60) }) }
+}
+
 fn ended(state: State) -> Task {
     Task { executions: 2, log_seq: 3, ended_at: Some(before(1)), wake_at: None, snoozes: 3, losses: 2, ..task(state) }
 }
@@ -75,6 +81,9 @@ fn states() -> Vec<(&'static str, Task)> {
         ("running, lease over, never lost before", running(now())),
         ("running, lease over, lost before", Task { losses: 1, ..running(now()) }),
         ("running, lease over, last loss", Task { losses: 4, ..running(now()) }),
+        ("waiting for a group, looked at already", waiting(0, after(60))),
+        ("waiting for a group, to be looked at", waiting(3, now())),
+        ("waiting for a group, expired", waiting(0, now()).asking(|asked| asked.expires_at = Some(now()))),
         ("completed", ended(State::Completed { output: Json::new(&json!("done")) })),
         ("failed, dead letter owed", failed.clone().asking(|asked| asked.expires_at = Some(before(1)))),
         ("failed, dead letter sent", Task { dead_lettered_at: Some(before(1)), wake_at: None, ..failed }),
@@ -89,6 +98,7 @@ fn settlements() -> Vec<(&'static str, Settlement)> {
         ("complete", Settlement::Complete(Json::new(&json!({"n": 1})))),
         ("snooze, message hidden", Settlement::Snooze { run_at: soon, hinted: true }),
         ("snooze, for long", Settlement::Snooze { run_at: late, hinted: false }),
+        ("wait for a group", Settlement::Wait { group: GROUP }),
         ("retry, message hidden", Settlement::Retry { run_at: soon, failure: failure(), hinted: true }),
         ("retry, message not hidden", Settlement::Retry { run_at: soon, failure: failure(), hinted: false }),
         ("fail", Settlement::Fail { failure: failure() }),
@@ -130,6 +140,10 @@ fn triggers() -> Vec<(String, Trigger)> {
         ("reschedule late".to_owned(), reschedule(after(3600), false)),
         ("reschedule to now, if due".to_owned(), reschedule(now(), true)),
         ("wake".to_owned(), Trigger::Wake),
+        ("its group is over".to_owned(), Trigger::Ready { group: GROUP }),
+        ("another group is over".to_owned(), Trigger::Ready { group: OTHER_GROUP }),
+        ("its group is void".to_owned(), Trigger::Void { group: GROUP, reason: "it failed".into() }),
+        ("touch".to_owned(), Trigger::Touch),
         ("redrive".to_owned(), redrive(None)),
         ("redrive, if failed at these executions".to_owned(), redrive(Some(2))),
         ("redrive, if failed at other executions".to_owned(), redrive(Some(1))),
@@ -162,6 +176,10 @@ fn shown(state: &State) -> String {
         State::Running { lease_expires_at, worker, started_at } => {
             let by = if *worker == WORKER { "the worker" } else { "another worker" };
             format!("running by {by} since {} until {}", rel(*started_at), rel(*lease_expires_at))
+        }
+        State::Waiting { group, since } => {
+            let what = if *group == GROUP { "the group" } else { "another group" };
+            format!("waiting for {what} since {}", rel(*since))
         }
         State::Completed { output } => format!("completed with {}", output.as_str()),
         State::Failed { failure } => format!("failed, {:?}: {}", failure.kind, told(&failure.message)),

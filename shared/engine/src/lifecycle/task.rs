@@ -3,6 +3,7 @@
 use std::{ops::Deref, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
@@ -137,10 +138,26 @@ impl Task {
         self.failures < self.max_retries
     }
 
+    /// What it answered, if it is completed.
+    pub fn output(&self) -> Option<Value> {
+        match &self.state {
+            State::Completed { output } => output.parse().ok(),
+            _ => None,
+        }
+    }
+
     /// When it may run, if it is waiting.
     pub fn run_at(&self) -> Option<Timestamp> {
         match self.state {
             State::Pending { run_at, .. } => Some(run_at),
+            _ => None,
+        }
+    }
+
+    /// The group that it waits for, if it waits for one.
+    pub fn waits_for(&self) -> Option<Uuid> {
+        match self.state {
+            State::Waiting { group, .. } => Some(group),
             _ => None,
         }
     }

@@ -59,6 +59,11 @@ pub enum Settlement {
         /// Whether its message is on its way: the one in hand, hidden until then, or another.
         hinted: bool,
     },
+    /// Nothing went wrong; again once this group is over.
+    Wait {
+        /// Which.
+        group: Uuid,
+    },
     /// Failed; again at `run_at` if a retry is left, else failed for good.
     Retry {
         /// When to run again.
@@ -150,6 +155,20 @@ pub enum Trigger {
     },
     /// What it waits for may be there: it runs now.
     Wake,
+    /// The group that it waits for is over: it runs now. Another group's word changes nothing.
+    Ready {
+        /// Which group.
+        group: Uuid,
+    },
+    /// The group that it waits for is over, but not as it would have to be: it is called off.
+    Void {
+        /// Which group.
+        group: Uuid,
+        /// How that has ended.
+        reason: String,
+    },
+    /// The poller has seen that what it waits for is not over.
+    Touch,
     /// Somebody sets an ended task going again.
     Redrive {
         /// A word to the handler.
@@ -181,6 +200,12 @@ pub enum Rejected {
     /// It has not ended, or not in the way the trigger speaks of.
     #[error("still {}", .0.as_str())]
     NotEnded(Status),
+    /// It waits for a group.
+    #[error("waiting for others to end")]
+    Waits,
+    /// It does not wait for this group.
+    #[error("not waiting for this group")]
+    NotWaiting,
     /// Its `expires_at` has come, or would have come.
     #[error("not to be started after {0}")]
     Expired(Timestamp),

@@ -68,6 +68,13 @@ pub(super) fn pending(run_at: Timestamp, notified: u32, expires_at: Option<Times
     expires_at.map_or(wake, |at| wake.min(at))
 }
 
+/// `wake_at` of a task that waits for a group, after so many looks: who ends the group tells it, so that a look finds what
+/// a crash has left behind. Never beyond `expires_at`.
+pub(super) fn waiting(looks: u32, expires_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    let look = now + GRACE.saturating_mul(1 << looks.min(5)).min(MAX_GRACE);
+    expires_at.map_or(look, |at| look.min(at))
+}
+
 /// `wake_at` of a task claimed now: left alone, so that a claim does not touch the index, however late it comes. Where
 /// it lies before the lease's end the poller looks once too early. Where it lies far behind, since the task had waited
 /// long and messages were sent again, it is the claim's message that tells of a lost worker: it comes again. A task

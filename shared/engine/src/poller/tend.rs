@@ -5,6 +5,10 @@ use tracing::warn;
 
 use crate::{
     app::App,
+    change::follow,
+    group::{self, GROUP},
+    lifecycle::{Priority, Trigger},
+    notify::notify_due,
     poller::PollReport,
     redact::chain,
     store::{Record, RecordKey, StoreError},
@@ -40,9 +44,24 @@ pub async fn tend_one(app: &App, key: &RecordKey) {
 
 /// The one place that finds who looks after a record.
 async fn look(app: &App, record: Record) -> Result<(), StoreError> {
+    if record.key.kind.as_str() == GROUP {
+        return look_at_group(app, record).await;
+    }
     match app.types.tends(&record.key.kind) {
         Some(by) => by.look_after(app, &app.types, record).await,
         // Of a kind that this version does not know: another one's.
         None => Err(StoreError::Invalid(format!("nobody here looks after a `{}`", record.key.kind))),
     }
+}
+
+/// Where members are called off there may be more: those come right after them.
+async fn look_at_group(app: &App, record: Record) -> Result<(), StoreError> {
+    let key = record.key.clone();
+    let next = group::look(app, record).await?;
+    let is_more = next.iter().any(|next| matches!(next.trigger, Trigger::Cancel { .. }));
+    follow(app, next).await;
+    if is_more {
+        notify_due(app, &key, app.clock.now(), Priority::default()).await;
+    }
+    Ok(())
 }

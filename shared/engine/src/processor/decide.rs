@@ -58,6 +58,7 @@ pub fn decide(task: &Task, ending: Ending, settings: &Settings, jitter: f64, now
         }
         Ending::Decided(Outcome::Snooze(wait)) => snooze(wait),
         Ending::Decided(Outcome::Wait { wait, effects }) => Decision { with: With::outcome(effects), ..snooze(wait) },
+        Ending::Decided(Outcome::WaitFor(group)) => plain(Settlement::Wait { group }),
         // However often it has snoozed: it is none of the task's doing. (What is parked has not ended, and is not decided on.)
         Ending::Released => snooze(Duration::ZERO),
         Ending::Decided(Outcome::Postpone(wait) | Outcome::Park(wait)) => snooze(wait),

@@ -54,7 +54,7 @@ pub(super) async fn handle(
             });
         }
     };
-    let context = TaskContext::new(app, &task);
+    let context = TaskContext::new(app, &task).announcing(app);
     let handling = AssertUnwindSafe(input.handle(&context)).catch_unwind();
     let held = Mutex::new(task.clone());
     let ending = tokio::select! {

@@ -10,11 +10,11 @@ use crate::{
     lifecycle::{FailureKind, Priority, State, Status, Task},
 };
 
-/// What a list by queue divides tasks into: pending and running stand together, so that a claim moves nothing.
+/// What a list by queue divides tasks into: what has not ended stands together, so that a claim moves nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Bucket {
-    /// Pending or running: by priority, then oldest first.
+    /// Pending, running or waiting: by priority, then oldest first.
     Open,
     /// Completed: newest end first, as with all that follow.
     Completed,
@@ -33,7 +33,7 @@ impl Bucket {
     /// The bucket of a status.
     pub fn of(status: Status) -> Self {
         match status {
-            Status::Pending | Status::Running => Bucket::Open,
+            Status::Pending | Status::Running | Status::Waiting => Bucket::Open,
             Status::Completed => Bucket::Completed,
             Status::Failed => Bucket::Failed,
             Status::Cancelled => Bucket::Cancelled,

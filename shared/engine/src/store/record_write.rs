@@ -77,6 +77,37 @@ pub struct Patch {
     pub wake_at: Option<Option<Timestamp>>,
     /// From when it may be removed.
     pub expires_at: Option<Timestamp>,
+    /// What else must hold of its fields before.
+    pub guards: Vec<Guard>,
+}
+
+/// What must hold of a field of a record for a [`Patch`] of it to happen: nobody has to read it first.
+///
+/// ```
+/// use errand::{Guard, Patch};
+///
+/// // The first that comes closes it.
+/// let set = [("closed".to_owned(), true.into())].into_iter().collect();
+/// let close = Patch { set, guards: vec![Guard::Absent("closed".into())], ..Patch::default() };
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// The field is not there.
+    Absent(String),
+    /// It is not there, or a number no larger than this.
+    AtMost(String, i64),
+}
+
+impl Guard {
+    /// Whether it holds of these fields.
+    pub fn holds(&self, doc: &Doc) -> bool {
+        match self {
+            Guard::Absent(field) => !doc.contains_key(field),
+            Guard::AtMost(field, most) => {
+                doc.get(field).is_none_or(|there| there.as_i64().is_some_and(|there| there <= *most))
+            }
+        }
+    }
 }
 
 impl RecordWrite {
@@ -130,6 +161,14 @@ impl RecordWrite {
             (Expect::Version(v), Some(stored)) => stored == *v,
             (Expect::Version(_), None) => false,
             (Expect::Any, stored) => stored.is_some() || !must_exist,
+        }
+    }
+
+    /// What it demands of the fields of the record that is there.
+    pub fn guards(&self) -> &[Guard] {
+        match self {
+            RecordWrite::Put { .. } => &[],
+            RecordWrite::Patch { patch, .. } => &patch.guards,
         }
     }
 

@@ -42,6 +42,8 @@ pub enum StatsScope {
 pub struct Counts {
     pub pending: u64,
     pub running: u64,
+    #[serde(default)]
+    pub waiting: u64,
     pub completed: u64,
     pub failed: u64,
     pub cancelled: u64,
@@ -170,6 +172,7 @@ impl Counts {
         match status {
             Status::Pending => self.pending,
             Status::Running => self.running,
+            Status::Waiting => self.waiting,
             Status::Completed => self.completed,
             Status::Failed => self.failed,
             Status::Cancelled => self.cancelled,
@@ -182,6 +185,7 @@ impl Counts {
         match status {
             Status::Pending => &mut self.pending,
             Status::Running => &mut self.running,
+            Status::Waiting => &mut self.waiting,
             Status::Completed => &mut self.completed,
             Status::Failed => &mut self.failed,
             Status::Cancelled => &mut self.cancelled,
@@ -196,9 +200,9 @@ impl Counts {
         }
     }
 
-    /// Pending and running.
+    /// Pending, running and waiting.
     pub fn open(&self) -> u64 {
-        self.pending + self.running
+        self.pending + self.running + self.waiting
     }
 
     /// Those that were worked on to their end, well or badly.

@@ -71,6 +71,7 @@ impl Told {
             (LogKind::Cancel, _) => "task was called off before it ran",
             (LogKind::Execution, LogOutcome::Completed) => "task completed",
             (LogKind::Execution, LogOutcome::Snoozed) => "task put itself off",
+            (LogKind::Execution, LogOutcome::Waited) => "task waits for its group",
             (LogKind::Execution, LogOutcome::Retry) => "execution failed; the task will be tried again",
             (LogKind::Execution, LogOutcome::Failed) => "task failed for good",
             (LogKind::Execution, LogOutcome::Cancelled) => "task was called off",
@@ -95,6 +96,7 @@ impl Told {
             LogOutcome::Failed => meter::count(meter::FAILURES),
             LogOutcome::Completed
             | LogOutcome::Snoozed
+            | LogOutcome::Waited
             | LogOutcome::Cancelled
             | LogOutcome::Blocked
             | LogOutcome::Lost

@@ -5,6 +5,7 @@ use std::{fmt, sync::LazyLock};
 use regex::Regex;
 
 use crate::{
+    group::{GROUP, GROUP_PART},
     handler::STEP,
     ids::Name,
     lifecycle::{
@@ -79,7 +80,7 @@ fn task_line(everything: &Everything, task: &Task) -> String {
         State::Completed { output } => format!(" {}", output.as_str()),
         State::Failed { failure } => format!(" {}", failure.kind),
         State::Cancelled { reason } | State::Blocked { reason } => format!(" {reason}"),
-        State::Pending { .. } | State::Running { .. } => String::new(),
+        State::Pending { .. } | State::Running { .. } | State::Waiting { .. } => String::new(),
     };
     let times = everything.rows(task).filter(|row| row.outcome == LogOutcome::Completed).count();
     let (what, payload, status) = (&task.task_type, task.payload.as_str(), task.status().as_str());
@@ -87,7 +88,7 @@ fn task_line(everything: &Everything, task: &Task) -> String {
 }
 
 fn is_the_handlers(record: &Record) -> bool {
-    record.key.tenant != Name::installation() && record.key.kind.as_str() != STEP
+    record.key.tenant != Name::installation() && ![STEP, GROUP, GROUP_PART].contains(&record.key.kind.as_str())
 }
 
 fn record_line(record: &Record) -> String {

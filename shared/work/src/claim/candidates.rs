@@ -10,6 +10,7 @@ use errand::{
     App, StoreError, Task, TaskKey,
     spi::{
         change::{ChangeError, With, change},
+        gather::ended_with_group,
         ids,
         lifecycle::Trigger,
         store::{self, Wanted},
@@ -71,7 +72,12 @@ impl<'a> Candidates<'a> {
         }
         let claims = tasks.iter().map(async |task| {
             let trigger = Trigger::Claim { worker: fence(seed, task.key.id), lease: Some(lease) };
-            match change(app, task, trigger, With::nothing()).await {
+            let claimed = match ended_with_group(app, task).await {
+                Ok(true) => return Ok(None),
+                Ok(false) => change(app, task, trigger, With::nothing()).await,
+                Err(problem) => Err(problem),
+            };
+            match claimed {
                 Ok(task) => Ok(Some(task)),
                 Err(ChangeError::Rejected(_) | ChangeError::Gone) => Ok(None),
                 Err(ChangeError::Store(error)) => Err(error),

@@ -75,6 +75,26 @@ impl Change<'_> {
         self.done()
     }
 
+    /// It may expire before its first start alone: whoever asked for that has it begun. One that is pulled has its time anew.
+    pub(super) fn ready(mut self) -> Applied {
+        let run_at = self.now.max(self.task.scheduled_for);
+        if self.task.is_pulled() && self.task.expires_at.is_none() {
+            self.task = self.task.asking(|asked| asked.expires_at = Some(run_at + Task::PULLED_WITHIN));
+        }
+        self.wait(run_at, wake::has_message(run_at, self.now));
+        self.done()
+    }
+
+    pub(super) fn touch(mut self) -> Applied {
+        // Another poller has looked, or the index lags.
+        if let Some(at) = self.task.wake_at.filter(|at| *at > self.now) {
+            return Err(Rejected::NotDue(at));
+        }
+        self.task.notified += 1;
+        self.task.wake_at = Some(wake::waiting(self.task.notified, self.task.expires_at, self.now));
+        self.done()
+    }
+
     pub(super) fn redrive(mut self, note: Option<String>, by: String, run_at: Option<Timestamp>) -> Applied {
         let row = LogEntry::next(self.before, LogKind::Redrive, LogOutcome::Pending, self.now, self.now);
         let note = note.map(|text| redacted(&text));

@@ -79,6 +79,14 @@ impl Change<'_> {
                 self.wait(run_at, hinted);
                 row
             }
+            Settlement::Wait { group } => {
+                let row = row(LogOutcome::Waited);
+                self.task.state = State::Waiting { group, since: self.now };
+                self.task.notified = 0;
+                self.task = self.task.asking(|asked| asked.expires_at = None);
+                self.task.wake_at = Some(wake::waiting(0, None, self.now));
+                row
+            }
             Settlement::Retry { run_at, failure, hinted } if self.task.may_retry() => {
                 let row = LogEntry { failure: Some(failure.clone()), ..row(LogOutcome::Retry) };
                 self.task.failures += 1;

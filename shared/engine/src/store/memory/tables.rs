@@ -7,7 +7,7 @@ use crate::{
     clock::Timestamp,
     ids::TaskKey,
     lifecycle::{Task, Transition, log::LogEntry},
-    store::{Commit, Due, DueItem, Inserted, Part, Record, RecordKey, RecordWrite, StoreError, TaskWrite},
+    store::{Commit, Due, DueItem, Guard, Inserted, Part, Record, RecordKey, RecordWrite, StoreError, TaskWrite},
 };
 
 #[derive(Debug, Default)]
@@ -49,8 +49,12 @@ impl Tables {
             None => None,
         };
         let records = commit.records.iter().enumerate();
-        let version = |w: &RecordWrite| self.records.get(w.key()).map(|record| record.version);
-        let records = records.filter(|(_, w)| !w.expects(version(w))).map(|(n, _)| Part::Record(n));
+        let stands = |write: &RecordWrite| {
+            let stored = self.records.get(write.key());
+            let doc = |guard: &Guard| stored.is_none_or(|record| guard.holds(&record.doc));
+            write.expects(stored.map(|record| record.version)) && write.guards().iter().all(doc)
+        };
+        let records = records.filter(|(_, write)| !stands(write)).map(|(n, _)| Part::Record(n));
         let tasks = commit.tasks.iter().enumerate();
         let tasks = tasks.filter(|(_, t)| self.tasks.contains_key(&t.key)).map(|(n, _)| Part::NewTask(n));
         task.into_iter().chain(records).chain(tasks).collect()

@@ -1,0 +1,100 @@
+//! The look at a group: what was broken off is gone on with.
+
+use std::time::Duration;
+
+use crate::{
+    clock::Timestamp,
+    group::{
+        Next, close,
+        mark::mark,
+        part,
+        root::{self, GroupStatus, KEEP, Of, Root},
+        sweep::{self, AT_ONCE},
+    },
+    ids::TaskKey,
+    lifecycle::{Member, Status, Task},
+    services::Services,
+    store::{self, Expect, Patch, Record, StoreError},
+};
+
+/// When a group is looked at first; twice as long after each look that finds nothing to do.
+pub(super) const FIRST: Duration = Duration::from_secs(60);
+
+/// The longest pause between two looks.
+const LAST: Duration = Duration::from_secs(3600);
+
+/// How long the making of a request's group may stand still: then nobody goes on with it, and it is called off.
+const UNSEALED: Duration = Duration::from_secs(3600);
+
+/// Looks after a group whose `wake_at` has come.
+pub(crate) async fn look(services: &Services, record: Record) -> Result<Vec<Next>, StoreError> {
+    let root = Root::read(record)?;
+    let now = services.clock.now();
+    match root.doc.closed {
+        Some(_) if root.doc.swept => retire(services, &root).await,
+        Some(_) => sweep::sweep(services, root).await,
+        None if is_left(services, &root, now).await? => {
+            let close = root::closing(GroupStatus::Cancelled, false, now);
+            root::write(services, root.write(close, now)).await?;
+            match root::find(services, &root.tenant, root.id).await? {
+                Some(root) if root.doc.closed.is_some() => sweep::sweep(services, root).await,
+                _ => Ok(Vec::new()),
+            }
+        }
+        None => {
+            let next = if root.doc.sealed { repair(services, &root).await? } else { Vec::new() };
+            let pause = FIRST.saturating_mul(1 << root.doc.looks.min(6)).min(LAST);
+            let set = [("looks".to_owned(), (root.doc.looks + 1).into())].into_iter().collect();
+            let wake_at = Some(Some(now + pause));
+            let postponed = Patch { set, wake_at, guards: vec![root::open()], ..Patch::default() };
+            root::write(services, root::patched(root.key(), postponed, Expect::Any, now)).await?;
+            Ok(next)
+        }
+    }
+}
+
+/// Whether nobody goes on with it: its task has ended, or begun anew, before all members were made, or was called off; or
+/// the request that makes it has stopped.
+async fn is_left(services: &Services, root: &Root, now: Timestamp) -> Result<bool, StoreError> {
+    let (Of::Task, Some((parent, drive))) = (root.doc.of, root.doc.parent) else {
+        return Ok(!root.doc.sealed && root.updated_at + UNSEALED <= now);
+    };
+    let key = TaskKey { tenant: root.tenant.clone(), id: parent };
+    let parent = store::task(&*services.store, &key).await?;
+    let its = parent.as_ref().filter(|parent| parent.redrives == drive).map(Task::status);
+    Ok(match its {
+        Some(Status::Cancelled) => true,
+        Some(status) => !root.doc.sealed && status.is_ended(),
+        None => !root.doc.sealed,
+    })
+}
+
+/// Marks what has ended and is not marked, and closes the group if that was all.
+pub(super) async fn repair(services: &Services, root: &Root) -> Result<Vec<Next>, StoreError> {
+    let parts = root::parts(services, root).await?;
+    let unmarked: Vec<u32> = parts.iter().flat_map(part::Part::unmarked).collect();
+    let mut next = Vec::new();
+    for some in unmarked.chunks(AT_ONCE) {
+        for (index, task) in sweep::members(services, root, some).await? {
+            if task.status().is_ended() {
+                next.extend(mark(services, &task, Member { group: root.id, index }).await?);
+            }
+        }
+    }
+    if let Some(root) = root::find(services, &root.tenant, root.id).await? {
+        next.extend(close::settle(services, root).await?);
+    }
+    Ok(next)
+}
+
+/// The last look: who was not told is told, and from now on it may be removed.
+async fn retire(services: &Services, root: &Root) -> Result<Vec<Next>, StoreError> {
+    let now = services.clock.now();
+    let kept = |wake_at| Patch { wake_at, expires_at: Some(now + KEEP), ..Patch::default() };
+    for number in root.parts() {
+        let key = part::key(&root.tenant, root.id, number);
+        root::write(services, root::patched(key, kept(None), Expect::Any, now)).await?;
+    }
+    root::write(services, root.write(kept(Some(None)), now)).await?;
+    Ok(root.tell())
+}

@@ -1,0 +1,72 @@
+//! What follows a member's end: its mark, and if it was the last one, the group's end.
+
+use tracing::warn;
+
+use crate::{
+    group::{
+        Next, close, over,
+        part::{self, PART_SIZE, Part},
+        root::{self, Root},
+    },
+    lifecycle::{Member, Task},
+    redact::chain,
+    services::Services,
+    store::{Expect, StoreError},
+};
+
+/// What follows from a commit that has made `after` of `before`: to be done after it, since it is not lost if nobody does.
+pub(crate) async fn after(services: &Services, before: &Task, after: &Task) -> Vec<Next> {
+    let mut next = Vec::new();
+    let ends = !before.status().is_ended() && after.status().is_ended();
+    if ends {
+        for member in &after.member_of {
+            match mark(services, after, *member).await {
+                Ok(follows) => next.extend(follows),
+                Err(problem) => warn!(task.id = %after.key.id, group = %member.group, error = %chain(&problem),
+                    "a group was not told of an end; its next look tells it"),
+            }
+        }
+    }
+    let begins_to_wait = after.waits_for().is_some() && before.waits_for().is_none();
+    if begins_to_wait {
+        match over::wait_over(services, after).await {
+            Ok(over) => next.extend(over),
+            Err(problem) => warn!(task.id = %after.key.id, error = %chain(&problem),
+                "what a task waits for was not looked at; its next look does"),
+        }
+    }
+    next
+}
+
+/// Marks the end of `task` in its group. Done again, nothing changes.
+pub(super) async fn mark(services: &Services, task: &Task, member: Member) -> Result<Vec<Next>, StoreError> {
+    let (tenant, number) = (&task.key.tenant, member.index / PART_SIZE);
+    let key = part::key(tenant, member.group, number);
+    let marking = root::patched(key.clone(), part::marking(task, member.index), Expect::Any, services.clock.now());
+    root::write(services, marking).await?;
+    // Read after its own write: whoever marks the last place sees all of them.
+    let Some(part) = services.store.record(&key).await? else { return Ok(Vec::new()) };
+    let part = Part::read(number, part);
+    // A later drive's mark is there, or this end was taken back: it is for others to go on.
+    let stands = part.has(member.index, part::mark_of(task));
+    let ended_badly = task.status() != crate::lifecycle::Status::Completed;
+    if !stands || !(part.is_full() || (part.tells() && ended_badly)) {
+        return Ok(Vec::new());
+    }
+    tell(services, tenant, member, &part).await
+}
+
+/// Tells the root of a part, and closes the group if that was all it needed.
+async fn tell(
+    services: &Services,
+    tenant: &crate::ids::Name,
+    member: Member,
+    part: &Part,
+) -> Result<Vec<Next>, StoreError> {
+    let key = root::key(tenant, member.group);
+    root::write(services, root::patched(key, Root::telling(part), Expect::Any, services.clock.now())).await?;
+    match root::find(services, tenant, member.group).await? {
+        Some(root) if root.seems_over() => close::settle(services, root).await,
+        _ => Ok(Vec::new()),
+    }
+}
