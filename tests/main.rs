@@ -14,6 +14,7 @@ mod drift;
 mod dynamo;
 mod endings;
 mod fencing;
+mod groups;
 mod handlers;
 mod interleavings;
 mod layers;

@@ -12,7 +12,7 @@ use errand_local::{
 use integration_tests::{
     events::{Answered, Call, is_of_agents},
     settings::Settings,
-    world::{World, webhooks},
+    world::{World, id_of, webhooks},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -50,6 +50,14 @@ struct Mine {
     /// One that a worker outside has, and its lease.
     held: Uuid,
     lease: String,
+    /// One whose member has not begun.
+    group: Uuid,
+}
+
+/// A group whose member has a secret, and does not begin.
+fn group() -> Call {
+    let late = json!({"task_type": "scripted", "payload": {"mark": SECRET}, "delay_s": 864_000});
+    Call::post("/v1/groups", &json!({"tasks": [late]})).header("idempotency-key", "secret")
 }
 
 /// Asks for what is the first tenant's. A new route needs a case of its own here.
@@ -60,6 +68,14 @@ fn case(route: &str, mine: &Mine) -> (Call, Seen) {
     match route {
         "EnqueueTask" => (Call::post("/v1/tasks", &request("one")), Seen::Own),
         "EnqueueBatch" => (Call::post("/v1/tasks/batch", &json!({"tasks": [request("many")]})), Seen::Own),
+        "MakeGroup" => (group(), Seen::Own),
+        "AddToGroup" => {
+            let more = json!({"tasks": [{"task_type": "scripted", "payload": {}}]});
+            (Call::post(&format!("/v1/groups/{}/tasks", mine.group), &more), Seen::NotFound)
+        }
+        "GetGroup" => (Call::get(&format!("/v1/groups/{}", mine.group)), Seen::NotFound),
+        "ListGroupTasks" => (Call::get(&format!("/v1/groups/{}/tasks", mine.group)), Seen::NotFound),
+        "CancelGroup" => (Call::post(&format!("/v1/groups/{}/cancel", mine.group), &empty), Seen::NotFound),
         "GetTask" => (Call::get(&format!("/v1/tasks/{failed}")), Seen::NotFound),
         "GetTaskLog" => (Call::get(&format!("/v1/tasks/{failed}/log")), Seen::NotFound),
         "ListTasks" => (Call::get("/v1/tasks?user_id=u"), Seen::Nothing),
@@ -154,10 +170,11 @@ async fn mine() -> (World, Mine) {
     for _ in 0..2 {
         ask(Call::post("/v1/tasks", &json!({"task_type": "mine", "payload": {"mark": SECRET}}))).await;
     }
+    let group = id_of(&ask(group()).await);
     let claim = json!({"worker_id": "w", "task_types": ["mine"]});
     let given = ask(Call::post("/v1/claims", &claim)).await["items"][0].take();
     let held = given["task_id"].as_str().unwrap().parse().unwrap();
-    (world, Mine { failed, waiting, held, lease: given["lease_token"].as_str().unwrap().to_owned() })
+    (world, Mine { failed, waiting, held, lease: given["lease_token"].as_str().unwrap().to_owned(), group })
 }
 
 /// A schedule whose tasks have this mark.
@@ -175,6 +192,7 @@ async fn state(world: &World, mine: &Mine) -> Vec<Value> {
         format!("/v1/tasks/{}", mine.held),
         format!("/v1/tasks/{}/log", mine.waiting),
         "/v1/records/conversation?parent=u".to_owned(),
+        format!("/v1/groups/{}/tasks", mine.group),
         "/v1/events".to_owned(),
         "/v1/webhooks".to_owned(),
         "/v1/schedules/nightly".to_owned(),

@@ -65,6 +65,38 @@ pub(super) async fn batch(stack: &Stack) {
 }
 
 #[tokio::test]
+async fn a_group_is_made_added_to_and_waited_for() {
+    groups(&Stack::start().await).await;
+}
+
+pub(super) async fn groups(stack: &Stack) {
+    let later = with(scripted(json!({})), json!({"delay_s": 3600}));
+    let body = json!({"tasks": [scripted(json!({})), later], "then": scripted(json!({"mark": "then"}))});
+    let make = || Call::post("/v1/groups", &body).header("idempotency-key", "g");
+    let made = stack.call(&make()).await.body(201);
+    assert_eq!(stack.call(&make()).await.body(200)["id"], made["id"]);
+    let group = format!("/v1/groups/{}", made["id"].as_str().unwrap());
+    let more = json!({"tasks": [scripted(json!({}))]});
+    let add = Call::post(&format!("{group}/tasks"), &more).header("idempotency-key", "more");
+    assert_eq!(stack.call(&add).await.body(200)["total"], 3);
+    assert!(stack.deliver(MEDIUM).await.again.is_empty());
+    assert_eq!(stack.call(&Call::get(&group)).await.body(200)["ended"], 2);
+    stack.call(&Call::post(&format!("{group}/cancel"), &json!({}))).await.body(200);
+    let members = stack.call(&Call::get(&format!("{group}/tasks"))).await.body(200);
+    let statuses: Vec<_> = members["items"].as_array().unwrap().iter().map(|item| &item["task"]["status"]).collect();
+    assert_eq!(statuses, ["completed", "cancelled", "completed"]);
+
+    // It is over as it is made: what waits for its failure waits for nothing.
+    let empty = json!({"tasks": [], "on_failure": scripted(json!({}))});
+    assert_eq!(stack.call(&Call::post("/v1/groups", &empty)).await.body(201)["status"], "completed");
+
+    let named = |name: &str, after: &[&str]| with(scripted(json!({})), json!({"name": name, "after": after}));
+    let chain = json!({"tasks": [named("a", &[]), named("b", &["a"])]});
+    let taken = stack.call(&Call::post("/v1/tasks/batch", &chain)).await.body(200);
+    assert_eq!(taken["items"][1]["task"]["status"], "waiting");
+}
+
+#[tokio::test]
 async fn bad_messages_of_an_intake_batch_are_put_aside_with_the_reason_and_harm_no_other() {
     by_intake(&Stack::start().await).await;
 }

@@ -68,6 +68,7 @@ async fn asked_for() -> Vec<(Lambda, BTreeSet<Use>)> {
             36 => control::claims(&stack).boxed(),
             37 => mcp::tools(&stack).boxed(),
             38 => relay::named(&stack).boxed(),
+            39 => enqueue::groups(&stack).boxed(),
             _ => break,
         };
         journey.await;

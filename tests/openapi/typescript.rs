@@ -50,7 +50,7 @@ fn run(command: &mut Command) {
 #[test]
 fn types_made_of_the_document_take_the_requests_that_are_shown() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let documents = ["README.md", "docs/work.md", "docs/agents.md"];
+    let documents = ["README.md", "docs/work.md", "docs/agents.md", "docs/groups.md"];
     let texts = documents.map(|name| fs::read_to_string(root.join(name)).unwrap());
     let requests: Vec<Shown> = texts.iter().flat_map(|text| shown(text)).collect();
     assert!(requests.len() >= 10, "only {} are found", requests.len());

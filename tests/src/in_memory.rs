@@ -31,7 +31,7 @@ pub async fn request(app: &App, route: &str, id: Option<Uuid>, body: &Value, key
     event.body = (!body.is_null()).then(|| body.to_string());
     // Boxed, as in `events::Call::answer`.
     let response = match route {
-        "POST /v1/tasks" | "POST /v1/tasks/batch" => enqueue::http(app, event).boxed(),
+        "POST /v1/tasks" | "POST /v1/tasks/batch" | "POST /v1/groups" => enqueue::http(app, event).boxed(),
         get if get.starts_with("GET ") => status::http(app, event).boxed(),
         _ => control::http(app, event).boxed(),
     };

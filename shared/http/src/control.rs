@@ -1,6 +1,6 @@
 //! What the function `control` serves of tasks: every write but enqueueing.
 
-mod once;
+mod groups;
 mod read;
 mod records;
 mod redrive;
@@ -18,11 +18,12 @@ use errand::{
 };
 use serde_json::json;
 
+pub use crate::once::Once;
 use crate::{
     Answer, ApiError, CancelRequest, Marked, PollRequest, ProcessRequest, ReadRequest, RecordView, RedriveRequest,
     Redriven, Request, RescheduleRequest, RetryRequest, RotateRequest, Route, TaskView, WebhookRequest, WebhookView,
+    groups::GroupView,
 };
-pub use once::Once;
 pub use read::mark;
 
 /// How long a poll that is asked for goes on: the API waits 30 s.
@@ -55,6 +56,9 @@ pub fn routes() -> Vec<Route> {
             .needs(Right::Read)
             .answers::<Marked>("Marks a task as seen.")
             .body::<ReadRequest>()
+            .or(&[404]),
+        Route::post("/v1/groups/{id}/cancel", "CancelGroup", groups::cancel)
+            .answers::<GroupView>("Calls a group off: its members are cancelled, and who waits for it goes on.")
             .or(&[404]),
         Route::post("/v1/dead-letters/redrive", "RedriveDeadLetters", redrive::redrive)
             .needs(Right::Operate)

@@ -1,12 +1,17 @@
 //! What the function `enqueue` serves: new tasks.
 
 mod accept;
+mod after;
 mod batch;
+mod groups;
 
 use errand::App;
 use serde_json::json;
 
-use crate::{Answer, ApiError, BATCH_KEY_BYTES, BatchAnswer, BatchRequest, Request, Route, TaskRequest, TaskView};
+use crate::{
+    AddRequest, Answer, ApiError, BATCH_KEY_BYTES, BatchAnswer, BatchRequest, GroupRequest, GroupView, Request, Route,
+    TaskRequest, TaskView,
+};
 
 pub use accept::{accept, accept_one, status, view};
 
@@ -30,6 +35,20 @@ pub fn routes() -> Vec<Route> {
             .answers::<BatchAnswer<'_>>("Enqueues up to 100 tasks, each for itself.")
             .body::<BatchRequest>()
             .keyed_as(BATCH_KEY, BATCH_KEY_BYTES),
+        Route::enqueue("/v1/groups", "MakeGroup", groups::make)
+            .answers::<GroupView>("Enqueues up to 10,000 tasks that belong together. 200: it was there already.")
+            .creates::<GroupView>()
+            .body::<GroupRequest>()
+            .keyed()
+            .leads_to(
+                &["GetGroup", "ListGroupTasks", "AddToGroup", "CancelGroup"],
+                &json!({"id": "$response.body#/id"}),
+            ),
+        Route::enqueue("/v1/groups/{id}/tasks", "AddToGroup", groups::add)
+            .answers::<GroupView>("Adds up to 40 members to a group that is open.")
+            .body::<AddRequest>()
+            .keyed()
+            .or(&[404]),
     ]
 }
 

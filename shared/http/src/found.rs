@@ -2,14 +2,30 @@
 
 use crate::{ApiError, Request};
 use errand::{
-    App, Entity, Id, Name, Registry, StoreError, Stored, Task,
-    spi::store::{self, Page, RecordKey, Related, RelationKind},
+    App, Entity, Group, Id, Name, Registry, StoreError, Stored, Task,
+    spi::{
+        group,
+        store::{self, Page, RecordKey, Related, RelationKind},
+    },
 };
+use uuid::Uuid;
 
 impl Request {
     /// The task that the path's `{id}` names. Another tenant's is none.
     pub async fn task(&self, app: &App) -> Result<Task, ApiError> {
         store::task(&*app.store, &self.task_key()?).await?.ok_or_else(ApiError::no_such_task)
+    }
+
+    /// The id of a group that the path's `{id}` names. One that is none names nothing.
+    pub(crate) fn group_id(&self) -> Result<Uuid, ApiError> {
+        let id = self.path.get("id").and_then(|id| id.parse().ok());
+        id.ok_or_else(no_such_group)
+    }
+
+    /// The group that the path's `{id}` names. Another tenant's is none.
+    pub(crate) async fn group(&self, app: &App) -> Result<Group, ApiError> {
+        let found = group::counted(app, &self.caller.tenant, self.group_id()?).await?;
+        found.ok_or_else(no_such_group)
     }
 
     /// The record of kind `E` that the path's `{id}` names. Another tenant's is none.
@@ -33,6 +49,10 @@ impl Request {
     pub fn related<E: Entity>(&self, by: RelationKind, of: &Id, newest_first: bool) -> Related {
         Related { tenant: self.caller.tenant.clone(), kind: E::kind(), by, of: of.clone(), newest_first }
     }
+}
+
+fn no_such_group() -> ApiError {
+    ApiError::not_found("no such group")
 }
 
 /// The answer to who asks for an `E` that is not there.

@@ -1,7 +1,7 @@
 //! The HTTP API: requests, answers and errors, apart from how they travel.
 //!
 //! Each module knows only those before it: `error`, `size`, `request`, `dead_letters`, `actions`, `aside`,
-//! `task_request`, `task_view`, `webhook_view`, `rotate_request`, `batch`, `found`, `page`, `route`, `openapi`, `gateway`, `enqueue`, `status`, `control`.
+//! `task_request`, `task_view`, `webhook_view`, `rotate_request`, `batch`, `found`, `groups`, `once`, `page`, `route`, `openapi`, `gateway`, `enqueue`, `status`, `control`.
 
 mod actions;
 mod aside;
@@ -12,6 +12,8 @@ pub mod enqueue;
 mod error;
 pub mod found;
 pub mod gateway;
+mod groups;
+mod once;
 mod openapi;
 mod page;
 mod request;
@@ -32,6 +34,7 @@ pub use batch::{BATCH_KEY_BYTES, BatchAnswer, BatchItem, BatchRequest};
 pub use dead_letters::{DeadLetterView, Redriven};
 pub use errand::{DeadLetterFilter, spi::redrive::DeadLetters};
 pub use error::ApiError;
+pub use groups::{AddRequest, GroupRequest, GroupView, MemberView};
 pub use page::{Listed, Order, cursor, cursor_of, fitting, limit, limit_of, place_of};
 pub use request::{Answer, Caller, Request};
 pub use rotate_request::RotateRequest;

@@ -1,6 +1,7 @@
 //! What the function `status` serves of tasks: every read.
 
 mod commander;
+mod groups;
 mod health;
 mod lists;
 mod records;
@@ -14,7 +15,8 @@ use errand::{App, FailureKind, Name, Status, spi::rights::Right};
 use serde_json::json;
 
 use crate::{
-    Answer, ApiError, Listed, Order, Parameter, RecordView, Request, Route, TaskView, WebhookView, openapi,
+    Answer, ApiError, GroupView, Listed, MemberView, Order, Parameter, RecordView, Request, Route, TaskView,
+    WebhookView, openapi,
     route::{Serves, place, place_in_tasks, record_place},
 };
 use commander::Snapshot;
@@ -37,6 +39,13 @@ pub fn routes(all: fn() -> &'static [Route]) -> Vec<Route> {
         Route::get("/v1/tasks/{id}/log", "GetTaskLog", tasks::log)
             .answers::<Log<'_>>("A task's action log, oldest first.")
             .paged(|_| json!({"type": "string", "pattern": "^[0-9]{1,18}$"}))
+            .or(&[404]),
+        Route::get("/v1/groups/{id}", "GetGroup", groups::group)
+            .answers::<GroupView>("A group, with how many of its members have ended.")
+            .or(&[404]),
+        Route::get("/v1/groups/{id}/tasks", "ListGroupTasks", groups::members)
+            .answers::<Listed<MemberView<'_>>>("The members of a group, in the order in which they were asked for.")
+            .paged(|_| json!({"type": "string", "pattern": "^[0-9]{1,5}$"}))
             .or(&[404]),
         Route::get("/v1/queues", "ListQueues", stats::queues)
             .answers::<Listed<QueueView>>("Every queue, with what was counted of it.")
@@ -118,7 +127,7 @@ impl<'a> Serves<'a> for Document {
 }
 
 fn of_tasks() -> [Parameter; 8] {
-    let status = "`open` is pending and running; `all`: of a queue its open tasks, then its ended ones by status. If \
+    let status = "`open` is pending, running and waiting; `all`: of a queue its open tasks, then its ended ones by status. If \
         absent: a queue's open tasks, a user's and a task's of every status.";
     [
         project(),

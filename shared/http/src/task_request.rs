@@ -47,6 +47,14 @@ pub struct TaskRequest {
     /// The task that it follows from; none if absent.
     #[serde(default)]
     pub parent_id: Option<Uuid>,
+    /// What tasks after it in the same batch call it by; nothing if absent.
+    #[serde(default)]
+    pub name: Option<Name>,
+    /// Within a batch: it begins once these of the tasks before it are completed, and is cancelled if one of them ends
+    /// otherwise. At once if absent.
+    #[serde(default)]
+    #[schemars(length(max = 99))]
+    pub after: Vec<Name>,
     /// How soon it is run among others that are due, and its place in lists; `medium` if absent. Of tasks with a
     /// `timeout_s` over 60, and of those of `create_conversation_summary`, `process_community_response` and `run_agent`, it
     /// orders lists alone: they ride one queue.
@@ -82,6 +90,9 @@ pub struct TaskRequest {
 impl TaskRequest {
     /// Checks the request against its type and the limits ([`accept::check`]), and makes it a task of the caller's.
     pub async fn accept(self, caller: &Caller, app: &App, now: Timestamp) -> Result<Asked, ApiError> {
+        if !self.after.is_empty() {
+            return Err(ApiError::invalid("after", "only tasks of one batch may follow each other"));
+        }
         let (payload, scheduled_for) = (payload(&self.payload)?, self.start(now)?);
         let limits = TaskLimits { max_retries: self.max_retries, timeout_s: self.timeout_s };
         let key = accept::key(&caller.tenant, &self.project, self.idempotency_key.as_deref());

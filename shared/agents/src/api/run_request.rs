@@ -166,6 +166,8 @@ impl RunRequest {
             context_id: None,
             context_type: None,
             parent_id: None,
+            name: None,
+            after: Vec::new(),
             priority: self.priority,
             idempotency_key: self.idempotency_key,
             max_retries: self.max_retries,

@@ -14,7 +14,7 @@ use errand::{
 };
 use tracing::warn;
 
-use super::once::{KEEP_KEYS, Once};
+use crate::once::{KEEP_KEYS, Once};
 
 /// How long one call goes on taking up tasks: the API waits 30 s, and what was begun must end within that.
 const BUDGET: Duration = Duration::from_secs(20);

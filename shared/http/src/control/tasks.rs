@@ -8,7 +8,7 @@ use errand::{
     spi::{change::With, operate},
 };
 
-use super::once::Once;
+use crate::once::Once;
 
 /// `POST /v1/tasks/{id}/cancel {reason?}`. One that runs is stopped at its worker's next write. A task that is
 /// cancelled already answers as it is.

@@ -9,7 +9,10 @@ use errand::{
     },
 };
 
-use super::accept::{accept, status, view};
+use super::{
+    accept::{accept, status, view},
+    after::accept_linked,
+};
 
 pub(crate) async fn answer(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let batch: BatchRequest = read_outside(request.text()?)?;
@@ -20,9 +23,15 @@ pub(crate) async fn answer(app: &App, request: &Request) -> Result<Answer, ApiEr
     let requests = batch.tasks.iter().enumerate().map(|(nth, raw)| {
         let mut task: TaskRequest = read_strict(raw.get())?;
         task.idempotency_key = task.idempotency_key.or_else(|| key.map(|key| format!("{key}.{nth}")));
-        Ok((request.caller.clone(), task))
+        Ok::<_, ApiError>(task)
     });
-    let accepted = accept(app, requests.collect()).await;
+    let requests: Vec<Result<TaskRequest, ApiError>> = requests.collect();
+    let are_linked = requests.iter().flatten().any(|task| !task.after.is_empty());
+    let accepted = if are_linked {
+        accept_linked(app, &request.caller, requests).await
+    } else {
+        accept(app, requests.into_iter().map(|task| Ok((request.caller.clone(), task?))).collect()).await
+    };
     let items: Vec<BatchItem<'_>> = accepted
         .iter()
         .map(|answer| match answer {
