@@ -7,6 +7,7 @@ mod commander;
 mod deferred;
 mod events;
 mod followers;
+mod groups;
 mod http;
 mod pull;
 mod push;
@@ -57,6 +58,10 @@ pub(crate) struct Options {
     /// Only the measurement of readers that follow what is told
     #[arg(long, conflicts_with_all = ["quick", "events", "pull", "push"])]
     followers: bool,
+
+    /// Only the measurement of a task that makes 10,000 and waits for them
+    #[arg(long, conflicts_with_all = ["quick", "events", "pull", "push", "followers"])]
+    groups: bool,
 
     /// When a write counts as done
     #[arg(long, value_enum, default_value_t = Durability::Full)]
@@ -110,6 +115,10 @@ async fn measure(options: &Options) -> anyhow::Result<Report> {
         followers::measure(options, &mut report).await?;
         return Ok(report);
     }
+    if options.groups {
+        groups::measure(options, &mut report).await?;
+        return Ok(report);
+    }
     let empty = batch::Bench::start(options, "empty").await?;
     let on_empty = empty.run(tasks, "batches of 100, empty file").await?;
     empty.check(tasks)?;
@@ -133,6 +142,7 @@ async fn measure(options: &Options) -> anyhow::Result<Report> {
     pull::measure(options, &mut report).await?;
     push::measure(options, &mut report).await?;
     followers::measure(options, &mut report).await?;
+    groups::measure(options, &mut report).await?;
     Ok(report)
 }
 

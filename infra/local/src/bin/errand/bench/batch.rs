@@ -99,12 +99,12 @@ impl Bench {
         }
     }
 
-    async fn completed(&self) -> anyhow::Result<u64> {
+    pub(super) async fn completed(&self) -> anyhow::Result<u64> {
         let app = &self.server.app;
         Ok(app.store.stats(&StatsScope::All, app.clock.now()).await?.now.completed)
     }
 
-    fn open(&self) -> anyhow::Result<Connection> {
+    pub(super) fn open(&self) -> anyhow::Result<Connection> {
         Ok(Connection::open_with_flags(&self.file, OpenFlags::SQLITE_OPEN_READ_ONLY)?)
     }
 }

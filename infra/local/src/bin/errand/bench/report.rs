@@ -51,6 +51,10 @@ pub(super) struct Report {
     pub followed_ms_max: Option<f64>,
     /// What the server's memory grew by for them.
     pub rss_1000_followers_mb: Option<f64>,
+    /// How long a task takes to make 10,000 others, each with its place in a group.
+    pub fan_out_10k_ms: Option<f64>,
+    /// From the last end of these to the start of who waits for them.
+    pub started_after_10k_ms: Option<f64>,
     /// How long after its time a deferred task began, at most.
     pub deferred_max_late_ms: Option<f64>,
     /// How many deferred tasks began before their time.
@@ -86,6 +90,8 @@ impl fmt::Display for Report {
             ("commit to 1,000 followers, median", self.followed_ms_p50, "ms", 1),
             ("commit to 1,000 followers, latest", self.followed_ms_max, "ms", 1),
             ("memory for 1,000 followers", self.rss_1000_followers_mb, "MB", 1),
+            ("10,000 tasks made by one", self.fan_out_10k_ms, "ms", 0),
+            ("their last end to who waits for them", self.started_after_10k_ms, "ms", 0),
             ("deferred tasks, latest start", self.deferred_max_late_ms, "ms late", 0),
             ("deferred tasks started early", early, "", 0),
             ("processor time over HTTP", self.cpu_us_per_task, "µs/task", 0),

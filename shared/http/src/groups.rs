@@ -1,0 +1,163 @@
+//! Groups as requests ask for them and the API answers them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+use uuid::Uuid;
+
+use crate::{ApiError, Request, TaskRequest, TaskView};
+use errand::{
+    App, Asked, Group, GroupPolicy, GroupStatus, Name, Registry, Task, Timestamp,
+    spi::{
+        accept::check_may_stand_alone,
+        group::{MAX_MEMBERS, NotMade},
+        json::read::read_strict,
+    },
+};
+
+/// Tasks that belong together, and what is to be done once all have ended.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct GroupRequest {
+    /// The members, up to 10,000: each as `POST /v1/tasks` takes it, without a key. Either these, or `task` and `items`.
+    #[serde(default)]
+    #[schemars(length(max = 10_000))]
+    pub tasks: Vec<TaskRequest>,
+    /// What all members have in common: as `POST /v1/tasks` takes it, but for `payload`.
+    #[serde(default)]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    pub task: Option<Value>,
+    /// The payload of each of them, up to 10,000.
+    #[serde(default)]
+    #[schemars(with = "Vec<Value>", length(max = 10_000))]
+    pub items: Vec<Box<RawValue>>,
+    /// What members that do not end well mean for the group; `wait_all` if absent.
+    #[serde(default)]
+    pub policy: GroupPolicy,
+    /// A task that begins once all have ended, however.
+    #[serde(default)]
+    pub then: Option<Box<TaskRequest>>,
+    /// A task that begins once the group is completed, and is cancelled if it does not come to that.
+    #[serde(default)]
+    pub on_success: Option<Box<TaskRequest>>,
+    /// A task that begins once the group has failed, and is cancelled if it does not come to that.
+    #[serde(default)]
+    pub on_failure: Option<Box<TaskRequest>>,
+}
+
+/// More members of a group.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct AddRequest {
+    /// Up to 40, each as `POST /v1/tasks` takes it, without a key.
+    #[schemars(length(min = 1, max = 40))]
+    pub tasks: Vec<TaskRequest>,
+}
+
+/// A group.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct GroupView {
+    /// Which one: under an idempotency key always the same.
+    pub id: Uuid,
+    /// What the handler that made it calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
+    /// How it stands.
+    pub status: GroupStatus,
+    /// What members that do not end well mean for it.
+    pub policy: GroupPolicy,
+    /// How many members it has.
+    pub total: u32,
+    /// How many of them have ended.
+    pub ended: u32,
+    /// How many of these were not completed.
+    pub failed: u32,
+    /// Whether nothing more comes of it: all members have ended.
+    pub over: bool,
+    /// When it was begun.
+    pub created_at: Timestamp,
+}
+
+impl From<Group> for GroupView {
+    fn from(group: Group) -> Self {
+        let Group { id, name, status, policy, total, ended, failed, over, created_at, .. } = group;
+        Self { id, name, status, policy, total, ended, failed, over, created_at }
+    }
+}
+
+/// A member.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct MemberView<'t> {
+    /// Its number in the group, from 0: the order in which members were asked for.
+    pub index: u32,
+    /// The task; null once it was removed for its age.
+    pub task: Option<TaskView<'t>>,
+}
+
+impl<'t> MemberView<'t> {
+    /// The member of this number.
+    pub fn of(index: u32, task: Option<&'t Task>, types: &Registry) -> Self {
+        Self { index, task: task.map(|task| TaskView::of(task, types)) }
+    }
+}
+
+impl GroupRequest {
+    /// The members, each with where in the request it stands.
+    pub(crate) fn take_members(&mut self) -> Result<Vec<(String, TaskRequest)>, ApiError> {
+        let (tasks, items) = (std::mem::take(&mut self.tasks), std::mem::take(&mut self.items));
+        let count = tasks.len() + items.len();
+        if count > MAX_MEMBERS {
+            return Err(ApiError::invalid("tasks", format!("expected at most {MAX_MEMBERS} members, found {count}")));
+        }
+        let Some(task) = self.task.take() else {
+            if !items.is_empty() {
+                return Err(ApiError::invalid("task", "what are the tasks of `items`?"));
+            }
+            return Ok(tasks.into_iter().enumerate().map(|(nth, task)| (format!("tasks[{nth}]"), task)).collect());
+        };
+        if !tasks.is_empty() {
+            return Err(ApiError::invalid("tasks", "name tasks, or task and items, not both"));
+        }
+        let common = common(task)?;
+        let each = items.into_iter().enumerate();
+        let each = each.map(|(nth, payload)| (format!("items[{nth}]"), TaskRequest { payload, ..common.clone() }));
+        Ok(each.collect())
+    }
+}
+
+/// What members have in common, with a payload in place of theirs.
+fn common(mut task: Value) -> Result<TaskRequest, ApiError> {
+    let fields = task.as_object_mut().ok_or_else(|| ApiError::invalid("task", "expected an object"))?;
+    if fields.insert("payload".to_owned(), Value::Null).is_some() {
+        return Err(ApiError::invalid("task.payload", "the payloads are the `items`"));
+    }
+    Ok(read_strict(&task.to_string()).map_err(|error| error.within("task"))?)
+}
+
+/// A task of the caller's that stands in a group: its key is the group's affair.
+pub(crate) async fn asked_in(
+    app: &App,
+    request: &Request,
+    (field, task): (String, TaskRequest),
+    now: Timestamp,
+) -> Result<Asked, ApiError> {
+    let within = |error: ApiError| match &error.field {
+        Some(inner) => ApiError { field: Some(format!("{field}.{inner}")), ..error },
+        None => ApiError { field: Some(field.clone()), ..error },
+    };
+    if task.idempotency_key.is_some() {
+        return Err(within(ApiError::invalid("idempotency_key", "a member has none; the group may have one")));
+    }
+    check_may_stand_alone(app, &task.task_type).map_err(|error| within(error.into()))?;
+    task.accept(&request.caller, app, now).await.map_err(within)
+}
+
+impl From<NotMade> for ApiError {
+    fn from(error: NotMade) -> Self {
+        match error {
+            NotMade::Store(error) => error.into(),
+            NotMade::Differs(_) => Self::key_used("this Idempotency-Key was used for another group"),
+            NotMade::TooMany(_) | NotMade::TooManyAtOnce(_) => Self::invalid("tasks", error.to_string()),
+            NotMade::Gone => Self::not_found("no such group"),
+            NotMade::NotOpen | NotMade::LeaseLost => Self::conflict(error.to_string()),
+        }
+    }
+}
