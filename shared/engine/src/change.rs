@@ -12,13 +12,16 @@ use crate::{
     effects::{Compiled, Effect, OnConflict, Sources, compile},
     group::{self, Next},
     handler::TaskContext,
-    ids::{self, TaskKey},
+    ids::{self, Name, TaskKey},
     lifecycle::{Rejected, Report, Status, Task, Transition, Trigger, apply, log::LogKind},
     notify::notify,
     redact::chain,
     store::{self, Commit, MAX_TRIES, Part, StoreError, patiently},
     telemetry::Told,
 };
+
+/// The kind of record that a schedule is.
+const SCHEDULE: &str = "schedule";
 
 /// How many tasks are told of their group at the same time.
 const TOLD_AT_ONCE: usize = 16;
@@ -142,7 +145,7 @@ pub async fn change(app: &App, first: &Task, trigger: Trigger, with: With) -> Re
                     wake(app, key).await;
                 }
                 let before = newer.as_ref().unwrap_or(first);
-                follow(app, group::after(app, before, &changed).await).await;
+                afterwards(app, before, &changed).await;
                 return Ok(changed);
             }
             Err(StoreError::Conflict { parts }) => parts,
@@ -179,6 +182,18 @@ async fn of_groups(app: &App, task: &Task, trigger: &Trigger) -> Result<Vec<Effe
         Trigger::Cancel { .. } => group::called_off(app, task).await,
         _ => Ok(Vec::new()),
     }
+}
+
+/// What follows from a commit, by the task's own fields. It is no part of it, and who is to hear finds out by a look of
+/// its own where this is lost.
+async fn afterwards(app: &App, before: &Task, changed: &Task) {
+    let ends = !before.status().is_ended() && changed.status().is_ended();
+    if let Some(by) = app.types.tends(&Name::of(SCHEDULE)).filter(|_| ends && changed.schedule.is_some())
+        && let Err(problem) = by.ended(app, &app.types, changed).await
+    {
+        warn!(task.id = %changed.key.id, error = %chain(&problem), "a schedule was not told of an end; its look finds it");
+    }
+    follow(app, group::after(app, before, changed).await).await;
 }
 
 /// Has others know what has come of a group. What is lost of it, their next look brings.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
+    lifecycle::Task,
     registry::Registry,
     services::Services,
     store::{Record, StoreError},
@@ -16,4 +17,10 @@ use crate::{
 pub trait LookAfter: Send + Sync {
     /// Looks at a record that was read just now. One that is due still is brought again by the next poll.
     async fn look_after(&self, services: &Services, types: &Arc<Registry>, record: Record) -> Result<(), StoreError>;
+
+    /// Hears that a task which a schedule has made has ended, right after the commit of that. It may be told twice, and after a
+    /// crash not at all: a record's own look finds out.
+    async fn ended(&self, _services: &Services, _types: &Arc<Registry>, _task: &Task) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
