@@ -1,10 +1,14 @@
 //! Names and ids: what may end up in a key, and how task ids are made.
 
+mod seeded;
+
 use std::{fmt, sync::Arc};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use uuid::Uuid;
+
+pub(crate) use seeded::seed;
 
 /// A tenant, project, queue, lane, task type or record kind: 1 to 64 of `A-Z a-z 0-9 _ . -`.
 ///
@@ -162,12 +166,12 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x7c1b_5bd3_0a43_4f0e_9d5e_2f6f_6b1c_88a
 
 /// A new random, time-ordered id (UUIDv7).
 pub fn fresh() -> Uuid {
-    Uuid::now_v7()
+    seeded::fresh().unwrap_or_else(Uuid::now_v7)
 }
 
 /// A new id that nobody can guess, whatever others they know (UUIDv4).
 pub fn secret() -> Uuid {
-    Uuid::new_v4()
+    seeded::secret().unwrap_or_else(Uuid::new_v4)
 }
 
 /// The id that (tenant, project, key) always has: UUIDv5 over the parts, each with its length before

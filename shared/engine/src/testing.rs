@@ -22,6 +22,15 @@ pub use faults::{Fault, Faults};
 pub use faulty::store_error;
 pub use sandbox::Sandbox;
 
+use crate::ids;
+
+/// Has this thread draw all that is random from `seed`, ids and the jitter of waits, so that what runs in it goes the same
+/// way each time; `None`: at random again. For simulations: who knows the seed can guess every id.
+pub fn seed(seed: Option<u64>) {
+    ids::seed(seed);
+    fastrand::seed(seed.unwrap_or_else(|| ids::fresh().as_u64_pair().1));
+}
+
 /// The value; without one a panic, which fails the test and says why.
 #[allow(clippy::panic)]
 #[track_caller]
