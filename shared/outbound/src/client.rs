@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reqwest::{ClientBuilder, redirect::Policy};
 
-pub use caller::{Answered, CallError, TargetClient};
+pub use caller::{Answered, CallError, CallsTargets, TargetClient};
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);

@@ -14,7 +14,7 @@ mod webhooks;
 
 pub use address::{Allowance, NotAllowed, Reach};
 pub use callback::Callback;
-pub use client::{Answered, CallError, TargetClient, client};
+pub use client::{Answered, CallError, CallsTargets, TargetClient, client};
 pub use random::NoRandomness;
 pub use retry_after::RetryAfter;
 pub use secrets::{Keyring, SecretError};

@@ -14,7 +14,7 @@ use std::{
 };
 
 use errand::{Failure, Outcome, RetryPolicy, TaskContext, Timestamp, spi::store::RecordKey};
-use errand_outbound::{Answered, CallError, Keyring, TargetClient};
+use errand_outbound::{Answered, CallError, CallsTargets, Keyring};
 use reqwest::header::{HeaderName, HeaderValue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -41,7 +41,7 @@ const NOTING: Duration = Duration::from_millis(100);
 
 /// What a process calls targets with.
 pub struct Pushing {
-    caller: TargetClient,
+    caller: Box<dyn CallsTargets>,
     keyring: Arc<Keyring>,
     base: String,
     /// By type, as it is kept.
@@ -81,8 +81,8 @@ pub(crate) enum Pushed {
 
 impl Pushing {
     /// By `caller`, with secrets that `keyring` opens. `base` is the API's URL, where targets answer later.
-    pub fn new(caller: TargetClient, keyring: Arc<Keyring>, base: String) -> Self {
-        Self { caller, keyring, base, lines: Mutex::default() }
+    pub fn new(caller: impl CallsTargets + 'static, keyring: Arc<Keyring>, base: String) -> Self {
+        Self { caller: Box::new(caller), keyring, base, lines: Mutex::default() }
     }
 
     /// Whether `url` may be a target here, as far as it says itself where it leads.
@@ -136,7 +136,7 @@ impl Pushing {
         headers.extend(more);
         let url = target_url(url).map_err(|error| Failure::permanent(error.message))?;
         let body = context.task().payload.as_str().as_bytes().to_vec();
-        Ok(self.caller.post(&url, headers, body, timeout).await)
+        Ok(self.caller.post(&url, headers.into_iter().collect(), body, timeout).await)
     }
 
     /// The URL by which who bears `token` answers later.

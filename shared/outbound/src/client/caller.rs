@@ -2,6 +2,7 @@
 
 use std::{error::Error, net::SocketAddr, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use errand::spi::redact::chain;
 use reqwest::{
     Client, Response, StatusCode, Url,
@@ -48,6 +49,39 @@ pub enum CallError {
     /// It could not be connected to, or broke off.
     #[error("no answer: {0}")]
     Unanswered(String),
+}
+
+/// Calls targets that others have named: over the network, or as a simulation has it.
+#[async_trait]
+pub trait CallsTargets: Send + Sync {
+    /// Whether `url` may be called, as far as it says itself where it leads.
+    fn admit(&self, url: &Url) -> Result<(), NotAllowed>;
+
+    /// Posts `body` to `url` and reads the answer, in `timeout` at most.
+    async fn post(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        body: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<Answered, CallError>;
+}
+
+#[async_trait]
+impl CallsTargets for TargetClient {
+    fn admit(&self, url: &Url) -> Result<(), NotAllowed> {
+        self.admit(url)
+    }
+
+    async fn post(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        body: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<Answered, CallError> {
+        self.post(url, headers.into_iter().filter_map(|(name, value)| Some((name?, value))), body, timeout).await
+    }
 }
 
 /// Calls targets of one allowance: no connection that another allowance opened is ever used. Follows no redirect, and asks
