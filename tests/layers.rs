@@ -111,6 +111,6 @@ fn each_package_uses_those_below_it_and_no_other() {
 #[test]
 fn every_package_has_its_layer() {
     let all = tree(&["--workspace", "--depth", "0"]);
-    let known = libraries().into_iter().map(|(package, ..)| package).chain(["shared", "integration-tests"]);
+    let known = libraries().into_iter().map(|(package, ..)| package).chain(["shared", "integration-tests", "simulate"]);
     assert_eq!(all, known.map(str::to_owned).collect());
 }
