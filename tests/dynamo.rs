@@ -16,6 +16,7 @@ mod pushed_cost;
 mod reads;
 pub(crate) mod relayed;
 mod restore;
+mod rows;
 
 use std::{collections::HashMap, time::Duration};
 
@@ -110,6 +111,11 @@ impl Setup {
             let key = ["pk", "sk"].map(|part| (part.to_owned(), item[part].clone())).into();
             self.client.delete_item().table_name(&self.tables.tasks).set_key(Some(key)).send().await.unwrap();
         }
+    }
+
+    /// Changes a row of the log behind the store's back.
+    async fn put_row(&self, row: Item) {
+        self.client.put_item().table_name(&self.tables.log).set_item(Some(row)).send().await.unwrap();
     }
 
     /// Changes a stored item behind the store's back.

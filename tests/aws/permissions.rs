@@ -69,6 +69,7 @@ async fn asked_for() -> Vec<(Lambda, BTreeSet<Use>)> {
             37 => mcp::tools(&stack).boxed(),
             38 => relay::named(&stack).boxed(),
             39 => enqueue::groups(&stack).boxed(),
+            40 => relay::rows(&stack).boxed(),
             _ => break,
         };
         journey.await;

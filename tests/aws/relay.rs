@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use errand::spi::{clock::SystemClock, poller::PollReport};
 use integration_tests::{
     aws::{Lambda, Stack},
@@ -13,7 +13,7 @@ use integration_tests::{
 };
 use serde_json::{Value, json};
 
-use super::{MEDIUM, enqueued, scripted};
+use super::{MEDIUM, enqueued, log, rows as of_rows, scripted};
 use crate::outbox::named::Receiver;
 
 /// Where nobody listens.
@@ -108,6 +108,31 @@ pub(super) async fn named(stack: &Stack) {
     assert_eq!(health["owed"], json!({"events": 0, "since": null}));
     assert_eq!(stack.poll().await, PollReport { complete: true, ..PollReport::default() });
     assert_eq!(hook.heard().len(), 2);
+}
+
+#[tokio::test]
+async fn a_row_that_did_not_come_into_the_log_is_brought_there() {
+    rows(&Stack::start().await).await;
+}
+
+pub(super) async fn rows(stack: &Stack) {
+    let (id, records) = completed(stack, "thing.happened").await;
+    let copied = stack.logged(&id).await;
+    let [row] = &copied[..] else { panic!("{copied:?}") };
+    // Whoever committed it died before the copy.
+    stack.unlog(row).await;
+    assert!(stack.logged(&id).await.is_empty());
+    assert_eq!(log(stack, &id).await, of_rows(&[("execution", "completed")]), "read from its task");
+    assert!(stack.relay(stack.app(Lambda::Relay), &records).await.is_empty());
+    assert_eq!(stack.logged(&id).await, copied);
+
+    // Another row has taken its place, as after a restore.
+    let mut other = row.clone();
+    other.insert("v".to_owned(), AttributeValue::B(Blob::new([0; 16])));
+    stack.put_row(other.clone()).await;
+    assert!(stack.relay(stack.app(Lambda::Relay), &records).await.is_empty());
+    let both = stack.logged(&id).await;
+    assert_eq!((both.len(), &both[0], &both[1]["v"]), (2, &other, &row["v"]));
 }
 
 #[tokio::test]

@@ -19,8 +19,15 @@ use super::{
     task, watched,
 };
 
-/// A store with a claimed task, and the commit (task and log row) that completes it.
+/// A store with a claimed task, and the commit (task and an effect) that completes it.
 async fn about_to_complete(faults: &Faults) -> (Setup, store::Commit) {
+    let (setup, commit) = about_to_end(faults).await;
+    let put = store::RecordWrite::Put { record: Box::new(super::own_writes::record()), expect: store::Expect::Absent };
+    (setup, store::Commit { records: vec![put], ..commit })
+}
+
+/// The same without an effect: no transaction.
+async fn about_to_end(faults: &Faults) -> (Setup, store::Commit) {
     let setup = watched(faults.clone()).await;
     let task = task(300);
     store::insert(&setup.store, task.clone()).await.unwrap();
@@ -37,7 +44,16 @@ async fn a_transaction_that_met_another_is_made_again() {
     let codes = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
     faults.then(codes.map(|code| Fault::Refuse(cancelled(&["None", code]))));
     store::commit(&setup.store, commit).await.unwrap();
-    assert_eq!(faults.writes(), 4);
+    assert_eq!(faults.writes(), 5, "and its row's copy");
+}
+
+#[tokio::test]
+async fn an_end_without_effects_that_met_a_transaction_is_made_again() {
+    let faults = Faults::default();
+    let (setup, commit) = about_to_end(&faults).await;
+    faults.then([Fault::Refuse(refusal("TransactionConflictException", serde_json::json!(null)))]);
+    store::commit(&setup.store, commit).await.unwrap();
+    assert_eq!(faults.writes(), 3);
 }
 
 #[tokio::test]
@@ -96,7 +112,8 @@ async fn a_task_whose_end_dynamodb_does_not_take_fails_for_good() {
     let world = World::on(Arc::new(setup.store.clone()));
     let body = json!({"task_type": "scripted", "payload": {}});
     let (_, answer) = request(&world.app, "POST /v1/tasks", None, &body, None).await;
-    let claimed_then_refused = [Fault::None, Fault::Refuse(cancelled(&["ValidationError", "None"]))];
+    let refused = refusal("ValidationException", serde_json::json!(null));
+    let claimed_then_refused = [Fault::None, Fault::Refuse(refused)];
     faults.then(claimed_then_refused);
     // Asked again and again, it would never be done.
     let delivered = timeout(Duration::from_secs(60), super::restore::deliver_all(&world)).await;

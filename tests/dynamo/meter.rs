@@ -33,6 +33,8 @@ pub(super) struct Used {
     pub(super) requests: usize,
     /// Write units by index, or by `tasks` and `log` for the tables themselves.
     pub(super) writes: BTreeMap<String, f64>,
+    /// Of these, what transactions wrote to indexes. It is counted here as it is outside one; emulators differ.
+    pub(super) in_transactions: f64,
     /// How often each item was put or deleted, by its key.
     pub(super) items: BTreeMap<String, usize>,
 }
@@ -40,6 +42,11 @@ pub(super) struct Used {
 impl Used {
     pub(super) fn write_units(&self) -> f64 {
         self.writes.values().sum()
+    }
+
+    /// The same, if a transaction's writes to indexes count double, as its writes to the table do.
+    pub(super) fn doubled(&self) -> f64 {
+        self.write_units() + self.in_transactions
     }
 
     fn touch(&mut self, item: Option<&HashMap<String, AttributeValue>>) {
@@ -53,13 +60,15 @@ impl Used {
         }
     }
 
-    fn add_all(&mut self, consumed: &ConsumedCapacity) {
+    /// What of it was written to indexes.
+    fn add_all(&mut self, consumed: &ConsumedCapacity) -> f64 {
         let indexes = consumed.global_secondary_indexes().into_iter().flatten();
         let by_index: Vec<(&String, f64)> = indexes.map(|(name, units)| (name, capacity(units))).collect();
         let in_indexes: f64 = by_index.iter().map(|(_, units)| units).sum();
         let table = consumed.table_name().unwrap_or_default().split('-').next().unwrap_or_default();
         self.add(table, consumed.capacity_units().unwrap_or_default() - in_indexes);
         by_index.into_iter().for_each(|(name, units)| self.add(name, units));
+        in_indexes
     }
 }
 
@@ -135,13 +144,14 @@ impl Intercept for Meter {
         let Ok(output) = context.output_or_error() else { return Ok(()) };
         let mut used = self.0.lock().unwrap();
         if let Some(put) = output.downcast_ref::<PutItemOutput>() {
-            put.consumed_capacity().into_iter().for_each(|consumed| used.add_all(consumed));
+            put.consumed_capacity().into_iter().for_each(|consumed| _ = used.add_all(consumed));
         } else if let Some(delete) = output.downcast_ref::<DeleteItemOutput>() {
-            delete.consumed_capacity().into_iter().for_each(|consumed| used.add_all(consumed));
+            delete.consumed_capacity().into_iter().for_each(|consumed| _ = used.add_all(consumed));
         } else if let Some(update) = output.downcast_ref::<UpdateItemOutput>() {
-            update.consumed_capacity().into_iter().for_each(|consumed| used.add_all(consumed));
+            update.consumed_capacity().into_iter().for_each(|consumed| _ = used.add_all(consumed));
         } else if let Some(transaction) = output.downcast_ref::<TransactWriteItemsOutput>() {
-            transaction.consumed_capacity().iter().for_each(|consumed| used.add_all(consumed));
+            let in_indexes: f64 = transaction.consumed_capacity().iter().map(|consumed| used.add_all(consumed)).sum();
+            used.in_transactions += in_indexes;
         } else if let Some(query) = output.downcast_ref::<QueryOutput>() {
             assert!(query.consumed_capacity().is_some());
         }

@@ -67,6 +67,7 @@ async fn whatever_is_made_again_by_the_caller_is_recognised() {
 
     assert_eq!(store::task(&setup.store, &task.key).await.unwrap(), Some(completed));
     assert_eq!(setup.store.log(&task, 0, 10).await.unwrap().items.len(), 1);
+    assert_eq!(setup.log_items(&task.key).await.len(), 1, "and the row is where it belongs");
 }
 
 #[tokio::test]
@@ -95,7 +96,7 @@ async fn somebody_elses_write_is_not_taken_for_ones_own() {
     }
 }
 
-fn record() -> Record {
+pub(super) fn record() -> Record {
     Record {
         key: RecordKey { tenant: Name::default(), kind: Name::new("user").unwrap(), id: Id::new("u-1").unwrap() },
         version: Uuid::new_v4(),

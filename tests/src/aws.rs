@@ -253,6 +253,24 @@ impl Stack {
         get.send().await.unwrap().item.unwrap_or_else(|| panic!("no item {pk} {sk}"))
     }
 
+    /// The rows that the table of the log has of a task of the tenant `default`, in order.
+    pub async fn logged(&self, id: &str) -> Vec<Item> {
+        let query = self.dynamo.query().table_name(&self.tables.log).key_condition_expression("pk = :pk");
+        let query = query.expression_attribute_values(":pk", AttributeValue::S(format!("default#{id}")));
+        query.consistent_read(true).send().await.unwrap().items.unwrap_or_default()
+    }
+
+    /// Puts a row behind the functions' backs.
+    pub async fn put_row(&self, row: Item) {
+        self.dynamo.put_item().table_name(&self.tables.log).set_item(Some(row)).send().await.unwrap();
+    }
+
+    /// Removes a row, as if it had not been put yet.
+    pub async fn unlog(&self, row: &Item) {
+        let delete = self.dynamo.delete_item().table_name(&self.tables.log);
+        delete.key("pk", row["pk"].clone()).key("seq", row["seq"].clone()).send().await.unwrap();
+    }
+
     /// The outbox's records that somebody has to deliver.
     pub async fn owed(&self) -> Vec<Item> {
         let all =

@@ -1,4 +1,5 @@
-//! Relays the table's change stream: events to the bus, counters to the table.
+//! Relays the table's change stream: events to the bus, counters to the table, and rows to the action log that whoever
+//! made them has not brought there.
 
 #[cfg(feature = "lambda")]
 mod run;
@@ -11,8 +12,8 @@ use aws_lambda_events::{
 };
 use errand::{App, spi::queue::QueueName};
 use errand_aws::{
-    dynamo::{Item, image},
-    relay::{Batch, BusEvents, Counters, RelayError, Seen, Sequence, relay},
+    dynamo::{DynamoStore, Item, image},
+    relay::{Batch, BusEvents, RelayError, Seen, Sequence, relay},
 };
 use serde::Deserialize;
 use tracing::error;
@@ -51,27 +52,41 @@ pub struct StreamEvent {
 /// the same state.
 pub async fn handle(
     app: &App,
-    counters: &dyn Counters,
+    store: &DynamoStore,
     told: BusEvents,
     event: StreamEvent,
 ) -> Result<TimeWindowEventResponse, RelayError> {
     let in_window = event.is_final_invoke_for_window == Some(false) && event.is_window_terminated_early != Some(true);
+    let (mut records, mut riding) = (Vec::new(), Vec::new());
+    for record in event.records {
+        let Some((sequence, images)) = read(record) else { continue };
+        records.push((sequence, images.seen));
+        riding.extend(images.riding);
+    }
     let batch = Batch {
         // The mapping has one: without it, counts would depend on how the stream is cut into shards.
         shard: event.shard_id.unwrap_or_else(|| "none".to_owned()),
-        records: event.records.into_iter().filter_map(read).collect(),
+        records,
         state: event.state.and_then(|mut state| state.remove(STATE)),
         is_last: !in_window,
     };
-    let relayed = relay(app, counters, told, batch).await?;
+    let relayed = relay(app, store, told, batch).await?;
+    // Last: a log that takes nothing has all of this come again, and keeps nobody from hearing of it.
+    store.copy_rows(&riding).await.map_err(RelayError::Log)?;
     let mut response = TimeWindowEventResponse::default();
     response.time_window_event_response_properties.state = HashMap::from([(STATE.to_owned(), relayed.state)]);
     response.batch_item_failures = relayed.again.into_iter().map(failure).collect();
     Ok(response)
 }
 
-/// What a record tells. One that cannot be read must not keep the others of its shard from being told, for ever.
-fn read(record: EventRecord) -> Option<(Sequence, Seen)> {
+/// What a record tells, and the image with the row that must be in the action log.
+struct Images {
+    seen: Seen,
+    riding: Option<Item>,
+}
+
+/// One that cannot be read must not keep the others of its shard from being told, for ever.
+fn read(record: EventRecord) -> Option<(Sequence, Images)> {
     let EventRecord { change, event_id, .. } = record;
     let sequence = match Sequence::try_from(change.sequence_number.unwrap_or_default()) {
         Ok(sequence) => sequence,
@@ -87,7 +102,8 @@ fn read(record: EventRecord) -> Option<(Sequence, Seen)> {
         error!(%sequence, ?keys, error = %format!("{problem:#}"), "a change cannot be read; it is neither told nor counted");
         Seen::Nothing
     });
-    Some((sequence, seen))
+    let riding = image::riding(old.as_ref(), new.as_ref()).cloned();
+    Some((sequence, Images { seen, riding }))
 }
 
 fn failure(sequence: Sequence) -> DynamoDbBatchItemFailure {

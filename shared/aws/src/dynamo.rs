@@ -1,8 +1,9 @@
 //! The store in DynamoDB: tables `Tasks` (tasks and records) and `ActionLog`, as `infra/template.yaml` has them.
 //!
-//! A task costs one put, one query and put, one transaction: 12 write units in 4 requests. What that rests on is
-//! told in `dynamo/task_item.rs` (the item fits one unit), `dynamo/payload.rs` (large payloads are written once) and
-//! `dynamo/commit.rs` (a failed condition brings what is stored, so that nothing is read to find out).
+//! A task costs one put, one query and put, one put, and the copy of its log row: 10 write units in 5 requests. What that
+//! rests on is told in `dynamo/task_item.rs` (the item fits one unit), `dynamo/payload.rs` (large payloads are written
+//! once), `dynamo/log.rs` (a row is no part of a transaction) and `dynamo/commit.rs` (a failed condition brings what is
+//! stored, so that nothing is read to find out).
 
 mod attributes;
 mod commit;
@@ -17,11 +18,13 @@ mod keys;
 mod list;
 #[cfg(test)]
 mod load;
+mod log;
 mod log_item;
 mod oldest;
 mod payload;
 mod read;
 mod record_item;
+mod riding;
 mod stats;
 mod task_doc;
 mod task_item;

@@ -65,6 +65,9 @@ pub enum RelayError {
     /// The counters could not be read or written.
     #[error("the counters are not to be had")]
     Counters(#[from] StoreError),
+    /// Rows could not be copied to the action log.
+    #[error("the action log is not to be had")]
+    Log(#[source] StoreError),
     /// Somebody counts the same shard at the same time; look at the watermark again.
     #[error("the shard was counted up to {0} by somebody else")]
     Overtaken(String),

@@ -7,7 +7,11 @@ use crate::dynamo::{
     DynamoStore,
     attributes::{Fields, Item, uuid},
     expression::Expression,
-    keys, log_item, payload, record_item, task_item,
+    keys,
+    log::riding_in,
+    payload, record_item,
+    riding::{self, ROW, Riding},
+    task_item,
     write::{self, Action, Refused, Write},
 };
 use errand::{
@@ -82,33 +86,51 @@ impl DynamoStore {
         {
             self.put_payload(&transition.task).await?;
         }
-        let planned = self.plan(commit)?;
-        let (writes, parts): (Vec<_>, Vec<_>) =
+        let (expected, riding, is_copied) = match &commit.task {
+            Some(TaskWrite::Change { expected, transition }) => {
+                let (task, row) = (&transition.task, transition.log.as_ref());
+                let is_copied = self.has_row_before(task, row, *expected).await?;
+                (Some(*expected), row.map(|row| Riding::of(task, row)), is_copied)
+            }
+            Some(TaskWrite::Step { .. }) | None => (None, None, false),
+        };
+        let planned = self.plan(commit, is_copied)?;
+        let (mut writes, parts): (Vec<_>, Vec<_>) =
             planned.into_iter().map(|planned| (planned.write, (planned.part, planned.version))).unzip();
-        match write::make(&self.client, &writes).await {
-            Ok(()) => Ok(()),
-            Err(Refused::Failed(error)) => Err(error),
-            Err(Refused::Conditions(failed)) => judged(&parts, &failed),
+        let mut made = write::make(&self.client, &writes).await;
+        if let Some((before, stored)) = rides_uncopied(&made, expected)? {
+            self.see_copied(&before, stored).await?;
+            writes.first_mut().into_iter().for_each(|write| write.condition = is_still(before.version));
+            made = write::make(&self.client, &writes).await;
         }
+        match made {
+            Ok(()) => {}
+            Err(Refused::Failed(error)) => return Err(error),
+            Err(Refused::Conditions(failed)) => judged(&parts, &failed)?,
+        }
+        if let Some((riding, Write { action: Action::Put(item), .. })) = riding.zip(writes.into_iter().next()) {
+            self.copy_at_once(&riding, item).await;
+        }
+        Ok(())
     }
 
-    fn plan(&self, commit: Commit) -> Result<Vec<Planned>, StoreError> {
+    /// `is_copied`: the log has the row that rides with the task, if one does. Where that is not known, none may.
+    fn plan(&self, commit: Commit, is_copied: bool) -> Result<Vec<Planned>, StoreError> {
         let mut planned = Vec::new();
         match commit.task {
             Some(TaskWrite::Change { expected, transition }) => {
                 let (task, row) = (transition.task, transition.log);
-                let born = task.created_at;
-                let item = self.task_item(&task, payload::is_apart(&task))?;
-                let condition = Expression::new("v = :expected", [(":expected", uuid(expected))]);
+                let mut item = self.task_item(&task, payload::is_apart(&task))?;
+                if let Some(row) = row {
+                    let row = riding::write(&task, &row).map_err(StoreError::Unavailable)?;
+                    item.insert(ROW.to_owned(), row);
+                }
+                let mut condition = is_still(expected);
+                if !is_copied {
+                    condition.text = format!("{} AND attribute_not_exists({ROW})", condition.text);
+                }
                 let write = self.in_tasks(Action::Put(item), condition);
                 planned.push(Planned { part: Part::Task, version: Some(task.version), write });
-                if let Some(row) = row {
-                    let item =
-                        log_item::write(&row, born, self.config.log_retention).map_err(StoreError::Unavailable)?;
-                    let write =
-                        Write { table: self.config.log_table.clone(), action: Action::Put(item), condition: absent() };
-                    planned.push(Planned { part: Part::Log, version: None, write });
-                }
             }
             Some(TaskWrite::Step { key, fence }) => {
                 let condition = Expression::new(task_item::RUNS_UNDER_FENCE, task_item::fence_values(fence));
@@ -193,18 +215,26 @@ fn judged(parts: &[(Part, Option<Uuid>)], failed: &[(usize, Option<Item>)]) -> R
     if landed {
         return Ok(());
     }
-    let mut failed: Vec<Part> =
-        failed.iter().filter_map(|(place, _)| parts.get(*place).map(|(part, _)| *part)).collect();
-    if failed.contains(&Part::Task) {
-        // Whoever changed the task has also added the row.
-        failed.retain(|part| *part != Part::Log);
-    }
+    let failed: Vec<Part> = failed.iter().filter_map(|(place, _)| parts.get(*place).map(|(part, _)| *part)).collect();
     Err(StoreError::Conflict { parts: failed })
 }
 
+/// The row that rides in the task's item and may be in the log or not, where a commit was refused for that: the item is of
+/// the version that was expected.
+fn rides_uncopied(made: &Result<(), Refused>, expected: Option<Uuid>) -> Result<Option<(Riding, Item)>, StoreError> {
+    let (Err(Refused::Conditions(failed)), Some(expected)) = (made, expected) else { return Ok(None) };
+    let task = failed.iter().find(|(place, _)| *place == 0).and_then(|(_, stored)| stored.as_ref());
+    let Some(item) = task.filter(|item| is_own(item, expected)) else { return Ok(None) };
+    Ok(riding_in(item)?.map(|riding| (riding, item.clone())))
+}
+
 /// Whether `stored` is what a write with this version left.
-fn is_own(stored: &Item, version: Uuid) -> bool {
+pub(super) fn is_own(stored: &Item, version: Uuid) -> bool {
     Fields(stored).uuid("v").is_ok_and(|stored| stored == version)
+}
+
+fn is_still(version: Uuid) -> Expression {
+    Expression::new("v = :expected", [(":expected", uuid(version))])
 }
 
 pub(super) fn absent() -> Expression {

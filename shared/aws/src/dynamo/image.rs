@@ -9,6 +9,7 @@ use crate::{
     dynamo::{
         attributes::{Fields, Item},
         keys, record_item,
+        riding::ROW,
     },
     relay::{Change, Seen, TaskStanding},
 };
@@ -24,6 +25,12 @@ pub fn read(old: Option<&Item>, new: Option<&Item>) -> anyhow::Result<Seen> {
         keys::RECORD if old.is_none() => event(new),
         _ => Ok(Seen::Nothing),
     }
+}
+
+/// The image with the row that must be in the action log by now, if one rides in the item: as it is, or as it was when
+/// retention removed it.
+pub fn riding<'i>(old: Option<&'i Item>, new: Option<&'i Item>) -> Option<&'i Item> {
+    new.or(old).filter(|item| item.contains_key(ROW))
 }
 
 fn change(old: Option<&Item>, new: &Item) -> anyhow::Result<Seen> {

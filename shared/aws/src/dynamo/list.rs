@@ -7,20 +7,17 @@ use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::At
 
 use crate::dynamo::{
     DynamoStore,
-    attributes::{Fields, Item, bytes, millis, number, text},
+    attributes::{Fields, Item, bytes, millis, text},
     commit::corrupt,
     concurrently,
     errors::read_failed,
     filling::Filling,
-    keys, log_item, record_item,
+    keys, record_item,
 };
 use errand::{
     StoreError, Task, TaskKey, Timestamp,
-    spi::{
-        lifecycle::log::LogEntry,
-        store::{
-            Due, ListQuery, Listing, Page, Position, RECORD_PAGE_BYTES, Record, Related, TASK_PAGE_BYTES, doc_bytes,
-        },
+    spi::store::{
+        Due, ListQuery, Listing, Page, Position, RECORD_PAGE_BYTES, Record, Related, TASK_PAGE_BYTES, doc_bytes,
     },
 };
 
@@ -116,28 +113,6 @@ impl DynamoStore {
         Ok(items(query, limit).await?.iter().filter_map(place).collect())
     }
 
-    pub(super) async fn log_page(
-        &self,
-        task: &Task,
-        after: u64,
-        limit: usize,
-    ) -> Result<Page<LogEntry, u64>, StoreError> {
-        let (first, last) = keys::log_range(task.created_at, after);
-        let query = self.client.query().table_name(&self.config.log_table).consistent_read(true);
-        let query = query
-            .key_condition_expression("pk = :pk AND seq BETWEEN :first AND :last")
-            .expression_attribute_values(":pk", text(keys::log_pk(&task.key)))
-            .expression_attribute_values(":first", number(first))
-            .expression_attribute_values(":last", number(last));
-        let mut found = items(query, limit + 1).await?;
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let read = |item| log_item::read(&task.key, item).map_err(|source| corrupt(keys::log_pk(&task.key), source));
-        let rows: Vec<LogEntry> = found.into_iter().map(read).collect::<Result<_, _>>()?;
-        let next = rows.last().map(|row| row.seq).filter(|_| more);
-        Ok(Page { items: rows, next })
-    }
-
     pub(super) async fn records_page(
         &self,
         related: &Related,
@@ -220,7 +195,7 @@ impl DynamoStore {
 }
 
 /// The first `limit` items of a query, over as many pages as that takes.
-async fn items(query: QueryFluentBuilder, limit: usize) -> Result<Vec<Item>, StoreError> {
+pub(super) async fn items(query: QueryFluentBuilder, limit: usize) -> Result<Vec<Item>, StoreError> {
     let mut found = Vec::new();
     let mut from = None;
     loop {

@@ -3,21 +3,24 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::dynamo::{
-    attributes::{Fields, Item, from_doc, to_doc, ttl},
+    attributes::{Fields, Item, from_doc, to_doc, ttl, uuid},
     keys,
 };
 use errand::{TaskKey, Timestamp, spi::lifecycle::log::LogEntry};
 
-/// The item of `row` of a task that was made at `born`. Tenant and task are in the key.
-pub(super) fn write(row: &LogEntry, born: Timestamp, retention: Duration) -> anyhow::Result<Item> {
+/// The item of `row` of a task that was made at `born`. Tenant and task are in the key; `v` is the version that the row's
+/// commit gave the task, by which a copy knows itself again. (Rows of before copies were made have none.)
+pub(super) fn write(row: &LogEntry, born: Timestamp, version: Uuid, retention: Duration) -> anyhow::Result<Item> {
     let Value::Object(mut fields) = serde_json::to_value(row)? else { anyhow::bail!("a row is an object") };
     for in_key in ["tenant", "task", "seq"] {
         fields.remove(in_key);
     }
     let mut item = from_doc(fields);
     item.extend(keys::log(&row.key, born, row.seq));
+    item.insert("v".to_owned(), uuid(version));
     item.insert("ttl_s".to_owned(), ttl(row.ended_at + retention));
     Ok(item)
 }
@@ -25,7 +28,7 @@ pub(super) fn write(row: &LogEntry, born: Timestamp, retention: Duration) -> any
 /// Reads what [`write`] wrote.
 pub(super) fn read(key: &TaskKey, mut item: Item) -> anyhow::Result<LogEntry> {
     let seq = keys::log_seq(Fields(&item).integer("seq")?);
-    for not_in_row in ["pk", "seq", "ttl_s"] {
+    for not_in_row in ["pk", "seq", "v", "ttl_s"] {
         item.remove(not_in_row);
     }
     let mut fields = to_doc(item)?;

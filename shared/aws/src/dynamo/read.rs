@@ -132,15 +132,23 @@ impl DynamoStore {
 
     /// The items with these keys, in no order; those that are not there are left out.
     pub(super) async fn batch_get(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
-        let batches = keys.chunks(BATCH).map(|batch| self.one_batch(batch.to_vec())).collect();
+        self.batches(&self.config.tasks_table, keys, true).await
+    }
+
+    /// The rows of the log with these keys, likewise; one that was put a moment ago may be left out, too.
+    pub(super) async fn batch_get_rows(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
+        self.batches(&self.config.log_table, keys, false).await
+    }
+
+    async fn batches(&self, table: &str, keys: Vec<Item>, consistent: bool) -> Result<Vec<Item>, StoreError> {
+        let batches = keys.chunks(BATCH).map(|batch| self.one_batch(table, batch.to_vec(), consistent)).collect();
         let found: Result<Vec<_>, _> = concurrently(batches).await.into_iter().collect();
         Ok(found?.into_iter().flatten().collect())
     }
 
-    async fn one_batch(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
-        let table = &self.config.tasks_table;
-        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-        let mut wanted = Some(HashMap::from([(table.clone(), wanted.map_err(unavailable)?)]));
+    async fn one_batch(&self, table: &str, keys: Vec<Item>, consistent: bool) -> Result<Vec<Item>, StoreError> {
+        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(consistent).build();
+        let mut wanted = Some(HashMap::from([(table.to_owned(), wanted.map_err(unavailable)?)]));
         let mut found = Vec::new();
         for attempt in 0..BATCH_TRIES {
             let batch = self.client.batch_get_item().set_request_items(wanted.take());

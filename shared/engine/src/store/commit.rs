@@ -45,7 +45,8 @@ pub enum Part {
     /// The task's version or fence.
     Task,
     /// The task is as it was expected, but a row of this number is in its log already: the task was restored from a
-    /// backup, and its log is ahead.
+    /// backup, and its log is ahead. (A store may also put the row behind the last one and have the task say so, as
+    /// DynamoDB's does.)
     Log,
     /// The record at this place in [`Commit::records`].
     Record(usize),
