@@ -17,6 +17,7 @@ mod reads;
 pub(crate) mod relayed;
 mod restore;
 mod rows;
+mod units;
 
 use std::{collections::HashMap, time::Duration};
 
