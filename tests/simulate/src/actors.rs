@@ -3,12 +3,14 @@
 mod callback;
 mod client;
 mod follower;
+mod groups;
 mod operator;
 mod poller;
 mod processor;
 mod reader;
 mod relay;
 mod runs;
+mod schedules;
 mod worker;
 
 use std::rc::Rc;
@@ -21,6 +23,7 @@ use crate::{pick::Pick, world::World};
 pub use follower::read_on;
 pub use processor::process;
 pub use relay::{Checkpoint, hand_over};
+pub use schedules::Made;
 pub use worker::{claim, finish};
 
 /// What somebody does once they have begun. It is held up at each call of the store and the queues.
@@ -51,5 +54,7 @@ pub fn all() -> Vec<Box<dyn Actor>> {
         Box::new(reader::Reader),
         Box::new(follower::Follower),
         Box::new(relay::Relay),
+        Box::new(groups::Groups),
+        Box::new(schedules::Schedules),
     ]
 }

@@ -9,6 +9,7 @@ use errand::{
     Dispatch, FailureKind, Id, State, Status, Stored, Task, TaskKey,
     spi::{
         event,
+        group::GROUP,
         lifecycle::log::{LogEntry, LogKind, LogOutcome},
         store::{Commit, Record, RelationKind, TaskWrite},
     },
@@ -57,7 +58,7 @@ const OF_A_CHANGE: [fn(&Change<'_>) -> Held; 8] = [
 ];
 
 /// Asked once nothing is left to come.
-const AT_REST: [fn(&AtRest<'_>) -> Held; 11] = [
+const AT_REST: [fn(&AtRest<'_>) -> Held; 12] = [
     every_task_has_ended_and_nothing_is_owed,
     every_failure_has_its_dead_letter,
     the_log_has_every_row_and_no_gaps,
@@ -69,6 +70,7 @@ const AT_REST: [fn(&AtRest<'_>) -> Held; 11] = [
     every_completed_task_has_published_once,
     the_relay_tells_all_and_counts_each_change_once,
     every_run_has_ended_with_all_its_events,
+    every_group_is_closed_and_has_the_members_it_says,
 ];
 
 /// The first that a change breaks.
@@ -199,6 +201,29 @@ pub fn a_lease_is_one_workers(leases: &mut BTreeMap<String, String>, lease: Stri
     that(holder == worker, || format!("the lease of {holder} was given to {worker}"))
 }
 
+/// A schedule makes one task for each of its firings (by hand it may be fired at the same time), and none once a pause was answered.
+pub fn a_schedule_fires_once_and_not_while_it_is_paused(seen: &Inside, task: &Task) -> Held {
+    let Some(of) = &task.schedule else { return Ok(()) };
+    let firing = (task.key.tenant.clone(), of.id.clone(), of.nominal);
+    let named = (task.key.tenant.clone(), of.id.to_string());
+    let once = seen.triggered.contains(&named) || !seen.firings.contains(&firing);
+    that(once, || format!("fired twice: {task:#?}"))?;
+    that(!seen.paused.contains(&named), || format!("fired though it was paused: {task:#?}"))
+}
+
+/// Who waits for a group goes on once all its members have ended; sooner only if one has ended badly. (One that was set
+/// going again is no longer waited for.)
+pub fn who_waits_for_a_group_goes_on_after_its_members(seen: &Inside, before: &Task, after: &Task) -> Held {
+    let (State::Waiting { group, .. }, State::Pending { .. }) = (&before.state, &after.state) else { return Ok(()) };
+    let tasks = seen.lives.values().map(|life| &life.newest).filter(|task| task.key.tenant == after.key.tenant);
+    let members: Vec<&Task> = tasks.filter(|task| task.member_of.iter().any(|of| of.group == *group)).collect();
+    let badly = members
+        .iter()
+        .any(|task| task.redrives > 0 || (task.status().is_ended() && task.status() != Status::Completed));
+    let lives = members.iter().find(|task| !task.status().is_ended());
+    that(badly || lives.is_none(), || format!("{} went on before {lives:#?}", after.key.id))
+}
+
 /// A worker whose word was taken finds it in the log, as it was said.
 pub fn what_was_taken_is_in_the_log(seen: &Inside, task: &str, attempt: &Value, said: &str) -> Held {
     let as_said = |outcome: LogOutcome| match said {
@@ -299,7 +324,8 @@ fn effects_are_there_once_for_each_life_that_is_completed(rest: &AtRest<'_>) -> 
 /// Each follow-up of what is completed is made once; of what is not, none.
 fn follow_ups_are_made_once(rest: &AtRest<'_>) -> Held {
     let mut expected: BTreeMap<&TaskKey, usize> = BTreeMap::new();
-    for life in rest.seen.lives.values().filter(|life| !is_agents(&life.newest)) {
+    let known = |task: &Task| !is_agents(task) && !payload(task)["member"].is_object();
+    for life in rest.seen.lives.values().filter(|life| known(&life.newest)) {
         let payload = payload(&life.newest);
         let follows = payload["then"].is_object() || payload["follow"] == true;
         *expected.entry(&life.newest.key).or_default() += usize::from(is_completed(life) && follows);
@@ -392,5 +418,22 @@ fn every_run_has_ended_with_all_its_events(rest: &AtRest<'_>) -> Held {
         let mut seqs: Vec<u64> = events.filter(|event| event.run_id == record.key.id).map(|event| event.seq).collect();
         seqs.sort_unstable();
         that(seqs.iter().copied().eq(1..=run.last_event_seq), || format!("events {seqs:?} of {run:#?}"))
+    })
+}
+
+/// Each group is closed in the end, and has as many members as it says: none was made twice, or is missing.
+fn every_group_is_closed_and_has_the_members_it_says(rest: &AtRest<'_>) -> Held {
+    let mut members: BTreeMap<Uuid, BTreeSet<&TaskKey>> = BTreeMap::new();
+    for life in rest.seen.lives.values() {
+        for of in &life.newest.member_of {
+            members.entry(of.group).or_default().insert(&life.newest.key);
+        }
+    }
+    rest.records.iter().filter(|record| record.key.kind.as_str() == GROUP).try_for_each(|root| {
+        that(root.doc.contains_key("closed"), || format!("a group is open: {root:#?}"))?;
+        let id = Uuid::try_parse(root.key.id.as_str()).unwrap_or_default();
+        let (made, says) = (members.get(&id).map_or(0, BTreeSet::len) as u64, root.doc["total"].as_u64().unwrap_or(0));
+        let is_whole = root.doc.get("sealed") == Some(&Value::Bool(true));
+        that(made == says || (!is_whole && made < says), || format!("{made} members of {root:#?}"))
     })
 }

@@ -101,7 +101,7 @@ async fn deliver(world: &World, app: &App) {
             let received = world.queue.receive(from, 10, VISIBILITY);
             if !received.is_empty() {
                 any = true;
-                actors::process(app, world, from, received).await;
+                actors::process(app, world, from, received, None).await;
             }
         }
     }

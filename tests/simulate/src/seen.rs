@@ -56,6 +56,12 @@ pub struct Inside {
     pub read: BTreeMap<Name, Vec<String>>,
     /// To whom each lease was shown.
     pub leases: BTreeMap<String, String>,
+    /// The firings of schedules that have a task.
+    pub firings: BTreeSet<(Name, Id, Timestamp)>,
+    /// The schedules of which a pause was answered, and that nobody resumes.
+    pub paused: BTreeSet<(Name, String)>,
+    /// Those that somebody fires by hand: that may be at the very time of another firing.
+    pub triggered: BTreeSet<(Name, String)>,
     /// What was changed, for the relay.
     pub stream: Stream,
 }
@@ -74,6 +80,9 @@ impl Seen {
             charges: Charges::default(),
             read: BTreeMap::new(),
             leases: BTreeMap::new(),
+            firings: BTreeSet::new(),
+            paused: BTreeSet::new(),
+            triggered: BTreeSet::new(),
             stream: Stream::default(),
         })))
     }
@@ -114,6 +123,10 @@ impl Inside {
             self.children.entry(parent).or_default().push(task.key.id);
         }
         self.stream.task(None, task);
+        if let Err(why) = invariants::a_schedule_fires_once_and_not_while_it_is_paused(self, task) {
+            self.break_off(why);
+        }
+        self.firings.extend(task.schedule.as_ref().map(|of| (task.key.tenant.clone(), of.id.clone(), of.nominal)));
         self.lives.insert((task.key.clone(), task.created_at), Life { newest: task.clone(), rows: Vec::new() });
         let change = Change { before: None, after: task, row: None, by: self.acting, claims: &self.claims };
         if let Err(why) = invariants::of_a_change(&change) {
@@ -133,6 +146,9 @@ impl Inside {
             row.map(|row| (row.seq, row.outcome))
         ));
         self.stream.task(Some(before), after);
+        if let Err(why) = invariants::who_waits_for_a_group_goes_on_after_its_members(self, before, after) {
+            self.break_off(why);
+        }
         let change = Change { before: Some(before), after, row, by: self.acting, claims: &self.claims };
         let held = invariants::of_a_change(&change);
         if let (Some(fence), true) = (after.fence(), before.fence() != after.fence()) {

@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, LazyLock, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -29,7 +29,7 @@ use shared::handlers::Scripted;
 use uuid::Uuid;
 
 use crate::{
-    actors::Checkpoint,
+    actors::{Checkpoint, Made},
     invariants,
     model::{Model, PRICES},
     observed::Observed,
@@ -81,12 +81,18 @@ pub struct Book {
     pub claims: Vec<Claimed>,
     /// The runs that somebody was told of.
     pub runs: Vec<(&'static str, String)>,
+    /// The groups that somebody was told of.
+    pub groups: Vec<(&'static str, String)>,
+    /// The schedules that somebody has asked for.
+    pub schedules: Vec<Made>,
     /// Where each reader of events stands.
     pub cursors: BTreeMap<&'static str, String>,
     /// The newest dead letters.
     pub letters: Vec<String>,
     /// How far the change stream was handed over.
     pub relayed: [Checkpoint; SHARDS],
+    /// The shards of it that somebody is given just now.
+    pub relaying: BTreeSet<usize>,
 }
 
 /// A task that a worker outside was given.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    actors::{Actor, Work},
+    actors::{Actor, Work, groups::policy},
     pick::Pick,
     world::{Asking, TENANTS, World, user},
 };
@@ -93,6 +93,9 @@ fn body(pick: &mut Pick, tenant: &str, name: &str) -> Value {
     let task_type = pick.of_these(&["scripted", "scripted", "scripted", "fetch", "call"]);
     let payload = if task_type == "scripted" {
         // The last is done again and again.
+        if pick.percent(20) {
+            return fan_out(pick, tenant, name);
+        }
         let mut acts: Vec<Value> = (0..pick.below(4)).map(|_| act(pick, &ACTS)).collect();
         acts.push(act(pick, &LAST_ACTS));
         json!({"acts": acts, "mark": name, "credit": 1, "publish": "sim.done", "then": {"mark": format!("{name}.then")}})
@@ -108,6 +111,15 @@ fn body(pick: &mut Pick, tenant: &str, name: &str) -> Value {
         "timeout_s": pick.of_these(&[5, 30, 30, 50, 300]),
         "delay_s": pick.of_these(&[0, 0, 0, 1, 30, 1200]),
     })
+}
+
+/// A task that makes others and waits for them.
+fn fan_out(pick: &mut Pick, tenant: &str, name: &str) -> Value {
+    let mut acts: Vec<Value> = (0..pick.below(2)).map(|_| act(pick, &ACTS)).collect();
+    acts.push(json!({"fan_out": 1 + pick.below(3)}));
+    let member = json!({"acts": [act(pick, &ACTS), act(pick, &LAST_ACTS)], "mark": format!("{name}.m"), "credit": 1});
+    let payload = json!({"acts": acts, "member": member, "mark": name, "policy": policy(pick)});
+    json!({"task_type": "scripted", "user_id": user(tenant), "payload": payload, "max_retries": pick.below(3)})
 }
 
 fn act(pick: &mut Pick, acts: &[&str]) -> Value {

@@ -1,13 +1,11 @@
-//! A worker: is given messages of one queue, and processes them together.
+//! A worker: is given messages of one queue, and processes them together, by the code of the function that does.
 
 use std::{rc::Rc, time::Duration};
 
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use errand::{
-    App,
-    spi::{
-        processor::{self, Delivery, Verdict},
-        queue::{QueueName, Received},
-    },
+    App, Timestamp,
+    spi::queue::{MemoryQueue, QueueName, Received},
 };
 
 use crate::{
@@ -35,31 +33,27 @@ impl Actor for Processor {
             let received = world.queue.receive(from, most, VISIBILITY);
             (!received.is_empty()).then_some((from, received))
         })?;
-        Some(Box::pin(async move {
-            let verdicts = processor::process(&app, deliveries(from, &received), deadline).await;
-            delete(&world, from, &received, &verdicts);
-        }))
+        Some(Box::pin(async move { process(&app, &world, from, received, deadline).await }))
     }
 }
 
-fn deliveries(from: QueueName, received: &[Received]) -> Vec<Delivery> {
-    let delivery = |message: &Received| {
-        let receipt = message.receipt.clone();
-        Some(Delivery { message: serde_json::from_str(&message.body).ok()?, queue: from, receipt, trace: None })
-    };
-    received.iter().filter_map(delivery).collect()
-}
-
-fn delete(world: &World, from: QueueName, received: &[Received], verdicts: &[Verdict]) {
-    for (message, verdict) in received.iter().zip(verdicts) {
-        if *verdict == Verdict::Done {
+/// Processes `received` until `deadline`, and deletes what is not to come again.
+pub async fn process(app: &App, world: &World, from: QueueName, received: Vec<Received>, deadline: Option<Timestamp>) {
+    let mut event = SqsEvent::default();
+    event.records = received.iter().map(|message| as_lambda_has_it(from, message)).collect();
+    let again = process_task::handle(app, event, deadline).await.batch_item_failures;
+    for message in received {
+        if !again.iter().any(|failure| failure.item_identifier == message.id) {
             world.queue.delete(from, &message.receipt);
         }
     }
 }
 
-/// Processes `received`, as a worker without faults.
-pub async fn process(app: &App, world: &World, from: QueueName, received: Vec<Received>) {
-    let verdicts = processor::process(app, deliveries(from, &received), None).await;
-    delete(world, from, &received, &verdicts);
+fn as_lambda_has_it(from: QueueName, received: &Received) -> SqsMessage {
+    let mut message = SqsMessage::default();
+    message.message_id = Some(received.id.clone());
+    message.receipt_handle = Some(received.receipt.clone());
+    message.body = Some(received.body.clone());
+    message.event_source_arn = Some(MemoryQueue::arn(from));
+    message
 }

@@ -1,4 +1,5 @@
-//! The relay: is given a batch of the change stream, and given it again until it is done; maybe by two at a time.
+//! The relay: is given a batch of the change stream, and given it again until it is done. As Lambda has it, a shard has one
+//! at a time; one that is never heard of again holds nobody up.
 
 use std::rc::Rc;
 
@@ -27,8 +28,30 @@ impl Actor for Relay {
     fn begin(&self, app: App, world: Rc<World>, mut pick: Pick) -> Option<Work> {
         let (shard, most, is_last) = (pick.below(SHARDS), 1 + pick.below(5), pick.percent(30));
         let records = world.seen.inside().stream.0[shard].len();
-        (world.bus.is_some() && world.book.borrow().relayed[shard].is_behind(records))
-            .then_some(Box::pin(async move { hand_over(&app, &world, shard, most, is_last).await }) as Work)
+        let turn = Turn::take(&world, shard)?;
+        (world.bus.is_some() && world.book.borrow().relayed[shard].is_behind(records)).then_some(Box::pin(async move {
+            let _turn = turn;
+            hand_over(&app, &world, shard, most, is_last).await
+        }) as Work)
+    }
+}
+
+/// Held by who is given a shard's batch.
+struct Turn {
+    world: Rc<World>,
+    shard: usize,
+}
+
+impl Turn {
+    fn take(world: &Rc<World>, shard: usize) -> Option<Self> {
+        let is_free = world.book.borrow_mut().relaying.insert(shard);
+        is_free.then(|| Self { world: world.clone(), shard })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.world.book.borrow_mut().relaying.remove(&self.shard);
     }
 }
 
@@ -62,8 +85,5 @@ pub async fn hand_over(app: &App, world: &World, shard: usize, most: usize, is_l
     let done = records.iter().take_while(|(at, _)| relayed.again.as_ref().is_none_or(|again| at < again)).count();
     let mut book = world.book.borrow_mut();
     let checkpoint = &mut book.relayed[shard];
-    // Another, who was given the same batch, may have been faster.
-    if checkpoint.up_to == up_to {
-        *checkpoint = Checkpoint { up_to: up_to + done, window: Some(relayed.state).filter(|_| !is_last) };
-    }
+    *checkpoint = Checkpoint { up_to: up_to + done, window: Some(relayed.state).filter(|_| !is_last) };
 }
