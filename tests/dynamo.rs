@@ -6,6 +6,7 @@ mod counters;
 mod documents;
 mod event_cost;
 mod faults;
+mod group_cost;
 mod items;
 mod lists;
 mod meter;

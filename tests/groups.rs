@@ -318,3 +318,28 @@ async fn what_the_page_shows_is_taken() {
     let statuses: Vec<_> = taken["items"].as_array().unwrap().iter().map(|item| &item["task"]["status"]).collect();
     assert_eq!(statuses, ["pending", "waiting", "waiting"]);
 }
+
+#[tokio::test]
+async fn what_is_wrong_with_a_member_names_it() {
+    let world = World::new();
+    let common = json!({"task_type": "scripted", "queue": "q"});
+    let wrong = [
+        (json!({"tasks": [ends(), task(json!({"acts": 1}))]}), "tasks[1].payload.acts"),
+        (
+            json!({"tasks": [{"task_type": "scripted", "payload": {}, "idempotency_key": "k"}]}),
+            "tasks[0].idempotency_key",
+        ),
+        (json!({"task": common, "items": [{}, {"acts": 1}]}), "items[1].payload.acts"),
+        (json!({"task": {"queue": "q"}, "items": [{}]}), "task"),
+        (json!({"items": [{}]}), "task"),
+        (json!({"tasks": [ends()], "then": task(json!({"acts": 1}))}), "then.payload.acts"),
+        (json!({"tasks": vec![ends(); 10_001]}), "tasks"),
+    ];
+    for (body, field) in wrong {
+        let answer = Call::post("/v1/groups", &body).answer(&world.app).await.body(400);
+        assert_eq!(answer["error"]["field"], field, "{answer}");
+    }
+    let none = uuid::Uuid::nil();
+    Call::get(&format!("/v1/groups/{none}")).answer(&world.app).await.body(404);
+    Call::get("/v1/groups/none/tasks").answer(&world.app).await.body(404);
+}

@@ -16,6 +16,8 @@ mod mark;
 mod over;
 mod part;
 mod policy;
+#[cfg(test)]
+mod race_tests;
 mod root;
 mod sweep;
 #[cfg(test)]

@@ -1,15 +1,10 @@
 //! `POST /v1/tasks/batch`: what it takes and answers.
 
-use std::fmt;
-
 use schemars::JsonSchema;
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{Error, IgnoredAny, SeqAccess, Visitor},
-};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{ApiError, TaskRequest, TaskView};
+use crate::{ApiError, TaskRequest, TaskView, listing::entries};
 use errand::spi::accept::KEY_BYTES;
 
 /// The longest `Idempotency-Key` of a batch, in bytes: a request without a key of its own has this one, a dot and its
@@ -28,34 +23,8 @@ pub struct BatchRequest {
 /// The most requests in one batch.
 const MAX_TASKS: usize = 100;
 
-/// Reads the list. Those beyond its limit are only counted.
 fn some_tasks<'de, D: Deserializer<'de>>(list: D) -> Result<Vec<Box<RawValue>>, D::Error> {
-    struct Tasks;
-    impl<'de> Visitor<'de> for Tasks {
-        type Value = Vec<Box<RawValue>>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a sequence")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-            let mut tasks = Vec::new();
-            while tasks.len() < MAX_TASKS
-                && let Some(task) = list.next_element()?
-            {
-                tasks.push(task);
-            }
-            let mut found = tasks.len();
-            while list.next_element::<IgnoredAny>()?.is_some() {
-                found += 1;
-            }
-            if (1..=MAX_TASKS).contains(&found) {
-                return Ok(tasks);
-            }
-            Err(A::Error::custom(format!("expected 1 to {MAX_TASKS} tasks, found {found}")))
-        }
-    }
-    list.deserialize_seq(Tasks)
+    entries(list, 1..=MAX_TASKS)
 }
 
 /// What one of them should be. What is not is answered for itself, and harms no other.

@@ -1,11 +1,11 @@
 //! Groups as requests ask for them and the API answers them.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
 
-use crate::{ApiError, Request, TaskRequest, TaskView};
+use crate::{ApiError, Request, TaskRequest, TaskView, listing::entries};
 use errand::{
     App, Asked, Group, GroupPolicy, GroupStatus, Name, Registry, Task, Timestamp,
     spi::{
@@ -19,15 +19,15 @@ use errand::{
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct GroupRequest {
     /// The members, up to 10,000: each as `POST /v1/tasks` takes it, without a key. Either these, or `task` and `items`.
-    #[serde(default)]
-    #[schemars(length(max = 10_000))]
-    pub tasks: Vec<TaskRequest>,
+    #[serde(default, deserialize_with = "members")]
+    #[schemars(with = "Vec<TaskRequest>", length(max = 10_000))]
+    pub tasks: Vec<Box<RawValue>>,
     /// What all members have in common: as `POST /v1/tasks` takes it, but for `payload`.
     #[serde(default)]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
-    pub task: Option<Value>,
+    pub task: Option<Box<RawValue>>,
     /// The payload of each of them, up to 10,000.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "members")]
     #[schemars(with = "Vec<Value>", length(max = 10_000))]
     pub items: Vec<Box<RawValue>>,
     /// What members that do not end well mean for the group; `wait_all` if absent.
@@ -35,13 +35,20 @@ pub struct GroupRequest {
     pub policy: GroupPolicy,
     /// A task that begins once all have ended, however.
     #[serde(default)]
-    pub then: Option<Box<TaskRequest>>,
+    #[schemars(with = "Option<TaskRequest>")]
+    pub then: Option<Box<RawValue>>,
     /// A task that begins once the group is completed, and is cancelled if it does not come to that.
     #[serde(default)]
-    pub on_success: Option<Box<TaskRequest>>,
+    #[schemars(with = "Option<TaskRequest>")]
+    pub on_success: Option<Box<RawValue>>,
     /// A task that begins once the group has failed, and is cancelled if it does not come to that.
     #[serde(default)]
-    pub on_failure: Option<Box<TaskRequest>>,
+    #[schemars(with = "Option<TaskRequest>")]
+    pub on_failure: Option<Box<RawValue>>,
+}
+
+fn members<'de, D: Deserializer<'de>>(list: D) -> Result<Vec<Box<RawValue>>, D::Error> {
+    entries(list, 0..=MAX_MEMBERS)
 }
 
 /// More members of a group.
@@ -103,33 +110,37 @@ impl GroupRequest {
     /// The members, each with where in the request it stands.
     pub(crate) fn take_members(&mut self) -> Result<Vec<(String, TaskRequest)>, ApiError> {
         let (tasks, items) = (std::mem::take(&mut self.tasks), std::mem::take(&mut self.items));
-        let count = tasks.len() + items.len();
-        if count > MAX_MEMBERS {
-            return Err(ApiError::invalid("tasks", format!("expected at most {MAX_MEMBERS} members, found {count}")));
-        }
         let Some(task) = self.task.take() else {
             if !items.is_empty() {
                 return Err(ApiError::invalid("task", "what are the tasks of `items`?"));
             }
-            return Ok(tasks.into_iter().enumerate().map(|(nth, task)| (format!("tasks[{nth}]"), task)).collect());
+            let each = tasks.iter().enumerate().map(|(nth, task)| entry(format!("tasks[{nth}]"), task));
+            return each.collect();
         };
         if !tasks.is_empty() {
             return Err(ApiError::invalid("tasks", "name tasks, or task and items, not both"));
         }
-        let common = common(task)?;
-        let each = items.into_iter().enumerate();
-        let each = each.map(|(nth, payload)| (format!("items[{nth}]"), TaskRequest { payload, ..common.clone() }));
-        Ok(each.collect())
+        items.iter().enumerate().map(|(nth, payload)| with_payload(&task, (nth, payload))).collect()
     }
 }
 
-/// What members have in common, with a payload in place of theirs.
-fn common(mut task: Value) -> Result<TaskRequest, ApiError> {
-    let fields = task.as_object_mut().ok_or_else(|| ApiError::invalid("task", "expected an object"))?;
-    if fields.insert("payload".to_owned(), Value::Null).is_some() {
-        return Err(ApiError::invalid("task.payload", "the payloads are the `items`"));
-    }
-    Ok(read_strict(&task.to_string()).map_err(|error| error.within("task"))?)
+/// An entry of the request, read for itself.
+pub(crate) fn entry(field: String, sent: &RawValue) -> Result<(String, TaskRequest), ApiError> {
+    let read = read_strict(sent.get()).map_err(|error| error.within(&field))?;
+    Ok((field, read))
+}
+
+/// What members have in common, with the payload of one of them: read as if it had been sent so.
+fn with_payload(task: &RawValue, (nth, payload): (usize, &RawValue)) -> Result<(String, TaskRequest), ApiError> {
+    let open = task.get().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let fields = open.ok_or_else(|| ApiError::invalid("task", "expected an object"))?;
+    let between = if fields.trim().is_empty() { "" } else { "," };
+    let sent = format!(r#"{{{fields}{between}"payload":{}}}"#, payload.get());
+    let read: TaskRequest = read_strict(&sent).map_err(|error| match error.field.strip_prefix("payload") {
+        Some(_) => error.within(&format!("items[{nth}]")),
+        None => error.within("task"),
+    })?;
+    Ok((format!("items[{nth}]"), read))
 }
 
 /// A task of the caller's that stands in a group: its key is the group's affair.

@@ -1,6 +1,6 @@
 //! The HTTP API: requests, answers and errors, apart from how they travel.
 //!
-//! Each module knows only those before it: `error`, `size`, `request`, `dead_letters`, `actions`, `aside`,
+//! Each module knows only those before it: `error`, `size`, `listing`, `request`, `dead_letters`, `actions`, `aside`,
 //! `task_request`, `task_view`, `webhook_view`, `rotate_request`, `batch`, `found`, `groups`, `once`, `page`, `route`, `openapi`, `gateway`, `enqueue`, `status`, `control`.
 
 mod actions;
@@ -13,6 +13,7 @@ mod error;
 pub mod found;
 pub mod gateway;
 mod groups;
+mod listing;
 mod once;
 mod openapi;
 mod page;

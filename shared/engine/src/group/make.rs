@@ -121,7 +121,28 @@ pub(crate) fn id_in(group: Uuid, index: u32) -> Uuid {
     ids::derived(&["member", &group.to_string(), &index.to_string()])
 }
 
+impl Step {
+    /// Under the fence of the worker that holds `task`; `None` if none does.
+    pub(crate) fn of(task: &Task) -> Option<Self> {
+        Some(Self { key: task.key.clone(), fence: task.fence()?, drive: task.redrives })
+    }
+}
+
 impl Making {
+    /// The group that the handler of a task calls `name`, in the task's present drive.
+    pub(crate) fn of_task(task: &Task, step: Step, name: &Name, members: Vec<Asked>) -> Self {
+        Self {
+            id: ids::derived(&["group", &task.life(), &task.redrives.to_string(), name.as_str()]),
+            tenant: task.key.tenant.clone(),
+            name: Some(name.clone()),
+            maker: Maker::Task(step),
+            policy: GroupPolicy::default(),
+            members,
+            callbacks: Vec::new(),
+            hash: None,
+        }
+    }
+
     /// A group that a request asks for.
     pub fn of_request(tenant: Name, id: Uuid, policy: GroupPolicy, members: Vec<Asked>) -> Self {
         Self { id, tenant, name: None, maker: Maker::Request, policy, members, callbacks: Vec::new(), hash: None }

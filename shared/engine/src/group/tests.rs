@@ -19,7 +19,7 @@ use crate::{
 /// What a member does.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Does {
+pub(super) enum Does {
     /// Ends well.
     End,
     /// Fails for good, until it is set going again.
@@ -32,9 +32,9 @@ enum Does {
 
 /// One of many.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
-struct One {
-    does: Does,
-    n: u32,
+pub(super) struct One {
+    pub(super) does: Does,
+    pub(super) n: u32,
 }
 
 /// One that makes many.
@@ -79,11 +79,11 @@ impl Handler for Many {
     }
 }
 
-fn types() -> Registry {
+pub(super) fn types() -> Registry {
     Registry::new().add::<One>(()).add::<Many>(())
 }
 
-async fn many(sandbox: &Sandbox, members: &[Does], policy: GroupPolicy) -> Task {
+pub(super) async fn many(sandbox: &Sandbox, members: &[Does], policy: GroupPolicy) -> Task {
     sandbox.enqueue(&Many { members: members.to_vec(), policy }).await
 }
 
@@ -96,11 +96,11 @@ async fn ended(members: &[Does], policy: GroupPolicy) -> (Sandbox, Task) {
     (sandbox, parent)
 }
 
-async fn group_of(sandbox: &Sandbox, parent: &Task) -> Group {
+pub(super) async fn group_of(sandbox: &Sandbox, parent: &Task) -> Group {
     view::counted(sandbox.app(), &parent.key.tenant, parent.waits_for().unwrap()).await.unwrap().unwrap()
 }
 
-fn members(sandbox: &Sandbox) -> Vec<Task> {
+pub(super) fn members(sandbox: &Sandbox) -> Vec<Task> {
     let mut members: Vec<Task> = sandbox.tasks().into_iter().filter(|task| !task.member_of.is_empty()).collect();
     members.sort_by_key(|task| task.member_of[0].index);
     members

@@ -2,26 +2,24 @@
 
 use std::iter;
 
+use crate::{
+    Answer, ApiError, Request,
+    groups::{AddRequest, GroupRequest, GroupView, asked_in, entry},
+    once::Once,
+};
 use errand::{
-    App,
+    App, Asked, GroupPolicy,
     spi::{
         gather::{add_to_group, make_group},
         group::{self, Callback, Making, On},
         ids,
-        json::Json,
+        json::read::read_outside,
     },
-};
-use serde_json::Value;
-
-use crate::{
-    Answer, ApiError, Request,
-    groups::{AddRequest, GroupRequest, GroupView, asked_in},
-    once::Once,
 };
 
 /// `POST /v1/groups`: 201 if it is new, else 200.
 pub(crate) async fn make(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let mut body: GroupRequest = request.json()?;
+    let mut body: GroupRequest = read_outside(request.text()?)?;
     let (tenant, now) = (&request.caller.tenant, app.clock.now());
     let id = match &request.idempotency_key {
         Some(key) => ids::derived(&["group", tenant.as_str(), key]),
@@ -35,16 +33,12 @@ pub(crate) async fn make(app: &App, request: &Request) -> Result<Answer, ApiErro
     let after = [("then", body.then, On::End), ("on_success", body.on_success, On::Success)];
     for (field, task, on) in after.into_iter().chain(iter::once(("on_failure", body.on_failure, On::Failure))) {
         let Some(task) = task else { continue };
-        let mut asked = asked_in(app, request, (field.to_owned(), *task), now).await?;
+        let mut asked = asked_in(app, request, entry(field.to_owned(), &task)?, now).await?;
         asked.key.id = ids::derived(&["group", &id.to_string(), field]);
         callbacks.push(Callback { asked, on });
     }
-    let sent: Value = serde_json::from_str(&request.body).unwrap_or_default();
-    let making = Making {
-        callbacks,
-        hash: Some(Json::new(&sent).hash()),
-        ..Making::of_request(tenant.clone(), id, body.policy, members)
-    };
+    let hash = hash(body.policy, members.iter().chain(callbacks.iter().map(|callback| &callback.asked)));
+    let making = Making { callbacks, hash: Some(hash), ..Making::of_request(tenant.clone(), id, body.policy, members) };
     let is_new = group::find(app, tenant, id).await?.is_none();
     let made = make_group(app, &making).await?;
     Ok(Answer::json(if is_new { 201 } else { 200 }, &GroupView::from(made)))
@@ -78,4 +72,11 @@ pub(crate) async fn add(app: &App, request: &Request) -> Result<Answer, ApiError
         }
     };
     Ok(Answer::json(200, &GroupView::from(group)))
+}
+
+/// Tells one request from another under the same key: by the policy, and the type and payload of each task.
+fn hash<'a>(policy: GroupPolicy, tasks: impl Iterator<Item = &'a Asked>) -> String {
+    let policy = serde_json::to_string(&policy).unwrap_or_default();
+    let of = tasks.flat_map(|asked| [asked.task_type.as_str(), &asked.payload_hash]);
+    ids::derived(&iter::once(&*policy).chain(of).collect::<Vec<_>>()).to_string()
 }

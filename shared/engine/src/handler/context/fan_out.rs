@@ -1,9 +1,9 @@
 //! Many tasks from one: a handler makes a group, and waits for it.
 
 use crate::{
-    group::{self, Group, GroupPolicy, Maker, Making, NotMade, Step},
+    group::{self, Group, GroupPolicy, Making, NotMade, Step},
     handler::{Failure, TaskContext},
-    ids::{self, Name},
+    ids::Name,
     lifecycle::{Asked, Task},
 };
 
@@ -70,18 +70,8 @@ impl TaskContext<'_> {
     /// Where other members are asked for than before, or too many, the task fails for good.
     pub async fn fan_out(&self, name: &Name, policy: GroupPolicy, members: Vec<Asked>) -> Result<Group, Failure> {
         let task = self.task();
-        let fence = task.fence().ok_or_else(|| failure(NotMade::LeaseLost))?;
-        let step = Step { key: task.key.clone(), fence, drive: task.redrives };
-        let making = Making {
-            id: ids::derived(&["group", &task.life(), &task.redrives.to_string(), name.as_str()]),
-            tenant: task.key.tenant.clone(),
-            name: Some(name.clone()),
-            maker: Maker::Task(step),
-            policy,
-            members,
-            callbacks: Vec::new(),
-            hash: None,
-        };
+        let step = Step::of(task).ok_or_else(|| failure(NotMade::LeaseLost))?;
+        let making = Making { policy, ..Making::of_task(task, step, name, members) };
         // Who waits for it is this task, and it does not wait yet.
         let (group, _) = group::make_root(self.services(), self.announce, &making).await.map_err(failure)?;
         Ok(group)
