@@ -158,7 +158,7 @@ async fn a_row_that_many_copy_at_the_same_time_is_there_once() {
     let item = setup.item(&task.key).await;
     let copy = || setup.store.copy_rows(std::slice::from_ref(&item));
     let (a, b, c) = tokio::join!(copy(), copy(), store::commit(&setup.store, redrive(&task, 3).0));
-    (a.unwrap(), b.unwrap(), c.unwrap());
+    a.and(b).and(c).unwrap();
     let found = rows(&setup, &task).await;
     assert_eq!((found.len(), &found[0]), (2, &row));
 }
