@@ -11,6 +11,7 @@ mod permissions;
 mod process;
 mod read;
 mod relay;
+mod schedules;
 mod volume;
 
 use errand::{Priority, spi::queue::QueueName};

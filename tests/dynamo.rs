@@ -18,6 +18,7 @@ mod reads;
 pub(crate) mod relayed;
 mod restore;
 mod rows;
+mod schedule_cost;
 mod units;
 
 use std::{collections::HashMap, time::Duration};

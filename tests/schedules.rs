@@ -1,7 +1,12 @@
 //! Schedules: what is shown before one is made, when they fire, and what becomes of them where something goes wrong.
 
 mod acts;
+mod backfills;
+mod catching_up;
+mod crashes;
+mod documented;
 mod firing;
+mod overlaps;
 mod previews;
 
 use std::time::Duration;

@@ -117,6 +117,11 @@ fn case(route: &str, mine: &Mine) -> (Call, Seen) {
         "PauseSchedule" => (Call::post("/v1/schedules/nightly/pause", &empty), Seen::NotFound),
         "ResumeSchedule" => (Call::post("/v1/schedules/nightly/resume", &empty), Seen::NotFound),
         "TriggerSchedule" => (Call::post("/v1/schedules/nightly/trigger", &empty), Seen::NotFound),
+        "BackfillSchedule" => {
+            let past = json!({"from": "2025-01-01T00:00:00Z", "to": "2025-01-02T00:00:00Z"});
+            (Call::post("/v1/schedules/nightly/backfill", &past), Seen::NotFound)
+        }
+        "ListBackfills" => (Call::get("/v1/schedules/nightly/backfills"), Seen::NotFound),
         "RotateSecret" => (Call::post("/v1/task-types/mine/rotate-secret", &empty), Seen::NotFound),
         "TestTaskType" => (Call::post("/v1/task-types/mine/test", &empty), Seen::NotFound),
         "RetireTaskType" => (Call::to("DELETE", "/v1/task-types/mine"), Seen::NotFound),

@@ -72,6 +72,7 @@ impl Seeds {
     /// Schedules, which fire in a year.
     async fn schedules(&mut self) {
         self.tell("scheduled_types", "scripted");
+        self.tell("past_times", "2020-02-02T00:00:00Z");
         for (dictionary, id) in [("schedules", "yearly"), ("removed_schedules", "past")] {
             self.tell(dictionary, id);
             let body = json!({"spec": {"cron": ["@yearly"]}, "task": {"task_type": "scripted"}});

@@ -84,7 +84,7 @@ pub(crate) async fn commit(
         created_at: schedule.made_at,
         ..Record::new(key.clone(), schedule.doc(), now)
     };
-    let (version, is_watched) = (record.version, record.wake_at.is_some());
+    let (version, fires) = (record.version, record.wake_at.is_some() && schedule.blocked.is_none());
     let expect = before.map_or(Expect::Absent, |before| Expect::Version(before.version));
     let mut records = vec![RecordWrite::Put { record: Box::new(record), expect }];
     if let Some(payload) = beside.payload {
@@ -107,7 +107,7 @@ pub(crate) async fn commit(
     let commit = Commit { records, tasks: beside.tasks.clone(), ..Commit::default() };
     store::commit(&*app.store, commit).await?;
     notify(app, &beside.tasks).await;
-    if let (true, Some(next)) = (is_watched, plan.and_then(|plan| plan.next(schedule.judged))) {
+    if let (true, Some(next)) = (fires, plan.and_then(|plan| plan.next(schedule.judged))) {
         notify_due(app, key, next.effective, schedule.task.priority).await;
     }
     Ok(Stored { id: key.id.clone(), version, created_at: schedule.made_at, value: schedule })

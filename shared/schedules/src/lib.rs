@@ -4,10 +4,12 @@
 //! |---|---|---|---|
 //! | `schedule` | its name | all of its tenant's, when they were made | when tasks are made, and how far that is (due for the poller) |
 //! | `schedule_payload` | the schedule's | – | what these tasks are given |
+//! | `backfill` | derived from a key, or drawn | its schedule, when it was asked for | firings that are asked for afterwards (due for the poller) |
 //!
 //! Each module knows only those before it: `pattern`, `plan`, `spec`, `preview`, `schedule`, `life`, `wake`, `made`, `kept`,
-//! `look`, `view`, `routes`.
+//! `look`, `backfill`, `view`, `routes`.
 
+mod backfill;
 mod kept;
 mod life;
 mod look;
@@ -23,6 +25,7 @@ mod wake;
 
 use errand::Registry;
 
+pub use backfill::BackfillOverlap;
 pub use plan::{Firing, Plan};
 pub use routes::{control, status};
 pub use schedule::{Blocked, CatchUp, Overlap, Pause, SchedulePolicy, ScheduledTask};
@@ -30,5 +33,5 @@ pub use spec::ScheduleSpec;
 
 /// `types`, where schedules are looked after.
 pub fn with_schedules(types: Registry) -> Registry {
-    types.tend::<schedule::Schedule>(look::Schedules)
+    types.tend::<schedule::Schedule>(look::Schedules).tend::<backfill::Backfill>(backfill::Backfills)
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use errand::{Status, Timestamp, spi::store::RecordKey};
+use errand::{
+    Status, Timestamp,
+    spi::{json::Json, store::RecordKey},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -15,7 +18,10 @@ use crate::{
 const JUDGED_AT_ONCE: usize = 5_000;
 
 /// The most tasks that one look makes.
-pub(crate) const FIRED_AT_ONCE: usize = 40;
+const FIRED_AT_ONCE: usize = 40;
+
+/// How many bytes of payloads one look writes at the most.
+const PAYLOAD_BYTES: usize = 3 * 1024 * 1024;
 
 /// How late a firing may be that nobody has to catch up with: within this the poller makes a lost message good.
 const PUNCTUAL: Duration = Duration::from_secs(120);
@@ -69,6 +75,11 @@ pub(crate) enum ScheduleNews {
     Missed(u64, Timestamp),
     Blocked(String),
     Paused(Pause),
+}
+
+/// How many tasks that are given this payload are made at once.
+pub(crate) fn at_once(payload: &Json) -> usize {
+    (PAYLOAD_BYTES / payload.as_str().len().max(1)).clamp(1, FIRED_AT_ONCE)
 }
 
 /// What becomes of `schedule`, which is kept at `key`, by `act`.

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use errand::{
-    App, EnqueueError, Expect, Operation, Patch, Registry, Services, StoreError, Stored, Task, TaskKey, Timestamp,
+    App, EnqueueError, Expect, Operation, Patch, Registry, Services, Status, StoreError, Stored, Task, TaskKey, Timestamp,
     spi::{
         change::{ChangeError, With},
         ids,
@@ -19,10 +19,10 @@ use errand::{
 use uuid::Uuid;
 
 use crate::{
-    kept::{Beside, commit, payload, plan},
-    life::{FIRED_AT_ONCE, ScheduleAct, apply},
+    kept::{self, Beside, commit, payload, plan},
+    life::{ScheduleAct, apply, at_once},
     made::{self, ToMake},
-    plan::Plan,
+    plan::{Firing, Plan},
     schedule::Schedule,
     wake::wake_at,
 };
@@ -30,25 +30,44 @@ use crate::{
 /// A firing that comes within this is waited for: clocks differ.
 const CLOCK_SKEW: Duration = Duration::from_secs(2);
 
-/// How many bytes of payloads one commit carries at the most.
-const PAYLOAD_BYTES: usize = 3 * 1024 * 1024;
-
 /// The schedules of an installation.
 pub(crate) struct Schedules;
 
 #[async_trait]
 impl LookAfter for Schedules {
     async fn look_after(&self, services: &Services, types: &Arc<Registry>, record: Record) -> Result<(), StoreError> {
-        look(&App::new(services.clone(), types.clone()), record).await
+        look(&App::new(services.clone(), types.clone()), record, Why::Due).await
+    }
+
+    /// Looks at once where a firing waits for that, or a failure is to pause it. On the usual path nothing is written.
+    async fn ended(&self, services: &Services, types: &Arc<Registry>, task: &Task) -> Result<(), StoreError> {
+        let Some(of) = &task.schedule else { return Ok(()) };
+        let app = App::new(services.clone(), types.clone());
+        let Some(record) = app.store.record(&kept::place(&task.key.tenant, &of.id)).await? else { return Ok(()) };
+        let schedule = Stored::<Schedule>::read(record.clone())?.value;
+        let pauses = schedule.policy.pause_on_failure && task.status() == Status::Failed;
+        match pauses || !schedule.buffered.is_empty() {
+            true => look(&app, record, Why::Ended).await,
+            false => Ok(()),
+        }
     }
 }
 
+/// Why a schedule is looked at.
+#[derive(Clone, Copy, PartialEq)]
+enum Why {
+    /// Its time may have come.
+    Due,
+    /// A task of it has ended.
+    Ended,
+}
+
 /// Looks at the schedule that `record` is. Whoever changes it meanwhile wins, and it is looked at again.
-async fn look(app: &App, record: Record) -> Result<(), StoreError> {
+async fn look(app: &App, record: Record, why: Why) -> Result<(), StoreError> {
     let (key, mut record, mut there) = (record.key.clone(), Some(record), HashSet::new());
     for _ in 0..MAX_TRIES {
         let Some(read) = record else { return Ok(()) };
-        match Look::at(app, read, &mut there).await {
+        match Look::at(app, read, why, &mut there).await {
             Err(StoreError::Conflict { .. }) => record = app.store.record(&key).await?,
             looked => return looked,
         }
@@ -65,7 +84,7 @@ struct Look<'a> {
 
 impl<'a> Look<'a> {
     /// `there`: tasks that were found to be there already, so that they are not made again.
-    async fn at(app: &'a App, record: Record, there: &mut HashSet<Uuid>) -> Result<(), StoreError> {
+    async fn at(app: &'a App, record: Record, why: Why, there: &mut HashSet<Uuid>) -> Result<(), StoreError> {
         let (key, wake_at) = (record.key.clone(), record.wake_at);
         let look = Self { app, key, schedule: Stored::read(record)? };
         let schedule = &look.schedule.value;
@@ -77,17 +96,19 @@ impl<'a> Look<'a> {
             Err(reason) => return look.block(reason).await,
         };
         let next = plan.next(schedule.judged);
-        if let Some(next) = next.filter(|next| next.effective.since(app.clock.now()) < CLOCK_SKEW) {
+        let is_near = |next: &Firing| next.effective.since(app.clock.now()) < CLOCK_SKEW;
+        if let Some(next) = next.filter(|next| why == Why::Due && schedule.blocked.is_none() && is_near(next)) {
             app.clock.sleep_until(next.effective).await;
         }
         let now = app.clock.now();
-        let is_due = next.is_some_and(|next| next.effective <= now);
-        if is_due || !schedule.buffered.is_empty() || schedule.blocked.is_some() {
-            return look.fire(&plan, there, now).await;
-        }
-        // Before its time. Of a message that came early nothing follows; the poller has to see to the next one.
-        match wake_at {
-            Some(at) if at <= now => look.ahead(&plan, now).await,
+        let is_due = next.is_some_and(|next| next.effective <= now) || !schedule.buffered.is_empty() || why == Why::Ended;
+        let is_the_pollers = wake_at.is_some_and(|at| at <= now);
+        match (&schedule.blocked, is_due) {
+            (Some(_), _) if is_the_pollers => look.fire(&plan, there, now).await,
+            (None, true) => look.fire(&plan, there, now).await,
+            // Before its time: the poller has to see to the message of the next firing.
+            (None, false) if is_the_pollers => look.ahead(&plan, now).await,
+            // A message that came early, or of a schedule that is tried again later: nothing follows from it.
             _ => Ok(()),
         }
     }
@@ -119,7 +140,7 @@ impl<'a> Look<'a> {
     async fn fire(&self, plan: &Plan, there: &mut HashSet<Uuid>, now: Timestamp) -> Result<(), StoreError> {
         let schedule = &self.schedule.value;
         let (payload, live) = (payload(self.app, &self.key).await?, self.live().await?);
-        let most = (PAYLOAD_BYTES / payload.as_str().len().max(1)).clamp(1, FIRED_AT_ONCE);
+        let most = at_once(&payload);
         let statuses = live.iter().map(|(id, task)| (*id, task.as_ref().map(Task::status))).collect();
         let step =
             apply(schedule, &self.key, ScheduleAct::Look { plan: plan.clone().into(), live: statuses, most }, now);

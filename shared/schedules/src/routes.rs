@@ -1,6 +1,7 @@
 //! What the functions serve of schedules.
 
 mod acts;
+mod backfills;
 mod put;
 mod shown;
 
@@ -10,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     preview::{Preview, PreviewRequest, preview},
-    view::{PauseRequest, ResumeRequest, ScheduleRequest, ScheduleView},
+    view::{BackfillRequest, BackfillView, PauseRequest, ResumeRequest, ScheduleRequest, ScheduleView},
 };
 
 /// What is asked of a schedule that was put.
@@ -52,6 +53,15 @@ pub fn control() -> Vec<Route> {
             .optional_body::<ResumeRequest>()
             .keyed()
             .or(&[404]),
+        Route::post("/v1/schedules/{id}/backfill", "BackfillSchedule", backfills::begin)
+            .needs(Right::Operate)
+            .answers::<BackfillView>(
+                "Makes the tasks of firings that have passed. 200: the same key has begun it before.",
+            )
+            .creates::<BackfillView>()
+            .body::<BackfillRequest>()
+            .keyed()
+            .or(&[404]),
     ]
 }
 
@@ -61,6 +71,10 @@ pub fn status() -> Vec<Route> {
         Route::get("/v1/schedules", "ListSchedules", shown::list)
             .answers::<Listed<ScheduleView>>("Schedules, as they were made.")
             .paged(record_place),
+        Route::get("/v1/schedules/{id}/backfills", "ListBackfills", backfills::list)
+            .answers::<Listed<BackfillView>>("Backfills of a schedule, newest first.")
+            .paged(record_place)
+            .or(&[404]),
         Route::get("/v1/schedules/{id}", "GetSchedule", shown::get)
             .answers::<ScheduleView>("One schedule: when it fires next, and what became of its newest firings.")
             .or(&[404]),

@@ -7,6 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
+    backfill::{Backfill, BackfillOverlap},
     plan::Plan,
     schedule::{Blocked, Pause, Schedule, SchedulePolicy, ScheduledTask},
     spec::ScheduleSpec,
@@ -157,6 +158,28 @@ impl ScheduleRequest {
             _ => Ok(()),
         }
     }
+}
+
+/// Which firings are asked for afterwards.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct BackfillRequest {
+    /// Those from this time on, that included.
+    pub from: Timestamp,
+    /// Up to this, that included; it has passed.
+    pub to: Timestamp,
+    /// How their tasks go beside each other; `allow` if absent.
+    #[serde(default)]
+    pub overlap: BackfillOverlap,
+}
+
+/// A backfill, and how far it is.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct BackfillView {
+    /// Its id.
+    pub id: Id,
+    /// What was asked for, and how far it is.
+    #[serde(flatten)]
+    pub backfill: Backfill,
 }
 
 /// Why a schedule is paused.

@@ -1,0 +1,45 @@
+//! What a firing of a schedule costs beside its task.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use integration_tests::{events::Call, world::World};
+use serde_json::json;
+
+use super::{meter::Meter, size, watched};
+
+#[tokio::test]
+async fn a_firing_costs_seven_units_beside_an_insert_and_a_daily_look_three() {
+    let meter = Meter::default();
+    let setup = watched(meter.clone()).await;
+    let world = World::on(Arc::new(setup.store.clone()));
+    let plain = json!({"task_type": "scripted", "payload": {"mark": "m"}, "user_id": "u"});
+    world.enqueue(&plain).await;
+    let insert: f64 = meter.take().writes.values().sum();
+
+    let nightly = json!({
+        "spec": {"cron": ["30 2 * * *", "0 14 * * 1-5"], "zone": "Europe/Berlin", "spread_s": 300},
+        "task": {"task_type": "scripted", "user_id": "u", "queue": "housekeeping", "ttl_s": 3600, "priority": "low"},
+        "payload": {"mark": "m"},
+        "policy": {"overlap": "buffer", "catch_up": "all", "pause_on_failure": true},
+    });
+    Call::put("/v1/schedules/nightly-report-of-everything", &nightly).answer(&world.app).await.body(201);
+    let stored = setup.everything().await;
+    let of = |item: &&super::Item| item["pk"].as_s().is_ok_and(|pk| pk.contains("#schedule#"));
+    let bytes = size(stored.iter().find(of).unwrap());
+    assert!(bytes < 850, "{bytes} bytes: with a firing noted it stays within a unit");
+    // What lies further ahead than a day is looked at after one.
+    let mut yearly = nightly.clone();
+    yearly["spec"] = json!({"cron": ["@yearly"]});
+    Call::put("/v1/schedules/yearly", &yearly).answer(&world.app).await.body(201);
+    world.advance(3600 * 3);
+    meter.take();
+    errand::spi::poller::handle(&world.app, None).await;
+    let mut firing = meter.take().writes;
+    // The poll says how it went, in a record.
+    *firing.get_mut("tasks").unwrap() -= 1.0;
+    let units: BTreeMap<String, f64> = [("tasks", 4.0), ("due", 3.0), ("listing", 1.0), ("user", 1.0)]
+        .map(|(index, units)| (index.to_owned(), units))
+        .into();
+    assert_eq!(firing, units);
+    assert!((5.0..=7.0).contains(&(firing.values().sum::<f64>() - insert)), "{firing:?} beside {insert}");
+}
