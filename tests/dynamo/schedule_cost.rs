@@ -18,7 +18,7 @@ async fn a_firing_costs_seven_units_beside_an_insert_and_a_daily_look_three() {
 
     let nightly = json!({
         "spec": {"cron": ["30 2 * * *", "0 14 * * 1-5"], "zone": "Europe/Berlin", "spread_s": 300},
-        "task": {"task_type": "scripted", "user_id": "u", "queue": "housekeeping", "ttl_s": 3600, "priority": "low"},
+        "task": {"task_type": "scripted", "user_id": "u", "queue": "housekeeping", "ttl_s": 36000, "priority": "low"},
         "payload": {"mark": "m"},
         "policy": {"overlap": "buffer", "catch_up": "all", "pause_on_failure": true},
     });

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    life::{ScheduleNews, Step},
+    life::{ScheduleNews, ScheduleStep},
     plan::Plan,
     preview::hashed,
     schedule::{Schedule, ScheduledPayload},
@@ -70,11 +70,11 @@ pub(crate) struct Beside<'a> {
 pub(crate) async fn commit(
     app: &App,
     (key, before): (&RecordKey, Option<&Stored<Schedule>>),
-    step: Step,
+    step: ScheduleStep,
     beside: Beside<'_>,
     now: Timestamp,
 ) -> Result<Stored<Schedule>, StoreError> {
-    let Step { schedule, told, .. } = step;
+    let ScheduleStep { schedule, told, .. } = step;
     let plan = plan(key, &schedule).ok();
     let relations = schedule.relations(&schedule.made_at.to_string());
     let record = Record {

@@ -57,7 +57,7 @@ pub(crate) enum ScheduleAct {
 
 /// What becomes of a schedule, and what goes with that.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Step {
+pub(crate) struct ScheduleStep {
     pub schedule: Schedule,
     /// The firings that make a task, by their nominal times.
     pub fires: Vec<Timestamp>,
@@ -83,8 +83,8 @@ pub(crate) fn at_once(payload: &Json) -> usize {
 }
 
 /// What becomes of `schedule`, which is kept at `key`, by `act`.
-pub(crate) fn apply(schedule: &Schedule, key: &RecordKey, act: ScheduleAct, now: Timestamp) -> Step {
-    let mut step = Step::of(schedule.clone());
+pub(crate) fn apply(schedule: &Schedule, key: &RecordKey, act: ScheduleAct, now: Timestamp) -> ScheduleStep {
+    let mut step = ScheduleStep::of(schedule.clone());
     let after = &mut step.schedule;
     match act {
         ScheduleAct::Look { plan, live, most } => {
@@ -127,7 +127,7 @@ pub(crate) fn apply(schedule: &Schedule, key: &RecordKey, act: ScheduleAct, now:
     step
 }
 
-impl Step {
+impl ScheduleStep {
     /// That `schedule` is as it is.
     pub(crate) fn of(schedule: Schedule) -> Self {
         Self { schedule, fires: Vec::new(), cancels: Vec::new(), told: Vec::new() }

@@ -4,7 +4,8 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use errand::{
-    App, EnqueueError, Expect, Operation, Patch, Registry, Services, Status, StoreError, Stored, Task, TaskKey, Timestamp,
+    App, EnqueueError, Expect, Operation, Patch, Registry, Services, Status, StoreError, Stored, Task, TaskKey,
+    Timestamp,
     spi::{
         change::{ChangeError, With},
         ids,
@@ -101,7 +102,8 @@ impl<'a> Look<'a> {
             app.clock.sleep_until(next.effective).await;
         }
         let now = app.clock.now();
-        let is_due = next.is_some_and(|next| next.effective <= now) || !schedule.buffered.is_empty() || why == Why::Ended;
+        let is_due =
+            next.is_some_and(|next| next.effective <= now) || !schedule.buffered.is_empty() || why == Why::Ended;
         let is_the_pollers = wake_at.is_some_and(|at| at <= now);
         match (&schedule.blocked, is_due) {
             (Some(_), _) if is_the_pollers => look.fire(&plan, there, now).await,

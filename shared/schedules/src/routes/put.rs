@@ -13,7 +13,7 @@ use errand_http::{Answer, ApiError, Request};
 
 use crate::{
     kept::{self, Beside, commit},
-    life::{ScheduleAct, Step, apply},
+    life::{ScheduleAct, ScheduleStep, apply},
     made::{self, ToMake},
     plan::Plan,
     schedule::Schedule,
@@ -70,7 +70,7 @@ impl Asked {
                 }
                 apply(&there.value, key, ScheduleAct::Put(new.clone().into()), now)
             }
-            None => Step::of(Schedule { made_at: now, judged: now, ..self.fresh.clone() }),
+            None => ScheduleStep::of(Schedule { made_at: now, judged: now, ..self.fresh.clone() }),
         };
         let beside = Beside { payload: Some(&self.payload), ..Beside::default() };
         commit(app, (key, kept), step, beside, now).await
