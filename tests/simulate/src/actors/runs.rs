@@ -53,7 +53,8 @@ impl Actor for Runs {
 fn begin(app: App, world: Rc<World>, mut pick: Pick, tenant: &'static str) -> Work {
     let (agent, mission) = (format!("{tenant}-agent"), format!("{tenant}-m{}", world.number()));
     // An agent's is the same whenever it is named: what was named before would hold for calls that go on.
-    let (monthly, goal) = (BUDGETS[tenant.len() % 2 + 1], pick.of_these(&BUDGETS));
+    let first = tenant.bytes().next().map_or(0, usize::from);
+    let (monthly, goal) = (BUDGETS[first % BUDGETS.len()], pick.of_these(&BUDGETS));
     {
         let charges = &mut world.seen.inside().charges.0;
         charges.entry(agent.clone()).or_default().limit = monthly * 10_000;
