@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{meter::Meter, watched};
 
-const MEMBERS: usize = 300;
+const MEMBERS: usize = 600;
 
 /// How many units a request takes, and all that comes of it.
 async fn units(world: &World, meter: &Meter, calls: &[Call]) -> f64 {

@@ -17,7 +17,7 @@ mod over;
 mod part;
 mod policy;
 #[cfg(test)]
-mod race_tests;
+mod race_test;
 mod root;
 mod sweep;
 #[cfg(test)]
@@ -29,7 +29,7 @@ pub(crate) use after::{before, expect, expected};
 pub(crate) use close::{call_off, called_off, redriven};
 pub(crate) use look::look;
 pub(crate) use make::make_root;
-pub use make::{Announce, Callback, MAX_MEMBERS, Maker, Making, NotMade, Step};
+pub use make::{Announce, GroupCallback, MAX_MEMBERS, Maker, MakerStep, Making, NotMade};
 pub(crate) use mark::after;
 pub(crate) use over::{is_called_off, wait_over};
 pub(crate) use part::GROUP_PART;

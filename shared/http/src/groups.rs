@@ -19,9 +19,9 @@ use errand::{
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct GroupRequest {
     /// The members, up to 10,000: each as `POST /v1/tasks` takes it, without a key. Either these, or `task` and `items`.
-    #[serde(default, deserialize_with = "members")]
+    #[serde(default, deserialize_with = "some_members")]
     #[schemars(with = "Vec<TaskRequest>", length(max = 10_000))]
-    pub tasks: Vec<Box<RawValue>>,
+    pub tasks: Option<Vec<Box<RawValue>>>,
     /// What all members have in common: as `POST /v1/tasks` takes it, but for `payload`.
     #[serde(default)]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
@@ -45,6 +45,10 @@ pub struct GroupRequest {
     #[serde(default)]
     #[schemars(with = "Option<TaskRequest>")]
     pub on_failure: Option<Box<RawValue>>,
+}
+
+fn some_members<'de, D: Deserializer<'de>>(list: D) -> Result<Option<Vec<Box<RawValue>>>, D::Error> {
+    members(list).map(Some)
 }
 
 fn members<'de, D: Deserializer<'de>>(list: D) -> Result<Vec<Box<RawValue>>, D::Error> {
@@ -109,15 +113,17 @@ impl<'t> MemberView<'t> {
 impl GroupRequest {
     /// The members, each with where in the request it stands.
     pub(crate) fn take_members(&mut self) -> Result<Vec<(String, TaskRequest)>, ApiError> {
-        let (tasks, items) = (std::mem::take(&mut self.tasks), std::mem::take(&mut self.items));
+        let (tasks, items) = (self.tasks.take(), std::mem::take(&mut self.items));
         let Some(task) = self.task.take() else {
             if !items.is_empty() {
                 return Err(ApiError::invalid("task", "what are the tasks of `items`?"));
             }
+            let tasks =
+                tasks.ok_or_else(|| ApiError::invalid("tasks", "who are the members? There may be none: []"))?;
             let each = tasks.iter().enumerate().map(|(nth, task)| entry(format!("tasks[{nth}]"), task));
             return each.collect();
         };
-        if !tasks.is_empty() {
+        if tasks.is_some() {
             return Err(ApiError::invalid("tasks", "name tasks, or task and items, not both"));
         }
         items.iter().enumerate().map(|(nth, payload)| with_payload(&task, (nth, payload))).collect()

@@ -35,7 +35,7 @@ const AT_ONCE: usize = 16;
 
 /// A task that is made with a group, and waits for its end.
 #[derive(Clone, Debug)]
-pub struct Callback {
+pub struct GroupCallback {
     /// What is asked for.
     pub asked: Asked,
     /// For which end.
@@ -44,7 +44,7 @@ pub struct Callback {
 
 /// Under what a handler makes its group: its worker's fence.
 #[derive(Clone, Debug)]
-pub struct Step {
+pub struct MakerStep {
     /// Which task.
     pub key: TaskKey,
     /// Its worker.
@@ -57,7 +57,7 @@ pub struct Step {
 #[derive(Clone, Debug)]
 pub enum Maker {
     /// A task's handler.
-    Task(Step),
+    Task(MakerStep),
     /// Somebody from outside.
     Request,
 }
@@ -78,7 +78,7 @@ pub struct Making {
     /// Its members: their keys are made from its own.
     pub members: Vec<Asked>,
     /// What waits for its end.
-    pub callbacks: Vec<Callback>,
+    pub callbacks: Vec<GroupCallback>,
     /// Tells one request from another under the same id.
     pub hash: Option<String>,
 }
@@ -121,7 +121,7 @@ pub(crate) fn id_in(group: Uuid, index: u32) -> Uuid {
     ids::derived(&["member", &group.to_string(), &index.to_string()])
 }
 
-impl Step {
+impl MakerStep {
     /// Under the fence of the worker that holds `task`; `None` if none does.
     pub(crate) fn of(task: &Task) -> Option<Self> {
         Some(Self { key: task.key.clone(), fence: task.fence()?, drive: task.redrives })
@@ -130,7 +130,7 @@ impl Step {
 
 impl Making {
     /// The group that the handler of a task calls `name`, in the task's present drive.
-    pub(crate) fn of_task(task: &Task, step: Step, name: &Name, members: Vec<Asked>) -> Self {
+    pub(crate) fn of_task(task: &Task, step: MakerStep, name: &Name, members: Vec<Asked>) -> Self {
         Self {
             id: ids::derived(&["group", &task.life(), &task.redrives.to_string(), name.as_str()]),
             tenant: task.key.tenant.clone(),
@@ -268,7 +268,7 @@ type Made = Option<(Vec<Task>, usize)>;
 async fn fenced(
     services: &Services,
     making: &Making,
-    step: &Step,
+    step: &MakerStep,
     (first, count): (usize, usize),
     mut seek: bool,
 ) -> Result<Made, NotMade> {

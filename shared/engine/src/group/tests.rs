@@ -195,7 +195,10 @@ async fn what_is_set_going_again_after_the_group_ends_for_itself() {
 #[tokio::test]
 async fn members_end_with_the_parent_that_is_called_off() {
     let (sandbox, parent) = waiting().await;
+    let group = parent.waits_for().unwrap();
     sandbox.client().cancel(parent.key.id, "enough").await.unwrap();
+    let group = sandbox.client().group(group).await.unwrap().unwrap();
+    assert_eq!(group.status, GroupStatus::Cancelled, "in the same commit");
     sandbox.drain().await;
     let ends: Vec<_> = members(&sandbox).iter().map(Task::status).collect();
     assert_eq!(ends, [Status::Cancelled, Status::Failed, Status::Completed]);

@@ -11,7 +11,7 @@ use errand::{
     App, Asked, GroupPolicy,
     spi::{
         gather::{add_to_group, make_group},
-        group::{self, Callback, Making, On},
+        group::{self, GroupCallback, Making, On},
         ids,
         json::read::read_outside,
     },
@@ -35,7 +35,7 @@ pub(crate) async fn make(app: &App, request: &Request) -> Result<Answer, ApiErro
         let Some(task) = task else { continue };
         let mut asked = asked_in(app, request, entry(field.to_owned(), &task)?, now).await?;
         asked.key.id = ids::derived(&["group", &id.to_string(), field]);
-        callbacks.push(Callback { asked, on });
+        callbacks.push(GroupCallback { asked, on });
     }
     let hash = hash(body.policy, members.iter().chain(callbacks.iter().map(|callback| &callback.asked)));
     let making = Making { callbacks, hash: Some(hash), ..Making::of_request(tenant.clone(), id, body.policy, members) };

@@ -1,7 +1,7 @@
 //! Many tasks from one: a handler makes a group, and waits for it.
 
 use crate::{
-    group::{self, Group, GroupPolicy, Making, NotMade, Step},
+    group::{self, Group, GroupPolicy, MakerStep, Making, NotMade},
     handler::{Failure, TaskContext},
     ids::Name,
     lifecycle::{Asked, Task},
@@ -70,7 +70,7 @@ impl TaskContext<'_> {
     /// Where other members are asked for than before, or too many, the task fails for good.
     pub async fn fan_out(&self, name: &Name, policy: GroupPolicy, members: Vec<Asked>) -> Result<Group, Failure> {
         let task = self.task();
-        let step = Step::of(task).ok_or_else(|| failure(NotMade::LeaseLost))?;
+        let step = MakerStep::of(task).ok_or_else(|| failure(NotMade::LeaseLost))?;
         let making = Making { policy, ..Making::of_task(task, step, name, members) };
         // Who waits for it is this task, and it does not wait yet.
         let (group, _) = group::make_root(self.services(), self.announce, &making).await.map_err(failure)?;

@@ -14,7 +14,7 @@ use crate::{
     handler::Handler,
     ids::{self, Name, TaskKey},
     json::Json,
-    lifecycle::{Asked, Member, Report, Settlement, Status, Task, Trigger},
+    lifecycle::{Asked, FailureKind, KeptFailure, Member, Report, Settlement, Status, Task, Trigger},
     testing::{Faults, Sandbox},
 };
 
@@ -82,12 +82,16 @@ async fn whenever_a_member_is_set_going_again_no_group_is_closed_over_it() {
 #[tokio::test]
 async fn a_mark_that_comes_late_after_a_redrive_says_nothing() {
     let (sandbox, parent, _) = one_is_left().await;
-    let failed = members(&sandbox)[0].clone();
-    sandbox.client().retry(failed.key.id, None).await.unwrap();
     let member = Member { group: parent.waits_for().unwrap(), index: 0 };
-    mark::mark(sandbox.app(), &failed, member).await.unwrap();
-    let group = group_of(&sandbox, &parent).await;
-    assert_eq!((group.ended, group.failed), (0, 0));
+    for drive in 0..2 {
+        let failed = members(&sandbox)[0].clone();
+        assert!(failed.status().is_ended() && failed.redrives == drive);
+        sandbox.client().retry(failed.key.id, None).await.unwrap();
+        mark::mark(sandbox.app(), &failed, member).await.unwrap();
+        let group = group_of(&sandbox, &parent).await;
+        assert_eq!((group.ended, group.failed), (0, 0), "in drive {drive}");
+        sandbox.client().cancel(failed.key.id, "once more").await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -97,7 +101,7 @@ async fn all_have_ended_before_the_parent_waits() {
     let claim = Trigger::Claim { worker: ids::fresh(), lease: None };
     let held = change(sandbox.app(), &parent, claim, With::nothing()).await.unwrap();
     // Its worker has made the group, and is slow to say that it waits.
-    let (app, step) = (sandbox.app(), group::Step::of(&held).unwrap());
+    let (app, step) = (sandbox.app(), group::MakerStep::of(&held).unwrap());
     let asked = (0..2).map(|n| one(&sandbox, Does::End, n));
     let making = Making::of_task(&held, step, &Name::of("many"), asked.collect());
     let (group, _) = group::make_root(app, Some(app), &making).await.unwrap();
@@ -165,6 +169,54 @@ async fn called_off_while_it_is_made_no_more_of_it_is_made() {
     let made = members(&sandbox);
     assert_eq!(made.len(), 100, "as many as one step makes");
     assert!(made.iter().all(|task| task.status() == Status::Cancelled));
+}
+
+/// A parent that a worker has, and the group that it makes.
+async fn being_made(count: u32) -> (Sandbox, Task, Making) {
+    let sandbox = Sandbox::new(types());
+    let parent = many(&sandbox, &[], GroupPolicy::WaitAll).await;
+    let claim = Trigger::Claim { worker: ids::fresh(), lease: None };
+    let held = change(sandbox.app(), &parent, claim, With::nothing()).await.unwrap();
+    let asked = (0..count).map(|n| one(&sandbox, Does::Wait, n)).collect();
+    let making = Making::of_task(&held, group::MakerStep::of(&held).unwrap(), &Name::of("many"), asked);
+    (sandbox, held, making)
+}
+
+#[tokio::test]
+async fn called_off_while_a_handler_makes_it_no_more_of_it_is_made() {
+    let (sandbox, _, making) = being_made(90).await;
+    let (app, hook) = (sandbox.app(), CalledOffAlone(&sandbox, making.id));
+    let (group, _) = group::make_root(app, Some(&hook), &making).await.unwrap();
+    assert_eq!((group.status, members(&sandbox).len()), (GroupStatus::Cancelled, 40));
+}
+
+/// The same, while the worker of the task that makes it goes on.
+struct CalledOffAlone<'a>(&'a Sandbox, uuid::Uuid);
+
+#[async_trait]
+impl Announce for CalledOffAlone<'_> {
+    async fn announce(&self, _: &[Task]) {
+        self.0.client().cancel_group(self.1).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_a_task_has_begun_to_make_ends_with_it() {
+    let (sandbox, held, making) = being_made(90).await;
+    let faults = Faults::stepping();
+    let app = faults.around(sandbox.app());
+    let mut work = Box::pin(group::make_root(&app, None, &making));
+    while members(&sandbox).is_empty() {
+        assert!(poll!(work.as_mut()).is_pending());
+        faults.go();
+    }
+    drop(work);
+    let failure = KeptFailure::new(FailureKind::Handler, "no", sandbox.now(), 1);
+    let settlement = Settlement::Fail { failure };
+    let trigger = Trigger::Settle { fence: held.fence().unwrap(), settlement, report: Report::default() };
+    change(sandbox.app(), &held, trigger, With::nothing()).await.unwrap();
+    sandbox.drain().await;
+    assert!(members(&sandbox).iter().all(|member| member.status() == Status::Cancelled));
 }
 
 #[tokio::test]
