@@ -29,7 +29,7 @@ def main() -> bool:
     from deploy import BUCKET, Sam
     from errand import Errand
     from journeys import agents, control, effects, events, outside, permissions, process, read, schedule, update
-    from journeys import groups, push, tools, ways_in, work
+    from journeys import groups, push, recurring, tools, ways_in, work
     from journeys import own, take, travel
     from listener import Listener
     from losses import lose
@@ -57,7 +57,7 @@ def main() -> bool:
         errand = Errand(account, stack, listener)
         if any(asked.only in f"schedule.{name}" for name, _ in own(schedule)):
             errand.lost = lose(errand)
-        well = travel([ways_in, process, schedule, control, effects, events, read, agents, work, push, tools, groups], errand, asked.only)
+        well = travel([ways_in, process, schedule, control, effects, events, read, agents, work, push, tools, groups, recurring], errand, asked.only)
         for name, step, *arguments in (
             ("permissions.needed", permissions.every_role_was_asked_for_all_it_may_and_nothing_was_refused),
             ("permissions.others", permissions.no_function_may_do_what_is_not_its_own),

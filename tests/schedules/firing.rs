@@ -122,7 +122,7 @@ async fn made_again_under_its_name_it_is_another() {
 }
 
 #[tokio::test]
-async fn five_thousand_at_the_same_second_are_made_in_one_look_each() {
+async fn three_hundred_at_the_same_second_are_made_in_one_look_each() {
     let world = World::new();
     for n in 0..300 {
         put(&world, &format!("s-{n}"), &each_minute(&json!({}))).await.body(201);

@@ -6,7 +6,7 @@
 //! | `schedule_payload` | the schedule's | – | what these tasks are given |
 //! | `backfill` | derived from a key, or drawn | its schedule, when it was asked for | firings that are asked for afterwards (due for the poller) |
 //!
-//! Each module knows only those before it: `pattern`, `plan`, `spec`, `preview`, `schedule`, `life`, `wake`, `made`, `kept`,
+//! Each module knows only those before it: `pattern`, `plan`, `spec`, `preview`, `policy`, `schedule`, `life`, `wake`, `made`, `kept`,
 //! `look`, `backfill`, `view`, `routes`.
 
 mod backfill;
@@ -16,6 +16,7 @@ mod look;
 mod made;
 mod pattern;
 mod plan;
+mod policy;
 mod preview;
 mod routes;
 mod schedule;
@@ -27,8 +28,9 @@ use errand::Registry;
 
 pub use backfill::BackfillOverlap;
 pub use plan::{Firing, Plan};
+pub use policy::{CatchUp, Overlap, SchedulePolicy};
 pub use routes::{control, status};
-pub use schedule::{Blocked, CatchUp, Overlap, Pause, SchedulePolicy, ScheduledTask};
+pub use schedule::{Blocked, Pause, ScheduledTask};
 pub use spec::ScheduleSpec;
 
 /// `types`, where schedules are looked after.

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use crate::{
     plan::{Firing, Plan},
-    schedule::{Blocked, CatchUp, Overlap, Pause, Schedule, SchedulePolicy, ScheduledTask, task_id},
+    policy::{CatchUp, Overlap, SchedulePolicy},
+    schedule::{Blocked, Pause, Schedule, ScheduledTask, task_id},
 };
 
 /// The most firings that one look judges: a schedule of every second that nobody looked after for a year is not to keep the

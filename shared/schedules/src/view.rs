@@ -9,7 +9,8 @@ use uuid::Uuid;
 use crate::{
     backfill::{Backfill, BackfillOverlap},
     plan::Plan,
-    schedule::{Blocked, Pause, Schedule, SchedulePolicy, ScheduledTask},
+    policy::SchedulePolicy,
+    schedule::{Blocked, Pause, Schedule, ScheduledTask},
     spec::ScheduleSpec,
 };
 

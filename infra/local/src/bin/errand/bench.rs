@@ -12,6 +12,7 @@ mod http;
 mod pull;
 mod push;
 mod report;
+mod schedules;
 mod waiting;
 
 use std::path::PathBuf;
@@ -62,6 +63,10 @@ pub(crate) struct Options {
     /// Only the measurement of a task that makes 10,000 and waits for them
     #[arg(long, conflicts_with_all = ["quick", "events", "pull", "push", "followers"])]
     groups: bool,
+
+    /// Only the measurement of how late schedules fire
+    #[arg(long, conflicts_with_all = ["quick", "events", "pull", "push", "followers", "groups"])]
+    schedules: bool,
 
     /// When a write counts as done
     #[arg(long, value_enum, default_value_t = Durability::Full)]
@@ -115,6 +120,10 @@ async fn measure(options: &Options) -> anyhow::Result<Report> {
         followers::measure(options, &mut report).await?;
         return Ok(report);
     }
+    if options.schedules {
+        schedules::measure(options, &mut report).await?;
+        return Ok(report);
+    }
     if options.groups {
         groups::measure(options, &mut report).await?;
         return Ok(report);
@@ -143,6 +152,7 @@ async fn measure(options: &Options) -> anyhow::Result<Report> {
     push::measure(options, &mut report).await?;
     followers::measure(options, &mut report).await?;
     groups::measure(options, &mut report).await?;
+    schedules::measure(options, &mut report).await?;
     Ok(report)
 }
 

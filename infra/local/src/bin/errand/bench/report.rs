@@ -55,6 +55,8 @@ pub(super) struct Report {
     pub fan_out_10k_ms: Option<f64>,
     /// From the last end of these to the start of who waits for them.
     pub started_after_10k_ms: Option<f64>,
+    /// From the second that a schedule names to the start of its task, at most.
+    pub scheduled_max_late_ms: Option<f64>,
     /// How long after its time a deferred task began, at most.
     pub deferred_max_late_ms: Option<f64>,
     /// How many deferred tasks began before their time.
@@ -92,6 +94,7 @@ impl fmt::Display for Report {
             ("memory for 1,000 followers", self.rss_1000_followers_mb, "MB", 1),
             ("10,000 tasks made by one", self.fan_out_10k_ms, "ms", 0),
             ("their last end to who waits for them", self.started_after_10k_ms, "ms", 0),
+            ("100 schedules at a second, latest start", self.scheduled_max_late_ms, "ms late", 0),
             ("deferred tasks, latest start", self.deferred_max_late_ms, "ms late", 0),
             ("deferred tasks started early", early, "", 0),
             ("processor time over HTTP", self.cpu_us_per_task, "µs/task", 0),
