@@ -58,7 +58,7 @@ def main(program: str, members: int, kills: int) -> None:
 
 
 def judge(server: Server, members: int, kills: int) -> None:
-    member = {"acts": [{"sleep": 20}], "mark": "member"}
+    member = {"acts": [{"sleep": 3000}], "mark": "member"}
     payload = {"acts": [{"fan_out": members}], "member": member, "mark": "parent"}
     asked = {"task_type": "scripted", "payload": payload, "timeout_s": 60, "idempotency_key": "parent"}
     started, left = time.monotonic(), kills
@@ -66,7 +66,7 @@ def judge(server: Server, members: int, kills: int) -> None:
     while (task := server.client.request("GET", f"/v1/tasks/{parent}"))["status"] != "completed":
         assert task["status"] in ("pending", "running", "waiting"), task
         if left > 0:
-            time.sleep(random.uniform(0.2, 1.5))
+            time.sleep(random.uniform(0.2, 1.2))
             server.kill()
             server.start()
             left -= 1
