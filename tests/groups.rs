@@ -179,7 +179,7 @@ async fn members_end_with_a_group_that_is_called_off() {
         assert_eq!(post(&world, &path, &json!({})).await["status"], "cancelled");
         // A hundred at once, the others, and that none is left.
         for _ in 0..3 {
-            later(&world, 1).await;
+            later(&world, 3).await;
         }
         let seen = group(&world, &made).await;
         assert_eq!((&seen["status"], &seen["over"], &seen["ended"]), (&json!("cancelled"), &json!(true), &json!(130)));
@@ -342,4 +342,57 @@ async fn what_is_wrong_with_a_member_names_it() {
     let none = uuid::Uuid::nil();
     Call::get(&format!("/v1/groups/{none}")).answer(&world.app).await.body(404);
     Call::get("/v1/groups/none/tasks").answer(&world.app).await.body(404);
+}
+
+#[tokio::test]
+async fn a_long_chain_is_given_up_from_end_to_end() {
+    let world = World::new();
+    let names: Vec<String> = (0..100).map(|n| format!("t{n}")).collect();
+    let tasks = names.iter().enumerate().map(|(n, name)| {
+        let mut task = if n == 0 { fails() } else { ends() };
+        task["name"] = json!(name);
+        task["after"] = json!(names[n.saturating_sub(1)..n]);
+        task
+    });
+    post(&world, "/v1/tasks/batch", &json!({"tasks": tasks.collect::<Vec<_>>()})).await;
+    settle(&world).await;
+    let tasks = world.tasks().await;
+    let count = |status| tasks.iter().filter(|task| task.status() == status).count();
+    assert_eq!((count(Status::Failed), count(Status::Cancelled)), (1, 99));
+}
+
+/// Nobody asks again: what follows has no key.
+#[tokio::test]
+async fn what_follows_begins_wherever_its_making_broke_off() {
+    let both = batch(&[("a", &[], ends()), ("b", &["a"], ends())]);
+    crash::at_every_call(
+        async || World::new(),
+        async |world, faults| {
+            let app = faults.around(&world.app);
+            world.run_unless(|| faults.crashed(), Call::post("/v1/tasks/batch", &both).answer(&app)).await;
+        },
+        async |world| {
+            world.drain().await;
+            let tasks = everything(world).await;
+            let status = |queue: &str| tasks.iter().find(|task| task.queue.as_str() == queue).map(Task::status);
+            match (status("a"), status("b")) {
+                (a, None) => assert!(a.is_none_or(|a| a == Status::Completed)),
+                // It is answered as an error, and is not left waiting.
+                (None, Some(b)) => assert_eq!(b, Status::Cancelled),
+                (Some(a), Some(b)) => assert_eq!((a, b), (Status::Completed, Status::Completed)),
+            }
+        },
+    )
+    .await;
+}
+
+/// The tasks of these two queues.
+async fn everything(world: &World) -> Vec<Task> {
+    let mut all = Vec::new();
+    for queue in ["a", "b"] {
+        for item in get(world, &format!("/v1/tasks?queue={queue}&status=all")).await["items"].as_array().unwrap() {
+            all.push(world.task(id_of(item)).await);
+        }
+    }
+    all
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use futures::{StreamExt, future::BoxFuture, stream};
+use futures::future::join_all;
 use tracing::warn;
 
 use crate::{
@@ -113,7 +113,14 @@ async fn said(app: &App, task: &Task, transition: &Transition) -> Result<(Vec<Ef
 /// Applies `trigger` to `task` and commits the result with its effects, on the version at hand. Where another version
 /// is in the way, reads and applies again, at most [`MAX_TRIES`] times; so only `apply` ever says `LeaseLost`. Then sends
 /// the messages of follow-up tasks, and wakes what is to be woken; their own `wake_at` covers a crash in between.
-pub async fn change(app: &App, first: &Task, trigger: Trigger, with: With) -> Result<Task, ChangeError> {
+pub async fn change(app: &App, task: &Task, trigger: Trigger, with: With) -> Result<Task, ChangeError> {
+    let (changed, next) = change_alone(app, task, trigger, with).await?;
+    follow(app, next).await;
+    Ok(changed)
+}
+
+/// The same, but for whom it makes others tell.
+async fn change_alone(app: &App, first: &Task, trigger: Trigger, with: With) -> Result<(Task, Vec<Next>), ChangeError> {
     let mut newer = None;
     let mut done = Vec::new();
     let mut tries = 0;
@@ -145,8 +152,8 @@ pub async fn change(app: &App, first: &Task, trigger: Trigger, with: With) -> Re
                     wake(app, key).await;
                 }
                 let before = newer.as_ref().unwrap_or(first);
-                afterwards(app, before, &changed).await;
-                return Ok(changed);
+                let next = afterwards(app, before, &changed).await;
+                return Ok((changed, next));
             }
             Err(StoreError::Conflict { parts }) => parts,
             Err(error) => return Err(error.into()),
@@ -186,34 +193,46 @@ async fn of_groups(app: &App, task: &Task, trigger: &Trigger) -> Result<Vec<Effe
 
 /// What follows from a commit, by the task's own fields. It is no part of it, and who is to hear finds out by a look of
 /// its own where this is lost.
-async fn afterwards(app: &App, before: &Task, changed: &Task) {
+async fn afterwards(app: &App, before: &Task, changed: &Task) -> Vec<Next> {
     let ends = !before.status().is_ended() && changed.status().is_ended();
     if let Some(by) = app.types.tends(&Name::of(SCHEDULE)).filter(|_| ends && changed.schedule.is_some())
         && let Err(problem) = by.ended(app, &app.types, changed).await
     {
         warn!(task.id = %changed.key.id, error = %chain(&problem), "a schedule was not told of an end; its look finds it");
     }
-    follow(app, group::after(app, before, changed).await).await;
+    group::after(app, before, changed).await
 }
 
-/// Has others know what has come of a group. What is lost of it, their next look brings.
-pub(crate) fn follow(app: &App, next: Vec<Next>) -> BoxFuture<'_, ()> {
-    Box::pin(async move {
-        let told = stream::iter(next).map(|Next { key, trigger }| async move {
-            match follow_one(app, &key, trigger).await {
-                Ok(_) | Err(ChangeError::Rejected(_) | ChangeError::Gone) => {}
-                Err(problem) => warn!(task.id = %key.id, error = %chain(&problem), "a task was not told of its group"),
-            }
-        });
-        told.buffer_unordered(TOLD_AT_ONCE).collect::<()>().await;
-    })
+/// Has others know what has come of a group, and what comes of that, one after the other: a chain may be long. What is lost
+/// of it, their next look brings. How many were told.
+pub(crate) async fn follow(app: &App, next: Vec<Next>) -> usize {
+    let (mut line, mut told) = (next, 0);
+    while !line.is_empty() {
+        let some = line.split_off(line.len().saturating_sub(TOLD_AT_ONCE));
+        for came in join_all(some.into_iter().map(|next| follow_one(app, next))).await.into_iter().flatten() {
+            told += 1;
+            line.extend(came);
+        }
+    }
+    told
 }
 
-async fn follow_one(app: &App, key: &TaskKey, trigger: Trigger) -> Result<(), ChangeError> {
-    let task = store::task(&*app.store, key).await?.ok_or(ChangeError::Gone)?;
-    let changed = change(app, &task, trigger, With::nothing()).await?;
-    notify(app, std::slice::from_ref(&changed)).await;
-    Ok(())
+/// What comes of telling one; `None` if it did not apply, or did not work.
+async fn follow_one(app: &App, Next { key, trigger }: Next) -> Option<Vec<Next>> {
+    let told = async {
+        let task = store::task(&*app.store, &key).await?.ok_or(ChangeError::Gone)?;
+        let (changed, next) = change_alone(app, &task, trigger, With::nothing()).await?;
+        notify(app, std::slice::from_ref(&changed)).await;
+        Ok(next)
+    };
+    match told.await {
+        Ok(next) => Some(next),
+        Err(ChangeError::Rejected(_) | ChangeError::Gone) => None,
+        Err(problem) => {
+            warn!(task.id = %key.id, error = %chain(&problem), "a task was not told of its group");
+            None
+        }
+    }
 }
 
 /// Has a task that waits run now. What does not come of it comes with the end of its wait.

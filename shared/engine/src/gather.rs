@@ -8,8 +8,8 @@ use crate::{
     effects::Effect,
     group::{self, Group, Making, NotMade},
     ids::Name,
-    lifecycle::{Asked, Task, Trigger},
-    notify::notify,
+    lifecycle::{Asked, Priority, Task, Trigger},
+    notify::{notify, notify_due},
     store::StoreError,
 };
 
@@ -36,7 +36,10 @@ pub async fn add_to_group(
 /// it goes on once none lives. The group as it is then; `None` if there is none.
 pub async fn cancel_group(app: &App, tenant: &Name, id: Uuid) -> Result<Option<Group>, StoreError> {
     let next = group::call_off(app, tenant, id).await?;
-    follow(app, next).await;
+    let is_more = next.len() >= group::SWEPT_AT_ONCE;
+    if follow(app, next).await > 0 && is_more {
+        notify_due(app, &group::key(tenant, id), app.clock.now(), Priority::default()).await;
+    }
     group::counted(app, tenant, id).await
 }
 
@@ -54,7 +57,7 @@ pub async fn expect_others(app: &App, tenant: &Name, task: Uuid, others: Vec<Uui
 
 /// All of those that `task` follows are made.
 pub async fn others_are_there(app: &App, tenant: &Name, task: Uuid) -> Result<(), StoreError> {
-    let next = group::expected(app, tenant, task).await?;
+    let next = group::expected(app, tenant, group::before(task)).await?;
     follow(app, next).await;
     Ok(())
 }

@@ -34,7 +34,9 @@ pub(crate) use mark::after;
 pub(crate) use over::{is_called_off, wait_over};
 pub(crate) use part::GROUP_PART;
 pub use policy::{GroupPolicy, On};
+pub(crate) use root::key;
 pub use root::{GROUP, GroupStatus};
+pub(crate) use sweep::AT_ONCE as SWEPT_AT_ONCE;
 pub use view::{Group, counted, find, members};
 
 use crate::{ids::TaskKey, lifecycle::Trigger};

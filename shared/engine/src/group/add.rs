@@ -7,7 +7,7 @@ use crate::{
     group::{
         make::{MAX_MEMBERS, NotMade, STEP, id_in},
         part::{self, PART_SIZE, Part, parts_of, size_of},
-        root::{self, Root},
+        root::{self, Of, Root},
     },
     ids::{self, Name, TaskKey},
     lifecycle::{Asked, Member, Task},
@@ -31,7 +31,7 @@ pub(crate) async fn add(
     let once = crate::effects::compile(once.iter(), tenant, services.clock.now()).records;
     for _ in 0..MAX_TRIES {
         let root = root::find(services, tenant, group).await?.ok_or(NotMade::Gone)?;
-        if root.doc.closed.is_some() || !root.doc.sealed {
+        if root.doc.closed.is_some() || !root.doc.sealed || root.doc.of == Of::After {
             return Err(NotMade::NotOpen);
         }
         let (tasks, records) = grown(services, &root, &members)?;

@@ -34,9 +34,8 @@ pub(crate) async fn expect(
     make_parts(services, &root).await
 }
 
-/// Says that all are made that `task` follows. Those that were there before may have ended.
-pub(crate) async fn expected(services: &Services, tenant: &Name, task: Uuid) -> Result<Vec<Next>, StoreError> {
-    let group = before(task);
+/// Says that all are made that somebody waits for by `group`. Those that were there before may have ended.
+pub(crate) async fn expected(services: &Services, tenant: &Name, group: Uuid) -> Result<Vec<Next>, StoreError> {
     root::seal(services, tenant, group).await?;
     match root::find(services, tenant, group).await? {
         Some(root) if root.doc.closed.is_none() => look::repair(services, &root).await,

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::{
     clock::Timestamp,
     group::{
-        Next, close,
+        Next, after, close,
         mark::mark,
         part,
         root::{self, GroupStatus, KEEP, Of, Root},
@@ -33,6 +35,9 @@ pub(crate) async fn look(services: &Services, record: Record) -> Result<Vec<Next
     match root.doc.closed {
         Some(_) if root.doc.swept => retire(services, &root).await,
         Some(_) => sweep::sweep(services, root).await,
+        None if root.doc.of == Of::After && !root.doc.sealed && is_made(services, &root).await? => {
+            after::expected(services, &root.tenant, root.id).await
+        }
         None if is_left(services, &root, now).await? => {
             let close = root::closing(GroupStatus::Cancelled, false, now);
             root::write(services, root.write(close, now)).await?;
@@ -53,11 +58,25 @@ pub(crate) async fn look(services: &Services, record: Record) -> Result<Vec<Next
     }
 }
 
+/// Whether all are there of whom one follows the others: only that was left to say.
+async fn is_made(services: &Services, root: &Root) -> Result<bool, StoreError> {
+    let key = |id: &Uuid| TaskKey { tenant: root.tenant.clone(), id: *id };
+    let waiters = root.doc.waiters.iter().map(|waiter| &waiter.task);
+    let keys: Vec<TaskKey> = root.doc.tasks.iter().chain(waiters).map(key).collect();
+    for task in services.store.tasks(&keys).await {
+        if task?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Whether nobody goes on with it: its task has ended, or begun anew, before all members were made, or was called off; or
 /// the request that makes it has stopped.
 async fn is_left(services: &Services, root: &Root, now: Timestamp) -> Result<bool, StoreError> {
     let (Of::Task, Some((parent, drive))) = (root.doc.of, root.doc.parent) else {
-        return Ok(!root.doc.sealed && root.updated_at + UNSEALED <= now);
+        let made_at = root.doc.made_at.map_or(root.created_at, Timestamp::from_millis);
+        return Ok(!root.doc.sealed && made_at + UNSEALED <= now);
     };
     let key = TaskKey { tenant: root.tenant.clone(), id: parent };
     let parent = store::task(&*services.store, &key).await?;
@@ -65,7 +84,8 @@ async fn is_left(services: &Services, root: &Root, now: Timestamp) -> Result<boo
     Ok(match its {
         Some(Status::Cancelled) => true,
         Some(status) => !root.doc.sealed && status.is_ended(),
-        None => !root.doc.sealed,
+        // Its task is gone, or has made another group since.
+        None => true,
     })
 }
 

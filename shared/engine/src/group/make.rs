@@ -305,9 +305,11 @@ async fn fenced(
 
 /// Makes members one by one: a request has no fence. What is made just after the group was called off ends as it begins.
 async fn plain(services: &Services, making: &Making, (first, count): (usize, usize)) -> Result<Made, NotMade> {
-    let open = Patch { guards: vec![root::open()], ..Patch::default() };
+    let now = services.clock.now();
+    let set = [("made_at".to_owned(), now.as_millis().into())].into_iter().collect();
+    let open = Patch { set, guards: vec![root::open()], ..Patch::default() };
     let key = root::key(&making.tenant, making.id);
-    if !root::write(services, root::patched(key, open, Expect::Any, services.clock.now())).await? {
+    if !root::write(services, root::patched(key, open, Expect::Any, now)).await? {
         return Ok(None);
     }
     let tasks = making.tasks(first, count, services);

@@ -94,6 +94,9 @@ pub(super) struct RootDoc {
     /// Whether none of the members of a closed one lives.
     #[serde(skip_serializing_if = "is_false", default)]
     pub(super) swept: bool,
+    /// When its making last went on, in milliseconds since 1970, if that has a step of its own.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) made_at: Option<i64>,
     /// How often it was looked at for nothing.
     #[serde(default)]
     pub(super) looks: u32,
@@ -125,12 +128,11 @@ pub(super) struct Root {
     pub(super) id: Uuid,
     pub(super) version: Uuid,
     pub(super) created_at: Timestamp,
-    pub(super) updated_at: Timestamp,
     pub(super) doc: RootDoc,
 }
 
 /// Where the root of a group is found.
-pub(super) fn key(tenant: &Name, group: Uuid) -> RecordKey {
+pub(crate) fn key(tenant: &Name, group: Uuid) -> RecordKey {
     RecordKey { tenant: tenant.clone(), kind: Name::of(GROUP), id: Id::from(group) }
 }
 
@@ -180,6 +182,7 @@ impl RootDoc {
             waiters: Vec::new(),
             closed: None,
             swept: false,
+            made_at: None,
             looks: 0,
             tasks: Vec::new(),
             told: Doc::new(),
@@ -189,11 +192,11 @@ impl RootDoc {
 
 impl Root {
     pub(super) fn read(record: Record) -> Result<Self, StoreError> {
-        let Record { key, version, doc, created_at, updated_at, .. } = record;
+        let Record { key, version, doc, created_at, .. } = record;
         let corrupt = |source| StoreError::Corrupt { id: key.id.to_string(), source };
         let id = key.id.as_str().parse().map_err(|error| corrupt(anyhow::Error::new(error)))?;
         let doc = serde_json::from_value(doc.into()).map_err(|error| corrupt(error.into()))?;
-        Ok(Self { tenant: key.tenant.clone(), id, version, created_at, updated_at, doc })
+        Ok(Self { tenant: key.tenant.clone(), id, version, created_at, doc })
     }
 
     pub(super) fn key(&self) -> RecordKey {

@@ -1,5 +1,7 @@
 //! The members of a group that is called off are cancelled, a hundred at a time.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use crate::{
@@ -15,7 +17,10 @@ use crate::{
 };
 
 /// How many are cancelled at a time, and tasks read.
-pub(super) const AT_ONCE: usize = 100;
+pub(crate) const AT_ONCE: usize = 100;
+
+/// When it is looked for more of them.
+const SOON: Duration = Duration::from_secs(2);
 
 /// The next members to be cancelled; once none lives, who waits is told.
 pub(super) async fn sweep(services: &Services, root: Root) -> Result<Vec<Next>, StoreError> {
@@ -29,8 +34,8 @@ pub(super) async fn sweep(services: &Services, root: Root) -> Result<Vec<Next>, 
         let read = root::find(services, &root.tenant, root.id).await?;
         return Ok(read.map_or_else(Vec::new, |root| root.tell()));
     }
-    // Looked at again at once, when these have ended.
-    let again = Patch { wake_at: Some(Some(now)), ..Patch::default() };
+    // Looked at again soon, when these have ended.
+    let again = Patch { wake_at: Some(Some(now + SOON)), ..Patch::default() };
     root::write(services, root.write(again, now)).await?;
     let cancel = || Trigger::Cancel { reason: "its group was called off".to_owned(), by: "group".to_owned() };
     Ok(living.into_iter().map(|task| Next { key: task.key.clone(), trigger: cancel() }).collect())
@@ -52,17 +57,14 @@ async fn living(services: &Services, root: &Root) -> Result<Vec<Task>, StoreErro
 }
 
 /// Where a member is found.
-pub(super) fn key(tenant: &Name, group: Uuid, index: u32) -> TaskKey {
-    TaskKey { tenant: tenant.clone(), id: id_in(group, index) }
+pub(super) fn key(tenant: &Name, (group, tasks): (Uuid, &[Uuid]), index: u32) -> TaskKey {
+    let own = || id_in(group, index);
+    TaskKey { tenant: tenant.clone(), id: tasks.get(index as usize).copied().unwrap_or_else(own) }
 }
 
 /// The members of these numbers that are there.
 pub(super) async fn members(services: &Services, root: &Root, some: &[u32]) -> Result<Vec<(u32, Task)>, StoreError> {
-    let key = |index: &u32| match root.doc.tasks.get(*index as usize) {
-        Some(id) => TaskKey { tenant: root.tenant.clone(), id: *id },
-        None => key(&root.tenant, root.id, *index),
-    };
-    let keys: Vec<TaskKey> = some.iter().map(key).collect();
+    let keys: Vec<TaskKey> = some.iter().map(|index| key(&root.tenant, (root.id, &root.doc.tasks), *index)).collect();
     let mut found = Vec::new();
     for (index, task) in some.iter().zip(services.store.tasks(&keys).await) {
         found.extend(task?.map(|task| (*index, task)));

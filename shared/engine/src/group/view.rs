@@ -49,6 +49,8 @@ pub struct Group {
     pub failed: u32,
     /// Whether nothing more comes of it: it is not open, and no member lives.
     pub over: bool,
+    /// Its members, where they are tasks of their own: those that one which waits for it follows.
+    pub(crate) tasks: Vec<Uuid>,
     /// When it was begun.
     pub created_at: Timestamp,
 }
@@ -66,6 +68,7 @@ impl From<&Root> for Group {
             ended: told().map(|(ended, _)| ended).sum(),
             failed: told().map(|(_, failed)| failed).sum(),
             over: root.is_over(),
+            tasks: root.doc.tasks.clone(),
             created_at: root.created_at,
         }
     }
@@ -96,7 +99,8 @@ pub async fn members(
     let most = u32::try_from(sweep::AT_ONCE).unwrap_or(u32::MAX);
     let until = from.saturating_add(limit.min(most)).min(group.total);
     let numbers: Vec<u32> = (from..until).collect();
-    let keys: Vec<_> = numbers.iter().map(|index| sweep::key(&group.tenant, group.id, *index)).collect();
+    let keys: Vec<_> =
+        numbers.iter().map(|index| sweep::key(&group.tenant, (group.id, &group.tasks), *index)).collect();
     let read = services.store.tasks(&keys).await.into_iter().collect::<Result<Vec<_>, _>>()?;
     Ok(numbers.into_iter().zip(read).collect())
 }

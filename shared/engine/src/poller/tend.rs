@@ -58,9 +58,9 @@ async fn look(app: &App, record: Record) -> Result<(), StoreError> {
 async fn look_at_group(app: &App, record: Record) -> Result<(), StoreError> {
     let key = record.key.clone();
     let next = group::look(app, record).await?;
-    let is_more = next.iter().any(|next| matches!(next.trigger, Trigger::Cancel { .. }));
-    follow(app, next).await;
-    if is_more {
+    let sweeps = next.iter().any(|next| matches!(next.trigger, Trigger::Cancel { .. }));
+    // If none could be called off, the next poll tries again.
+    if follow(app, next).await > 0 && sweeps {
         notify_due(app, &key, app.clock.now(), Priority::default()).await;
     }
     Ok(())

@@ -1,12 +1,12 @@
 //! Tasks of one batch that follow others of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use errand::{
     Accepted, App, Asked, Name,
     spi::{
         accept::{self, New, check_may_stand_alone},
-        gather::{expect_others, others_are_there},
+        gather::{expect_others, group_before, others_are_there},
         lifecycle::{MOST_GROUPS, Member},
         store,
     },
@@ -41,7 +41,12 @@ pub(super) async fn accept_linked(
     refuse_what_follows_nothing(&mut linked);
     let mut new = Vec::new();
     for place in 0..linked.len() {
-        new.push(prepare(app, &mut linked, place).await);
+        let lacks =
+            linked.get(place).is_some_and(|it| it.follows.iter().any(|at| new.get(*at).is_none_or(Result::is_err)));
+        new.push(match lacks {
+            true => Err(ApiError::invalid("after", "a task that it follows was not taken")),
+            false => prepare(app, &mut linked, place).await,
+        });
     }
     // Whom they lead to is known only when all are prepared.
     let asked = linked.iter_mut().zip(&new).map(|(linked, after)| {
@@ -49,14 +54,22 @@ pub(super) async fn accept_linked(
         Ok::<_, ApiError>(New { asked, after: after.clone()? })
     });
     let ids: Vec<_> = asked.collect();
-    let accepted = accept::accept(app, ids, now).await;
+    let mut accepted = accept::accept(app, ids, now).await;
+    let mut problems = Vec::new();
     for (place, linked) in linked.iter().enumerate() {
         let all = |places: &[usize]| places.iter().all(|at| accepted.get(*at).is_some_and(Result::is_ok));
         let Some(Ok(taken)) = accepted.get(place).filter(|_| !linked.follows.is_empty() && all(&linked.follows)) else {
             continue;
         };
-        // What goes wrong here, the group's look finds.
-        let _ = others_are_there(app, &caller.tenant, taken.task.key.id).await;
+        if let Err(problem) = others_are_there(app, &caller.tenant, taken.task.key.id).await {
+            // It is there all the same, and its group's look goes on with it.
+            problems.push((place, ApiError::from(problem)));
+        }
+    }
+    for (place, problem) in problems {
+        if let Some(answer) = accepted.get_mut(place) {
+            *answer = Err(problem);
+        }
     }
     accepted
 }
@@ -70,8 +83,9 @@ fn links(requests: Vec<Result<TaskRequest, ApiError>>) -> Vec<(Result<TaskReques
             let unknown =
                 |name: &Name| ApiError::invalid("after", format!("no task before it in this batch is called {name}"));
             let place_of = |name: &Name| names.get(name).copied().ok_or_else(|| unknown(name));
-            let follows = std::mem::take(&mut request.after).iter().map(place_of).collect::<Result<Vec<_>, _>>()?;
-            Ok((request, follows))
+            let follows =
+                std::mem::take(&mut request.after).iter().map(place_of).collect::<Result<BTreeSet<_>, _>>()?;
+            Ok((request, follows.into_iter().collect()))
         });
         match found {
             Ok((request, follows)) => match request.name.clone() {
@@ -116,9 +130,13 @@ async fn prepare(app: &App, linked: &mut [Linked], place: usize) -> Result<Optio
     let (key, follows) = (asked.key.clone(), follows.clone());
     let others = follows.iter().filter_map(|at| linked.get(*at)?.asked.as_ref().ok()).map(|other| other.key.id);
     let others = others.collect();
+    for (index, at) in (0..).zip(&follows) {
+        let Some(Linked { asked: Ok(other), .. }) = linked.get(*at) else { continue };
+        was_not_there(app, other, Member { group: group_before(key.id), index }).await?;
+    }
     let is_there = asked.idempotency_key.is_some() && store::task(&*app.store, &key).await?.is_some();
     let group = match is_there {
-        true => errand::spi::gather::group_before(key.id),
+        true => group_before(key.id),
         false => expect_others(app, &key.tenant, key.id, others).await?,
     };
     for (index, at) in (0..).zip(follows) {
@@ -127,4 +145,19 @@ async fn prepare(app: &App, linked: &mut [Linked], place: usize) -> Result<Optio
         }
     }
     Ok(Some(group))
+}
+
+/// Refuses to follow a task of an earlier request: nobody would hear of its end. The same request, said again, finds its own.
+async fn was_not_there(app: &App, other: &Asked, member: Member) -> Result<(), ApiError> {
+    let there = match other.idempotency_key {
+        Some(_) => store::task(&*app.store, &other.key).await?,
+        None => None,
+    };
+    match there {
+        Some(there) if !there.member_of.contains(&member) => Err(ApiError::invalid(
+            "after",
+            "a task that it follows was there before; only those of one batch may be followed",
+        )),
+        _ => Ok(()),
+    }
 }

@@ -37,7 +37,7 @@ pub(crate) async fn make(app: &App, request: &Request) -> Result<Answer, ApiErro
         asked.key.id = ids::derived(&["group", &id.to_string(), field]);
         callbacks.push(GroupCallback { asked, on });
     }
-    let hash = hash(body.policy, members.iter().chain(callbacks.iter().map(|callback| &callback.asked)));
+    let hash = hash(body.policy, &members, &callbacks);
     let making = Making { callbacks, hash: Some(hash), ..Making::of_request(tenant.clone(), id, body.policy, members) };
     let is_new = group::find(app, tenant, id).await?.is_none();
     let made = make_group(app, &making).await?;
@@ -74,9 +74,17 @@ pub(crate) async fn add(app: &App, request: &Request) -> Result<Answer, ApiError
     Ok(Answer::json(200, &GroupView::from(group)))
 }
 
-/// Tells one request from another under the same key: by the policy, and the type and payload of each task.
-fn hash<'a>(policy: GroupPolicy, tasks: impl Iterator<Item = &'a Asked>) -> String {
+/// Tells one request from another under the same key: by the policy, the type and payload of each task, and what that is for.
+fn hash(policy: GroupPolicy, members: &[Asked], callbacks: &[GroupCallback]) -> String {
     let policy = serde_json::to_string(&policy).unwrap_or_default();
-    let of = tasks.flat_map(|asked| [asked.task_type.as_str(), &asked.payload_hash]);
-    ids::derived(&iter::once(&*policy).chain(of).collect::<Vec<_>>()).to_string()
+    let members = members.iter().flat_map(|asked| ["member", asked.task_type.as_str(), &asked.payload_hash]);
+    let callbacks = callbacks.iter().flat_map(|GroupCallback { asked, on }| {
+        let on = match on {
+            On::End => "then",
+            On::Success => "on_success",
+            On::Failure => "on_failure",
+        };
+        [on, asked.task_type.as_str(), &asked.payload_hash]
+    });
+    ids::derived(&iter::once(&*policy).chain(members).chain(callbacks).collect::<Vec<_>>()).to_string()
 }
