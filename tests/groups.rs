@@ -1,12 +1,11 @@
 //! Groups as they are asked for over HTTP, on every store: made, waited for, added to, called off, followed.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use errand::{
     Status, Task,
     spi::{poller, queue::QueueName},
 };
-use errand_local::sqlite::{SqliteSettings, SqliteStore};
 use integration_tests::{
     crash,
     events::Call,
@@ -14,15 +13,8 @@ use integration_tests::{
     world::{World, id_of},
 };
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-/// One of each store, empty, with what keeps its files.
-async fn worlds() -> Vec<(World, Option<TempDir>)> {
-    let dir = tempfile::tempdir().unwrap();
-    let sqlite = SqliteStore::open(&dir.path().join("errand.db"), SqliteSettings::default()).unwrap();
-    let dynamo = crate::dynamo::setup().await.store;
-    vec![(World::new(), None), (World::on(Arc::new(sqlite)), Some(dir)), (World::on(Arc::new(dynamo)), None)]
-}
+use crate::redrive::worlds;
 
 /// Delivers what there is and polls, until nothing comes of it any more. The clock stands: it is moved by hand, since these
 /// stores do not wait by it.

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 /// One of each store, empty, with what keeps its files. (Only the one in memory can be driven by its clock.)
-async fn worlds() -> Vec<(World, Option<TempDir>)> {
+pub(crate) async fn worlds() -> Vec<(World, Option<TempDir>)> {
     let dir = tempfile::tempdir().unwrap();
     let sqlite = SqliteStore::open(&dir.path().join("errand.db"), SqliteSettings::default()).unwrap();
     let dynamo = crate::dynamo::setup().await.store;

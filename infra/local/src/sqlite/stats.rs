@@ -169,10 +169,10 @@ mod tests {
         let seed = format!(
             "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {queues})
             INSERT INTO queues (n, tenant, project, queue) SELECT n, 't', 'p', printf('q%06d', n) FROM n;
-            INSERT INTO counters SELECT n, 'default', 'scripted', 1, 0, 1, 0, 0, 0, 2, 5 FROM queues;
-            INSERT INTO counters VALUES (0, '', '', {queues}, 0, {queues}, 0, 0, 0, 2 * {queues}, 5);
+            INSERT INTO counters SELECT n, 'default', 'scripted', 1, 0, 1, 0, 0, 0, 2, 5, 0 FROM queues;
+            INSERT INTO counters VALUES (0, '', '', {queues}, 0, {queues}, 0, 0, 0, 2 * {queues}, 5, 0);
             WITH RECURSIVE h (h) AS (SELECT 0 UNION ALL SELECT h + 1 FROM h WHERE h < {HOURS} - 1)
-            INSERT INTO hours SELECT h * 3600000, n, 1, 0, 1, 0, 0, 0 FROM h, (SELECT n FROM queues UNION SELECT 0);
+            INSERT INTO hours SELECT h * 3600000, n, 1, 0, 1, 0, 0, 0, 0 FROM h, (SELECT n FROM queues UNION SELECT 0);
             INSERT INTO waiting SELECT n, 1000 * (n % 5), 1 FROM queues;"
         );
         db.execute_batch(&seed).unwrap();

@@ -98,7 +98,7 @@ impl Dispatch {
 pub struct OfSchedule {
     /// The schedule.
     pub id: Id,
-    /// When it was named to fire: this tells the firing from all others of the schedule.
+    /// When it was named to fire; of one that was triggered, when that was asked for.
     pub nominal: Timestamp,
     /// Whether it was asked for afterwards, for a time that had passed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
