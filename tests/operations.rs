@@ -58,6 +58,7 @@ fn the_guides_outcomes_are_those_there_are() {
     let outcomes = [
         LogOutcome::Completed,
         LogOutcome::Snoozed,
+        LogOutcome::Waited,
         LogOutcome::Retry,
         LogOutcome::Failed,
         LogOutcome::Cancelled,

@@ -38,11 +38,15 @@ pub struct Scripted {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<Box<Scripted>>,
     /// What of it that end badly mean for all.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "waits_for_all")]
     pub policy: GroupPolicy,
     /// Weight: carried and not looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ballast: Option<String>,
+}
+
+fn waits_for_all(policy: &GroupPolicy) -> bool {
+    *policy == GroupPolicy::WaitAll
 }
 
 /// The type of an event that nothing else here publishes: whoever listens may believe in the others.
