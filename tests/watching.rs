@@ -40,7 +40,7 @@ async fn a_queues_stats_tell_what_waits_what_ended_and_how_fast() {
     world.advance(60);
 
     let stats = get(&world, "/v1/queues/default/stats").await;
-    let counts = |completed: u64, failed: u64, pending: u64| json!({"pending": pending, "running": 0, "completed": completed, "failed": failed, "cancelled": 0, "blocked": 0});
+    let counts = |completed: u64, failed: u64, pending: u64| json!({"pending": pending, "running": 0, "waiting": 0, "completed": completed, "failed": failed, "cancelled": 0, "blocked": 0});
     assert_eq!(
         (&stats["pending"], &stats["open"], &stats["completed"]),
         (&json!(2), &json!(2), &json!(3)),

@@ -55,6 +55,7 @@ async fn what_a_file_of_the_first_schema_holds_is_counted_when_it_is_opened() {
         DROP INDEX new.tasks_ready;
         ALTER TABLE new.tasks DROP COLUMN request_id; ALTER TABLE new.tasks DROP COLUMN dispatch;
         ALTER TABLE new.tasks DROP COLUMN pool; ALTER TABLE new.tasks DROP COLUMN progress; ALTER TABLE new.tasks DROP COLUMN schedule;
+        ALTER TABLE new.tasks DROP COLUMN member_of;
         INSERT INTO tasks SELECT * FROM new.tasks; PRAGMA user_version = 1";
     db.execute_batch(copy).unwrap();
     drop(db);

@@ -87,7 +87,8 @@ async fn the_lease_of_a_task_that_is_pulled_goes_on_also_of_one_from_before_that
     let tool = rusqlite::Connection::open(dir.path().join("errand.db")).unwrap();
     tool.execute_batch(
         "DROP INDEX tasks_ready; ALTER TABLE tasks DROP COLUMN pool; ALTER TABLE tasks DROP COLUMN dispatch;
-        ALTER TABLE tasks DROP COLUMN progress; ALTER TABLE tasks DROP COLUMN schedule; DROP TABLE told; DROP TABLE told_places; PRAGMA user_version = 6",
+        ALTER TABLE tasks DROP COLUMN progress; ALTER TABLE tasks DROP COLUMN schedule; ALTER TABLE tasks DROP COLUMN member_of;
+        ALTER TABLE counters DROP COLUMN waiting; ALTER TABLE hours DROP COLUMN waiting; DROP TABLE told; DROP TABLE told_places; PRAGMA user_version = 6",
     )
     .unwrap();
     drop(tool);
@@ -133,7 +134,8 @@ async fn a_run_of_before_that_is_done_outside_is_claimed_now_and_may_take_as_lon
     drop(world);
     let db = rusqlite::Connection::open(dir.path().join("errand.db")).unwrap();
     db.execute_batch(
-        "UPDATE tasks SET timeout_s = 85, pool = NULL; ALTER TABLE tasks DROP COLUMN progress; ALTER TABLE tasks DROP COLUMN schedule; PRAGMA user_version = 9",
+        "UPDATE tasks SET timeout_s = 85, pool = NULL; ALTER TABLE tasks DROP COLUMN progress; ALTER TABLE tasks DROP COLUMN schedule; ALTER TABLE tasks DROP COLUMN member_of;
+        ALTER TABLE counters DROP COLUMN waiting; ALTER TABLE hours DROP COLUMN waiting; PRAGMA user_version = 9",
     )
     .unwrap();
     drop(db);

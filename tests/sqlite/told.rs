@@ -133,7 +133,8 @@ async fn of_before() -> (TempDir, Option<String>) {
     let read = "SELECT owner_sort || '#' || id FROM records WHERE doc ->> 'type' = 'a'";
     let read = db.query_row(read, [], |row| row.get(0)).unwrap();
     db.execute_batch(
-        "DROP TABLE told; DROP TABLE told_places; ALTER TABLE tasks DROP COLUMN progress; ALTER TABLE tasks DROP COLUMN schedule; PRAGMA user_version = 8",
+        "DROP TABLE told; DROP TABLE told_places; ALTER TABLE tasks DROP COLUMN progress; ALTER TABLE tasks DROP COLUMN schedule; ALTER TABLE tasks DROP COLUMN member_of;
+        ALTER TABLE counters DROP COLUMN waiting; ALTER TABLE hours DROP COLUMN waiting; PRAGMA user_version = 8",
     )
     .unwrap();
     (dir, read)

@@ -30,6 +30,9 @@ pub const MAX_MEMBERS: usize = 10_000;
 /// The most members that one commit makes: each may have its payload apart, and a commit has a hundred items.
 pub(super) const STEP: usize = 40;
 
+/// How many members are inserted at a time where no commit makes them.
+const PLAIN_STEP: usize = 100;
+
 /// How many parts are made at the same time.
 const AT_ONCE: usize = 16;
 
@@ -213,7 +216,7 @@ pub(crate) async fn make_root(
     while first < making.members.len() {
         let made = match &making.maker {
             Maker::Task(step) => fenced(services, making, step, (first, STEP), !is_new).await?,
-            Maker::Request => plain(services, making, (first, part::PART_SIZE as usize)).await?,
+            Maker::Request => plain(services, making, (first, PLAIN_STEP)).await?,
         };
         // It was called off meanwhile.
         let Some((made, count)) = made else { break };
