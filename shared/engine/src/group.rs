@@ -1,6 +1,6 @@
 //! Groups: tasks that belong together, and whose common end others wait for.
 //!
-//! A group is a record, its root, and one record for each eighty members, a part. **Both are caches of what the members'
+//! A group is a record, its root, and one record for each hundred members, a part. **Both are caches of what the members'
 //! tasks say**: nothing is counted up or down that could drift. After a member's end is committed, its place in its part is
 //! marked; who marks the last place tells the root; who tells the root of the last part reads all parts again, and closes
 //! the root if that has not changed since. Each is one write of one record, and each may be made twice. What a crash leaves

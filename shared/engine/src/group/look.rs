@@ -75,8 +75,7 @@ async fn is_made(services: &Services, root: &Root) -> Result<bool, StoreError> {
 /// the request that makes it has stopped.
 async fn is_left(services: &Services, root: &Root, now: Timestamp) -> Result<bool, StoreError> {
     let (Of::Task, Some((parent, drive))) = (root.doc.of, root.doc.parent) else {
-        let made_at = root.doc.made_at.map_or(root.created_at, Timestamp::from_millis);
-        return Ok(!root.doc.sealed && made_at + UNSEALED <= now);
+        return Ok(!root.doc.sealed && root.made_at() + UNSEALED <= now);
     };
     let key = TaskKey { tenant: root.tenant.clone(), id: parent };
     let parent = store::task(&*services.store, &key).await?;

@@ -1,4 +1,4 @@
-//! What a group knows of eighty members: for each whether it has ended, and how.
+//! What a group knows of a hundred members: for each whether it has ended, and how.
 //!
 //! A mark is one number, `4 × redrives + how`: 0 stands for an end that was taken back. So a mark of an earlier drive, come
 //! late, is never larger than what is there, and is refused.
@@ -15,7 +15,7 @@ use crate::{
 pub(crate) const GROUP_PART: &str = "group_part";
 
 /// Members of one part: marked, they fill no more than the kibibyte that DynamoDB counts one write unit for.
-pub(super) const PART_SIZE: u32 = 80;
+pub(super) const PART_SIZE: u32 = 100;
 
 const PER_DRIVE: u64 = 4;
 const ENDED_WELL: u64 = 1;

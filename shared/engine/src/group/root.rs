@@ -207,6 +207,11 @@ impl Root {
         self.doc.closed.unwrap_or(GroupStatus::Open)
     }
 
+    /// When its making last went on, as far as that was said.
+    pub(super) fn made_at(&self) -> Timestamp {
+        self.doc.made_at.map_or(self.created_at, Timestamp::from_millis)
+    }
+
     /// Whether nothing more comes of it.
     pub(super) fn is_over(&self) -> bool {
         self.doc.closed.is_some() && self.doc.swept

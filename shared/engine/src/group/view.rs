@@ -42,7 +42,7 @@ pub struct Group {
     pub policy: GroupPolicy,
     /// How many members it has.
     pub total: u32,
-    /// How many have ended, as far as it was told: of an open group those of full parts of eighty; of one that is
+    /// How many have ended, as far as it was told: of an open group those of full parts of a hundred; of one that is
     /// completed, all.
     pub ended: u32,
     /// How many of these did not end well.
