@@ -25,6 +25,7 @@ async fn main() {
     let mut set = |name: &str, value: &str| _ = variables.insert(name.to_owned(), value.to_owned());
     set("ERRAND_TASKS_TABLE", "tasks");
     set("ERRAND_LOG_TABLE", "log");
+    set("ERRAND_STACK", "errand");
     QueueName::ALL.into_iter().for_each(|queue| set(&queue_variable(queue), "https://sqs.example/1/queue"));
     for binary in std::env::args().skip(1) {
         let binary = Path::new(&binary);
