@@ -130,7 +130,9 @@ async fn change_alone(app: &App, first: &Task, trigger: Trigger, with: With) -> 
         let mut transition = apply(task, trigger.clone(), now)?;
         transition.task.version = ids::fresh();
         let (mut follows, used) = patiently(&*app.clock, with.until, || said(app, task, &transition)).await?;
-        follows.extend(patiently(&*app.clock, with.until, || of_groups(app, task, &trigger)).await?);
+        if matches!(trigger, Trigger::Redrive { .. } | Trigger::Cancel { .. }) {
+            follows.extend(patiently(&*app.clock, with.until, || of_groups(app, task, &trigger)).await?);
+        }
         transition.log = transition.log.map(|row| row.with_report(used));
         let own: Vec<&Effect> = left(&with.effects, &done).collect();
         let effects: Vec<&Effect> = own.iter().copied().chain(left(&follows, &done)).collect();
@@ -195,7 +197,9 @@ async fn of_groups(app: &App, task: &Task, trigger: &Trigger) -> Result<Vec<Effe
 /// its own where this is lost.
 async fn afterwards(app: &App, before: &Task, changed: &Task) -> Vec<Next> {
     let ends = !before.status().is_ended() && changed.status().is_ended();
-    if let Some(by) = app.types.tends(&Name::of(SCHEDULE)).filter(|_| ends && changed.schedule.is_some())
+    if ends
+        && changed.schedule.is_some()
+        && let Some(by) = app.types.tends(&Name::of(SCHEDULE))
         && let Err(problem) = by.ended(app, &app.types, changed).await
     {
         warn!(task.id = %changed.key.id, error = %chain(&problem), "a schedule was not told of an end; its look finds it");
