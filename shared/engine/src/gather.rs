@@ -8,7 +8,7 @@ use crate::{
     effects::Effect,
     group::{self, Group, Making, NotMade},
     ids::Name,
-    lifecycle::{Asked, Priority, Task, Trigger},
+    lifecycle::{Asked, Priority, Task},
     notify::{notify, notify_due},
     store::StoreError,
 };
@@ -66,8 +66,7 @@ pub async fn others_are_there(app: &App, tenant: &Name, task: Uuid) -> Result<()
 pub async fn ended_with_group(app: &App, task: &Task) -> Result<bool, ChangeError> {
     let called_off = !task.member_of.is_empty() && group::is_called_off(app, task).await?;
     if called_off {
-        let cancel = Trigger::Cancel { reason: "its group was called off".to_owned(), by: "group".to_owned() };
-        change(app, task, cancel, With::nothing()).await?;
+        change(app, task, group::calls_off(), With::nothing()).await?;
     }
     Ok(called_off)
 }

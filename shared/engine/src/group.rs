@@ -36,7 +36,7 @@ pub(crate) use part::GROUP_PART;
 pub use policy::{GroupPolicy, On};
 pub(crate) use root::key;
 pub use root::{GROUP, GroupStatus};
-pub(crate) use sweep::AT_ONCE as SWEPT_AT_ONCE;
+pub(crate) use sweep::{AT_ONCE as SWEPT_AT_ONCE, calls_off};
 pub use view::{Group, counted, find, members};
 
 use crate::{ids::TaskKey, lifecycle::Trigger};

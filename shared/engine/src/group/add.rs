@@ -5,12 +5,12 @@ use uuid::Uuid;
 use crate::{
     effects::Effect,
     group::{
-        make::{MAX_MEMBERS, NotMade, STEP, id_in},
+        make::{MAX_MEMBERS, NotMade, STEP, member},
         part::{self, PART_SIZE, Part, parts_of, size_of},
         root::{self, Of, Root},
     },
-    ids::{self, Name, TaskKey},
-    lifecycle::{Asked, Member, Task},
+    ids::{self, Name},
+    lifecycle::{Asked, Task},
     services::Services,
     store::{
         Commit, Doc, Expect, MAX_TRIES, Part as CommitPart, Patch, RecordWrite, StoreError, commit as commit_once,
@@ -57,12 +57,10 @@ fn grown(services: &Services, root: &Root, members: &[Asked]) -> Result<(Vec<Tas
     if total as usize > MAX_MEMBERS {
         return Err(NotMade::TooMany(total as usize));
     }
-    let tasks = members.iter().zip(before..).map(|(asked, index)| {
-        let mut asked = asked.clone();
-        asked.key = TaskKey { tenant: root.tenant.clone(), id: id_in(root.id, index) };
-        asked.member_of.push(Member { group: root.id, index });
-        Task::accept(asked, ids::fresh(), now)
-    });
+    let tasks = members
+        .iter()
+        .zip(before..)
+        .map(|(asked, index)| Task::accept(member(&root.tenant, root.id, asked.clone(), index), ids::fresh(), now));
     let set: Doc = [("total".to_owned(), total.into())].into_iter().collect();
     let mut writes = vec![root.write(Patch { set, ..Patch::default() }, now)];
     for number in before / PART_SIZE..parts_of(total) {

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// When a closed group is looked at once more, for who was not told, and to say how long it is kept.
-const LAST_LOOK: Duration = Duration::from_secs(60);
+pub(super) const LAST_LOOK: Duration = Duration::from_secs(60);
 
 /// Closes a group if its parts say so: read after the root, and taken for true only if that has not changed meanwhile. Whoever
 /// takes an end back writes the root.

@@ -122,6 +122,13 @@ pub trait Announce: Send + Sync {
     async fn announce(&self, tasks: &[Task]);
 }
 
+/// What was asked for, as the member of this number.
+pub(super) fn member(tenant: &Name, group: Uuid, mut asked: Asked, index: u32) -> Asked {
+    asked.key = TaskKey { tenant: tenant.clone(), id: id_in(group, index) };
+    asked.member_of.push(Member { group, index });
+    asked
+}
+
 /// The id of a member.
 pub(crate) fn id_in(group: Uuid, index: u32) -> Uuid {
     ids::derived(&["member", &group.to_string(), &index.to_string()])
@@ -182,13 +189,9 @@ impl Making {
     fn tasks(&self, first: usize, count: usize, services: &Services) -> Vec<Task> {
         let now = services.clock.now();
         let indexed = self.members.iter().zip(0u32..).skip(first).take(count);
-        indexed.map(|(asked, index)| Task::accept(self.member(asked.clone(), index), ids::fresh(), now)).collect()
-    }
-
-    fn member(&self, mut asked: Asked, index: u32) -> Asked {
-        asked.key = TaskKey { tenant: self.tenant.clone(), id: id_in(self.id, index) };
-        asked.member_of.push(Member { group: self.id, index });
-        asked
+        indexed
+            .map(|(asked, index)| Task::accept(member(&self.tenant, self.id, asked.clone(), index), ids::fresh(), now))
+            .collect()
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) async fn sweep(services: &Services, root: Root) -> Result<Vec<Next>, 
     let living = if root.doc.of == Of::After { Vec::new() } else { living(services, &root).await? };
     if living.is_empty() {
         let set: Doc = [("swept".to_owned(), true.into())].into_iter().collect();
-        let wake_at = Some(Some(now + super::look::FIRST));
+        let wake_at = Some(Some(now + super::close::LAST_LOOK));
         root::write(services, root.write(Patch { set, wake_at, ..Patch::default() }, now)).await?;
         let read = root::find(services, &root.tenant, root.id).await?;
         return Ok(read.map_or_else(Vec::new, |root| root.tell()));
@@ -37,8 +37,12 @@ pub(super) async fn sweep(services: &Services, root: Root) -> Result<Vec<Next>, 
     // Looked at again soon, when these have ended.
     let again = Patch { wake_at: Some(Some(now + SOON)), ..Patch::default() };
     root::write(services, root.write(again, now)).await?;
-    let cancel = || Trigger::Cancel { reason: "its group was called off".to_owned(), by: "group".to_owned() };
-    Ok(living.into_iter().map(|task| Next { key: task.key.clone(), trigger: cancel() }).collect())
+    Ok(living.into_iter().map(|task| Next { key: task.key.clone(), trigger: calls_off() }).collect())
+}
+
+/// What befalls a member whose group was called off.
+pub(crate) fn calls_off() -> Trigger {
+    Trigger::Cancel { reason: "its group was called off".to_owned(), by: "group".to_owned() }
 }
 
 /// Members that live, the first of them.
