@@ -12,6 +12,7 @@ use errand::{
         store::{self, Commit, Inserted, Part, RelationKind},
     },
 };
+use errand_agents::{Run, run};
 use integration_tests::{
     faults::{Fault, Faults},
     in_memory::{process, request},
@@ -330,4 +331,38 @@ async fn a_follow_up_that_is_there_is_done_if_it_is_the_same_and_a_conflict_if_n
         let conflict = task.last_errors.first().map(|error| error.kind);
         assert_eq!(conflict, (status == Status::Pending).then_some(FailureKind::EffectConflict));
     }
+}
+
+#[tokio::test]
+async fn a_run_that_begins_while_its_task_is_called_off_ends_with_it() {
+    let mut begun = 0;
+    for (calls, steps) in (0..9).flat_map(|calls| (1..6).map(move |steps| (calls, steps))) {
+        let world = World::new();
+        let payload = json!({"prompt": "Do it.", "agent_id": "a", "session_id": "s"});
+        let id = world.enqueue(&json!({"task_type": "run_agent", "payload": payload})).await;
+        let mut worker = Worker::start(&world).await;
+        worker.go(2).await; // the read and the claim
+        let faults = Faults::stepping();
+        let (app, body) = (faults.around(&world.app), json!({}));
+        let mut cancel = Box::pin(request(&app, "POST /v1/tasks/{id}/cancel", Some(id), &body, None));
+        let mut cancelled = false;
+        for call in 0..100 {
+            if call == calls {
+                worker.go(steps).await;
+            }
+            faults.go();
+            if futures::poll!(cancel.as_mut()).is_ready() {
+                cancelled = true;
+                break;
+            }
+        }
+        assert!(cancelled);
+        worker.go(100).await;
+        let task = world.task(id).await;
+        assert_eq!(task.status(), Status::Cancelled);
+        let run: Option<Run> = world.get(run::id(&task, 0).as_str()).await;
+        begun += usize::from(run.is_some());
+        assert!(run.is_none_or(|run| run.status.terminal().is_some()), "after {calls} calls, by {steps}");
+    }
+    assert!(begun > 0, "no run was begun at all");
 }

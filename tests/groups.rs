@@ -4,15 +4,21 @@ use std::time::Duration;
 
 use errand::{
     Status, Task,
-    spi::{poller, queue::QueueName},
+    spi::{
+        poller,
+        queue::QueueName,
+        store::{Related, RelationKind},
+    },
 };
 use integration_tests::{
     crash,
     events::Call,
+    faults::{Fault, Faults},
     in_memory::process,
     world::{World, id_of},
 };
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::redrive::worlds;
 
@@ -288,6 +294,85 @@ async fn a_making_that_nobody_goes_on_with_is_called_off() {
     .await;
 }
 
+/// A task that has made a group of three and runs on: its worker stands still at the call by which it would begin to wait.
+async fn running_with_its_group() -> (World, Uuid) {
+    for nth in 0.. {
+        let world = World::new();
+        let payload = json!({"acts": [{"fan_out": 3}], "member": {"acts": [{"snooze": 7200}, "complete"]}});
+        let parent = id_of(&post(&world, "/v1/tasks", &task(payload)).await);
+        let faults = Faults::at(nth, Fault::CrashBefore);
+        let app = faults.around(&world.app);
+        let received = world.queue.receive(QueueName::WORK[2], 10, Duration::from_secs(60));
+        let work = process(&app, &world.queue, QueueName::WORK[2], received);
+        world.run_unless(|| faults.crashed(), work).await;
+        let runs = world.task(parent).await.status() == Status::Running;
+        let sealed = groups_of(&world, parent).await.first().is_some_and(|doc| doc.get("sealed") == Some(&json!(true)));
+        if runs && sealed {
+            return (world, parent);
+        }
+    }
+    unreachable!("it ends")
+}
+
+/// What the store has of the groups that a task has made.
+async fn groups_of(world: &World, parent: Uuid) -> Vec<errand::Doc> {
+    let (kind, of) = (errand::Name::of("group"), errand::Id::from(parent));
+    let related = Related { tenant: errand::Name::default(), kind, by: RelationKind::Parent, of, newest_first: true };
+    let page = world.app.store.records(&related, None, 10).await.unwrap();
+    page.items.into_iter().map(|record| record.doc).collect()
+}
+
+#[tokio::test]
+async fn a_task_that_is_cancelled_while_it_runs_takes_its_group_with_it() {
+    crash::at_every_call(
+        running_with_its_group,
+        async |(world, parent), faults| {
+            let app = faults.around(&world.app);
+            let cancel = Call::post(&format!("/v1/tasks/{parent}/cancel"), &json!({}));
+            world.run_unless(|| faults.crashed(), cancel.answer(&app)).await;
+            let [group] = groups_of(world, *parent).await.try_into().unwrap();
+            let is_cancelled = world.task(*parent).await.status() == Status::Cancelled;
+            assert_eq!(is_cancelled, group.get("closed") == Some(&json!("cancelled")), "in one commit: {group:?}");
+        },
+        async |(world, parent)| {
+            let cancel = Call::post(&format!("/v1/tasks/{parent}/cancel"), &json!({}));
+            world.run(cancel.answer(&world.app)).await;
+            for _ in 0..5 {
+                world.advance(2);
+                world.poll().await;
+                world.deliver_all().await;
+            }
+            let tasks = world.tasks().await;
+            assert_eq!(tasks.iter().map(Task::status).collect::<Vec<_>>(), [Status::Cancelled; 4]);
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_cancel_of_a_task_that_made_no_group_reads_no_list_before_it_was_begun() {
+    let calls = async |begun: bool| {
+        let world = World::new();
+        let payload = json!({"acts": [if begun { json!("hang") } else { json!("complete") }]});
+        let id = id_of(&post(&world, "/v1/tasks", &task(payload)).await);
+        if begun {
+            let faults = Faults::at(usize::MAX, Fault::Unavailable);
+            let received = world.queue.receive(QueueName::WORK[2], 10, Duration::from_secs(60));
+            let app = faults.around(&world.app);
+            let mut work = Box::pin(process(&app, &world.queue, QueueName::WORK[2], received));
+            for _ in 0..20 {
+                assert!(futures::poll!(work.as_mut()).is_pending());
+            }
+            assert_eq!(world.task(id).await.status(), Status::Running);
+        }
+        let faults = Faults::at(usize::MAX, Fault::Unavailable);
+        let app = faults.around(&world.app);
+        Call::post(&format!("/v1/tasks/{id}/cancel"), &json!({})).answer(&app).await.body(200);
+        faults.calls()
+    };
+    assert_eq!(calls(true).await, calls(false).await + 1);
+}
+
 /// The bodies of the requests that the page shows, in their order.
 fn shown() -> Vec<Value> {
     let page = include_str!("../docs/groups.md");
@@ -331,7 +416,7 @@ async fn what_is_wrong_with_a_member_names_it() {
         let answer = Call::post("/v1/groups", &body).answer(&world.app).await.body(400);
         assert_eq!(answer["error"]["field"], field, "{answer}");
     }
-    let none = uuid::Uuid::nil();
+    let none = Uuid::nil();
     Call::get(&format!("/v1/groups/{none}")).answer(&world.app).await.body(404);
     Call::get("/v1/groups/none/tasks").answer(&world.app).await.body(404);
 }

@@ -13,6 +13,7 @@ mod deliveries;
 mod drift;
 mod dynamo;
 mod endings;
+mod failures;
 mod fencing;
 mod groups;
 mod handlers;

@@ -2,12 +2,14 @@
 
 mod acts;
 mod backfills;
+mod carried;
 mod catching_up;
 mod crashes;
 mod documented;
 mod firing;
 mod overlaps;
 mod previews;
+mod previous;
 
 use std::time::Duration;
 

@@ -1,6 +1,8 @@
 //! What only the SQLite store has: a file that outlives the process, and its upkeep.
 
+mod before;
 mod counters;
+mod failures;
 mod file;
 mod groups;
 mod prune;

@@ -48,6 +48,7 @@ async fn what_errand_keeps_for_itself_is_not_read_as_a_record() {
         for call in [
             Call::put(&format!("/v1/records/{kind}/s"), &json!({})),
             Call::patch(&format!("/v1/records/{kind}/s"), &json!({})),
+            Call::to("DELETE", &format!("/v1/records/{kind}/s")),
         ] {
             assert!([400, 404].contains(&call.answer(&world.app).await.status), "{kind}");
         }

@@ -106,6 +106,8 @@ pub(super) async fn redrive(stack: &Stack) {
     }
     let listed = stack.call(&Call::get("/v1/dead-letters?failure_kind=handler")).await.body(200);
     assert_eq!((&listed["count"], &listed["items"][0]["failure"]["message"]), (&json!(5), &json!("no")));
+    let failures = stack.call(&Call::get("/v1/failures")).await.body(200);
+    assert_eq!((&failures["count"], &failures["items"][0]["tasks"]), (&json!(1), &json!(5)));
     let redrive = |body: Value| Call::post("/v1/dead-letters/redrive", &body);
     let shown = stack.call(&redrive(json!({"dry_run": true}))).await.body(200);
     assert_eq!((&shown["matched"], &shown["items"][0]["message"]), (&json!(5), &json!("no")));
@@ -154,6 +156,10 @@ pub(super) async fn records(stack: &Stack) {
     stack.call(&Call::put(path, &json!({"first_name": "Augusta"}))).await.body(200);
     let read = stack.call(&Call::get(path)).await.body(200);
     assert_eq!((&read["first_name"], &read["company"]), (&json!("Augusta"), &Value::Null));
+    stack.call(&Call::to("DELETE", path).header("if-match", version)).await.body(409);
+    let gone = stack.call(&Call::to("DELETE", path)).await.body(200);
+    assert_eq!(gone, read, "it is answered as it was");
+    stack.call(&Call::get(path)).await.body(404);
 }
 
 #[tokio::test]

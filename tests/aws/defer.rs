@@ -82,6 +82,23 @@ pub(super) async fn lost_workers(stack: &Stack) {
     let done = task(stack, &id).await;
     assert_eq!((&done["executions"], &done["losses"], &done["failures"]), (&json!(2), &json!(1), &json!(0)));
     assert_eq!(log(stack, &id).await, rows(&[("execution", "lost"), ("execution", "completed")]));
+    no_run_begins(stack).await;
+}
+
+/// A task whose workers are lost before they have begun its run: none may begin as it ends.
+async fn no_run_begins(stack: &Stack) {
+    let ask = json!({"task_type": "run_agent", "payload": {"prompt": "Do it.", "agent_id": "a", "session_id": "s"}});
+    let id = enqueued(stack, &ask).await;
+    let app = stack.new_app(Lambda::ProcessTask);
+    let key = TaskKey { tenant: Name::default(), id: id.parse().unwrap() };
+    for _ in 0..app.rules.max_losses {
+        stack.clock.advance(DAY);
+        let pending = store::task(&*app.store, &key).await.unwrap().unwrap();
+        change(&app, &pending, Trigger::Claim { worker: fresh(), lease: None }, With::nothing()).await.unwrap();
+        stack.clock.advance(DAY);
+        assert_eq!(stack.poll().await.reaped, 1);
+    }
+    assert_eq!(task(stack, &id).await["failure"]["kind"], "worker_lost");
 }
 
 #[tokio::test]

@@ -2,6 +2,10 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use enqueue::Takes;
+use errand::{
+    Expect, Id, Name,
+    spi::store::{self, Commit, RecordKey, RecordWrite},
+};
 use integration_tests::events::Call;
 use serde_json::{Value, json};
 
@@ -261,6 +265,33 @@ async fn a_record_is_checked_field_by_field() {
     setup.refuses(other, 409, "conflict", "", "the record has another version than If-Match names").await;
     setup.answer(&put("user", json!({}))).await.body(201);
     setup.refuses(missing.header("if-match", version), 409, "conflict", "", "the record has another version").await;
+}
+
+#[tokio::test]
+async fn a_record_is_removed_by_whoever_might_have_written_it() {
+    let setup = setup();
+    let remove = |path: &str| Call::to("DELETE", &format!("/v1/records/{path}"));
+    for kind in ["robot", "run", "event", "scripted"] {
+        setup.refuses(remove(&format!("{kind}/ada")), 404, "not_found", "", "no records of kind").await;
+    }
+    setup.refuses(remove("user/ada"), 404, "not_found", "", "no such record").await;
+    setup.answer(&Call::put("/v1/records/user/ada", &json!({"first_name": "Ada"}))).await.body(201);
+    let version = "00000000-0000-0000-0000-000000000001";
+    let other = remove("user/ada").header("if-match", version);
+    setup.refuses(other, 409, "conflict", "", "the record has another version than If-Match names").await;
+    let conversation = Call::put("/v1/records/conversation/c", &json!({"user_id": "ada"}));
+    setup.answer(&conversation).await.body(201);
+    let gone = setup.answer(&remove("user/ada")).await.body(200);
+    assert_eq!(gone["first_name"], "Ada");
+    setup.refuses(remove("user/ada"), 404, "not_found", "", "no such record").await;
+    setup.answer(&Call::get("/v1/records/conversation/c")).await.body(200);
+    // What only verifiers may write they alone may take away.
+    let key = RecordKey { tenant: Name::default(), kind: Name::of("user"), id: Id::of("eve") };
+    let verified = json!({"verified": true}).as_object().unwrap().clone();
+    let put = RecordWrite::put(key, verified, Expect::Absent, setup.app.clock.now());
+    store::commit(&*setup.app.store, Commit { records: vec![put], ..Commit::default() }).await.unwrap();
+    let refused = setup.answer(&remove("user/eve")).await.error();
+    assert_eq!((refused.0, refused.1.as_str()), (403, "forbidden"));
 }
 
 #[tokio::test]

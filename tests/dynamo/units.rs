@@ -15,7 +15,7 @@ use super::{
     Setup, at, change, claim, complete,
     meter::{Meter, Used},
     own_writes::record,
-    pushed_cost, settle, task, watched,
+    pushed_cost, schedule_cost, settle, task, watched,
 };
 
 const GUIDE: &str = include_str!("../../docs/operations.md");
@@ -88,7 +88,10 @@ impl Metered {
             store::commit(&self.setup.store, commit).await.unwrap();
             store::commit(&self.setup.store, complete(&claimed, at(2)).0).await.unwrap();
         }
-        sum([&self.meter.take()])
+        let used = self.meter.take();
+        // As the README has it: 4.1 a task, of ten together.
+        assert_eq!(used.requests, 4 * count + 1);
+        sum([&used])
     }
 
     /// An end with so many records as effects.
@@ -220,6 +223,15 @@ async fn of_pushes() -> Vec<(&'static str, Units)> {
     ]
 }
 
+/// Schedules.
+async fn of_schedules() -> Vec<(&'static str, Units)> {
+    let [insert, firing] = schedule_cost::firing().await;
+    vec![
+        ("a firing of a schedule, besides the insert of its task", less(sum([&firing]), sum([&insert]))),
+        ("the daily look at a schedule that is far from its next firing", sum([&schedule_cost::daily_look().await])),
+    ]
+}
+
 #[tokio::test]
 async fn the_guide_says_of_each_thing_what_units_are_counted() {
     let metered = Metered::new().await;
@@ -227,6 +239,7 @@ async fn the_guide_says_of_each_thing_what_units_are_counted() {
     counted.extend(of_pushes().await);
     counted.extend(of_operators(&metered).await);
     counted.extend(of_effects(&metered).await);
+    counted.extend(of_schedules().await);
     let counted: Vec<_> = counted.into_iter().map(|(what, units)| (what.to_owned(), units)).collect();
     assert_eq!(told(), counted, "{}", table(&counted));
 }

@@ -33,9 +33,11 @@ impl Seeds {
 
     async fn tasks(&mut self) {
         self.tell("record_kinds", "conversation");
-        self.tell("records", "c");
-        let record = self.client.put(format!("{}/v1/records/conversation/c", self.url));
-        Self::answer(record.body(json!({"user_id": "u"}).to_string()).send().await.unwrap()).await;
+        for (dictionary, id) in [("records", "c"), ("removed_records", "past")] {
+            self.tell(dictionary, id);
+            let record = self.client.put(format!("{}/v1/records/conversation/{id}", self.url));
+            Self::answer(record.body(json!({"user_id": "u"}).to_string()).send().await.unwrap()).await;
+        }
         for _ in 0..5 {
             for dictionary in ["waiting_tasks", "cancelled_tasks", "processed_tasks", "retried_tasks"] {
                 let later = json!({"task_type": "scripted", "payload": {}, "delay_s": 864_000});

@@ -1,7 +1,10 @@
 //! Firings that are asked for afterwards.
 
-use errand::Status;
-use integration_tests::{events::Call, world::World};
+use errand::{
+    Operation, Status,
+    spi::{change::With, operate::operate},
+};
+use integration_tests::{crash::at_every_call, events::Call, world::World};
 use serde_json::{Value, json};
 
 use super::{fired, nominals, pass, world};
@@ -42,18 +45,58 @@ async fn a_backfill_makes_each_firing_that_has_no_task_and_starves_no_schedule()
     assert_eq!(super::shown(&world).await["fired"], 3, "and the schedule has gone on");
 }
 
-#[tokio::test]
-async fn backfilled_tasks_go_one_after_the_other_where_that_is_asked_for() {
+/// A world whose schedule is paused after two firings, and a backfill of the 203 minutes up to then, one after the other.
+async fn one_by_one() -> World {
     let world = world(&json!({})).await;
     pass(&world, 120).await;
     super::act(&world, "pause", &json!({})).await.body(200);
     begin(&world, "buffer").await;
-    for _ in 0..20 {
-        pass(&world, 10).await;
-        let live = fired(&world).await.iter().filter(|task| task.status() == Status::Pending).count();
-        assert!(live <= 1, "{live} at once");
+    world
+}
+
+async fn live(world: &World) -> Vec<errand::Task> {
+    fired(world).await.into_iter().filter(|task| task.status() == Status::Pending).collect()
+}
+
+#[tokio::test]
+async fn backfilled_tasks_go_one_after_the_other_where_that_is_asked_for() {
+    let world = one_by_one().await;
+    world.poll().await;
+    for _ in 0..10 {
+        let made = backfilled(&world).await;
+        let [alone] = live(&world).await.try_into().unwrap();
+        let cancel = Operation::Cancel { reason: None };
+        operate(&world.app, &alone, cancel, "me".to_owned(), With::nothing()).await.unwrap();
+        assert_eq!(backfilled(&world).await, made + 1, "the next begins with that end");
     }
-    assert!((2..=4).contains(&backfilled(&world).await), "one a minute: {}", backfilled(&world).await);
+    pass(&world, 1).await;
+    assert_eq!((backfilled(&world).await, &listed(&world).await["there"]), (201, &json!(2)), "none waited for a look");
+}
+
+#[tokio::test]
+async fn a_backfill_that_was_not_told_of_an_end_looks_within_a_minute() {
+    at_every_call(
+        async || {
+            let world = world(&json!({})).await;
+            let past = json!({"from": "2025-12-31T23:58:00Z", "to": "2026-01-01T00:00:00Z", "overlap": "buffer"});
+            Call::post("/v1/schedules/minutely/backfill", &past).answer(&world.app).await.body(201);
+            super::act(&world, "pause", &json!({})).await.body(200);
+            world.poll().await;
+            world
+        },
+        async |world, faults| {
+            let app = faults.around(&world.app);
+            let [alone] = live(world).await.try_into().unwrap();
+            let cancel = Operation::Cancel { reason: None };
+            let cancelled = operate(&app, &alone, cancel, "me".to_owned(), With::nothing());
+            world.run_unless(|| faults.crashed(), async { drop(cancelled.await) }).await;
+        },
+        async |world| {
+            pass(world, 300).await;
+            assert_eq!((backfilled(world).await, live(world).await.len()), (3, 0));
+        },
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -78,6 +78,25 @@ async fn nothing_fires_after_a_pause_was_answered_however_far_a_look_had_come() 
 }
 
 #[tokio::test]
+async fn a_pause_between_a_looks_read_and_its_commit_wins() {
+    let world = world(&json!({})).await;
+    world.advance(29);
+    // It has read the schedule, and waits for the second at which that fires.
+    let received = world.queue.receive(MEDIUM, 10, VISIBILITY);
+    assert!(received.is_empty(), "not yet");
+    let record = world.app.store.record(&super::place("minutely")).await.unwrap().unwrap();
+    let tended = world.app.types.tends(&record.key.kind).unwrap();
+    let mut look = tended.look_after(&world.app, &world.app.types, record);
+    assert!(futures::poll!(look.as_mut()).is_pending(), "it has read, and has not written");
+    act(&world, "pause", &json!({})).await.body(200);
+    world.advance(1);
+    world.run(look).await.unwrap();
+    assert_eq!(nominals(&world).await, [0; 0]);
+    pass(&world, 120).await;
+    assert_eq!(nominals(&world).await, [0; 0]);
+}
+
+#[tokio::test]
 async fn who_puts_triggers_and_backfills_may_end_anywhere() {
     at_every_call(
         async || {

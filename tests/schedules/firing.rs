@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use errand::{Status, spi::queue::QueueName};
-use integration_tests::{events::Call, world::World};
+use integration_tests::{
+    events::Call,
+    faults::{Fault, Faults},
+    world::World,
+};
 use serde_json::json;
 
 use super::{act, each_minute, fired, nominals, pass, place, put, shown, world};
@@ -121,14 +125,27 @@ async fn made_again_under_its_name_it_is_another() {
     assert_eq!(nominals(&world).await, [60, 60], "the same minute, of two schedules");
 }
 
-#[tokio::test]
-async fn three_hundred_at_the_same_second_are_made_in_one_look_each() {
+/// Makes so many schedules that fire at the same second, and lets that come without messages: how many calls of its store and
+/// its queues a poll makes then.
+async fn calls_of_a_poll(count: usize) -> usize {
     let world = World::new();
-    for n in 0..300 {
+    for n in 0..count {
         put(&world, &format!("s-{n}"), &each_minute(&json!({}))).await.body(201);
     }
     world.lose_messages();
     world.advance(60);
-    world.poll().await;
-    assert_eq!(nominals(&world).await, [60; 300]);
+    let faults = Faults::at(usize::MAX, Fault::Unavailable);
+    let app = faults.around(&world.app);
+    world.run(errand::spi::poller::handle(&app, None)).await;
+    assert_eq!(nominals(&world).await, vec![60; count]);
+    faults.calls()
+}
+
+#[tokio::test]
+async fn five_thousand_at_the_same_second_are_made_in_one_look_each() {
+    let [none, one] = [calls_of_a_poll(0).await, calls_of_a_poll(1).await];
+    let a_look = one - none;
+    let many = calls_of_a_poll(5_000).await;
+    // Besides, the poller asks for what is due page by page.
+    assert!(many <= 5_000 * a_look + 5_000 / 10, "{many} calls, of which a look makes {a_look}");
 }

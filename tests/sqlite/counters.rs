@@ -14,7 +14,7 @@ use integration_tests::conformance::fixtures::{
     accepted, at, change, changed, claimed, complete, failed, insert, name, new, now, task, tenant,
 };
 
-use super::Fixture;
+use super::{Fixture, before::take_back};
 
 /// A life of every sort, the tasks of it in two queues.
 async fn fill(store: &SqliteStore, tenant: &Name) {
@@ -45,17 +45,14 @@ async fn what_a_file_of_the_first_schema_holds_is_counted_when_it_is_opened() {
     let Fixture { store, dir } = fixture;
     drop(store);
 
+    let new = dir.path().join("errand.db");
+    take_back(&rusqlite::Connection::open(&new).unwrap(), 2);
     let old = dir.path().join("old.db");
     let db = rusqlite::Connection::open(&old).unwrap();
     db.execute_batch(include_str!("../../infra/local/src/sqlite/migrations/0001_tables.sql")).unwrap();
-    db.execute("ATTACH ?1 AS new", [dir.path().join("errand.db").to_str().unwrap()]).unwrap();
+    db.execute("ATTACH ?1 AS new", [new.to_str().unwrap()]).unwrap();
     let copy =
         "INSERT INTO queues (n, tenant, project, queue, open) SELECT n, tenant, project, queue, 1 FROM new.queues;
-        -- Which came later:
-        DROP INDEX new.tasks_ready;
-        ALTER TABLE new.tasks DROP COLUMN request_id; ALTER TABLE new.tasks DROP COLUMN dispatch;
-        ALTER TABLE new.tasks DROP COLUMN pool; ALTER TABLE new.tasks DROP COLUMN progress; ALTER TABLE new.tasks DROP COLUMN schedule;
-        ALTER TABLE new.tasks DROP COLUMN member_of;
         INSERT INTO tasks SELECT * FROM new.tasks; PRAGMA user_version = 1";
     db.execute_batch(copy).unwrap();
     drop(db);

@@ -18,7 +18,7 @@ use integration_tests::{
 };
 use serde_json::json;
 
-use super::{Fixture, open};
+use super::{Fixture, before::take_back, open};
 
 #[tokio::test]
 async fn every_lease_ends_so_that_the_poller_may_reap() {
@@ -85,12 +85,7 @@ async fn the_lease_of_a_task_that_is_pulled_goes_on_also_of_one_from_before_that
 
     // As a file of the schema before has it: the one type is pulled by its name.
     let tool = rusqlite::Connection::open(dir.path().join("errand.db")).unwrap();
-    tool.execute_batch(
-        "DROP INDEX tasks_ready; ALTER TABLE tasks DROP COLUMN pool; ALTER TABLE tasks DROP COLUMN dispatch;
-        ALTER TABLE tasks DROP COLUMN progress; ALTER TABLE tasks DROP COLUMN schedule; ALTER TABLE tasks DROP COLUMN member_of;
-        ALTER TABLE counters DROP COLUMN waiting; ALTER TABLE hours DROP COLUMN waiting; DROP TABLE told; DROP TABLE told_places; PRAGMA user_version = 6",
-    )
-    .unwrap();
+    take_back(&tool, 6);
     drop(tool);
     let store = open(&dir);
     // Its workers asked for the one pool that there was.
@@ -133,11 +128,8 @@ async fn a_run_of_before_that_is_done_outside_is_claimed_now_and_may_take_as_lon
     let run = Call::post("/v1/runs", &ask).answer(&world.app).await.body(201);
     drop(world);
     let db = rusqlite::Connection::open(dir.path().join("errand.db")).unwrap();
-    db.execute_batch(
-        "UPDATE tasks SET timeout_s = 85, pool = NULL; ALTER TABLE tasks DROP COLUMN progress; ALTER TABLE tasks DROP COLUMN schedule; ALTER TABLE tasks DROP COLUMN member_of;
-        ALTER TABLE counters DROP COLUMN waiting; ALTER TABLE hours DROP COLUMN waiting; PRAGMA user_version = 9",
-    )
-    .unwrap();
+    db.execute_batch("UPDATE tasks SET timeout_s = 85, pool = NULL").unwrap();
+    take_back(&db, 9);
     drop(db);
 
     let world = World::on(Arc::new(open(&dir)));

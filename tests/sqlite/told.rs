@@ -21,7 +21,7 @@ use integration_tests::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::Fixture;
+use super::{Fixture, before::take_back};
 
 fn happened(what: &str) -> Event {
     let (id, event_type, subject) = (ids::fresh(), what.to_owned(), "s".to_owned());
@@ -132,11 +132,7 @@ async fn of_before() -> (TempDir, Option<String>) {
     let db = rusqlite::Connection::open(&file).unwrap();
     let read = "SELECT owner_sort || '#' || id FROM records WHERE doc ->> 'type' = 'a'";
     let read = db.query_row(read, [], |row| row.get(0)).unwrap();
-    db.execute_batch(
-        "DROP TABLE told; DROP TABLE told_places; ALTER TABLE tasks DROP COLUMN progress; ALTER TABLE tasks DROP COLUMN schedule; ALTER TABLE tasks DROP COLUMN member_of;
-        ALTER TABLE counters DROP COLUMN waiting; ALTER TABLE hours DROP COLUMN waiting; PRAGMA user_version = 8",
-    )
-    .unwrap();
+    take_back(&db, 8);
     (dir, read)
 }
 

@@ -234,6 +234,7 @@ impl Stack {
             return serde_json::from_value(answer.body(200)).unwrap();
         }
         let app = self.app(Lambda::Poller);
+        poller::Carried::default().once(app).await;
         poller::count(app, &self.new_store(Lambda::Poller), None).await.unwrap();
         poller::handle(app, None).await
     }

@@ -4,7 +4,9 @@
 
 mod batches;
 mod changes;
+mod deletes;
 mod due;
+mod failures;
 pub mod fixtures;
 mod inserts;
 mod lists;
@@ -39,7 +41,7 @@ pub struct Case {
 
 /// Every case but those of [`counts`].
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    let all: [&[Case]; 17] = [
+    let all: [&[Case]; 19] = [
         inserts::CASES,
         round_trips::CASES,
         changes::CASES,
@@ -47,9 +49,11 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         steps::CASES,
         races::CASES,
         records::CASES,
+        deletes::CASES,
         patches::CASES,
         relations::CASES,
         due::CASES,
+        failures::CASES,
         lists::CASES,
         pages::CASES,
         moving::CASES,

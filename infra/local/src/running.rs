@@ -26,7 +26,7 @@ use errand::{
 use errand_mcp::{Mcp, TaskWatch};
 use errand_models::http::Webhook;
 use errand_outbound::{Allowance, SignedWebhooks, TargetClient};
-use errand_schedules::with_schedules;
+use errand_schedules::{carry, with_schedules};
 use errand_work::{Pushing, with_pushed_types};
 use reqwest::Url;
 use tokio::{
@@ -108,6 +108,7 @@ impl RunningServer {
         services.listeners.webhooks = Some(Arc::new(SignedWebhooks::new(client, keyring, services.clock.clone())));
         services.bell = Some(Bell::default());
         let app = App::new(services, types);
+        carry(&app).await?;
         info!(%address, data = %options.data.display(), recovered, "errand serves");
 
         let (stop, stopped) = watch::channel(false);

@@ -6,6 +6,7 @@
 mod changes;
 mod columns;
 mod counts;
+mod failures;
 mod list;
 mod log_row;
 mod queries;

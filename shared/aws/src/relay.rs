@@ -1,8 +1,9 @@
 //! The relay: what the table's change stream tells becomes events on the bus, and counters.
 //!
 //! A batch first goes to the bus, and into the backlogs of tenants' webhooks; then it is counted: what is counted has been
-//! told. Events are told at least once, each time with the same id. Counters are exact, however often batches come again and wherever they are cut; see
-//! [`Window`] for how a window is counted once, and `fold` for how that reaches the counters.
+//! told. Events are told at least once, each time with the same id. Counters are exact, however often batches come again and wherever they are cut, if a shard has one
+//! invocation at a time: so Lambda has it with a parallelization factor of 1. See [`Window`] for how a window is counted once, and `fold`
+//! for how that reaches the counters.
 
 pub(crate) mod before;
 mod change;

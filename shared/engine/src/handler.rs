@@ -3,6 +3,7 @@
 mod context;
 mod failure;
 mod outcome;
+mod schedule;
 
 use std::future::Future;
 
@@ -15,6 +16,7 @@ pub use context::TaskContext;
 pub use failure::Failure;
 pub(crate) use failure::Retry;
 pub use outcome::Outcome;
+pub use schedule::{CarriedSchedule, CatchUp, Overlap, SchedulePolicy, ScheduleSpec};
 
 use crate::{
     effects::Effect,
@@ -145,6 +147,11 @@ pub trait Handler: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'st
     /// What the type decides about its tasks.
     fn settings() -> Settings {
         Settings::default()
+    }
+
+    /// When tasks of this type are made without anybody asking for them; `None`: only when somebody does.
+    fn schedule() -> Option<CarriedSchedule<Self>> {
+        None
     }
 
     /// Whether a new task may be like `new`, besides what its payload's form demands: about a user, say, or not about

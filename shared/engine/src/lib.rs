@@ -151,11 +151,14 @@ pub use clock::Timestamp;
 pub use effects::{Effect, Relations};
 pub use event::{Event, Published};
 pub use group::{Group, GroupPolicy, GroupStatus};
-pub use handler::{Failure, Handler, Outcome, Settings, TaskContext};
+pub use handler::{
+    CarriedSchedule, CatchUp, Failure, Handler, Outcome, Overlap, SchedulePolicy, ScheduleSpec, Settings, TaskContext,
+};
 pub use ids::{Id, Name, NameError, TaskKey};
 pub use json::read::FieldError;
 pub use lifecycle::{
-    Asked, Dispatch, FailureKind, OfSchedule, Priority, Report, State, Status, Task, retry::RetryPolicy,
+    Asked, Dispatch, FailureKind, Fingerprint, OfSchedule, PreviousFiring, Priority, Report, State, Status, Task,
+    retry::RetryPolicy,
 };
 pub use listener::{Listener, NotTaken};
 pub use operate::{OperateError, Operation};

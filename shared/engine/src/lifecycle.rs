@@ -4,6 +4,7 @@ mod accept;
 mod apply;
 mod asked;
 mod failure;
+mod fingerprint;
 pub mod log;
 pub mod retry;
 mod state;
@@ -15,8 +16,9 @@ mod wake;
 mod table_test;
 
 pub use apply::{Transition, apply, unknown_type_ends};
-pub use asked::{Asked, Dispatch, MOST_GROUPS, Member, OfSchedule, Priority};
+pub use asked::{Asked, Dispatch, MOST_GROUPS, Member, OfSchedule, PreviousFiring, Priority};
 pub use failure::{ERROR_BYTES, FailureKind, KeptFailure};
+pub use fingerprint::Fingerprint;
 pub use state::{State, Status};
 pub use task::{Attempt, Task};
 pub use trigger::{Fence, Rejected, Report, Settlement, Trigger};

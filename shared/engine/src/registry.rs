@@ -24,7 +24,7 @@ pub use tended::LookAfter;
 use schemars::{Schema, SchemaGenerator};
 
 use crate::{
-    handler::Settings,
+    handler::{CarriedSchedule, Settings},
     ids::{Id, Name},
     json::Json,
     lifecycle::Task,
@@ -103,6 +103,14 @@ impl Registry {
     /// What the type of this name decides about its tasks.
     pub fn settings(&self, task_type: &Name) -> Option<Settings> {
         self.types.get(task_type).map(|registered| registered.of.settings())
+    }
+
+    /// The schedules that types carry, each with its type; and of a type whose tasks are not taken, that it carries one.
+    pub fn schedules(&self) -> Vec<(Name, Option<CarriedSchedule<Json>>)> {
+        let carried = |(name, Registered { of, off }): (&Name, &Registered)| {
+            of.schedule().map(|schedule| (name.clone(), Some(schedule).filter(|_| off.is_none())))
+        };
+        self.types.iter().filter_map(carried).collect()
     }
 
     /// Whether tasks of this type usually take longer than some five seconds.

@@ -5,6 +5,7 @@
 
 mod commit;
 mod error;
+mod failures;
 mod listing;
 mod memory;
 mod page;
@@ -21,6 +22,7 @@ use async_trait::async_trait;
 
 pub use commit::{Commit, Part, TaskWrite};
 pub use error::{StoreError, shown};
+pub use failures::{FailureGroup, Failures, LOOKED_AT, MOST_FAILURE_GROUPS};
 pub use listing::{Bucket, Filter, ListQuery, Listing, Position};
 pub(crate) use memory::Everything;
 pub use memory::MemoryStore;
@@ -177,6 +179,11 @@ pub trait Store: Send + Sync {
     /// for a worker. It may be later where some cannot be read, and where telling exactly would cost too much: SQLite
     /// tells it to the second, rounded up; DynamoDB looks at the oldest open tasks of each priority.
     async fn oldest_due(&self, scope: &StatsScope, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+
+    /// What of a queue has failed, by what it failed of. A store that does not keep count looks at the newest tasks.
+    async fn failures(&self, tenant: &Name, project: &Name, queue: &Name) -> Result<Failures, StoreError> {
+        failures::listed(self, (tenant, project, queue)).await
+    }
 
     /// Whether the store answers and is of the shape this version needs.
     async fn check(&self) -> Result<(), StoreError>;

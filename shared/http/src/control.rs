@@ -30,6 +30,7 @@ pub use read::mark;
 const POLL_BUDGET: Duration = Duration::from_secs(25);
 
 /// The routes that change something, but for those that take tasks.
+#[allow(clippy::too_many_lines)] // a table
 pub fn routes() -> Vec<Route> {
     vec![
         Route::post("/v1/tasks/{id}/cancel", "CancelTask", tasks::cancel)
@@ -95,10 +96,17 @@ pub fn routes() -> Vec<Route> {
             .body::<Doc>()
             .matched()
             .or(&[404])
-            .leads_to(&["GetRecord", "PatchRecord"], &json!({"kind": "$request.path.kind", "id": "$request.path.id"})),
+            .leads_to(
+                &["GetRecord", "PatchRecord", "RemoveRecord"],
+                &json!({"kind": "$request.path.kind", "id": "$request.path.id"}),
+            ),
         Route::patch("/v1/records/{kind}/{id}", "PatchRecord", records::patch)
             .answers::<RecordView>("Sets fields of a record; null removes one.")
             .body::<Doc>()
+            .matched()
+            .or(&[404]),
+        Route::delete("/v1/records/{kind}/{id}", "RemoveRecord", records::remove)
+            .answers::<RecordView>("Removes a record: it is answered as it was. What belongs to it stays.")
             .matched()
             .or(&[404]),
     ]

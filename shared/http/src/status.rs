@@ -1,6 +1,7 @@
 //! What the function `status` serves of tasks: every read.
 
 mod commander;
+mod failures;
 mod groups;
 mod health;
 mod lists;
@@ -11,7 +12,7 @@ mod webhooks;
 
 use std::future::{Ready, ready};
 
-use errand::{App, FailureKind, Name, Status, spi::rights::Right};
+use errand::{App, FailureKind, Fingerprint, Name, Status, spi::rights::Right};
 use serde_json::json;
 
 use crate::{
@@ -20,9 +21,13 @@ use crate::{
     route::{Serves, place, place_in_tasks, record_place},
 };
 use commander::Snapshot;
+use failures::FailureGroupView;
 use health::Health;
 use stats::{QueueAnswer, QueueView};
 use tasks::Log;
+
+/// All queues, as the parameter `queue` says it: no queue is called so.
+const ALL_QUEUES: &str = "*";
 
 /// The reads. `all` tells every route of the installation, which the document describes.
 #[allow(clippy::too_many_lines)] // a table
@@ -66,10 +71,17 @@ pub fn routes(all: fn() -> &'static [Route]) -> Vec<Route> {
             .query(which())
             .query([
                 Parameter::new("failure_kind", "Only what failed of this.", |schemas| schemas.request::<FailureKind>()),
+                Parameter::new("fingerprint", "Only what failed of the same: of this group of failures.", |schemas| {
+                    schemas.request::<Fingerprint>()
+                }),
                 Parameter::time("ended_after", "Only what ended after this."),
                 Parameter::time("ended_before", "Only what ended before this."),
             ])
             .paged(place),
+        Route::get("/v1/failures", "ListFailures", failures::failures)
+            .answers::<Listed<FailureGroupView>>("Failed tasks by what they failed of, the newest group first.")
+            .query([project(), queues()])
+            .paged(|_| json!({"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}/([0-9]{1,18}/[0-9a-f]{16})?$"})),
         Route::get("/v1/records/{kind}", "ListRecords", records::list)
             .answers::<Listed<RecordView>>("Records that belong to another, newest first.")
             .query([
@@ -131,11 +143,7 @@ fn of_tasks() -> [Parameter; 8] {
         absent: a queue's open tasks, a user's and a task's of every status.";
     [
         project(),
-        Parameter::new(
-            "queue",
-            "The queue; `*`: each of the project, by name; `default` if absent.",
-            |schemas| json!({"anyOf": [{"const": "*"}, schemas.request::<Name>()]}),
-        ),
+        queues(),
         lane(),
         task_type(),
         Parameter::new(
@@ -163,6 +171,14 @@ fn project() -> Parameter {
 
 fn queue() -> Parameter {
     Parameter::name("queue", "The queue; `default` if absent.")
+}
+
+fn queues() -> Parameter {
+    Parameter::new(
+        "queue",
+        "The queue; `*`: each of the project, by name; `default` if absent.",
+        |schemas| json!({"anyOf": [{"const": ALL_QUEUES}, schemas.request::<Name>()]}),
+    )
 }
 
 fn lane() -> Parameter {

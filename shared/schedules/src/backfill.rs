@@ -6,11 +6,12 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use errand::{
-    App, EnqueueError, Entity, Expect, Id, Patch, Registry, Relations, Services, StoreError, Stored, Task, TaskKey,
-    Timestamp, parent,
+    App, EnqueueError, Entity, Expect, Id, Patch, Priority, Registry, Relations, Services, StoreError, Stored, Task,
+    TaskKey, Timestamp, parent,
     spi::{
         ids,
         notify::{notify, notify_due},
+        records::key_of,
         registry::LookAfter,
         store::{self, Commit, MAX_TRIES, Part, Record, RecordKey, RecordWrite},
     },
@@ -30,7 +31,7 @@ use crate::{
 /// How long one that has ended is kept.
 const KEPT: Duration = Duration::from_secs(30 * 86_400);
 
-/// When it is looked whether the task before has ended.
+/// When it is looked whether the task before has ended, should nobody have told.
 const AGAIN: Duration = Duration::from_secs(60);
 
 /// When one is looked at again whose schedule cannot fire.
@@ -91,17 +92,31 @@ pub(crate) struct Backfills;
 #[async_trait]
 impl LookAfter for Backfills {
     async fn look_after(&self, services: &Services, types: &Arc<Registry>, record: Record) -> Result<(), StoreError> {
-        let app = App::new(services.clone(), types.clone());
-        let (key, mut record, mut there) = (record.key.clone(), Some(record), HashSet::new());
-        for _ in 0..MAX_TRIES {
-            let Some(read) = record else { return Ok(()) };
-            match look(&app, &key, Stored::read(read)?, &mut there).await {
-                Err(StoreError::Conflict { .. }) => record = app.store.record(&key).await?,
-                looked => return looked,
-            }
-        }
-        Err(StoreError::Busy)
+        go_on(&App::new(services.clone(), types.clone()), record).await
     }
+}
+
+/// Goes on with `backfill`, which waits for the end of `task`. What is lost of this, its next look makes good.
+pub(crate) async fn ended(app: &App, task: &Task, backfill: &Id) -> Result<(), StoreError> {
+    let key = key_of::<Backfill>(&task.key.tenant, backfill);
+    let Some(record) = app.store.record(&key).await? else { return Ok(()) };
+    match Stored::<Backfill>::read(record.clone())?.value.live {
+        Some(live) if live == task.key.id => go_on(app, record).await,
+        _ => Ok(()),
+    }
+}
+
+/// Looks at the backfill that `record` is. Whoever changes it meanwhile wins, and it is looked at again.
+async fn go_on(app: &App, record: Record) -> Result<(), StoreError> {
+    let (key, mut record, mut there) = (record.key.clone(), Some(record), HashSet::new());
+    for _ in 0..MAX_TRIES {
+        let Some(read) = record else { return Ok(()) };
+        match look(app, &key, Stored::read(read)?, &mut there).await {
+            Err(StoreError::Conflict { .. }) => record = app.store.record(&key).await?,
+            looked => return looked,
+        }
+    }
+    Err(StoreError::Busy)
 }
 
 /// Makes the next tasks of a backfill. `there`: those that were found to be there already.
@@ -117,7 +132,8 @@ async fn look(
     }
     let place = kept::place(&key.tenant, &of.schedule);
     let Some(schedule) = kept::stored(app, &place).await?.filter(|there| there.value.made_at == of.made_at) else {
-        return write(app, key, &backfill, Backfill { ended_at: Some(now), ..of.clone() }, Vec::new()).await;
+        let ended = Backfill { ended_at: Some(now), ..of.clone() };
+        return write(app, key, &backfill, ended, (Vec::new(), Priority::default())).await;
     };
     let Ok(plan) = kept::plan(&place, &schedule.value) else { return wait(app, key, &backfill, BLOCKED).await };
     if lives(app, key, of.live).await? {
@@ -125,7 +141,9 @@ async fn look(
     }
     let payload = kept::payload(app, &place).await?;
     let nominals = next(&plan, of, at_once(&payload));
-    let wanted = nominals.iter().map(|nominal| ToMake::of_firing(&place, &schedule.value, *nominal, true)).collect();
+    let next = (of.overlap == BackfillOverlap::Buffer).then(|| key.id.clone());
+    let firing = |nominal: &Timestamp| ToMake::of_firing(&place, &schedule.value, *nominal).backfilled(next.clone());
+    let wanted = nominals.iter().map(firing).collect();
     let tasks = match made::tasks(app, (&place, &schedule.value), &payload, wanted, now).await {
         Ok(tasks) => tasks,
         Err(EnqueueError::Store(problem)) => return Err(problem),
@@ -143,7 +161,7 @@ async fn look(
         ..of.clone()
     };
     let ids: Vec<Uuid> = fresh.iter().map(|task| task.key.id).collect();
-    let written = write(app, key, &backfill, after, fresh).await;
+    let written = write(app, key, &backfill, after, (fresh, schedule.value.task.priority)).await;
     if let Err(StoreError::Conflict { parts }) = &written {
         there.extend(parts.iter().filter_map(|part| match part {
             Part::NewTask(place) => ids.get(*place).copied(),
@@ -184,7 +202,7 @@ async fn write(
     key: &RecordKey,
     before: &Stored<Backfill>,
     after: Backfill,
-    tasks: Vec<Task>,
+    (tasks, priority): (Vec<Task>, Priority),
 ) -> Result<(), StoreError> {
     let now = app.clock.now();
     let wait = if after.live.is_some() { AGAIN } else { Duration::ZERO };
@@ -201,8 +219,8 @@ async fn write(
     let commit = Commit { records: vec![put], tasks: tasks.clone(), ..Commit::default() };
     store::commit(&*app.store, commit).await?;
     notify(app, &tasks).await;
-    if let (Some(at), Some(task)) = (wake_at, tasks.first()) {
-        notify_due(app, key, at, task.priority).await;
+    if let Some(at) = wake_at {
+        notify_due(app, key, at, priority).await;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Schedules in the store: how they are read, and the one commit by which one goes on, with the tasks that it makes.
 
 use errand::{
-    App, Entity, Event, Expect, FieldError, Id, Name, Patch, StoreError, Stored, Task, Timestamp,
+    App, Entity, Event, Expect, FieldError, Id, Name, Patch, ScheduleSpec, StoreError, Stored, Task, Timestamp,
     spi::{
         event, ids,
         json::Json,
@@ -18,7 +18,7 @@ use crate::{
     plan::Plan,
     preview::hashed,
     schedule::{Schedule, ScheduledPayload},
-    spec::ScheduleSpec,
+    spec,
     wake::wake_at,
 };
 
@@ -50,7 +50,7 @@ pub(crate) async fn payload(app: &App, key: &RecordKey) -> Result<Json, StoreErr
 
 /// When the schedule at `key` fires that is asked for so.
 pub(crate) fn plan_of(key: &RecordKey, spec: &ScheduleSpec) -> Result<Plan, FieldError> {
-    spec.plan(hashed(&key.tenant, Some(&key.id)))
+    spec::plan(spec, hashed(&key.tenant, Some(&key.id)))
 }
 
 /// When `schedule`, kept at `key`, fires; or why it cannot.
@@ -79,6 +79,7 @@ pub(crate) async fn commit(
     let relations = schedule.relations(&schedule.made_at.to_string());
     let record = Record {
         parent: relations.parent,
+        owner: relations.owner,
         wake_at: wake_at(&schedule, plan.as_ref(), now, app.rules.look_ahead),
         expires_at: schedule.removed_at,
         created_at: schedule.made_at,

@@ -6,17 +6,18 @@
 //! | `schedule_payload` | the schedule's | – | what these tasks are given |
 //! | `backfill` | derived from a key, or drawn | its schedule, when it was asked for | firings that are asked for afterwards (due for the poller) |
 //!
-//! Each module knows only those before it: `pattern`, `plan`, `spec`, `preview`, `policy`, `schedule`, `life`, `wake`, `made`, `kept`,
-//! `look`, `backfill`, `view`, `routes`.
+//! Each module knows only those before it: `pattern`, `plan`, `spec`, `preview`, `schedule`, `life`, `wake`, `made`, `kept`,
+//! `backfill`, `look`, `asked`, `carry`, `view`, `routes`.
 
+mod asked;
 mod backfill;
+mod carry;
 mod kept;
 mod life;
 mod look;
 mod made;
 mod pattern;
 mod plan;
-mod policy;
 mod preview;
 mod routes;
 mod schedule;
@@ -27,11 +28,10 @@ mod wake;
 use errand::Registry;
 
 pub use backfill::BackfillOverlap;
+pub use carry::{CarryError, carry};
 pub use plan::{Firing, Plan};
-pub use policy::{CatchUp, Overlap, SchedulePolicy};
 pub use routes::{control, status};
 pub use schedule::{Blocked, Pause, ScheduledTask};
-pub use spec::ScheduleSpec;
 
 /// `types`, where schedules are looked after.
 pub fn with_schedules(types: Registry) -> Registry {

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use errand::{
-    Status, Timestamp,
+    CatchUp, Overlap, SchedulePolicy, Status, Timestamp,
     spi::{json::Json, store::RecordKey},
 };
 use uuid::Uuid;
 
 use crate::{
     plan::{Firing, Plan},
-    policy::{CatchUp, Overlap, SchedulePolicy},
     schedule::{Blocked, Pause, Schedule, ScheduledTask, task_id},
 };
 

@@ -20,6 +20,7 @@ use errand::{
 use uuid::Uuid;
 
 use crate::{
+    backfill,
     kept::{self, Beside, commit, payload, plan},
     life::{ScheduleAct, apply, at_once},
     made::{self, ToMake},
@@ -40,10 +41,13 @@ impl LookAfter for Schedules {
         look(&App::new(services.clone(), types.clone()), record, Why::Due).await
     }
 
-    /// Looks at once where a firing waits for that, or a failure is to pause it. On the usual path nothing is written.
+    /// Goes on with the backfill that waits for this; looks at once where a firing waits for that, or a failure is to pause it. On the usual path nothing is written.
     async fn ended(&self, services: &Services, types: &Arc<Registry>, task: &Task) -> Result<(), StoreError> {
         let Some(of) = &task.schedule else { return Ok(()) };
         let app = App::new(services.clone(), types.clone());
+        if let Some(backfill) = &of.backfill {
+            return backfill::ended(&app, task, backfill).await;
+        }
         let Some(record) = app.store.record(&kept::place(&task.key.tenant, &of.id)).await? else { return Ok(()) };
         let schedule = Stored::<Schedule>::read(record.clone())?.value;
         let pauses = schedule.policy.pause_on_failure && task.status() == Status::Failed;
@@ -146,8 +150,13 @@ impl<'a> Look<'a> {
         let statuses = live.iter().map(|(id, task)| (*id, task.as_ref().map(Task::status))).collect();
         let step =
             apply(schedule, &self.key, ScheduleAct::Look { plan: plan.clone().into(), live: statuses, most }, now);
-        let wanted = step.fires.iter().map(|nominal| ToMake::of_firing(&self.key, schedule, *nominal, false));
-        let made = made::tasks(self.app, (&self.key, schedule), &payload, wanted.collect(), now).await;
+        let mut previous = schedule.previous(&self.key);
+        let wanted = step.fires.iter().map(|nominal| {
+            let firing = Some(schedule.firing(&self.key, *nominal));
+            ToMake::of_firing(&self.key, schedule, *nominal).after(std::mem::replace(&mut previous, firing))
+        });
+        let wanted = wanted.collect();
+        let made = made::tasks(self.app, (&self.key, schedule), &payload, wanted, now).await;
         let mut tasks = match made {
             Ok(tasks) => tasks,
             Err(EnqueueError::Store(problem)) => return Err(problem),

@@ -1,7 +1,7 @@
 //! The tasks that a schedule makes.
 
 use errand::{
-    App, Asked, EnqueueError, OfSchedule, Task, TaskKey, Timestamp,
+    App, Asked, EnqueueError, Id, OfSchedule, PreviousFiring, Task, TaskKey, Timestamp,
     spi::{
         accept::{self, TaskLimits},
         ids,
@@ -22,9 +22,20 @@ pub(crate) struct ToMake {
 
 impl ToMake {
     /// That of a firing of the schedule at `key`.
-    pub(crate) fn of_firing(key: &RecordKey, schedule: &Schedule, nominal: Timestamp, backfilled: bool) -> Self {
-        let id = task_id(key, schedule.made_at, nominal);
-        Self { id, of: OfSchedule { id: key.id.clone(), nominal, backfilled } }
+    pub(crate) fn of_firing(key: &RecordKey, schedule: &Schedule, nominal: Timestamp) -> Self {
+        Self { id: task_id(key, schedule.made_at, nominal), of: OfSchedule::of(key.id.clone(), nominal) }
+    }
+
+    /// The same, after this one.
+    pub(crate) fn after(mut self, previous: Option<PreviousFiring>) -> Self {
+        self.of.previous = previous;
+        self
+    }
+
+    /// The same, asked for afterwards; `backfill` goes on with its end.
+    pub(crate) fn backfilled(mut self, backfill: Option<Id>) -> Self {
+        (self.of.backfilled, self.of.backfill) = (true, backfill);
+        self
     }
 }
 

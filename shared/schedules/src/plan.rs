@@ -8,7 +8,7 @@ use crate::pattern::{ByChange, Match, Pattern};
 /// How many firings in a row may be excepted before it is taken that all are.
 const MAX_EXCEPTED: usize = 10_000;
 
-/// See the module. Made of a [`crate::ScheduleSpec`].
+/// See the module. Made of a [`errand::ScheduleSpec`].
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub(crate) zone: TimeZone,

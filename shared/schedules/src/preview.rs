@@ -1,6 +1,6 @@
 //! When a schedule would fire: what is shown before it is made.
 
-use errand::{Id, Name, Timestamp, spi::ids};
+use errand::{Id, Name, ScheduleSpec, Timestamp, spi::ids};
 use errand_http::ApiError;
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     pattern::ByChange,
     plan::{Firing, Plan, instant, shown},
-    spec::ScheduleSpec,
+    spec,
 };
 
 /// How many firings are shown if nothing is said, and at most.
@@ -84,7 +84,7 @@ pub(crate) fn preview(request: &PreviewRequest, tenant: &Name, now: Timestamp) -
     if !(1..=MAX_FIRINGS).contains(&request.limit) {
         return Err(ApiError::invalid("limit", format!("expected 1 to {MAX_FIRINGS}")));
     }
-    let plan = request.spec.plan(hashed(tenant, request.id.as_ref())).map_err(|error| error.within("spec"))?;
+    let plan = spec::plan(&request.spec, hashed(tenant, request.id.as_ref())).map_err(|error| error.within("spec"))?;
     let after = request.after.unwrap_or(now);
     let mut firings: Vec<Firing> = Vec::new();
     while firings.len() < request.limit as usize {

@@ -36,7 +36,7 @@ pub fn control() -> Vec<Route> {
         Route::delete("/v1/schedules/{id}", "RemoveSchedule", acts::remove)
             .needs(Right::Operate)
             .answers::<ScheduleView>("Removes a schedule; the tasks that it has made come to their ends.")
-            .or(&[404]),
+            .or(&[404, 409]),
         Route::post("/v1/schedules/{id}/pause", "PauseSchedule", acts::pause)
             .needs(Right::Operate)
             .answers::<ScheduleView>("Has a schedule fire no more: after the answer nothing does.")
@@ -84,6 +84,10 @@ pub fn status() -> Vec<Route> {
 async fn previewed(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let asked: PreviewRequest = request.json()?;
     Ok(Answer::json(200, &preview(&asked, &request.caller.tenant, app.clock.now())?))
+}
+
+fn carried() -> ApiError {
+    ApiError::conflict("the schedule is as the task type says that carries it; pause it if it is not to fire")
 }
 
 fn missing() -> ApiError {

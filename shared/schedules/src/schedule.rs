@@ -1,18 +1,21 @@
 //! A schedule as it is kept: when it fires, what it makes, how it goes on, and how far it has come.
 
 use errand::{
-    Entity, Id, Name, Priority, Relations, Timestamp, parent,
+    Entity, Id, Name, PreviousFiring, Priority, Relation, Relations, SchedulePolicy, ScheduleSpec, Timestamp,
     spi::{ids, store::RecordKey},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{ScheduleSpec, policy::SchedulePolicy};
-
 /// What all schedules of a tenant belong to.
 pub(crate) fn all() -> Id {
     Id::of("all")
+}
+
+/// What those of a tenant belong to besides that task types carry.
+pub(crate) fn carried() -> Id {
+    Id::of("carried")
 }
 
 /// A schedule. What its tasks are given lies apart, as [`ScheduledPayload`]: this is written at each firing, and stays small.
@@ -29,6 +32,9 @@ pub(crate) struct Schedule {
     pub made_at: Timestamp,
     /// Who has put it: its tasks are theirs.
     pub put_by: String,
+    /// Whether its task type carries it: then it is as that says, and only paused by others.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub carried: bool,
     /// Drawn anew whenever it is put, and not when it fires.
     pub revision: Uuid,
     /// Firings up to this one are dealt with.
@@ -62,12 +68,49 @@ pub(crate) struct Schedule {
     pub removed_at: Option<Timestamp>,
 }
 
+impl Schedule {
+    /// The newest firing that made a task.
+    pub(crate) fn previous(&self, key: &RecordKey) -> Option<PreviousFiring> {
+        self.last.map(|nominal| self.firing(key, nominal))
+    }
+
+    /// The firing that is named by this, as the next one has it.
+    pub(crate) fn firing(&self, key: &RecordKey, nominal: Timestamp) -> PreviousFiring {
+        PreviousFiring { nominal, task_id: task_id(key, self.made_at, nominal) }
+    }
+
+    /// A new one, which `by` has put.
+    pub(crate) fn new(of: (ScheduleSpec, ScheduledTask, SchedulePolicy), by: String, now: Timestamp) -> Self {
+        let (spec, task, policy) = of;
+        Self {
+            spec,
+            task,
+            policy,
+            made_at: now,
+            put_by: by,
+            carried: false,
+            revision: ids::fresh(),
+            judged: now,
+            paused: None,
+            blocked: None,
+            live: Vec::new(),
+            buffered: Vec::new(),
+            last: None,
+            fired: 0,
+            skipped: 0,
+            missed: 0,
+            removed_at: None,
+        }
+    }
+}
+
 impl Entity for Schedule {
     const KIND: &'static str = "schedule";
 
     fn relations(&self, place: &str) -> Relations {
+        let at = |of| Some(Relation { of, sort: place.to_owned() });
         match self.removed_at {
-            None => parent(&all(), place),
+            None => Relations { parent: at(all()), owner: at(carried()).filter(|_| self.carried) },
             Some(_) => Relations::default(),
         }
     }
@@ -129,6 +172,29 @@ pub struct ScheduledTask {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub ttl_s: Option<u64>,
+}
+
+impl ScheduledTask {
+    /// Of this type; all else is as it is for any task.
+    pub(crate) fn of_type(task_type: Name) -> Self {
+        let (project, queue, lane, priority) = Default::default();
+        let (agent_type, user_id, context_id, context_type) = Default::default();
+        let (max_retries, timeout_s, ttl_s) = Default::default();
+        Self {
+            task_type,
+            project,
+            queue,
+            lane,
+            agent_type,
+            user_id,
+            context_id,
+            context_type,
+            priority,
+            max_retries,
+            timeout_s,
+            ttl_s,
+        }
+    }
 }
 
 /// That a schedule does not fire.

@@ -1,6 +1,8 @@
 //! Schedules as they are asked for and shown.
 
-use errand::{FieldError, Id, OfSchedule, Status, Stored, Task, Timestamp, spi::json::Json};
+use errand::{
+    FieldError, Id, OfSchedule, SchedulePolicy, ScheduleSpec, Status, Stored, Task, Timestamp, spi::json::Json,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,9 +11,7 @@ use uuid::Uuid;
 use crate::{
     backfill::{Backfill, BackfillOverlap},
     plan::Plan,
-    policy::SchedulePolicy,
     schedule::{Blocked, Pause, Schedule, ScheduledTask},
-    spec::ScheduleSpec,
 };
 
 /// How many of its next firings, and of its newest, are shown of a schedule.
@@ -47,6 +47,9 @@ pub(crate) struct ScheduleView {
     pub created_at: Timestamp,
     /// Who has put it as it is: its tasks are theirs.
     pub created_by: String,
+    /// Whether its task type carries it: then it is as that says, and others only pause, trigger and backfill it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub carried: bool,
     /// When it fires.
     pub spec: ScheduleSpec,
     /// What it makes then.
@@ -116,6 +119,7 @@ impl ScheduleView {
             version: value.revision,
             created_at,
             created_by: value.put_by,
+            carried: value.carried,
             spec: value.spec,
             task: value.task,
             payload: None,

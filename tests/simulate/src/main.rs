@@ -10,7 +10,12 @@ use std::{
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
+use mimalloc::MiMalloc;
 use simulate::{Plan, first_broken, run, shrink};
+
+/// A fifth of all time is spent on memory: with the system's allocator, a third more of it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Simulates the whole of Errand, with everything going wrong that can.
 #[derive(Parser)]

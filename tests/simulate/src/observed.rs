@@ -42,7 +42,7 @@ impl Observed {
                 Ok(before.version == transition.task.version)
             }
             (_, _, Some(write)) => {
-                Ok(self.inner.record(write.key()).await?.is_some_and(|record| record.version == write.version()))
+                Ok(self.inner.record(write.key()).await?.is_some_and(|record| Some(record.version) == write.version()))
             }
             _ => Ok(false),
         }

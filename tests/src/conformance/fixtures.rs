@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use errand::{
-    Asked, Dispatch, Doc, Expect, FailureKind, Id, Name, OfSchedule, Priority, Task, TaskKey, Timestamp,
+    Asked, Dispatch, Doc, Expect, FailureKind, Id, Name, OfSchedule, PreviousFiring, Priority, Task, TaskKey,
+    Timestamp,
     spi::{
         ids::fresh,
         json::Json,
@@ -81,7 +82,12 @@ pub fn full(tenant: &Name) -> Task {
         expires_at: Some(at(7200)),
         created_by: "dienst:größe".to_owned(),
         request_id: Some("JKJaXmPLvHcESHA=".to_owned()),
-        schedule: Some(OfSchedule { id: id("nightly"), nominal: at(4), backfilled: true }),
+        schedule: Some(OfSchedule {
+            backfilled: true,
+            previous: Some(PreviousFiring { nominal: at(3), task_id: fresh() }),
+            backfill: Some(id("b-1")),
+            ..OfSchedule::of(id("nightly"), at(4))
+        }),
         ..new(tenant)
     };
     with_history(accepted(new.with_payload(Json::new(&payload))))

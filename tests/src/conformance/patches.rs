@@ -40,7 +40,7 @@ async fn patched(store: &dyn Store, before: &Record, patch: Patch) -> Record {
     let write = write(&before.key, patch, Expect::Any);
     store::commit(store, writes(vec![write.clone()])).await.unwrap();
     let after = store.record(&before.key).await.unwrap().unwrap();
-    assert_eq!(after.version, write.version());
+    assert_eq!(Some(after.version), write.version());
     assert_eq!((after.created_at, after.updated_at), (before.created_at, at(50)));
     assert_eq!(after.parent, parent);
     after

@@ -4,7 +4,7 @@
 //! commit. Nothing is written before every precondition of a commit has been checked, so an inner error leaves no trace.
 
 use errand::{
-    Expect, StoreError, Task, TaskKey,
+    Expect, Status, StoreError, Task, TaskKey,
     spi::{
         lifecycle::{Transition, log::LogEntry},
         store::{Commit, Inserted, Part, Record, RecordWrite, TaskWrite},
@@ -13,7 +13,9 @@ use errand::{
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 use uuid::Uuid;
 
-use super::{counts::Counts, log_row, record_row, stored_task::StoredTask, task_read, task_write, told::ToldList};
+use super::{
+    counts::Counts, failures, log_row, record_row, stored_task::StoredTask, task_read, task_write, told::ToldList,
+};
 
 /// A result of the file, of an answer to one commit.
 type Answer<T> = rusqlite::Result<Result<T, StoreError>>;
@@ -108,6 +110,7 @@ impl<'c> Tables<'c> {
                         record_row::put(self.db, &record)?;
                     }
                 }
+                RecordWrite::Delete { key, .. } => record_row::delete(self.db, key)?,
             }
         }
         for task in &commit.tasks {
@@ -141,7 +144,8 @@ impl<'c> Tables<'c> {
     }
 
     fn there(&self, write: &RecordWrite) -> Answer<Option<There>> {
-        if let RecordWrite::Put { expect: Expect::Version(_) | Expect::Absent, .. } = write {
+        if let RecordWrite::Put { expect: Expect::Version(_) | Expect::Absent, .. } | RecordWrite::Delete { .. } = write
+        {
             let version = record_row::version(self.db, write.key())?;
             return Ok(version.map(|version| version.map(|version| There { version, record: None })));
         }
@@ -183,9 +187,12 @@ impl<'c> Tables<'c> {
         if self.insert.raw_execute()? == 0 {
             return Ok(false);
         }
-        let payload = task.payload.as_str();
+        let (n, payload) = (self.db.last_insert_rowid(), task.payload.as_str());
         if payload.len() > task_write::INLINE_BYTES {
-            self.insert_payload.execute((self.db.last_insert_rowid(), payload))?;
+            self.insert_payload.execute((n, payload))?;
+        }
+        if task.status() == Status::Failed {
+            failures::note(self.db, n, queue_n, task)?;
         }
         self.counts.note(queue_n, None, task);
         Ok(true)
@@ -203,6 +210,9 @@ impl<'c> Tables<'c> {
             task_write::bind_places(&mut self.update_indexed, task_write::CHANGED, task)?;
             self.update_indexed.raw_bind_parameter(task_write::CHANGED + 3, stored.n)?;
             self.update_indexed.raw_execute()?;
+        }
+        if [stored.status, task.status()].contains(&Status::Failed) {
+            failures::note(self.db, stored.n, stored.queue_n, task)?;
         }
         self.counts.note(stored.queue_n, Some((stored.status, stored.run_at)), task);
         Ok(())
@@ -228,7 +238,7 @@ fn landed(commit: &Commit, before: &Before) -> bool {
         (Some(TaskWrite::Change { transition, .. }), ..) => {
             before.task.as_ref().is_some_and(|stored| stored.version == transition.task.version)
         }
-        (_, Some(write), Some(Some(stored))) => stored.version == write.version(),
+        (_, Some(write), Some(Some(stored))) => Some(stored.version) == write.version(),
         _ => false,
     }
 }

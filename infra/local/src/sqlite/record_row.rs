@@ -40,6 +40,13 @@ pub(super) fn put(db: &Connection, record: &Record) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Removes the record at `key`, if there is one.
+pub(super) fn delete(db: &Connection, key: &RecordKey) -> rusqlite::Result<()> {
+    let row = params![key.tenant.as_str(), key.kind.as_str(), key.id.as_str()];
+    db.prepare_cached("DELETE FROM records WHERE tenant = ?1 AND kind = ?2 AND id = ?3")?.execute(row)?;
+    Ok(())
+}
+
 /// The record at `key`, if there is one; the outer error is the file's, the inner one the record's.
 pub(super) fn get(db: &Connection, key: &RecordKey) -> rusqlite::Result<Result<Option<Record>, StoreError>> {
     let row = params![key.tenant.as_str(), key.kind.as_str(), key.id.as_str()];

@@ -4,11 +4,11 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::{OpenError, SqliteSettings, Synchronous};
+use super::{OpenError, SqliteSettings, Synchronous, failures};
 
 /// Each step from one schema to the next. The file's `user_version` is how many it has seen; never edit one that
 /// was released, add another.
-const MIGRATIONS: [&str; 13] = [
+const MIGRATIONS: [&str; 14] = [
     include_str!("migrations/0001_tables.sql"),
     include_str!("migrations/0002_counters.sql"),
     include_str!("migrations/0003_request_id.sql"),
@@ -22,7 +22,11 @@ const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/0011_progress.sql"),
     include_str!("migrations/0012_schedule.sql"),
     include_str!("migrations/0013_groups.sql"),
+    include_str!("migrations/0014_failed.sql"),
 ];
+
+/// The step from which on failures are grouped: SQL cannot tell which is in which.
+const FAILURE_GROUPS: u32 = 14;
 
 /// The schema this version reads and writes.
 pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -94,6 +98,9 @@ fn migrate(db: &mut Connection) -> rusqlite::Result<()> {
         // Asked inside the transaction: two processes may open a new file at once.
         if version(&step)? < number {
             step.execute_batch(sql)?;
+            if number == FAILURE_GROUPS {
+                failures::name_groups(&step)?;
+            }
             step.pragma_update(None, "user_version", number)?;
         }
         step.commit()?;
@@ -125,6 +132,7 @@ mod tests {
         // Whoever adds one adds what reads it: each costs every write of its rows.
         let read = [
             "action_log_task",
+            "failed_groups",
             "records_due",
             "records_expiring",
             "records_owner",

@@ -8,14 +8,14 @@ use errand::{
     spi::{
         lifecycle::log::LogEntry,
         store::{
-            Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related,
-            Stats, StatsScope, Store, ToldEvent, Wanted,
+            Commit, Due, Failures, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey,
+            Related, Stats, StatsScope, Store, ToldEvent, Wanted,
         },
     },
 };
 use rusqlite::Connection;
 
-use super::{SqliteStore, changes, list, queries, reader::failed, record_row, schema, stats, told, upkeep};
+use super::{SqliteStore, changes, failures, list, queries, reader::failed, record_row, schema, stats, told, upkeep};
 
 /// The same answer to each of `count` questions that were asked as one.
 fn each<T>(count: usize, answers: Result<Vec<Result<T, StoreError>>, StoreError>) -> Vec<Result<T, StoreError>> {
@@ -139,6 +139,11 @@ impl Store for SqliteStore {
     async fn oldest_due(&self, scope: &StatsScope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let scope = scope.clone();
         self.pages.read(move |db| stats::oldest_due(db, &scope, now)).await
+    }
+
+    async fn failures(&self, tenant: &Name, project: &Name, queue: &Name) -> Result<Failures, StoreError> {
+        let (tenant, project, queue) = (tenant.clone(), project.clone(), queue.clone());
+        self.pages.read(move |db| failures::groups(db, (&tenant, &project, &queue))).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

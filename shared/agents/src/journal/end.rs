@@ -5,13 +5,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::{
-    AgentAction, AgentStatus, Command, CommandAction, CommandKind, CommandStatus, End, Refused, RunAction,
+    AgentAction, AgentStatus, Command, CommandAction, CommandKind, CommandStatus, End, Refused, Run, RunAction,
     SessionAction, Terminal,
     event::{BackendPhase, EventBody, TerminalNote},
     journal::Draft,
 };
 use errand::{
-    Asked, Effect, Id, Name, Services, State, StoreError, Task, TaskKey, Timestamp,
+    Asked, Effect, Entity, Expect, Id, Name, Patch, Services, State, Status, StoreError, Task, TaskKey, Timestamp,
     spi::{ids, json::Json, redact::chain},
 };
 
@@ -22,7 +22,7 @@ pub async fn ends(app: &Services, ttl: Option<Duration>, task: &Task, ended: &Ta
     let id = super::find_id(app, task, task.redrives).await?;
     let mut draft = match Draft::read(app, &task.key.tenant, &id, &[]).await {
         Ok(Some(draft)) => draft,
-        Ok(None) => return Ok(Vec::new()),
+        Ok(None) => return Ok(unborn(task, &id).into_iter().collect()),
         Err(problem @ StoreError::Corrupt { .. }) => {
             // The task must be able to end all the same.
             tracing::error!(error = %chain(&problem), "a run cannot be read; its task ends without it");
@@ -44,6 +44,13 @@ pub async fn ends(app: &Services, ttl: Option<Duration>, task: &Task, ended: &Ta
     }
     effects.extend(draft.effects().map_err(|error| StoreError::Unavailable(error.into()))?);
     Ok(effects)
+}
+
+/// That there is still no run when this is committed. Whoever has the task may be beginning one, which changes nothing of the
+/// task itself: the run would go on for ever.
+fn unborn(task: &Task, id: &Id) -> Option<Effect> {
+    let begins = task.status() == Status::Running;
+    begins.then(|| Effect::patch(Run::kind(), id.clone(), Patch::default(), Expect::Absent))
 }
 
 /// How a task that has ended tells its run to.

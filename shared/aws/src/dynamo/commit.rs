@@ -140,7 +140,7 @@ impl DynamoStore {
             None => {}
         }
         for (place, write) in commit.records.into_iter().enumerate() {
-            let version = Some(write.version());
+            let version = write.version();
             planned.push(Planned { part: Part::Record(place), version, write: self.record_write(write) });
         }
         for (place, task) in commit.tasks.into_iter().enumerate() {
@@ -175,6 +175,18 @@ impl DynamoStore {
                 let update = record_item::update(&key, *patch, version, at, self.config.shards);
                 self.in_tasks(Action::Update(keys::record(&key), update), condition)
             }
+            RecordWrite::Delete { key, expect } => match expect {
+                Expect::Absent => self.in_tasks(Action::Check(keys::record(&key)), absent()),
+                Expect::Version(version) => {
+                    let values = [(":expected", uuid(version))];
+                    let condition = Expression::new("attribute_not_exists(pk) OR v = :expected", values);
+                    self.in_tasks(Action::Delete(keys::record(&key)), condition)
+                }
+                Expect::Any => {
+                    let condition = Expression::new("attribute_not_exists(pk) OR attribute_exists(pk)", []);
+                    self.in_tasks(Action::Delete(keys::record(&key)), condition)
+                }
+            },
         }
     }
 

@@ -30,6 +30,12 @@ const FRAME_BYTES: usize = 250;
 /// What it takes to say of which firing of a schedule a task is, besides the schedule's id.
 const SCHEDULE_BYTES: usize = 50;
 
+/// And which firing was before it.
+const PREVIOUS_BYTES: usize = 95;
+
+/// And which backfill goes on with its end.
+const BACKFILL_BYTES: usize = 45;
+
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// How long a live task may go untouched before its payload is in danger.
@@ -49,7 +55,11 @@ pub(super) fn is_apart(task: &Task) -> bool {
     let names = names.into_iter().chain(more.into_iter().flatten()).map(|name| name.as_str().len());
     let ids = [&task.user_id, &task.context_id].into_iter().flatten().map(|id| id.as_str().len());
     let texts = [&task.idempotency_key, &task.request_id].into_iter().flatten().map(String::len);
-    let schedule = task.schedule.as_ref().map_or(0, |of| of.id.as_str().len() + SCHEDULE_BYTES);
+    let schedule = task.schedule.as_ref().map_or(0, |of| {
+        let previous = of.previous.as_ref().map_or(0, |_| PREVIOUS_BYTES);
+        let backfill = of.backfill.as_ref().map_or(0, |_| BACKFILL_BYTES);
+        of.id.as_str().len() + SCHEDULE_BYTES + previous + backfill
+    });
     let all: usize = schedule + names.chain(ids).chain(texts).sum::<usize>() + task.created_by.len();
     FRAME_BYTES + all + task.payload.as_str().len() > INLINE_BYTES
 }
@@ -100,7 +110,7 @@ mod tests {
         dynamo::{attributes, task_item},
     };
     use errand::{
-        Asked, Id, Name, OfSchedule, TaskKey,
+        Asked, Id, Name, OfSchedule, PreviousFiring, TaskKey,
         spi::{
             json::Json,
             lifecycle::{Trigger, apply},
@@ -136,9 +146,13 @@ mod tests {
                 (full.key.tenant, full.project, full.queue) = (long.clone(), long.clone(), long.clone());
                 (full.agent_type, full.context_type) = (Some(long.clone()), Some(long));
                 (full.parent_id, full.max_retries, full.scheduled_for) = (Some(bare.version), 9, at(1));
-                full.payload = Json::new(&"x".repeat(bytes - 900).into());
+                full.payload = Json::new(&"x".repeat(bytes - 1050).into());
                 full.idempotency_key = Some("k".repeat(64));
-                full.schedule = Some(OfSchedule { id: Id::of("nightly"), nominal: at(1), backfilled: true });
+                let previous = Some(PreviousFiring { nominal: at(1), task_id: bare.version });
+                let backfill = Some(Id::from(bare.version));
+                let of =
+                    OfSchedule { backfilled: true, previous, backfill, ..OfSchedule::of(Id::of("nightly"), at(1)) };
+                full.schedule = Some(of);
             });
             for task in [bare, full] {
                 let whole = attributes::size(&task_item::write(&task, false, DAY, Shards::default()).unwrap());

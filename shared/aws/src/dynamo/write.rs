@@ -5,9 +5,13 @@ use std::time::Duration;
 use aws_sdk_dynamodb::{
     Client,
     error::{BuildError, ProvideErrorMetadata, SdkError},
-    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
+    operation::{
+        delete_item::DeleteItemError, put_item::PutItemError, transact_write_items::TransactWriteItemsError,
+        update_item::UpdateItemError,
+    },
     types::{
-        CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure::AllOld, TransactWriteItem, Update,
+        CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure::AllOld,
+        TransactWriteItem, Update,
     },
 };
 
@@ -47,6 +51,8 @@ pub(super) enum Action {
     Put(Item),
     /// Changes the item with this key.
     Update(Item, Expression),
+    /// Removes the item with this key.
+    Delete(Item),
     /// Nothing, but demands the condition of the item with this key.
     Check(Item),
 }
@@ -77,6 +83,7 @@ pub(super) async fn make(client: &Client, writes: &[Write]) -> Result<(), Refuse
             [Write { table, action: Action::Update(key, change), condition }] => {
                 update(client, table, key, change, condition).await
             }
+            [Write { table, action: Action::Delete(key), condition }] => delete(client, table, key, condition).await,
             _ => transaction(client, writes).await,
         };
         match made {
@@ -120,6 +127,19 @@ async fn update(
         .return_values_on_condition_check_failure(AllOld);
     request.send().await.map(drop).map_err(|error| match error.as_service_error() {
         Some(UpdateItemError::ConditionalCheckFailedException(failed)) => conditions(failed.item.clone()),
+        _ => other(error),
+    })
+}
+
+async fn delete(client: &Client, table: &str, key: &Item, condition: &Expression) -> Result<(), Failure> {
+    let request = client.delete_item().table_name(table).set_key(Some(key.clone()));
+    let request = request
+        .condition_expression(&condition.text)
+        .set_expression_attribute_names(condition.names())
+        .set_expression_attribute_values(condition.values())
+        .return_values_on_condition_check_failure(AllOld);
+    request.send().await.map(drop).map_err(|error| match error.as_service_error() {
+        Some(DeleteItemError::ConditionalCheckFailedException(failed)) => conditions(failed.item.clone()),
         _ => other(error),
     })
 }
@@ -181,6 +201,15 @@ fn transact_item(write: &Write) -> Result<TransactWriteItem, BuildError> {
                 .return_values_on_condition_check_failure(AllOld);
             item.update(update.build()?)
         }
+        Action::Delete(key) => {
+            let delete = Delete::builder().table_name(&write.table).set_key(Some(key.clone()));
+            let delete = delete
+                .condition_expression(&condition.text)
+                .set_expression_attribute_names(condition.names())
+                .set_expression_attribute_values(condition.values())
+                .return_values_on_condition_check_failure(AllOld);
+            item.delete(delete.build()?)
+        }
         Action::Check(key) => {
             let check = ConditionCheck::builder().table_name(&write.table).set_key(Some(key.clone()));
             let check = check
@@ -207,7 +236,7 @@ fn fits(writes: &[Write]) -> Result<(), StoreError> {
     let sizes = writes.iter().map(|write| match &write.action {
         Action::Put(item) => attributes::size(item),
         Action::Update(_, change) => attributes::size(&change.values),
-        Action::Check(_) => 0,
+        Action::Delete(_) | Action::Check(_) => 0,
     });
     let sizes: Vec<usize> = sizes.collect();
     if let Some(bytes) = sizes.iter().find(|bytes| **bytes > ITEM_BYTES) {

@@ -99,9 +99,14 @@ fn fold(earlier: &mut RecordWrite, later: RecordWrite) {
             let folded = later.result(Some((**record).clone()));
             **record = folded.unwrap_or_else(|| (**record).clone());
         }
-        (RecordWrite::Patch { expect, .. }, RecordWrite::Put { record, .. }) => {
+        (RecordWrite::Patch { expect, .. } | RecordWrite::Delete { expect, .. }, RecordWrite::Put { record, .. }) => {
             *earlier = RecordWrite::Put { record, expect: *expect };
         }
+        (RecordWrite::Put { expect, .. } | RecordWrite::Patch { expect, .. }, RecordWrite::Delete { key, .. }) => {
+            *earlier = RecordWrite::Delete { key, expect: *expect };
+        }
+        // Of what is removed there is nothing to change, or to remove again.
+        (RecordWrite::Delete { .. }, RecordWrite::Patch { .. } | RecordWrite::Delete { .. }) => {}
         (RecordWrite::Patch { patch, expect, .. }, RecordWrite::Patch { patch: newer, expect: theirs, .. }) => {
             merge(patch, *newer);
             if *expect == Expect::Any {

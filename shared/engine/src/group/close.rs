@@ -10,11 +10,11 @@ use crate::{
         Next,
         part::{self, PART_SIZE},
         policy::{Closing, judge},
-        root::{self, GROUP, GroupStatus, Of, Root},
+        root::{self, GROUP, GroupStatus, Root},
         sweep,
     },
     ids::{Id, Name},
-    lifecycle::Task,
+    lifecycle::{Dispatch, Task},
     services::Services,
     store::{Expect, MAX_TRIES, RecordKey, StoreError},
 };
@@ -59,16 +59,21 @@ pub(crate) async fn call_off(services: &Services, tenant: &Name, group: Uuid) ->
     }
 }
 
-/// What is committed with the cancel of a task that waits: the group that it has made is called off.
+/// What is committed with the cancel of a task: the groups that it has made are called off. Only a task that was begun here has
+/// made any, so that the cancel of another one reads nothing.
 pub(crate) async fn called_off(services: &Services, task: &Task) -> Result<Vec<Effect>, StoreError> {
-    let Some(group) = task.waits_for() else { return Ok(Vec::new()) };
-    let Some(root) = root::find(services, &task.key.tenant, group).await? else { return Ok(Vec::new()) };
-    let is_its = root.doc.of == Of::Task && root.doc.parent.is_some_and(|(parent, _)| parent == task.key.id);
-    if !is_its || root.doc.closed.is_some() {
+    if task.executions == 0 || task.dispatch != Dispatch::Announced {
         return Ok(Vec::new());
     }
-    let close = root::closing(GroupStatus::Cancelled, false, services.clock.now());
-    Ok(vec![Effect::patch(Name::of(GROUP), Id::from(group), close, Expect::Any).or_skip()])
+    let mut groups: Vec<Uuid> = root::open_of(services, &task.key).await?.iter().map(|root| root.id).collect();
+    // The list may run behind; of the one that it waits for, the task itself says.
+    if let Some(group) = task.waits_for().filter(|group| !groups.contains(group)) {
+        let root = root::find(services, &task.key.tenant, group).await?;
+        groups.extend(root.filter(|root| root.is_made_by(task) && root.doc.closed.is_none()).map(|root| root.id));
+    }
+    let close = || root::closing(GroupStatus::Cancelled, false, services.clock.now());
+    let called_off = |group| Effect::patch(Name::of(GROUP), Id::from(group), close(), Expect::Any).or_skip();
+    Ok(groups.into_iter().map(called_off).collect())
 }
 
 /// What is committed with the redrive of a member: open groups forget its end. The root is written, so that nobody who has

@@ -246,13 +246,16 @@ pub(super) async fn begin(
         return Ok((root, false));
     }
     let now = services.clock.now();
-    let doc = match serde_json::to_value(new()) {
+    let new = new();
+    let made_by = new.parent.map(|(task, _)| root::among_its_tasks(task, now));
+    let doc = match serde_json::to_value(new) {
         Ok(serde_json::Value::Object(doc)) => doc,
         _ => Doc::new(),
     };
     let mut write = RecordWrite::put(root::key(tenant, group), doc, Expect::Absent, now);
     if let RecordWrite::Put { record, .. } = &mut write {
         record.wake_at = Some(now + FIRST);
+        record.parent = made_by;
     }
     let is_new = root::write(services, write).await?;
     let root = root::find(services, tenant, group).await?;

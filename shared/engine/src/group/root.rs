@@ -14,9 +14,12 @@ use crate::{
         policy::{GroupPolicy, On},
     },
     ids::{Id, Name, TaskKey},
-    lifecycle::Trigger,
+    lifecycle::{Task, Trigger},
     services::Services,
-    store::{self, Commit, Doc, Expect, Guard, Patch, Record, RecordKey, RecordWrite, StoreError},
+    store::{
+        self, Commit, Doc, Expect, Guard, Patch, Record, RecordKey, RecordWrite, Related, Relation, RelationKind,
+        StoreError,
+    },
 };
 
 /// The kind of record that a group is.
@@ -141,6 +144,23 @@ pub(super) async fn find(services: &Services, tenant: &Name, group: Uuid) -> Res
     services.store.record(&key(tenant, group)).await?.map(Root::read).transpose()
 }
 
+/// How many groups of a task are looked through for those that end with it: the newest.
+const OF_A_TASK: usize = 20;
+
+/// Where a group stands among those that the handler of `task` has made.
+pub(super) fn among_its_tasks(task: Uuid, now: Timestamp) -> Relation {
+    Relation { of: Id::from(task), sort: now.to_string() }
+}
+
+/// The newest groups that the handler of `task` has made, those of them that are open.
+pub(super) async fn open_of(services: &Services, task: &TaskKey) -> Result<Vec<Root>, StoreError> {
+    let (kind, by, of) = (Name::of(GROUP), RelationKind::Parent, Id::from(task.id));
+    let related = Related { tenant: task.tenant.clone(), kind, by, of, newest_first: true };
+    let made = services.store.records(&related, None, OF_A_TASK).await?.items;
+    let made = made.into_iter().map(Root::read).collect::<Result<Vec<_>, _>>()?;
+    Ok(made.into_iter().filter(|root| root.doc.closed.is_none()).collect())
+}
+
 /// The root becomes like this, if it is still open.
 pub(super) fn closing(status: GroupStatus, swept: bool, wake_at: Timestamp) -> Patch {
     let mut set = Doc::new();
@@ -205,6 +225,11 @@ impl Root {
 
     pub(super) fn status(&self) -> GroupStatus {
         self.doc.closed.unwrap_or(GroupStatus::Open)
+    }
+
+    /// Whether the handler of `task` has made it.
+    pub(super) fn is_made_by(&self, task: &Task) -> bool {
+        self.doc.of == Of::Task && self.doc.parent.is_some_and(|(parent, _)| parent == task.key.id)
     }
 
     /// When its making last went on, as far as that was said.

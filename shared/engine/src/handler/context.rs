@@ -23,7 +23,7 @@ use crate::{
     lifecycle::{Asked, Report, Task},
     records::{Entity, Stored},
     services::{Rules, Services},
-    store::{RecordKey, Related, RelationKind},
+    store::{self, RecordKey, Related, RelationKind},
 };
 
 /// What a handler is given: the task, the time, what is stored, and how to keep what it did outside. Handlers write nothing
@@ -167,6 +167,14 @@ impl<'a> TaskContext<'a> {
         see: impl FnMut(Stored<E>) + Send,
     ) -> Result<(), Failure> {
         self.related(RelationKind::Owner, of, (limit, EACH_PAGE), see).await
+    }
+
+    /// The task of the firing before this one, with its status and its output as they are now, if a schedule has made this task.
+    /// `None` also of one that was removed for its age: when it was named stands in `task().schedule` all the same.
+    pub async fn previous_firing(&self) -> Result<Option<Task>, Failure> {
+        let Some(previous) = self.task.schedule.as_ref().and_then(|of| of.previous.as_ref()) else { return Ok(None) };
+        let key = TaskKey { tenant: self.task.key.tenant.clone(), id: previous.task_id };
+        Ok(store::task(&*self.services.store, &key).await?)
     }
 
     /// An event about this task's doings, with an id that this execution always gives it.

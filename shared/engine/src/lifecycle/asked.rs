@@ -103,6 +103,29 @@ pub struct OfSchedule {
     /// Whether it was asked for afterwards, for a time that had passed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub backfilled: bool,
+    /// The firing before it that made a task, if there was one; not of one that was asked for afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<PreviousFiring>,
+    /// The backfill whose next task waits for the end of this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<Id>,
+}
+
+impl OfSchedule {
+    /// The firing of the schedule `id` that is named by `nominal`.
+    pub fn of(id: Id, nominal: Timestamp) -> Self {
+        Self { id, nominal, backfilled: false, previous: None, backfill: None }
+    }
+}
+
+/// The firing of a schedule that made a task before another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(inline)]
+pub struct PreviousFiring {
+    /// When it was named to fire.
+    pub nominal: Timestamp,
+    /// Its task, whose status and output are as they are when they are asked for.
+    pub task_id: Uuid,
 }
 
 /// The most groups that a task is a member of.

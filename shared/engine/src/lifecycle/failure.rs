@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{clock::Timestamp, json::cut, redact};
+use crate::{clock::Timestamp, ids::Name, json::cut, lifecycle::Fingerprint, redact};
 
 /// The longest error text kept, in bytes.
 pub const ERROR_BYTES: usize = 4 * 1024;
@@ -121,6 +121,11 @@ impl KeptFailure {
     /// Redacts and cuts `message`; there is no other way to make one.
     pub fn new(kind: FailureKind, message: &str, at: Timestamp, execution: u32) -> Self {
         Self { kind, message: cut(&redact::text(message), ERROR_BYTES).to_owned(), at, execution }
+    }
+
+    /// Which others are the same, as what has ended a task of `task_type`.
+    pub fn group(&self, task_type: &Name) -> Fingerprint {
+        Fingerprint::of(task_type, self.kind, &self.message)
     }
 }
 

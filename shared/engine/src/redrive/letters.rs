@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::{
     clock::Timestamp,
     ids::Name,
-    lifecycle::{FailureKind, Task},
+    lifecycle::{FailureKind, Fingerprint, Task},
     store::{Bucket, Filter, ListQuery, Listing, Page, Position, Store, StoreError},
 };
 
@@ -28,6 +28,9 @@ pub struct DeadLetterFilter {
     /// Only what failed of this.
     #[serde(default)]
     pub failure_kind: Option<FailureKind>,
+    /// Only what failed of the same.
+    #[serde(default)]
+    pub fingerprint: Option<Fingerprint>,
     /// Only what ended after this.
     #[serde(default)]
     pub ended_after: Option<Timestamp>,
@@ -52,6 +55,7 @@ impl DeadLetters {
             lane: filter.lane,
             task_type: filter.r#type,
             failure_kind: filter.failure_kind,
+            fingerprint: filter.fingerprint,
             ended_after: filter.ended_after,
             ended_before: filter.ended_before,
             ..Filter::default()

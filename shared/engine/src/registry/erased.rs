@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     clock::Timestamp,
     effects::Effect,
-    handler::{Failure, Handler, Outcome, Settings, TaskContext},
+    handler::{CarriedSchedule, Failure, Handler, Outcome, Settings, TaskContext},
     ids::{Id, Name},
     json::{
         Json,
@@ -60,6 +60,7 @@ pub(super) trait AnyType: Send + Sync {
     fn name(&self) -> &'static str;
     fn rust_name(&self) -> &'static str;
     fn settings(&self) -> Settings;
+    fn schedule(&self) -> Option<CarriedSchedule<Json>>;
     fn run_id(&self, task: &Task) -> Option<Id>;
     fn describe(&self) -> TaskType;
     fn payload(&self, schemas: &mut SchemaGenerator) -> Schema;
@@ -97,6 +98,11 @@ impl<H: Handler> AnyType for Of<H> {
 
     fn settings(&self) -> Settings {
         H::settings()
+    }
+
+    fn schedule(&self) -> Option<CarriedSchedule<Json>> {
+        let written = |payload| Json::new(&serde_json::to_value(payload).unwrap_or_default());
+        H::schedule().map(|carried| carried.map(written))
     }
 
     fn run_id(&self, task: &Task) -> Option<Id> {

@@ -41,7 +41,8 @@ impl RecordKind {
         self.of
     }
 
-    pub(super) fn is_written(&self) -> bool {
+    /// Whether its records are written from outside.
+    pub fn is_written(&self) -> bool {
         self.written.is_some()
     }
 

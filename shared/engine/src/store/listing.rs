@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     clock::Timestamp,
     ids::{Id, Name},
-    lifecycle::{FailureKind, Priority, State, Status, Task},
+    lifecycle::{FailureKind, Fingerprint, KeptFailure, Priority, State, Status, Task},
 };
 
 /// What a list by queue divides tasks into: what has not ended stands together, so that a claim moves nothing.
@@ -86,6 +86,8 @@ pub struct Filter {
     pub updated_after: Option<Timestamp>,
     /// Only what failed of this.
     pub failure_kind: Option<FailureKind>,
+    /// Only what failed of the same.
+    pub fingerprint: Option<Fingerprint>,
     /// Only what ended after this.
     pub ended_after: Option<Timestamp>,
     /// Only what ended before this.
@@ -207,15 +209,19 @@ impl Filter {
             && self.lane.as_ref().is_none_or(|lane| *lane == task.lane)
             && self.task_type.as_ref().is_none_or(|task_type| *task_type == task.task_type)
             && self.updated_after.is_none_or(|at| task.updated_at > at)
-            && self.failure_kind.is_none_or(|kind| failure_kind(task) == Some(kind))
+            && self.failure_kind.is_none_or(|kind| failure(task).map(|failure| failure.kind) == Some(kind))
+            && self
+                .fingerprint
+                .as_ref()
+                .is_none_or(|group| failure(task).is_some_and(|failure| failure.group(&task.task_type) == *group))
             && self.ended_after.is_none_or(|at| task.ended_at.is_some_and(|ended| ended > at))
             && self.ended_before.is_none_or(|at| task.ended_at.is_some_and(|ended| ended < at))
     }
 }
 
-fn failure_kind(task: &Task) -> Option<FailureKind> {
+fn failure(task: &Task) -> Option<&KeptFailure> {
     match &task.state {
-        State::Failed { failure } => Some(failure.kind),
+        State::Failed { failure } => Some(failure),
         _ => None,
     }
 }

@@ -33,6 +33,13 @@ pub enum RecordWrite {
         /// Becomes `updated_at`.
         at: Timestamp,
     },
+    /// Removes a record. One that is not there any more is as it should be, whatever is expected.
+    Delete {
+        /// The record that is removed.
+        key: RecordKey,
+        /// What must hold before, if it is there.
+        expect: Expect,
+    },
 }
 
 /// What must hold of a record for a write to happen. Where it does not, none of the commit happens.
@@ -121,32 +128,34 @@ impl RecordWrite {
         match &mut self {
             RecordWrite::Put { record, .. } => record.expires_at = Some(at),
             RecordWrite::Patch { patch, .. } => patch.expires_at = Some(at),
+            RecordWrite::Delete { .. } => {}
         }
         self
     }
 
     /// About how many bytes it writes.
     pub(super) fn bytes(&self) -> usize {
-        let doc = match self {
-            RecordWrite::Put { record, .. } => &record.doc,
-            RecordWrite::Patch { patch, .. } => &patch.set,
-        };
-        doc_bytes(doc)
+        match self {
+            RecordWrite::Put { record, .. } => doc_bytes(&record.doc),
+            RecordWrite::Patch { patch, .. } => doc_bytes(&patch.set),
+            RecordWrite::Delete { .. } => 0,
+        }
     }
 
     /// Which record it writes.
     pub fn key(&self) -> &RecordKey {
         match self {
             RecordWrite::Put { record, .. } => &record.key,
-            RecordWrite::Patch { key, .. } => key,
+            RecordWrite::Patch { key, .. } | RecordWrite::Delete { key, .. } => key,
         }
     }
 
-    /// The version it leaves behind.
-    pub fn version(&self) -> Uuid {
+    /// The version it leaves behind, if it leaves something.
+    pub fn version(&self) -> Option<Uuid> {
         match self {
-            RecordWrite::Put { record, .. } => record.version,
-            RecordWrite::Patch { version, .. } => *version,
+            RecordWrite::Put { record, .. } => Some(record.version),
+            RecordWrite::Patch { version, .. } => Some(*version),
+            RecordWrite::Delete { .. } => None,
         }
     }
 
@@ -155,6 +164,8 @@ impl RecordWrite {
         let (expect, must_exist) = match self {
             RecordWrite::Put { expect, .. } => (expect, false),
             RecordWrite::Patch { expect, .. } => (expect, true),
+            RecordWrite::Delete { .. } if stored.is_none() => return true,
+            RecordWrite::Delete { expect, .. } => (expect, false),
         };
         match (expect, stored) {
             (Expect::Absent, stored) => stored.is_none(),
@@ -167,7 +178,7 @@ impl RecordWrite {
     /// What it demands of the fields of the record that is there.
     pub fn guards(&self) -> &[Guard] {
         match self {
-            RecordWrite::Put { .. } => &[],
+            RecordWrite::Put { .. } | RecordWrite::Delete { .. } => &[],
             RecordWrite::Patch { patch, .. } => &patch.guards,
         }
     }
@@ -176,6 +187,7 @@ impl RecordWrite {
     pub fn result(self, stored: Option<Record>) -> Option<Record> {
         match self {
             RecordWrite::Put { record, .. } => Some(*record),
+            RecordWrite::Delete { .. } => None,
             RecordWrite::Patch { patch, version, at, .. } => {
                 stored.map(|record| Record { version, updated_at: at, ..patch.applied(record) })
             }

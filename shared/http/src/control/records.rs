@@ -1,4 +1,5 @@
-//! Records, as other services and people write them: whole (`PUT`) or in part (`PATCH`), guarded by `If-Match`.
+//! Records, as other services and people write them: whole (`PUT`), in part (`PATCH`), or away (`DELETE`), guarded by
+//! `If-Match`.
 
 use crate::{Answer, ApiError, RecordView, Request, found::no_such_kind};
 use errand::{
@@ -8,6 +9,7 @@ use errand::{
         store::{self, Commit, MAX_TRIES, Record, RecordKey, RecordWrite},
     },
 };
+use uuid::Uuid;
 
 /// `PUT /v1/records/{kind}/{id}`: 201 if it is new, else 200.
 pub(crate) async fn put(app: &App, request: &Request) -> Result<Answer, ApiError> {
@@ -28,6 +30,36 @@ pub(crate) async fn patch(app: &App, request: &Request) -> Result<Answer, ApiErr
     .await
 }
 
+/// `DELETE /v1/records/{kind}/{id}`: the record as it was. What belongs to it stays.
+pub(crate) async fn remove(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let (kind, id) = (request.path_name("kind")?, request.path_id("id")?);
+    let key = RecordKey { tenant: request.caller.tenant.clone(), kind, id };
+    // Only who may write a record from outside may take it away: all other kinds have a life of their own.
+    let kind = app.types.kind_of(&key.kind).filter(|kind| kind.is_written());
+    let kind = kind.ok_or_else(|| no_such_kind(&app.types, &key.kind))?;
+    let if_match = request.matched_version()?;
+    for _ in 0..MAX_TRIES {
+        let there = app.store.record(&key).await?.ok_or_else(|| ApiError::not_found("no such record"))?;
+        matches(if_match, Some(&there))?;
+        may_write(app, request, kind, (Some(&there), &Doc::new()))?;
+        let delete = RecordWrite::Delete { key: key.clone(), expect: Expect::Version(there.version) };
+        match store::commit(&*app.store, Commit { records: vec![delete], ..Commit::default() }).await {
+            Ok(()) => return Ok(Answer::json(200, &RecordView::of(there, &app.types, request.is_by_verifier(app)))),
+            Err(StoreError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Busy.into())
+}
+
+/// Whether the record is of the version that `If-Match` names, if it names one.
+fn matches(if_match: Option<Uuid>, there: Option<&Record>) -> Result<(), ApiError> {
+    if if_match.is_some_and(|version| there.is_none_or(|there| there.version != version)) {
+        return Err(ApiError::conflict("the record has another version than If-Match names"));
+    }
+    Ok(())
+}
+
 /// Checks the new document by its kind and puts it on the version that it was made from.
 async fn write(
     app: &App,
@@ -39,9 +71,7 @@ async fn write(
     let if_match = request.matched_version()?;
     for _ in 0..MAX_TRIES {
         let there = app.store.record(&key).await?;
-        if if_match.is_some_and(|version| there.as_ref().is_none_or(|there| there.version != version)) {
-            return Err(ApiError::conflict("the record has another version than If-Match names"));
-        }
+        matches(if_match, there.as_ref())?;
         let now = app.clock.now();
         let doc = change(there.as_ref())?;
         let created_at = there.as_ref().map_or(now, |there| there.created_at);

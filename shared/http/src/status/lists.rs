@@ -2,6 +2,7 @@
 
 mod chain;
 
+use super::ALL_QUEUES;
 use crate::{
     Answer, ApiError, DeadLetterFilter, DeadLetters, Listed, Order, Request, TaskView, cursor_of, fitting, limit,
     place_of,
@@ -20,9 +21,6 @@ use uuid::Uuid;
 
 /// All statuses, as the parameter `status` says it.
 const ALL_STATUSES: &str = "all";
-
-/// All queues, as the parameter `queue` says it: no queue is called so.
-const ALL_QUEUES: &str = "*";
 
 /// `GET /v1/tasks`: one queue's or all queues' (by default the queue `default`, its open tasks), or one user's or one
 /// task's children (by default all).
@@ -97,6 +95,7 @@ pub(crate) async fn dead_letters(app: &App, request: &Request) -> Result<Answer,
         lane: request.query_name("lane")?,
         r#type: request.query_name("type")?,
         failure_kind: request.query_as("failure_kind")?,
+        fingerprint: request.query_as("fingerprint")?,
         ended_after: request.query_as("ended_after")?,
         ended_before: request.query_as("ended_before")?,
     };

@@ -10,7 +10,7 @@ use errand::{
 };
 use errand_http::{Answer, ApiError, Request, TaskView, check_note};
 
-use super::missing;
+use super::{carried, missing};
 use crate::{
     kept::{self, Beside, commit},
     life::{ScheduleAct, apply},
@@ -43,6 +43,9 @@ async fn act(app: &App, request: &Request, act: &ScheduleAct) -> Result<Answer, 
     let key = kept::place(&request.caller.tenant, &id);
     for _ in 0..MAX_TRIES {
         let (there, now) = (kept::stored(app, &key).await?.ok_or_else(missing)?, app.clock.now());
+        if there.value.carried && matches!(act, ScheduleAct::Remove) {
+            return Err(carried());
+        }
         let step = apply(&there.value, &key, act.clone(), now);
         match commit(app, (&key, Some(&there)), step, Beside::default(), now).await {
             Err(StoreError::Conflict { .. }) => {}
@@ -73,7 +76,8 @@ pub(super) async fn trigger(app: &App, request: &Request) -> Result<Answer, ApiE
             return Ok(shown(app, 200, &task));
         }
         let payload = kept::payload(app, &key).await?;
-        let wanted = ToMake { id: task.id, of: OfSchedule { id: id.clone(), nominal: now, backfilled: false } };
+        let of = OfSchedule { previous: there.value.previous(&key), ..OfSchedule::of(id.clone(), now) };
+        let wanted = ToMake { id: task.id, of };
         let tasks = made::tasks(app, (&key, &there.value), &payload, vec![wanted], now).await?;
         let act = ScheduleAct::Trigger { task: task.id };
         let step = apply(&there.value, &key, act, now);

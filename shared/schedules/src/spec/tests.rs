@@ -1,3 +1,5 @@
+use errand::Timestamp;
+
 use super::*;
 
 fn at(text: &str) -> Timestamp {
@@ -6,7 +8,7 @@ fn at(text: &str) -> Timestamp {
 
 /// The next five firings after the beginning of 2026, as they are shown.
 fn next(spec: &ScheduleSpec) -> Vec<String> {
-    let plan = spec.plan(7).unwrap();
+    let plan = plan(spec, 7).unwrap();
     let mut after = at("2026-01-01T00:00:00Z");
     let mut said = Vec::new();
     while let Some(firing) = plan.next(after).filter(|_| said.len() < 5) {
@@ -56,7 +58,7 @@ fn what_is_excepted_or_out_of_its_time_does_not_come() {
 #[test]
 fn a_spread_puts_off_by_the_same_each_time_and_never_past_the_next() {
     let spread = |spec: ScheduleSpec, hashed| {
-        let plan = ScheduleSpec { spread_s: Some(3600), ..spec }.plan(hashed).unwrap();
+        let plan = plan(&ScheduleSpec { spread_s: Some(3600), ..spec }, hashed).unwrap();
         let firing = plan.next(at("2026-01-01T00:00:00Z")).unwrap();
         firing.effective.since(firing.nominal).as_secs()
     };
@@ -69,7 +71,7 @@ fn a_spread_puts_off_by_the_same_each_time_and_never_past_the_next() {
 
 #[test]
 fn what_is_wrong_is_said_where() {
-    let wrong = |spec: ScheduleSpec| spec.plan(0).unwrap_err().field;
+    let wrong = |spec: ScheduleSpec| plan(&spec, 0).unwrap_err().field;
     assert_eq!(wrong(ScheduleSpec::default()), "cron");
     assert_eq!(wrong(ScheduleSpec { cron: vec!["@daily".to_owned(), "x".to_owned()], ..cron("") }), "cron[1]");
     assert_eq!(wrong(ScheduleSpec { except: vec!["x".to_owned()], ..cron("@daily") }), "except[0]");

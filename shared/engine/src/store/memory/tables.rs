@@ -73,7 +73,7 @@ impl Tables {
             (Some(TaskWrite::Change { transition, .. }), _) => {
                 self.task(&transition.task.key).is_some_and(|task| task.version == transition.task.version)
             }
-            (_, Some(write)) => self.records.get(write.key()).is_some_and(|r| r.version == write.version()),
+            (_, Some(write)) => self.records.get(write.key()).is_some_and(|r| Some(r.version) == write.version()),
             (_, None) => false,
         }
     }

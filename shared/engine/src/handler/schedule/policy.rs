@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use errand::FieldError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::json::read::FieldError;
 
 /// The most firings that wait for the task before them to end.
 const MAX_BUFFERED: usize = 100;
@@ -40,7 +41,7 @@ impl Default for SchedulePolicy {
 
 impl SchedulePolicy {
     /// Refuses what is out of its range.
-    pub(crate) fn check(&self) -> Result<(), FieldError> {
+    pub fn check(&self) -> Result<(), FieldError> {
         if !(1..=MAX_BUFFERED).contains(&self.max_buffered) {
             return Err(FieldError::at("max_buffered", format!("expected 1 to {MAX_BUFFERED}")));
         }
@@ -51,12 +52,12 @@ impl SchedulePolicy {
     }
 
     /// How far back it catches up.
-    pub(crate) fn window(&self) -> Duration {
+    pub fn window(&self) -> Duration {
         Duration::from_secs(self.window_s)
     }
 
     /// Whether it asks what became of its tasks.
-    pub(crate) fn keeps_live(&self) -> bool {
+    pub fn keeps_live(&self) -> bool {
         self.overlap != Overlap::Allow || self.pause_on_failure
     }
 }
