@@ -9,6 +9,7 @@ mod bad_input;
 mod bedrock;
 mod clients;
 mod crash;
+mod dashboard;
 mod deliveries;
 mod drift;
 mod dynamo;

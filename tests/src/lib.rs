@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod aws;
+pub mod browser;
 pub mod conformance;
 pub mod crash;
 pub mod described;

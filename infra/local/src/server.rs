@@ -17,15 +17,15 @@ use axum::{
     Router,
     body::Body as AxumBody,
     extract::{FromRequestParts, Query, RawPathParams, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header, uri::Authority},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header, uri::Authority},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::{MethodFilter, any, on},
+    routing::{MethodFilter, any, get, on},
 };
 use errand::{App, spi::ids};
 use errand_agents::ROUTES;
 use errand_http::{
-    Answer, ApiError, Route,
+    Answer, ApiError, Route, dashboard,
     gateway::{self, is_of_another_site, only, wants_stream},
 };
 use errand_mcp::Mcp;
@@ -59,8 +59,8 @@ impl ConnectionLimits {
 /// The tokens one of which a request must bear, if it must.
 type Access = Option<Arc<Tokens>>;
 
-/// The routes of the API over `app`, and `/mcp`. With tokens, every request must bear one, whatever it asks for, but for the
-/// routes that are open.
+/// The routes of the API over `app`, `/mcp`, and the dashboard. With tokens, every request must bear one, whatever it asks for,
+/// but for the routes that are open and the dashboard's files.
 pub fn router(app: App, access: Option<Tokens>, limits: &ConnectionLimits, following: &Following, mcp: Mcp) -> Router {
     let (mut router, mut open) = (Router::new(), Router::new());
     let bodies = Bodies::new(limits.body);
@@ -97,6 +97,8 @@ pub fn router(app: App, access: Option<Tokens>, limits: &ConnectionLimits, follo
         refuse(&ApiError { status: 405, code: "method_not_allowed", ..error })
     };
     let router = router.fallback(no_route).method_not_allowed_fallback(no_method);
+    // The page's files are the same for everybody, whoever sent them there: it is what they ask of `/v1` that is guarded.
+    let open = open.route("/", get(file)).route("/dashboard/{*path}", get(file));
     let asked = from_fn_with_state::<_, Access, (State<Access>, Request)>(access.map(Arc::new), authorized);
     router.layer(asked).merge(open)
 }
@@ -110,6 +112,12 @@ async fn answer(app: App, bodies: &Bodies, route: &'static Route, following: Fol
         Some(followed) if wants_stream(&event.headers) => follow(app, route, followed, event, following).await,
         _ => response(gateway::serve(&app, slice::from_ref(route), event).await),
     }
+}
+
+/// A file of the dashboard.
+async fn file(uri: Uri, headers: HeaderMap) -> Response {
+    let found = dashboard::file(uri.path(), &headers).map(|file| file.map(AxumBody::from));
+    found.unwrap_or_else(|| refuse(&ApiError::not_found("the dashboard has no such file; see /")))
 }
 
 async fn authorized(State(access): State<Access>, mut request: Request, next: Next) -> Response {
@@ -140,9 +148,10 @@ fn authorize(access: Option<&Tokens>, request: &Request) -> Result<Bearer, ApiEr
 /// What a browser says of who had it ask: another page, of whatever site. It says `none` of its user.
 const FETCH_SITE: &str = "sec-fetch-site";
 
-/// Without a token, whoever reaches the port is trusted; but a page in somebody's browser reaches it too. It names its
-/// origin, or (its name made to point here) a host that is not ours; and the browser says so of what it only loads, such
-/// as a picture. What is not text names nobody we know.
+/// Without a token, whoever reaches the port is trusted; but a page in somebody's browser reaches it too. Any but our own
+/// names another origin, or (its name made to point here) a host that is not ours; and the browser says so of what it only
+/// loads, such as a picture. A page of another port of this machine is of the same site, but not of our origin. What is not
+/// text names nobody we know.
 fn from_this_machine(headers: &HeaderMap, host: Option<&HeaderValue>) -> Result<(), ApiError> {
     let host =
         host.map_or(Some("localhost"), |host| host.to_str().ok()).and_then(|host| host.parse::<Authority>().ok());

@@ -1,7 +1,11 @@
 //! The command `errand` as its users run it: a process, HTTP, a data directory.
 
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod connections;
+#[cfg(test)]
+mod dashboard;
 #[cfg(test)]
 mod follow;
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! The HTTP API: requests, answers and errors, apart from how they travel.
 //!
 //! Each module knows only those before it: `error`, `size`, `listing`, `request`, `dead_letters`, `actions`, `aside`,
-//! `task_request`, `task_view`, `webhook_view`, `rotate_request`, `batch`, `found`, `groups`, `once`, `page`, `route`, `openapi`, `gateway`, `enqueue`, `status`, `control`.
+//! `task_request`, `task_view`, `webhook_view`, `rotate_request`, `batch`, `found`, `groups`, `once`, `page`, `route`, `openapi`, `gateway`, `enqueue`, `status`, `control`, `dashboard`.
 
 mod actions;
 mod aside;
 mod batch;
 pub mod control;
+pub mod dashboard;
 mod dead_letters;
 pub mod enqueue;
 mod error;

@@ -1,0 +1,76 @@
+// The one place that asks `/v1`. The token rides in a header, never in a cookie or an address.
+import { signal } from './html.js';
+
+const kept = (name) => signal(sessionStorage.getItem(name) ?? '');
+
+/** The token and the tenant that are asked with; both are forgotten with the browser's tab. */
+export const token = kept('token');
+export const tenant = kept('tenant');
+
+/** Whether the server wants a token that we do not have. */
+export const wanted = signal(false);
+
+/** Since when the server has not answered, in ms; null while it does. */
+export const silentSince = signal(null);
+
+export class ApiError extends Error {
+  constructor(status, { code, message, field } = {}) {
+    super(field ? `${field}: ${message}` : message ?? `the server answered ${status}`);
+    Object.assign(this, { status, code });
+  }
+}
+
+export function signIn(newToken, newTenant) {
+  sessionStorage.setItem('token', newToken);
+  sessionStorage.setItem('tenant', newTenant);
+  token.value = newToken;
+  tenant.value = newTenant;
+  wanted.value = false;
+}
+
+function headers(body, as) {
+  const given = {};
+  if (body !== undefined) given['content-type'] = 'application/json';
+  if (as.token) given.authorization = `Bearer ${as.token}`;
+  if (as.tenant) given['x-errand-tenant'] = as.tenant;
+  return given;
+}
+
+async function fetched(method, path, { body, signal, as = { token: token.value, tenant: tenant.value } }) {
+  // Relative to the page, wherever that is served.
+  const url = new URL(`v1/${path}`, document.baseURI.split('#')[0]);
+  const content = body === undefined ? undefined : JSON.stringify(body);
+  try {
+    const response = await fetch(url, { method, headers: headers(body, as), body: content, signal, cache: 'no-store' });
+    silentSince.value = null;
+    return response;
+  } catch (error) {
+    if (error.name !== 'AbortError') silentSince.value ??= Date.now();
+    throw error.name === 'AbortError' ? error : new ApiError(0, { code: 'silent', message: 'the server does not answer' });
+  }
+}
+
+/**
+ * Asks and answers what was answered; throws an ApiError, but for what `also` names: statuses whose body is an answer. `as` is
+ * who asks (`{token, tenant}`), if that is to be tried first.
+ */
+export async function ask(method, path, { also = [], ...options } = {}) {
+  const response = await fetched(method, path, options);
+  const answer = await response.json().catch(() => null);
+  if (response.ok || also.includes(response.status)) return answer;
+  if (response.status === 401 && !options.as) wanted.value = true;
+  // API Gateway's own errors are a bare message.
+  throw new ApiError(response.status, answer?.error ?? { message: answer?.message });
+}
+
+export const get = (path, options) => ask('GET', path, options);
+export const post = (path, body = {}) => ask('POST', path, { body });
+
+/** A path with those parameters that are something. */
+export function withQuery(path, query) {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '');
+  return given.length ? `${path}?${new URLSearchParams(given)}` : path;
+}
+
+/** A name as one segment of a path. */
+export const segment = encodeURIComponent;

@@ -1,0 +1,18 @@
+// A dialog of the browser's own: it keeps the focus, and Esc closes it.
+import { html, useEffect, useRef } from '../lib/html.js';
+
+export function Dialog({ title, close, children }) {
+  const dialog = useRef(null);
+  useEffect(() => {
+    const shown = dialog.current;
+    shown.showModal();
+    // So the focus goes back to where it was.
+    return () => shown.close();
+  }, []);
+  return html`
+    <dialog ref=${dialog} aria-labelledby="dialog-title" onClose=${close}>
+      <header><h2 id="dialog-title">${title}</h2>
+        <button class="plain" aria-label="Close" onClick=${() => dialog.current.close()}>✕</button></header>
+      ${children}
+    </dialog>`;
+}

@@ -1,0 +1,8 @@
+//! The dashboard in a real browser: what its views show, and what its buttons do, read back by `/v1`.
+
+mod acts;
+mod live;
+mod looks;
+mod others;
+mod safe;
+mod stage;
