@@ -7,7 +7,7 @@ use std::{
 };
 
 /// The packages that others build on.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 10] = [
     "shared/engine",
     "shared/outbound",
     "shared/models",
@@ -16,6 +16,7 @@ const PACKAGES: [&str; 9] = [
     "shared/schedules",
     "shared/agents",
     "shared/mcp",
+    "shared/client",
     "shared/aws",
 ];
 

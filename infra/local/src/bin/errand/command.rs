@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use errand_local::{LOG_LINES, options::Options};
 
-use crate::{bench, demo, installation::Installed, token};
+use crate::{bench, cli::Asked, demo, installation::Installed, token};
 
 /// A durable task processor: serves HTTP, runs tasks, keeps everything in one database file.
 #[derive(Parser)]
@@ -19,6 +19,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve (the default)
     Serve(Box<Serve>),
+    #[command(flatten)]
+    Asked(Box<Asked>),
     /// Measure this machine
     Bench(bench::Options),
     /// Show the task types at work on a running server, but for cleanup_session and run_outside

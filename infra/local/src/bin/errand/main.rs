@@ -1,6 +1,7 @@
 //! The command `errand`: Errand on one machine, with the task types of this installation.
 
 mod bench;
+mod cli;
 mod client;
 mod command;
 mod demo;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         }
         Command::Bench(options) => errand_local::run(Format::Text, bench::run(&options)),
         Command::Demo(options) => errand_local::run(Format::Text, demo::run(&options)),
+        Command::Asked(asked) => cli::run(*asked),
         Command::Token(options) => errand_local::run(Format::Text, async { token::run(options) }),
     }
 }
