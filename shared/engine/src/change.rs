@@ -114,8 +114,11 @@ async fn said(app: &App, task: &Task, transition: &Transition) -> Result<(Vec<Ef
 /// is in the way, reads and applies again, at most [`MAX_TRIES`] times; so only `apply` ever says `LeaseLost`. Then sends
 /// the messages of follow-up tasks, and wakes what is to be woken; their own `wake_at` covers a crash in between.
 pub async fn change(app: &App, task: &Task, trigger: Trigger, with: With) -> Result<Task, ChangeError> {
-    let (changed, next) = change_alone(app, task, trigger, with).await?;
-    follow(app, next).await;
+    // On the heap: it is large, as is what follows, and whatever held it would be moved with all of it.
+    let (changed, next) = Box::pin(change_alone(app, task, trigger, with)).await?;
+    if !next.is_empty() {
+        Box::pin(follow(app, next)).await;
+    }
     Ok(changed)
 }
 
@@ -131,7 +134,7 @@ async fn change_alone(app: &App, first: &Task, trigger: Trigger, with: With) -> 
         transition.task.version = ids::fresh();
         let (mut follows, used) = patiently(&*app.clock, with.until, || said(app, task, &transition)).await?;
         if matches!(trigger, Trigger::Redrive { .. } | Trigger::Cancel { .. }) {
-            follows.extend(patiently(&*app.clock, with.until, || of_groups(app, task, &trigger)).await?);
+            follows.extend(patiently(&*app.clock, with.until, || Box::pin(of_groups(app, task, &trigger))).await?);
         }
         transition.log = transition.log.map(|row| row.with_report(used));
         let own: Vec<&Effect> = left(&with.effects, &done).collect();
@@ -151,10 +154,13 @@ async fn change_alone(app: &App, first: &Task, trigger: Trigger, with: With) -> 
                 }
                 notify(app, &commit.tasks).await;
                 for key in &wakes {
-                    wake(app, key).await;
+                    Box::pin(wake(app, key)).await;
                 }
                 let before = newer.as_ref().unwrap_or(first);
-                let next = afterwards(app, before, &changed).await;
+                let next = match is_heard_of(before, &changed) {
+                    true => Box::pin(afterwards(app, before, &changed)).await,
+                    false => Vec::new(),
+                };
                 return Ok((changed, next));
             }
             Err(StoreError::Conflict { parts }) => parts,
@@ -191,6 +197,12 @@ async fn of_groups(app: &App, task: &Task, trigger: &Trigger) -> Result<Vec<Effe
         Trigger::Cancel { .. } => group::called_off(app, task).await,
         _ => Ok(Vec::new()),
     }
+}
+
+/// Whether a schedule or a group may have to hear of it: most tasks have neither.
+fn is_heard_of(before: &Task, changed: &Task) -> bool {
+    let ends = !before.status().is_ended() && changed.status().is_ended();
+    changed.waits_for().is_some() || (ends && (changed.schedule.is_some() || !changed.member_of.is_empty()))
 }
 
 /// What follows from a commit, by the task's own fields. It is no part of it, and who is to hear finds out by a look of
