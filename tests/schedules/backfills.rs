@@ -112,6 +112,18 @@ async fn a_backfill_ends_with_its_schedule() {
 }
 
 #[tokio::test]
+async fn a_backfill_goes_on_with_no_other_schedule_of_the_same_name() {
+    let world = world(&json!({})).await;
+    pass(&world, 120).await;
+    begin(&world, "allow").await;
+    Call::to("DELETE", "/v1/schedules/minutely").answer(&world.app).await.body(200);
+    super::put(&world, "minutely", &super::each_minute(&json!({}))).await.body(201);
+    pass(&world, 120).await;
+    assert_eq!(backfilled(&world).await, 0);
+    assert!(listed(&world).await["ended_at"].is_string());
+}
+
+#[tokio::test]
 async fn what_has_not_been_cannot_be_backfilled() {
     let world = world(&json!({})).await;
     for (from, to) in

@@ -85,6 +85,16 @@ async fn change(world: &World, field: &str, value: Value) {
 }
 
 #[tokio::test]
+async fn one_that_was_restored_to_before_its_firing_finds_the_task_and_goes_on() {
+    let world = world(&json!({})).await;
+    let before = world.app.store.record(&place("minutely")).await.unwrap().unwrap().doc;
+    pass(&world, 60).await;
+    change(&world, "judged", before["judged"].clone()).await;
+    pass(&world, 60).await;
+    assert_eq!(nominals(&world).await, [60, 120]);
+}
+
+#[tokio::test]
 async fn a_schedule_that_cannot_fire_is_told_and_others_go_on() {
     for (field, broken) in [
         ("spec", json!({"cron": ["* * * * *"], "zone": "Mars/Olympus"})),

@@ -240,3 +240,6 @@ impl ScheduledTask {
         self.ttl_s.map(|seconds| nominal + Duration::from_secs(seconds))
     }
 }
+
+#[cfg(test)]
+mod tests;
