@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::stage::Stage;
 
@@ -112,4 +112,20 @@ async fn everything_is_reached_by_keys_alone() {
     stage.open("overview").await;
     stage.browser.press(&["/"]).await;
     stage.browser.until("return location.hash === '#/tasks'").await;
+}
+
+#[tokio::test]
+async fn a_token_behind_the_address_is_taken_on_this_machine_alone_and_is_gone_from_there() {
+    let stage = Stage::with(Some("open sesame"), false).await;
+    let elsewhere = stage.url.replace("127.0.0.1", "localhost");
+    stage.browser.open(&format!("{elsewhere}/#/token?given=open%20sesame")).await;
+    stage.browser.until("return document.querySelector('[name=token]')").await;
+    assert_eq!(stage.browser.run("return sessionStorage.token ?? null").await, Value::Null);
+    stage.browser.open(&format!("{}/#/token?given=open%20sesame", stage.url)).await;
+    stage.browser.until("return document.querySelector('main').dataset.at === 'overview/'").await;
+    stage.settled().await;
+    assert_eq!(
+        stage.browser.run("return [location.hash, sessionStorage.token]").await,
+        json!(["#/overview", "open sesame"])
+    );
 }

@@ -3,8 +3,9 @@
 mod body;
 mod connections;
 mod follow;
+mod page;
 
-use std::{collections::HashMap, net::IpAddr, slice, sync::Arc, time::Duration};
+use std::{collections::HashMap, slice, sync::Arc, time::Duration};
 
 use aws_lambda_events::{
     apigw::{
@@ -17,16 +18,16 @@ use axum::{
     Router,
     body::Body as AxumBody,
     extract::{FromRequestParts, Query, RawPathParams, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, Uri, header, uri::Authority},
+    http::StatusCode,
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::{MethodFilter, any, get, on},
+    routing::{MethodFilter, any, on},
 };
 use errand::{App, spi::ids};
 use errand_agents::ROUTES;
 use errand_http::{
-    Answer, ApiError, Route, dashboard,
-    gateway::{self, is_of_another_site, only, wants_stream},
+    ApiError, Route,
+    gateway::{self, wants_stream},
 };
 use errand_mcp::Mcp;
 
@@ -35,6 +36,7 @@ use body::{Bodies, Leave};
 pub use connections::serve;
 pub use follow::Following;
 use follow::follow;
+pub use page::{borne, files, from_this_machine, refuse, unauthorized};
 
 /// How much of the server one client, and all of them, may have.
 #[derive(Clone, Copy, Debug)]
@@ -97,10 +99,8 @@ pub fn router(app: App, access: Option<Tokens>, limits: &ConnectionLimits, follo
         refuse(&ApiError { status: 405, code: "method_not_allowed", ..error })
     };
     let router = router.fallback(no_route).method_not_allowed_fallback(no_method);
-    // The page's files are the same for everybody, whoever sent them there: it is what they ask of `/v1` that is guarded.
-    let open = open.route("/", get(file)).route("/dashboard/{*path}", get(file));
     let asked = from_fn_with_state::<_, Access, (State<Access>, Request)>(access.map(Arc::new), authorized);
-    router.layer(asked).merge(open)
+    router.layer(asked).merge(open).merge(files())
 }
 
 async fn answer(app: App, bodies: &Bodies, route: &'static Route, following: Following, request: Request) -> Response {
@@ -112,12 +112,6 @@ async fn answer(app: App, bodies: &Bodies, route: &'static Route, following: Fol
         Some(followed) if wants_stream(&event.headers) => follow(app, route, followed, event, following).await,
         _ => response(gateway::serve(&app, slice::from_ref(route), event).await),
     }
-}
-
-/// A file of the dashboard.
-async fn file(uri: Uri, headers: HeaderMap) -> Response {
-    let found = dashboard::file(uri.path(), &headers).map(|file| file.map(AxumBody::from));
-    found.unwrap_or_else(|| refuse(&ApiError::not_found("the dashboard has no such file; see /")))
 }
 
 async fn authorized(State(access): State<Access>, mut request: Request, next: Next) -> Response {
@@ -135,33 +129,11 @@ type Bearer = Option<Arc<Holder>>;
 
 fn authorize(access: Option<&Tokens>, request: &Request) -> Result<Bearer, ApiError> {
     let headers = request.headers();
-    let (host, borne) = (only(headers, header::HOST.as_str())?, only(headers, header::AUTHORIZATION.as_str())?);
-    let Some(tokens) = access else { return from_this_machine(headers, host).map(|()| None) };
-    let borne =
-        borne.and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    tokens.holder(borne).map(Some).ok_or_else(|| {
-        let error = ApiError::forbidden("this server demands a token of its own: Authorization: Bearer …");
-        ApiError { status: 401, code: "unauthorized", ..error }
-    })
-}
-
-/// What a browser says of who had it ask: another page, of whatever site. It says `none` of its user.
-const FETCH_SITE: &str = "sec-fetch-site";
-
-/// Without a token, whoever reaches the port is trusted; but a page in somebody's browser reaches it too. Any but our own
-/// names another origin, or (its name made to point here) a host that is not ours; and the browser says so of what it only
-/// loads, such as a picture. A page of another port of this machine is of the same site, but not of our origin. What is not
-/// text names nobody we know.
-fn from_this_machine(headers: &HeaderMap, host: Option<&HeaderValue>) -> Result<(), ApiError> {
-    let host =
-        host.map_or(Some("localhost"), |host| host.to_str().ok()).and_then(|host| host.parse::<Authority>().ok());
-    let host = host.as_ref().map(|authority| authority.host().trim_matches(['[', ']']));
-    let ours = host.is_some_and(|host| host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()));
-    let of_its_user = headers.get_all(FETCH_SITE).iter().all(|site| site == "none" || site == "same-origin");
-    if ours && of_its_user && !is_of_another_site(headers) {
-        return Ok(());
+    let borne = borne(headers)?;
+    match access {
+        Some(tokens) => tokens.holder(borne).map(Some).ok_or_else(unauthorized),
+        None => from_this_machine(headers).map(|()| None),
     }
-    Err(ApiError::forbidden("without a token this server answers only programs on this machine"))
 }
 
 /// What API Gateway would say of who bears a token: of one for a tenant, as of an issuer's; of one for all, as of a
@@ -223,13 +195,4 @@ fn response(answer: ApiGatewayV2httpResponse) -> Response {
     };
     let status = u16::try_from(answer.status_code).ok().and_then(|code| StatusCode::from_u16(code).ok());
     (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), answer.headers, body).into_response()
-}
-
-fn refuse(error: &ApiError) -> Response {
-    let answer = Answer::error(error, &ids::fresh().to_string());
-    let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, json, answer.body).into_response();
-    response.headers_mut().extend(answer.retry_after_s.map(|s| (header::RETRY_AFTER, HeaderValue::from(s))));
-    response
 }

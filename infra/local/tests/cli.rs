@@ -1,10 +1,12 @@
 //! `errand` as those type it who ask a server, and what it prints and exits with.
 
 mod contexts;
+mod elsewhere;
 mod failing;
 mod following;
 mod looks;
 mod reference;
+mod scripts;
 mod signed;
 mod tasks;
 

@@ -1,7 +1,7 @@
 //! One request, before it is sent.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::Method;
+use reqwest::{Method, Url};
 use serde_json::Value;
 
 /// All but what stands for itself in a URL's path and query.
@@ -77,11 +77,24 @@ impl Ask {
 
     /// Path and query, escaped.
     pub fn target(&self) -> String {
-        let escaped = |text: &str| utf8_percent_encode(text, ESCAPED).to_string();
-        let pairs = self.query.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value)));
-        let query = pairs.collect::<Vec<_>>().join("&");
-        if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) }
+        with_query(&self.path, self.query.iter().map(|(name, value)| (&**name, &**value)))
     }
+}
+
+/// The same path and query, with the parameters escaped as a signature wants them: a browser writes a space as `+`.
+pub(crate) fn signable(target: &str) -> String {
+    let path = target.split_once('?').map_or(target, |(path, _)| path);
+    // The host is none of its business.
+    let Ok(url) = format!("http://localhost{target}").parse::<Url>() else { return target.to_owned() };
+    let pairs: Vec<_> = url.query_pairs().collect();
+    with_query(path, pairs.iter().map(|(name, value)| (&**name, &**value)))
+}
+
+fn with_query<'a>(path: &str, pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let escaped = |text: &str| utf8_percent_encode(text, ESCAPED).to_string();
+    let query =
+        pairs.map(|(name, value)| format!("{}={}", escaped(name), escaped(value))).collect::<Vec<_>>().join("&");
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
 #[cfg(test)]
@@ -92,6 +105,8 @@ mod tests {
     fn whatever_is_named_stands_in_the_url_as_itself() {
         let ask = Ask::get(&["v1", "records", "a/b?c"]).with("status", None::<&str>).with("queue", Some("*&x"));
         assert_eq!(ask.target(), "/v1/records/a%2Fb%3Fc?queue=%2A%26x");
+        assert_eq!(signable("/v1/tasks/a%2Fb?queue=*&text=a+b%21&x"), "/v1/tasks/a%2Fb?queue=%2A&text=a%20b%21&x=");
+        assert_eq!(signable("/v1/tasks"), "/v1/tasks");
         assert_eq!(ask.at("queue", "q").at("cursor", "1").target(), "/v1/records/a%2Fb%3Fc?queue=q&cursor=1");
     }
 }

@@ -2,11 +2,14 @@
 
 use std::{fmt, time::Duration};
 
-use reqwest::{RequestBuilder, Response, Url, header::RETRY_AFTER};
+use reqwest::{
+    Method, RequestBuilder, Response, Url,
+    header::{HeaderMap, RETRY_AFTER},
+};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::{Ask, Refusal, RemoteError, Signer};
+use crate::{Ask, Refusal, RemoteError, Signer, ask::signable};
 
 /// How long to wait before a request is said again, if the server does not say.
 const WAIT: Duration = Duration::from_millis(500);
@@ -16,6 +19,12 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// How long one answer may take: a redrive goes on for 20 seconds.
 const ANSWER: Duration = Duration::from_secs(60);
+
+/// How long one connection is read at most that is followed.
+pub(crate) const CONNECTION: Duration = Duration::from_secs(24 * 3600);
+
+/// The header that says for which tenant is asked.
+const TENANT: &str = "x-errand-tenant";
 
 /// Where an installation is, and who asks.
 #[derive(Clone, Default)]
@@ -99,18 +108,10 @@ impl Remote {
     }
 
     pub(crate) fn request(&self, ask: &Ask) -> RequestBuilder {
-        let url = format!("{}{}", self.access.url, ask.target());
         let body = ask.body.as_ref().map(Value::to_string);
-        let mut request = self.http.request(ask.method.clone(), &url);
-        if let Some(token) = &self.access.token {
-            request = request.bearer_auth(token);
-        }
-        if let Some((signer, url)) = self.access.signer.as_ref().zip(url.parse::<Url>().ok()) {
-            let headers = signer.headers(&ask.method, &url, body.as_deref().unwrap_or_default());
-            request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
-        }
+        let mut request = self.access_by(&ask.method, &ask.target(), body.as_deref().unwrap_or_default());
         if let Some(tenant) = &self.access.tenant {
-            request = request.header("x-errand-tenant", tenant);
+            request = request.header(TENANT, tenant);
         }
         if let Some(key) = &ask.key {
             request = request.header("idempotency-key", key);
@@ -119,6 +120,42 @@ impl Remote {
             Some(body) => request.header("content-type", "application/json").body(body),
             None => request,
         }
+    }
+
+    /// A request that bears the token, or is signed; its body is still to be given to it.
+    fn access_by(&self, method: &Method, target: &str, body: &str) -> RequestBuilder {
+        let url = format!("{}{target}", self.access.url);
+        let mut request = self.http.request(method.clone(), &url);
+        if let Some(token) = &self.access.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some((signer, url)) = self.access.signer.as_ref().zip(url.parse::<Url>().ok()) {
+            let headers = signer.headers(method, &url, body);
+            request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        }
+        request
+    }
+
+    /// Passes on what somebody else asks, with this access in place of theirs: `target` is a path with its query, escaped,
+    /// and `headers` are those that are passed on. It is asked once, and the answer, whatever it is, is the caller's to read;
+    /// it may go on for a day.
+    ///
+    /// # Errors
+    /// [`RemoteError::Unreachable`]: nobody answers.
+    pub async fn pass(
+        &self,
+        method: Method,
+        target: &str,
+        mut headers: HeaderMap,
+        body: String,
+    ) -> Result<Response, RemoteError> {
+        let tenant = self.access.tenant.as_ref().and_then(|tenant| tenant.parse().ok());
+        if let (Some(tenant), false) = (tenant, headers.contains_key(TENANT)) {
+            headers.insert(TENANT, tenant);
+        }
+        let request = self.access_by(&method, &signable(target), &body).headers(headers).timeout(CONNECTION);
+        let request = if body.is_empty() { request } else { request.body(body) };
+        request.send().await.map_err(|source| self.unreachable(source))
     }
 
     pub(crate) fn unreachable(&self, source: reqwest::Error) -> RemoteError {

@@ -8,13 +8,10 @@ use serde_json::Value;
 use sse_stream::SseStream;
 use tokio::time::timeout;
 
-use crate::{Ask, Remote, RemoteError};
+use crate::{Ask, Remote, RemoteError, remote::CONNECTION};
 
 /// A stream that is silent for so long has lost its server: a comment comes every 15 seconds.
 const SILENCE: Duration = Duration::from_secs(60);
-
-/// How long one connection is read at most; then there is another one.
-const CONNECTION: Duration = Duration::from_secs(24 * 3600);
 
 /// What the stream has told: its place, and itself.
 pub(crate) type Placed = (Option<String>, Value);

@@ -21,7 +21,10 @@ struct Going {
 
 impl Going {
     fn on(person: &Person, args: &[&str]) -> Self {
-        let mut command = person.command(args);
+        Self::of(person.command(args))
+    }
+
+    fn of(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let said = BufReader::new(child.stderr.take().unwrap());
@@ -101,7 +104,19 @@ async fn a_server_that_is_started_again_is_found_again() {
 async fn whoever_follows_is_interrupted_as_any_command_is() {
     let server = Server::start(&[]);
     let (id, _) = later(&server, json!({})).await;
-    let mut tail = Going::on(&Person::at(&server), &["tasks", "tail", &id, "--json"]);
+    // Tests that a shell runs in the background ignore what interrupts, and hand that down.
+    let mut command = Command::new("env");
+    command.args([
+        "--default-signal=INT",
+        env!("CARGO_BIN_EXE_errand"),
+        "tasks",
+        "tail",
+        &id,
+        "--json",
+        "--url",
+        &server.url,
+    ]);
+    let mut tail = Going::of(command);
     tail.line();
     let pid = tail.child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());

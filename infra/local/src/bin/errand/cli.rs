@@ -5,6 +5,7 @@ mod aws;
 mod completions;
 mod context;
 mod contexts;
+mod dashboard;
 mod events;
 mod failures;
 mod groups;
@@ -88,6 +89,8 @@ pub(crate) enum Asked {
     },
     /// Whether a server can do its work, and that it does
     Health(health::Health),
+    /// Show the dashboard of a server elsewhere, on this machine
+    Dashboard(dashboard::Dashboard),
     /// Name servers, and choose which one is asked
     Context {
         #[command(subcommand)]
@@ -117,6 +120,7 @@ impl Asked {
             Asked::Runs { to, command } => command.run(&Here::of(to)?).await,
             Asked::Events { to, command } => command.run(&Here::of(to)?).await,
             Asked::Health(health) => health.run().await,
+            Asked::Dashboard(dashboard) => dashboard.run().await,
             Asked::Context { command } => command.run(),
             Asked::Completions(completions) => completions.run(),
         }
