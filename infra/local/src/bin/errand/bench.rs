@@ -14,6 +14,7 @@ mod push;
 mod report;
 mod schedules;
 mod waiting;
+mod watched;
 
 use std::path::PathBuf;
 
@@ -67,6 +68,10 @@ pub(crate) struct Options {
     /// Only the measurement of how late schedules fire
     #[arg(long, conflicts_with_all = ["quick", "events", "pull", "push", "followers", "groups"])]
     schedules: bool,
+
+    /// Only the batch measurement beside ten dashboards that are open, against itself alone
+    #[arg(long, conflicts_with_all = ["quick", "events", "pull", "push", "followers", "groups", "schedules"])]
+    watched: bool,
 
     /// When a write counts as done
     #[arg(long, value_enum, default_value_t = Durability::Full)]
@@ -124,6 +129,10 @@ async fn measure(options: &Options) -> anyhow::Result<Report> {
         schedules::measure(options, &mut report).await?;
         return Ok(report);
     }
+    if options.watched {
+        watched::measure(options, &mut report).await?;
+        return Ok(report);
+    }
     if options.groups {
         groups::measure(options, &mut report).await?;
         return Ok(report);
@@ -153,6 +162,7 @@ async fn measure(options: &Options) -> anyhow::Result<Report> {
     followers::measure(options, &mut report).await?;
     groups::measure(options, &mut report).await?;
     schedules::measure(options, &mut report).await?;
+    watched::measure(options, &mut report).await?;
     Ok(report)
 }
 

@@ -76,6 +76,11 @@ impl Bench {
         &self.server.app
     }
 
+    /// Where it listens.
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.server.address)
+    }
+
     pub(super) async fn stop(self) {
         self.server.stop().await;
     }

@@ -57,6 +57,8 @@ pub(super) struct Report {
     pub started_after_10k_ms: Option<f64>,
     /// From the second that a schedule names to the start of its task, at most.
     pub scheduled_max_late_ms: Option<f64>,
+    /// Batch speed with ten dashboards open, over that without.
+    pub watched_ratio: Option<f64>,
     /// How long after its time a deferred task began, at most.
     pub deferred_max_late_ms: Option<f64>,
     /// How many deferred tasks began before their time.
@@ -95,6 +97,7 @@ impl fmt::Display for Report {
             ("10,000 tasks made by one", self.fan_out_10k_ms, "ms", 0),
             ("their last end to who waits for them", self.started_after_10k_ms, "ms", 0),
             ("100 schedules at a second, latest start", self.scheduled_max_late_ms, "ms late", 0),
+            ("speed with 10 dashboards open", self.watched_ratio, "of none", 2),
             ("deferred tasks, latest start", self.deferred_max_late_ms, "ms late", 0),
             ("deferred tasks started early", early, "", 0),
             ("processor time over HTTP", self.cpu_us_per_task, "µs/task", 0),
