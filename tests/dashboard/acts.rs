@@ -4,16 +4,6 @@ use serde_json::{Value, json};
 
 use super::stage::Stage;
 
-/// Goes through the dialog of the act with this title, and waits until that is closed.
-async fn act(stage: &Stage, title: &str, fields: &[(&str, &str)]) {
-    stage.browser.click("main button", title).await;
-    for (name, value) in fields {
-        stage.browser.write(&format!("dialog [name={name}]"), value).await;
-    }
-    stage.browser.click("dialog [type=submit]", "").await;
-    stage.browser.until("return !document.querySelector('dialog')").await;
-}
-
 #[tokio::test]
 async fn each_act_on_a_task_does_what_its_button_says() {
     let stage = Stage::new().await;
@@ -21,7 +11,7 @@ async fn each_act_on_a_task_does_what_its_button_says() {
     stage.task_until(&failed, "failed").await;
     stage.open(&format!("tasks/{failed}")).await;
     stage.browser.shows("locked").await;
-    act(&stage, "Retry", &[("word", "unlocked it")]).await;
+    stage.act("Retry", &[("word", "unlocked it")]).await;
     let task = stage.task_until(&failed, "completed").await;
     assert_eq!((&task["redrives"], &task["redrive_note"]), (&json!(1), &json!("unlocked it")));
     // What became of it is shown without anybody asking.
@@ -36,12 +26,12 @@ async fn each_act_on_a_task_does_what_its_button_says() {
     let task = stage.until(&format!("tasks/{later}"), |task| task["run_at"] != before).await;
     assert!(task["run_at"].as_str().unwrap().starts_with("2099-05-0"), "{task}");
     stage.browser.until("return !document.querySelector('dialog')").await;
-    act(&stage, "Run now", &[]).await;
+    stage.act("Run now", &[]).await;
     stage.task_until(&later, "completed").await;
 
     let doomed = stage.task(json!({}), json!({"delay_s": 3600})).await;
     stage.open(&format!("tasks/{doomed}")).await;
-    act(&stage, "Cancel", &[("word", "not needed")]).await;
+    stage.act("Cancel", &[("word", "not needed")]).await;
     assert_eq!(stage.task_until(&doomed, "cancelled").await["reason"], "not needed");
     stage.was_quiet().await;
 }

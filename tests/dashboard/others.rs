@@ -5,15 +5,6 @@ use serde_json::{Value, json};
 
 use super::stage::Stage;
 
-async fn act(stage: &Stage, title: &str, fields: &[(&str, &str)]) {
-    stage.browser.click("main button", title).await;
-    for (name, value) in fields {
-        stage.browser.write(&format!("dialog [name={name}]"), value).await;
-    }
-    stage.browser.click("dialog [type=submit]", "").await;
-    stage.browser.until("return !document.querySelector('dialog')").await;
-}
-
 #[tokio::test]
 async fn a_schedule_is_paused_resumed_triggered_backfilled_and_deleted() {
     let stage = Stage::new().await;
@@ -24,18 +15,18 @@ async fn a_schedule_is_paused_resumed_triggered_backfilled_and_deleted() {
     stage.open("schedules").await;
     stage.browser.click("main a", "hourly").await;
     stage.browser.until("return document.querySelectorAll('ol.list li').length === 10").await;
-    act(&stage, "Pause", &[("note", "the disk is full")]).await;
+    stage.act("Pause", &[("note", "the disk is full")]).await;
     let paused = stage.until("schedules/hourly", |schedule| !schedule["paused"].is_null()).await;
     assert_eq!(paused["paused"]["note"], "the disk is full");
     stage.browser.shows("the disk is full").await;
-    act(&stage, "Resume", &[]).await;
+    stage.act("Resume", &[]).await;
     stage.until("schedules/hourly", |schedule| schedule["paused"].is_null()).await;
-    act(&stage, "Trigger", &[]).await;
+    stage.act("Trigger", &[]).await;
     stage.until("tasks?status=completed", |page| page["count"] == 1).await;
     // The last day, as the dialog proposes it.
-    act(&stage, "Backfill", &[]).await;
+    stage.act("Backfill", &[]).await;
     stage.until("tasks?status=completed&limit=100", |page| page["count"].as_u64() >= Some(24)).await;
-    act(&stage, "Delete", &[]).await;
+    stage.act("Delete", &[]).await;
     stage.browser.shows("There is no schedule").await;
     assert_eq!(stage.get("schedules").await["count"], 0);
     stage.was_quiet().await;
@@ -50,7 +41,7 @@ async fn a_worker_is_drained_and_resumed_and_stays_what_it_is() {
     stage.open("workers").await;
     let known = |worker: &Value| (worker["capacity"].clone(), worker["version"].clone(), worker["metadata"].clone());
     for (title, state) in [("Drain", "drain"), ("Resume", "run")] {
-        act(&stage, title, &[]).await;
+        stage.act(title, &[]).await;
         let workers = stage.until("workers", |page| page["items"][0]["state"] == state).await;
         assert_eq!(known(&workers["items"][0]), (json!(4), json!("1.2"), json!({"zone": "a"})));
     }
@@ -67,7 +58,7 @@ async fn a_group_is_found_from_its_member_and_called_off() {
     stage.open(&format!("tasks/{}", members["items"][0]["task"]["id"].as_str().unwrap())).await;
     stage.browser.click("main a", "group").await;
     stage.browser.until("return document.querySelectorAll('tbody tr').length === 3").await;
-    act(&stage, "Cancel", &[]).await;
+    stage.act("Cancel", &[]).await;
     let group = stage.until(&path, |group| group["over"] == true).await;
     assert_eq!((&group["status"], &group["ended"]), (&json!("cancelled"), &json!(3)));
     stage.browser.until("return document.querySelector('h1 .cancelled')").await;
@@ -90,8 +81,8 @@ async fn a_run_is_followed_steered_interrupted_and_answered() {
     stage.post(&format!("runs/{run}/events"), json!({"lease_token": lease, "events": said})).await;
     // As it was said: no markup is made of it.
     stage.browser.shows("I look for <b>it</b>.").await;
-    act(&stage, "Steer", &[("word", "the newer one")]).await;
-    act(&stage, "Interrupt", &[]).await;
+    stage.act("Steer", &[("word", "the newer one")]).await;
+    stage.act("Interrupt", &[]).await;
     let commands = stage.get(&format!("runs/{run}/commands")).await;
     let kinds: Vec<&Value> = commands["items"].as_array().unwrap().iter().map(|command| &command["kind"]).collect();
     assert_eq!(kinds, ["steer", "interrupt"]);
@@ -99,7 +90,7 @@ async fn a_run_is_followed_steered_interrupted_and_answered() {
     let end = json!({"lease_token": lease, "status": "blocked", "reason": "Which of the two?"});
     stage.post(&format!("tasks/{task}/finish"), end).await;
     stage.browser.shows("Which of the two?").await;
-    act(&stage, "Answer", &[("word", "the second")]).await;
+    stage.act("Answer", &[("word", "the second")]).await;
     let task = stage.until(&format!("tasks/{task}"), |task| task["status"] == "pending").await;
     assert_eq!(task["redrive_note"], "the second");
     stage.was_quiet().await;

@@ -71,6 +71,16 @@ impl Stage {
         self.browser.until("return document.querySelector('main h1') && !document.querySelector('[aria-busy]')").await;
     }
 
+    /// Goes through the dialog of the act with this title, and waits until that is closed.
+    pub(super) async fn act(&self, title: &str, fields: &[(&str, &str)]) {
+        self.browser.click("main button", title).await;
+        for (name, value) in fields {
+            self.browser.write(&format!("dialog [name={name}]"), value).await;
+        }
+        self.browser.click("dialog [type=submit]", "").await;
+        self.browser.until("return !document.querySelector('dialog')").await;
+    }
+
     pub(super) async fn ask(&self, method: &str, path: &str, body: Value) -> Value {
         let request = self.http.request(method.parse().unwrap(), format!("{}/v1/{path}", self.url));
         let request = if method == "GET" { request } else { request.body(body.to_string()) };
