@@ -36,6 +36,17 @@ pub fn main(types: Registry) -> ExitCode {
 /// Does `work` in a program that logs in this `format`; an error of it is told on standard error, and by the exit code.
 pub fn run(format: Format, work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
     telemetry::init(format);
+    ended(work)
+}
+
+/// The same in a program whose output is something else: unless `RUST_LOG` asks for more it logs, as text, only what somebody
+/// must see to at once (level `error`).
+pub fn run_quietly(work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
+    telemetry::init_with(Format::Text, "error");
+    ended(work)
+}
+
+fn ended(work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().context("the threads that everything runs on could not be started");
     match runtime.and_then(|runtime| runtime.block_on(work)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -20,4 +20,4 @@ mod signals;
 pub mod sqlite;
 pub mod tokens;
 
-pub use command::{LOG_LINES, main, run, serve};
+pub use command::{LOG_LINES, main, run, run_quietly, serve};

@@ -49,6 +49,15 @@ pub(crate) fn output_with(args: &[&str], variables: &[(&str, &str)]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// The lines on standard error of a process that ends well, where `RUST_LOG` says this, if anything.
+pub(crate) fn said(args: &[&str], log: Option<&str>) -> Vec<String> {
+    let mut command = errand(args);
+    let output = command.env_remove("RUST_LOG").envs(log.map(|log| ("RUST_LOG", log))).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    said.lines().map(str::to_owned).collect()
+}
+
 /// What a server with these flags, which logs everything, has printed on standard output once it listens.
 pub(crate) fn printed_by_start(flags: &[&str]) -> String {
     let data = tempfile::tempdir().unwrap();

@@ -534,6 +534,19 @@ async fn bench_prints_one_line_of_json() {
 }
 
 #[test]
+fn bench_logs_nothing_unless_it_is_asked_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = |log: Option<&str>| {
+        let data = folder.path().join("bench");
+        let said = process::said(&["bench", "--quick", "--tasks", "1000", "--data", data.to_str().unwrap()], log);
+        // What it says of a build for debugging is no log line.
+        said.into_iter().filter(|line| !line.starts_with("note: ")).collect::<Vec<_>>()
+    };
+    assert_eq!(bench(None), [""; 0]);
+    assert!(bench(Some("info")).iter().any(|line| line.contains("errand serves")));
+}
+
+#[test]
 fn the_commands_and_flags_that_the_readme_names_exist() {
     let readme = include_str!("../../../README.md");
     let code = readme.split('`').skip(1).step_by(2);

@@ -22,8 +22,13 @@ pub enum Format {
 
 /// Writes log lines from here on; `RUST_LOG` says which (default `info`).
 pub fn init(format: Format) {
+    init_with(format, "info");
+}
+
+/// The same, with those of the level `unasked` where `RUST_LOG` does not say: for programs whose output is something else.
+pub fn init_with(format: Format, unasked: &str) {
     let asked = variable("RUST_LOG").and_then(|directives| EnvFilter::try_new(directives).ok());
-    let filter = asked.unwrap_or_else(|| EnvFilter::new("info"));
+    let filter = asked.unwrap_or_else(|| EnvFilter::new(unasked));
     // A second call, in tests, changes nothing.
     let _ = match format {
         Format::Json => tracing::subscriber::set_global_default(json(filter, std::io::stdout)).is_ok(),

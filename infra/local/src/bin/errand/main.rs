@@ -27,7 +27,7 @@ fn main() -> ExitCode {
             let types = |environment: &_| told.installation.types(environment);
             errand_local::run(told.server.log_format.into(), errand_local::serve(&told.server, types))
         }
-        Command::Bench(options) => errand_local::run(Format::Text, bench::run(&options)),
+        Command::Bench(options) => errand_local::run_quietly(bench::run(&options)),
         Command::Demo(options) => errand_local::run(Format::Text, demo::run(&options)),
         Command::Asked(asked) => cli::run(*asked),
         Command::Token(options) => errand_local::run(Format::Text, async { token::run(options) }),

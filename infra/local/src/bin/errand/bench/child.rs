@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use errand::spi::environment::variable;
 use errand_local::options::Durability;
 
 use super::Options;
@@ -33,7 +34,7 @@ impl Server {
             .args(flags(options.synchronous))
             .arg(&data)
             .args(more)
-            .env("RUST_LOG", "warn")
+            .env("RUST_LOG", variable("RUST_LOG").as_deref().unwrap_or("error"))
             .stderr(Stdio::piped())
             .spawn()
             .context("the server could not be started")?;
