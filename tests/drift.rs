@@ -1,4 +1,4 @@
-//! What is said twice, in code and in the template or the README, is said alike.
+//! What is said twice, in code and in the template or the documents, is said alike.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +18,10 @@ use shared::handlers::{Installation, types};
 
 use crate::template::{resource, resources, target, written};
 
-const README: &str = include_str!("../README.md");
+const API: &str = include_str!("../docs/api.md");
+
+/// Where it has the fields of a request for a task.
+const FIELDS: &str = "## Fields of a request";
 
 /// Model profiles as somebody may give them, with the key that the template has a parameter for.
 const PROFILES: &str = r#"{"default": {"kind": "openai", "model": "m", "endpoint": "http://127.0.0.1:9/v1",
@@ -157,9 +160,9 @@ fn what_the_template_leaves_open_has_the_codes_default() {
     assert_eq!(default("MaxLosses"), u64::from(settings.max_losses));
 }
 
-/// The README's lines between `from` and the next heading.
+/// The lines of the API's document between `from` and the next heading.
 fn section(from: &str) -> Vec<&'static str> {
-    let lines = README.lines().skip_while(|line| *line != from).skip(1);
+    let lines = API.lines().skip_while(|line| *line != from).skip(1);
     lines.take_while(|line| !line.starts_with("## ")).collect()
 }
 
@@ -170,8 +173,8 @@ fn first_column(lines: &[&'static str], head: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_readmes_fields_of_a_request_are_those_of_a_request() {
-    let fields = first_column(&section("## Use"), "| field |");
+fn the_documents_fields_of_a_request_are_those_of_a_request() {
+    let fields = first_column(&section(FIELDS), "| field |");
     let described = DOCUMENT["components"]["schemas"]["TaskRequest"]["properties"].as_object().unwrap();
     let header = "Idempotency-Key".to_owned();
     assert_eq!(fields, described.keys().cloned().chain([header]).collect());
@@ -179,7 +182,7 @@ fn the_readmes_fields_of_a_request_are_those_of_a_request() {
 
 #[test]
 fn the_timeouts_of_types_are_said_where_a_request_is_described() {
-    let row = section("## Use").into_iter().find(|line| line.starts_with("| `timeout_s` |")).unwrap();
+    let row = section(FIELDS).into_iter().find(|line| line.starts_with("| `timeout_s` |")).unwrap();
     let described = DOCUMENT.pointer("/components/schemas/TaskRequest/properties/timeout_s/description").unwrap();
     let types = types(&Installation { scripted: true, ..Installation::default() });
     for TaskType { name, example, .. } in types.catalog() {
@@ -197,7 +200,7 @@ fn the_timeouts_of_types_are_said_where_a_request_is_described() {
 
 #[test]
 fn the_slow_types_are_said_where_the_priority_of_a_request_is_described() {
-    let row = section("## Use").into_iter().find(|line| line.starts_with("| `priority` |")).unwrap();
+    let row = section(FIELDS).into_iter().find(|line| line.starts_with("| `priority` |")).unwrap();
     let described = DOCUMENT.pointer("/components/schemas/TaskRequest/properties/priority/description").unwrap();
     let types = types(&Installation { scripted: true, ..Installation::default() });
     for TaskType { name, example, .. } in types.catalog() {
@@ -208,15 +211,15 @@ fn the_slow_types_are_said_where_the_priority_of_a_request_is_described() {
     }
 }
 
-/// The routes in the README's tables: method, path and parameters, as often as they are named.
-fn readmes_routes() -> Vec<(&'static str, String, BTreeSet<String>)> {
+/// The routes in the document's table: method, path and parameters, as often as they are named.
+fn documents_routes() -> Vec<(&'static str, String, BTreeSet<String>)> {
     let (mut named, mut method): (Vec<(_, _, BTreeSet<String>)>, _) = (Vec::new(), "");
-    let table = section("## Use").into_iter().filter(|line| line.starts_with('|'));
+    let table = section("## Routes").into_iter().filter(|line| line.starts_with('|'));
     for word in table.flat_map(|row| row.split([' ', '`', ',', '|'])) {
         let (path, query) = word.split_once('?').unwrap_or((word, ""));
         let query = query.split('&').filter_map(|pair| Some(pair.split_once('=')?.0.to_owned()));
         match path {
-            "GET" | "POST" | "PUT" | "PATCH" => method = path,
+            "GET" | "POST" | "PUT" | "PATCH" | "DELETE" => method = path,
             path if path.starts_with("/v1/") => named.push((method, path.to_owned(), query.collect())),
             path if path.starts_with('/') => named.push((method, format!("/v1/tasks/{{id}}{path}"), query.collect())),
             // More parameters of the same.
@@ -228,8 +231,8 @@ fn readmes_routes() -> Vec<(&'static str, String, BTreeSet<String>)> {
 }
 
 #[test]
-fn the_readmes_routes_are_routes() {
-    let named = readmes_routes();
+fn the_documents_routes_are_routes() {
+    let named = documents_routes();
     for (method, path, _) in &named {
         assert!(ROUTES.iter().any(|info| info.method == *method && info.path == *path), "{method} {path}");
     }
@@ -237,9 +240,9 @@ fn the_readmes_routes_are_routes() {
 }
 
 #[test]
-fn the_readmes_parameters_of_a_read_are_those_that_it_takes() {
+fn the_documents_parameters_of_a_read_are_those_that_it_takes() {
     let mut named: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (_, path, query) in readmes_routes().into_iter().filter(|(method, ..)| *method == "GET") {
+    for (_, path, query) in documents_routes().into_iter().filter(|(method, ..)| *method == "GET") {
         named.entry(path).or_default().extend(query);
     }
     for (path, parameters) in named {

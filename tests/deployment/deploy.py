@@ -37,7 +37,7 @@ class Sam:
         self._run(["build", "--build-dir", self.template.parent, *parameters({})])
 
     def build_outside(self):
-        """The same of the package that stands for another repository, with the template that the README has it make."""
+        """The same of the package that stands for another repository, with the template that docs/engine.md has it make."""
         self.template = self.scratch / "build-outside/template.yaml"
         made = self.scratch / "outside.yaml"
         made.write_text(made_for_outside())
@@ -91,9 +91,9 @@ class Sam:
 
 
 def made_for_outside() -> str:
-    """The template that the README's command makes for another repository. In this one the programs have names of their own, since
+    """The template that the command of docs/engine.md makes for another repository. In this one the programs have names of their own, since
     those of the functions are taken."""
-    (command,) = re.findall(r"^(sed .*) > template.yaml$", (ROOT / "README.md").read_text(), re.M)
+    (command,) = re.findall(r"^(sed .*) > template.yaml$", (ROOT / "docs/engine.md").read_text(), re.M)
     command = command.replace("ERRAND/", f"{ROOT}/")
     made = subprocess.run(command, shell=True, stdout=subprocess.PIPE, text=True, check=True).stdout
     return made.replace("Binary: ", "Binary: outside-")

@@ -89,7 +89,7 @@ impl Metered {
             store::commit(&self.setup.store, complete(&claimed, at(2)).0).await.unwrap();
         }
         let used = self.meter.take();
-        // As the README has it: 4.1 a task, of ten together.
+        // As docs/operations.md has it: 4.1 a task, of ten together.
         assert_eq!(used.requests, 4 * count + 1);
         sum([&used])
     }

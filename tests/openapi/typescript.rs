@@ -1,10 +1,12 @@
 //! What `openapi-typescript` makes of the document takes the requests that the documents show, as they stand there.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, process::Command};
 
 use integration_tests::{described::DOCUMENT, node};
 use regex::Regex;
 use serde_json::Value;
+
+use crate::documents::documents;
 
 /// A request with a body that a document shows, as `curl` is told.
 struct Shown {
@@ -49,10 +51,8 @@ fn run(command: &mut Command) {
 
 #[test]
 fn types_made_of_the_document_take_the_requests_that_are_shown() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let documents = ["README.md", "docs/work.md", "docs/agents.md", "docs/groups.md"];
-    let texts = documents.map(|name| fs::read_to_string(root.join(name)).unwrap());
-    let requests: Vec<Shown> = texts.iter().flat_map(|text| shown(text)).collect();
+    let texts = documents().map(|name| fs::read_to_string(name).unwrap());
+    let requests: Vec<Shown> = texts.flat_map(|text| shown(&text)).collect();
     assert!(requests.len() >= 10, "only {} are found", requests.len());
 
     let mut program = "import type { paths } from \"./api.js\";\n".to_owned();

@@ -2,7 +2,6 @@
 
 use std::{
     io::{BufRead, BufReader},
-    path::Path,
     process::{Child, Command, Stdio},
     sync::LazyLock,
     time::{Duration, Instant},
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::venv::run;
+use crate::{apt, venv::run};
 
 /// How WebDriver names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -47,15 +46,7 @@ static INSTALLED: LazyLock<Result<(), String>> = LazyLock::new(|| {
     if there() {
         return Ok(());
     }
-    let hint = "install Chromium and its driver (Debian: apt install chromium chromium-driver)";
-    if !Path::new("/etc/debian_version").exists() || !rustix::process::geteuid().is_root() {
-        return Err(hint.to_owned());
-    }
-    let apt =
-        |arguments: &[&str]| run(Command::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive").args(arguments));
-    apt(&["update", "-q"])?;
-    apt(&["install", "-qy", "--no-install-recommends", "chromium", "chromium-driver"])?;
-    there().then_some(()).ok_or_else(|| hint.to_owned())
+    apt::install(&["chromium", "chromium-driver"])
 });
 
 /// A window of a browser of its own; it ends with this.

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod accounts;
+pub mod apt;
 pub mod aws;
 pub mod browser;
 pub mod conformance;

@@ -98,6 +98,11 @@ impl Server {
         Self::listening(errand(&[]).envs(variables.iter().copied()), None)
     }
 
+    /// With these arguments alone.
+    pub(crate) fn start_as(args: &[&str]) -> Self {
+        Self::listening(&mut errand(args), None)
+    }
+
     fn spawn(data: TempDir, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = errand(&["--port", "0", "--scripted", "--data", data.path().to_str().unwrap()]);
         Self::listening(command.args(flags).envs(variables.iter().copied()), Some(data))
@@ -217,6 +222,13 @@ impl Server {
 
     pub(crate) async fn get(&self, path: &str) -> Value {
         let answer = self.http.get(format!("{}{path}", self.url)).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 200, "{path}");
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+    }
+
+    /// The same by a token.
+    pub(crate) async fn get_as(&self, path: &str, token: &str) -> Value {
+        let answer = self.http.get(format!("{}{path}", self.url)).bearer_auth(token).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), 200, "{path}");
         serde_json::from_str(&answer.text().await.unwrap()).unwrap()
     }

@@ -7,11 +7,15 @@ mod connections;
 #[cfg(test)]
 mod dashboard;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod follow;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
 mod memory;
+#[cfg(test)]
+mod packaging;
 #[cfg(test)] // always so here; it tells clippy that helpers too are test code
 mod process;
 #[cfg(test)]
@@ -34,31 +38,6 @@ use errand_local::{
 };
 use process::{Hook, Server, scripted};
 use serde_json::{Value, json};
-
-#[tokio::test]
-async fn the_readme_example_ends_with_a_message_one_log_row_and_an_event() {
-    let server = Server::start(&["--poll-interval-ms", "20"]);
-    server.put("/v1/records/user/ada", json!({"first_name": "Ada"})).await;
-    server.put("/v1/records/conversation/c1", json!({"user_id": "ada"})).await;
-    let payload = json!({"reason": "your question of Monday"});
-    let request = json!({"task_type": "schedule_followup", "user_id": "ada", "payload": payload});
-    let (status, task) = server.post("/v1/tasks", request).await;
-    assert_eq!((status, &task["deduplicated"]), (201, &json!(false)));
-    let task = server.ended(&task).await;
-    assert_eq!(task["status"], "completed", "{task}");
-
-    let log = server.get(&format!("/v1/tasks/{}/log", task["id"].as_str().unwrap())).await;
-    assert_eq!((&log["count"], &log["items"][0]["outcome"]), (&json!(1), &json!("completed")));
-    assert_eq!((&log["output"], &log["payload"]), (&task["output"], &payload));
-    let messages = server.get("/v1/records/message?parent=c1").await;
-    assert_eq!(messages["items"][0]["content"], "Hi Ada, following up: your question of Monday");
-    assert_eq!(messages["items"][0]["id"], task["output"]["message_id"]);
-    let event = server.first_event().await.unwrap();
-    assert_eq!((&event["type"], &event["subject"]), (&json!("message.pending"), &task["output"]["message_id"]));
-    let end = server.get("/v1/events").await["items"][1].clone();
-    assert_eq!((&end["type"], &end["subject"]), (&json!("task.completed"), &task["id"]));
-    assert_eq!((&end["old_status"], &end["new_status"]), (&json!("running"), &json!("completed")));
-}
 
 #[tokio::test]
 async fn events_are_followed_by_their_cursor_without_a_gap() {
@@ -544,18 +523,4 @@ fn bench_logs_nothing_unless_it_is_asked_to() {
     };
     assert_eq!(bench(None), [""; 0]);
     assert!(bench(Some("info")).iter().any(|line| line.contains("errand serves")));
-}
-
-#[test]
-fn the_commands_and_flags_that_the_readme_names_exist() {
-    let readme = include_str!("../../../README.md");
-    let code = readme.split('`').skip(1).step_by(2);
-    let named: Vec<&str> = code.filter_map(|code| code.split_once("errand ")?.1.split_whitespace().next()).collect();
-    for word in &named {
-        match word.strip_prefix("--") {
-            Some(_) => assert!(process::output(&["--help"]).contains(word), "errand {word}"),
-            None => drop(process::output(&[word, "--help"])),
-        }
-    }
-    assert!(named.len() >= 3, "{named:?}");
 }

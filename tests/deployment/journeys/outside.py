@@ -1,4 +1,4 @@
-"""Another repository's stack: its own task type, on the template that the README has it make of Errand's."""
+"""Another repository's stack: its own task type, on the template that docs/engine.md has it make of Errand's."""
 
 from urllib.parse import urlsplit
 

@@ -1,15 +1,13 @@
-//! The README's section about the engine is the code of this package.
+//! The code that docs/engine.md shows is that of this package.
 
 use std::{fs, path::Path};
 
 #[test]
-fn the_code_in_the_readme_is_the_code_here() {
+fn the_code_in_the_document_is_the_code_here() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = fs::read_to_string(here.join("../../README.md")).unwrap();
-    let (_, section) = readme.split_once("\n## Use the engine\n").unwrap();
+    let document = fs::read_to_string(here.join("../../docs/engine.md")).unwrap();
     let mut shown: Vec<&str> = Vec::new();
-    // Up to the next heading: in code, none of its lines looks like one.
-    for block in section.split("\n## ").next().unwrap().split("```rust\n").skip(1) {
+    for block in document.split("```rust\n").skip(1) {
         shown.push(block.split_once("```").unwrap().0);
     }
     let files = ["src/lib.rs", "src/main.rs", "src/invoice.rs", "lambda/src/bin/enqueue.rs"];

@@ -1,13 +1,13 @@
-//! The template that the README's command makes of Errand's.
+//! The template that the command of docs/engine.md makes of Errand's.
 
 use std::{fs, path::Path, process::Command};
 
 #[test]
-fn the_readmes_command_makes_a_template_of_this_packages_functions_and_changes_nothing_else() {
+fn the_documents_command_makes_a_template_of_this_packages_functions_and_changes_nothing_else() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = here.join("../..");
-    let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    let command = readme.lines().find(|line| line.starts_with("sed ")).unwrap();
+    let document = fs::read_to_string(root.join("docs/engine.md")).unwrap();
+    let command = document.lines().find(|line| line.starts_with("sed ")).unwrap();
     let (command, _) =
         command.replace("ERRAND/", "").split_once(" > ").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
     let made = Command::new("sh").args(["-c", &command]).current_dir(&root).output().unwrap();

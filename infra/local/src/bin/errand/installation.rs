@@ -22,11 +22,11 @@ use shared::{
 /// See the module.
 #[derive(Args)]
 pub(crate) struct Installed {
-    /// JSON file of the model backends, by name; see the README. Without one no model is asked
+    /// JSON file of the model backends, by name; see docs/task-types.md. Without one no model is asked
     #[arg(long, env = "ERRAND_PROFILES", value_name = "FILE")]
     profiles: Option<PathBuf>,
 
-    /// JSON file of what goes for agents: budget_zone, session_days, supervisor; see the README
+    /// JSON file of what goes for agents: budget_zone, session_days, supervisor; see docs/task-types.md
     #[arg(long, env = "ERRAND_AGENTS", value_name = "FILE")]
     agents: Option<PathBuf>,
 
