@@ -75,7 +75,7 @@ fn every_link_leads_somewhere() {
             }
         }
     }
-    assert!(nowhere.is_empty() && seen > 50, "of {seen} lead nowhere: {nowhere:#?}");
+    assert!(nowhere.is_empty() && seen > 50, "of {seen} links these lead nowhere: {nowhere:#?}");
 }
 
 #[test]

@@ -82,3 +82,29 @@ fn the_releases_workflow_is_one() {
     let wrong = lint(&workflow.replace("github.ref_name", "github.ref_nam"));
     assert!(!wrong.status.success(), "it finds what is wrong");
 }
+
+/// Three crates, of which the program is compiled of one, and one that nothing is said of.
+const BOM: &str = r#"
+import sys
+sys.path.insert(0, sys.argv[1])
+from sbom import compiled, without
+part = lambda name: {"name": name, "version": "1.0.0", "bom-ref": name}
+bom = {"metadata": {"component": part("errand")}, "components": [part("held"), part("other")],
+       "dependencies": [{"ref": "errand", "dependsOn": ["held", "other"]}, {"ref": "other"}]}
+made = without(bom, {("held", "1.0.0"), ("errand-local", "1.0.0")})
+assert made["components"] == [part("held")] and made["dependencies"] == [{"ref": "errand", "dependsOn": ["held"]}], made
+names = {name for name, _ in compiled("aarch64-unknown-linux-gnu")}
+assert "rusqlite" in names and not any(name.startswith("aws-sdk") for name in names), names
+without(bom, {("unsaid", "1.0.0")})
+"#;
+
+#[test]
+fn a_release_is_said_to_be_made_of_what_is_compiled_and_of_nothing_else() {
+    let mut python = Command::new("python3");
+    let python = python.args(["-Bc", BOM]).arg(root().join("infra"));
+    let said = python.output().unwrap();
+    let error = String::from_utf8_lossy(&said.stderr);
+    assert_eq!((said.status.code(), error.trim()), (Some(1), "nothing is said of [('unsaid', '1.0.0')]"));
+    let workflow = fs::read_to_string(root().join(".github/workflows/release.yml")).unwrap();
+    assert!(workflow.contains(" python3 infra/sbom.py \"${{ matrix.target }}\" "));
+}

@@ -1,6 +1,7 @@
 //! The Dockerfile: there may be no engine here, so what it says is compared, and what it runs is run.
 
 use std::{
+    io::{BufRead, BufReader},
     path::Path,
     process::{Command, Stdio},
 };
@@ -91,8 +92,10 @@ async fn a_server_with_these_settings_demands_a_token_and_is_found_healthy_by_it
     };
     assert_eq!(health("t"), Some(3), "nobody is there yet");
     let mut without = Command::new(env!("CARGO_BIN_EXE_errand"));
-    let refused = without.env_clear().envs(set.iter().copied()).output().unwrap();
-    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("token"), "{refused:?}");
+    let mut started = without.env_clear().envs(set.iter().copied()).stderr(Stdio::piped()).spawn().unwrap();
+    let said = BufReader::new(started.stderr.take().unwrap()).lines().next().unwrap().unwrap();
+    let _ = started.kill(); // it has ended already, if it is as it should be
+    assert!(!started.wait().unwrap().success() && said.contains("token"), "{said}");
 
     let with = [&set[..], &[("ERRAND_TOKEN", "t")]].concat();
     let server = Server::start_bare(&with);
