@@ -23,6 +23,7 @@ mod interleavings;
 mod layers;
 mod listing;
 mod mcp;
+mod metrics;
 mod modules;
 mod openapi;
 mod operations;

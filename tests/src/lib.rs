@@ -16,6 +16,7 @@ pub mod faults;
 pub mod in_memory;
 pub mod ministack;
 pub mod node;
+pub mod promtool;
 pub mod relay;
 pub mod runtime_api;
 pub mod settings;

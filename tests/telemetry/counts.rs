@@ -5,12 +5,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use errand_aws::meter::Sums;
 use integration_tests::world::World;
 use metrics::{
     Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
 };
-
-use errand::spi::meter;
 
 use super::everything_happens;
 
@@ -65,9 +64,9 @@ impl Recorder for Counted {
 #[tokio::test]
 async fn what_happens_is_counted_once() {
     let counted = Counted::default();
-    meter::listen();
     let _guard = metrics::set_default_local_recorder(&counted);
-    let world = World::new();
+    let mut world = World::new();
+    world.app.meter = Arc::new(Sums);
     everything_happens(&world).await;
     let counted = counted.0.lock().unwrap();
     let all = counted.iter().map(|(metric, values)| {

@@ -8,7 +8,7 @@ use errand::{
     App, FieldError, Timestamp,
     spi::{
         json::read::read_lenient,
-        meter,
+        meter::UNREADABLE,
         poller::tend_one,
         processor::{Delivery, Verdict, process_each},
         queue::{DueMessage, QueueName, TRACE_ATTRIBUTE},
@@ -49,14 +49,14 @@ pub async fn handle_each(
             Err(Unreadable::Body(why)) => {
                 // The reason goes with the message only: what the reader says of a body may repeat some of it.
                 error!(message_id = message.message_id, "a message names no task and is put aside");
-                meter::count(meter::UNREADABLE);
+                app.meter.count(UNREADABLE);
                 let (id, body) = (message.message_id, message.body.unwrap_or_default());
                 refused.push(RefusedMessage { id, body, tenant: None, why: why.into() });
             }
             Err(Unreadable::Queue) => {
                 // Not ours to take off it. Its own limit, if it has one, ends it.
                 error!(message_id = message.message_id, "a message comes from no queue of ours");
-                meter::count(meter::UNREADABLE);
+                app.meter.count(UNREADABLE);
                 again.extend(message.message_id);
             }
         }

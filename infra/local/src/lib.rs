@@ -11,6 +11,7 @@
 
 mod command;
 pub mod mapping;
+pub mod metrics;
 pub mod options;
 pub(crate) mod private;
 pub mod running;

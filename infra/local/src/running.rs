@@ -38,6 +38,7 @@ use tracing::{info, warn};
 
 use crate::{
     mapping::Mapping,
+    metrics::Metrics,
     options::Options,
     private, secret_key, server,
     sqlite::{self, SqliteStore},
@@ -98,7 +99,8 @@ impl RunningServer {
         let pushing = Pushing::new(client.clone(), keyring.clone(), base);
         let types = with_schedules(with_pushed_types(types, pushing)).with(keyring.clone()).checked()?;
         let settings = sqlite::SqliteSettings { synchronous: options.synchronous.into() };
-        let store = Arc::new(SqliteStore::open(&database, settings)?);
+        let metrics = Arc::new(Metrics::new()?);
+        let store = Arc::new(SqliteStore::open_measured(&database, settings, Some(metrics.transactions()))?);
         let changed = store.changed();
         let recovered = store.recover(clock.now()).await?;
         let queue = Arc::new(MemoryQueue::new(clock.clone()));
@@ -107,6 +109,7 @@ impl RunningServer {
         services.listeners = listeners(options)?;
         services.listeners.webhooks = Some(Arc::new(SignedWebhooks::new(client, keyring, services.clock.clone())));
         services.bell = Some(Bell::default());
+        services.meter = metrics.meter();
         let app = App::new(services, types);
         carry(&app).await?;
         info!(%address, data = %options.data.display(), recovered, "errand serves");
@@ -124,12 +127,13 @@ impl RunningServer {
         let interval = Duration::from_millis(options.poll_interval_ms);
         upkeep.spawn(upkeep::poll(app.clone(), interval, told(stopped.clone())));
         upkeep.spawn(upkeep::post(app.clone(), interval, told(stopped.clone())));
-        upkeep.spawn(upkeep::prune(app.clock.clone(), store, options.retention(), told(stopped.clone())));
+        upkeep.spawn(upkeep::prune(app.clock.clone(), store.clone(), options.retention(), told(stopped.clone())));
         let limits = options.limits();
         let waiting = TaskWatch { changed: changed.clone(), stop: stopped.clone() };
         let mcp = Mcp { waiting: Some(waiting), kept: options.retention().tasks, resource: None };
         let following = server::Following { changed, stop: stopped.clone() };
-        let router = server::router(app.clone(), access, &limits, &following, mcp);
+        let measured = server::Measured { metrics, store, clock: app.clock.clone() };
+        let router = server::router(app.clone(), access, &limits, &following, mcp, measured);
         let server = tokio::spawn(server::serve(listener, router, limits, told(stopped)));
         let grace = Duration::from_secs(options.grace_s);
         Ok(Self { app, address, stop, server, upkeep, mappings, batches: Vec::new(), grace, _lock: lock })

@@ -3,6 +3,7 @@
 mod body;
 mod connections;
 mod follow;
+mod metrics;
 mod page;
 
 use std::{collections::HashMap, slice, sync::Arc, time::Duration};
@@ -21,7 +22,7 @@ use axum::{
     http::StatusCode,
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::{MethodFilter, any, on},
+    routing::{MethodFilter, any, get, on},
 };
 use errand::{App, spi::ids};
 use errand_agents::ROUTES;
@@ -31,11 +32,15 @@ use errand_http::{
 };
 use errand_mcp::Mcp;
 
-use crate::tokens::{Holder, Tokens};
+use crate::{
+    metrics::measured as measure,
+    tokens::{Holder, Tokens},
+};
 use body::{Bodies, Leave};
 pub use connections::serve;
 pub use follow::Following;
 use follow::follow;
+pub use metrics::Measured;
 pub use page::{borne, files, from_this_machine, refuse, unauthorized};
 
 /// How much of the server one client, and all of them, may have.
@@ -61,9 +66,16 @@ impl ConnectionLimits {
 /// The tokens one of which a request must bear, if it must.
 type Access = Option<Arc<Tokens>>;
 
-/// The routes of the API over `app`, `/mcp`, and the dashboard. With tokens, every request must bear one, whatever it asks for,
+/// The routes of the API over `app`, `/mcp`, `/metrics`, and the dashboard. With tokens, every request must bear one, whatever it asks for,
 /// but for the routes that are open and the dashboard's files.
-pub fn router(app: App, access: Option<Tokens>, limits: &ConnectionLimits, following: &Following, mcp: Mcp) -> Router {
+pub fn router(
+    app: App,
+    access: Option<Tokens>,
+    limits: &ConnectionLimits,
+    following: &Following,
+    mcp: Mcp,
+    measured: Measured,
+) -> Router {
     let (mut router, mut open) = (Router::new(), Router::new());
     let bodies = Bodies::new(limits.body);
     for route in &*ROUTES {
@@ -93,6 +105,8 @@ pub fn router(app: App, access: Option<Tokens>, limits: &ConnectionLimits, follo
         }
     };
     router = router.route("/mcp", any(serve));
+    let counting = measured.metrics.clone();
+    router = router.route("/metrics", get(move |request| metrics::page(measured.clone(), request)));
     let no_route = || async { refuse(&ApiError::not_found("no such route; see GET /v1/health")) };
     let no_method = || async {
         let error = ApiError::not_found("this route does not have that method");
@@ -100,7 +114,7 @@ pub fn router(app: App, access: Option<Tokens>, limits: &ConnectionLimits, follo
     };
     let router = router.fallback(no_route).method_not_allowed_fallback(no_method);
     let asked = from_fn_with_state::<_, Access, (State<Access>, Request)>(access.map(Arc::new), authorized);
-    router.layer(asked).merge(open).merge(files())
+    router.layer(asked).merge(open).merge(files()).layer(from_fn_with_state(counting, measure))
 }
 
 async fn answer(app: App, bodies: &Bodies, route: &'static Route, following: Following, request: Request) -> Response {

@@ -7,8 +7,10 @@ mod changes;
 mod columns;
 mod counts;
 mod failures;
+mod levels;
 mod list;
 mod log_row;
+mod measured;
 mod queries;
 mod reader;
 mod record_row;
@@ -30,6 +32,8 @@ use std::{
 
 use errand::{StoreError, Timestamp};
 
+pub use levels::{Busiest, QueueLevel, QueueLevels};
+pub use measured::Transactions;
 use reader::Reader;
 use tokio::sync::watch;
 pub use upkeep::Pruned;
@@ -113,8 +117,17 @@ impl Drop for Joined {
 impl SqliteStore {
     /// Opens `file`, making it if it is not there, and brings it to this version's schema. Blocks meanwhile.
     pub fn open(file: &Path, settings: SqliteSettings) -> Result<Self, OpenError> {
+        Self::open_measured(file, settings, None)
+    }
+
+    /// The same, whose transactions are measured.
+    pub fn open_measured(
+        file: &Path,
+        settings: SqliteSettings,
+        measured: Option<Transactions>,
+    ) -> Result<Self, OpenError> {
         let db = schema::open_writer(file, settings)?;
-        let writer = Writer::start(db)?;
+        let writer = Writer::start(db, measured)?;
         let reader = |name| Reader::start(name, schema::open_reader(file)?, READ_WITHIN);
         let (items, due, pages) = (reader("errand-items")?, reader("errand-due")?, reader("errand-pages")?);
         Ok(Self { items, due, pages, writer })
@@ -129,6 +142,16 @@ impl SqliteStore {
     /// Changes when something was written.
     pub fn changed(&self) -> watch::Receiver<()> {
         self.writer.changed()
+    }
+
+    /// The queues in which most happens.
+    pub(crate) async fn busiest(&self, now: Timestamp) -> Result<Busiest, StoreError> {
+        self.pages.read(move |db| levels::busiest(db, now)).await
+    }
+
+    /// What stands in these queues, and in all others together.
+    pub(crate) async fn levels(&self, busiest: Busiest, now: Timestamp) -> Result<QueueLevels, StoreError> {
+        self.pages.read(move |db| levels::levels(db, &busiest, now)).await
     }
 
     /// Removes at most `limit` records that may be removed from `now` on, and as many counts of hours long past

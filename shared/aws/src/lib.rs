@@ -108,7 +108,6 @@ async fn started(queues: &[QueueName], types: Types, opened: Opened) -> Result<W
     };
     let types = types.checked()?;
     redact::know_secrets(environment.secrets());
-    meter::start(deployment.stack.clone());
     Ok(wire(environment, deployment, types).await)
 }
 
@@ -124,6 +123,7 @@ async fn wire(environment: Environment, deployment: Deployment, types: Arc<Regis
     let store = DynamoStore::new(aws_sdk_dynamodb::Client::new(&sdk), tables);
     let queue = SqsQueue::new(aws_sdk_sqs::Client::new(&sdk), deployment.queues.clone());
     let mut services = Services::new(Arc::new(store.clone()), Arc::new(queue), Arc::new(SystemClock));
+    services.meter = meter::start(deployment.stack.clone());
     services.rules = Arc::new(deployment.rules.clone());
     services.listeners.webhook = deployment.webhook.as_ref().map(|_| Arc::new(ToldElsewhere) as _);
     if let Some(name) = &deployment.bus {

@@ -6,7 +6,7 @@ use crate::{
     app::App,
     change::{With, change},
     lifecycle::{State, Task, Trigger},
-    meter,
+    meter::DEAD_LETTERS,
     queue::{OutMessage, QueueError, QueueName},
     redact::chain,
 };
@@ -21,7 +21,7 @@ pub(crate) async fn dead_letter(app: &App, task: &Task) {
         warn!(task.id = %task.key.id, error = %chain(&error), "a dead letter was not sent; the poller will send it");
         return;
     }
-    meter::count(meter::DEAD_LETTERS);
+    app.meter.count(DEAD_LETTERS);
     let noted = Trigger::DeadLettered { redrives: task.redrives };
     if let Err(error) = change(app, task, noted, With::nothing()).await {
         warn!(task.id = %task.key.id, error = %chain(&error), "a sent dead letter was not noted; it may be sent again");

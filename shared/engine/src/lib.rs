@@ -4,8 +4,8 @@
 //! This is the engine. It knows no task type of its own, no HTTP, no AWS and no SQLite: those stand on it.
 //!
 //! Each module knows only those before it: `redact`, `json`, `clock`, `ids`, `money`, `lifecycle`, `store`, `queue`,
-//! `event`, `listener`, `release`, `bell`, `rights`, `noticed`, `services`, `attended`, `effects`, `group`, `records`, `handler`,
-//! `registry`, `app`, `environment`, `meter`, `telemetry`, `notify`, `change`, `accept`, `gather`, `operate`, `redrive`, `client`,
+//! `event`, `listener`, `release`, `bell`, `rights`, `noticed`, `meter`, `services`, `attended`, `effects`, `group`, `records`, `handler`,
+//! `registry`, `app`, `environment`, `telemetry`, `notify`, `change`, `accept`, `gather`, `operate`, `redrive`, `client`,
 //! `dead_letter`, `outbox`, `poller`, `processor`, `read_marks`, `testing`, `spi`.
 //!
 //! # How it works

@@ -1,16 +1,12 @@
-//! Counts and times for CloudWatch. On AWS each function writes them to its log in the embedded metric format, from
-//! which CloudWatch makes metrics; on one machine nobody listens, and nothing is counted.
+//! What is counted, and who counts it: on AWS the log of each function, of which CloudWatch makes metrics, on one machine the
+//! page that Prometheus reads. Both know the same names.
 //!
-//! Every metric that has values costs 0.30 $ a month, each task type of [`HANDLE_TIME`] and each of these names once.
+//! On CloudWatch every metric that has values costs 0.30 $ a month, each task type of [`HANDLE_TIME`] and each of these
+//! names once. So there each is one sum, and the types that are not compiled in are one.
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
-use metrics::{Label, SharedString, counter, histogram};
-
-use crate::ids::Name;
+use crate::{ids::Name, lifecycle::log::LogOutcome};
 
 /// The metrics' namespace.
 pub const NAMESPACE: &str = "Errand";
@@ -59,34 +55,64 @@ pub const ALL: [&str; 11] = [
     HANDLE_TIME,
 ];
 
-/// Whether anybody listens. A count that nobody listens to would cost 0.3 µs for each task: this, nothing.
-static LISTENED: AtomicBool = AtomicBool::new(false);
+/// What all types together are called that have no name of their own in a metric of CloudWatch.
+pub const CUSTOM: &str = "custom";
 
-/// Counts from here on, for the recorder of the process or the thread.
-pub fn listen() {
-    LISTENED.store(true, Ordering::Relaxed);
+/// Who counts. It is called in the midst of the work, and must take no longer than a few atomic additions.
+pub trait Meter: Send + Sync {
+    /// One more of `metric`, of which there is nothing else to say.
+    fn count(&self, metric: &'static str);
+
+    /// A row of the action log was committed.
+    fn row(&self, row: &CountedRow<'_>);
+
+    /// A poll has come to its end, or got something done; of what it looked at the oldest had been due for so long.
+    fn polled(&self, oldest_due_s: u64);
 }
 
-/// One more of `metric`.
-pub fn count(metric: &'static str) {
-    if LISTENED.load(Ordering::Relaxed) {
-        counter!(metric).increment(1);
+/// What a row of the action log counts as.
+#[derive(Clone, Copy, Debug)]
+pub struct CountedRow<'a> {
+    /// The task's type.
+    pub task_type: &'a Name,
+    /// Whether that is compiled in: of others there may be any number.
+    pub compiled_in: bool,
+    /// Whether it tells of an execution, and not of what an operator did.
+    pub is_execution: bool,
+    /// How it came out.
+    pub outcome: LogOutcome,
+    /// How long the execution took that its worker ended.
+    pub took: Option<Duration>,
+    /// Whether its worker was lost.
+    pub is_reaped: bool,
+}
+
+impl CountedRow<'_> {
+    /// The metrics that there is one more of.
+    pub fn counts(&self) -> impl Iterator<Item = &'static str> {
+        let outcome = match self.outcome {
+            LogOutcome::Retry => Some(RETRIES),
+            LogOutcome::Failed => Some(FAILURES),
+            LogOutcome::Completed
+            | LogOutcome::Snoozed
+            | LogOutcome::Waited
+            | LogOutcome::Cancelled
+            | LogOutcome::Blocked
+            | LogOutcome::Lost
+            | LogOutcome::Pending => None,
+        };
+        [self.is_execution.then_some(EXECUTIONS), self.is_reaped.then_some(REAPS), outcome].into_iter().flatten()
     }
 }
 
-/// An execution of a task of this type was settled after `took`.
-pub(crate) fn handled(task_type: &Name, took: Duration) {
-    if LISTENED.load(Ordering::Relaxed) {
-        let label = Label::new(TASK_TYPE, SharedString::from_owned(task_type.to_string()));
-        histogram!(HANDLE_TIME, vec![label]).record(took.as_secs_f64() * 1000.0);
-    }
-}
+/// Nobody counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Uncounted;
 
-/// A poll has come to its end, or got something done; of what it looked at the oldest had been due for so long.
-pub fn polled(oldest_due_s: u64) {
-    if LISTENED.load(Ordering::Relaxed) {
-        count(POLLS);
-        #[allow(clippy::cast_precision_loss)] // seconds of years
-        histogram!(OLDEST_DUE).record(oldest_due_s as f64);
-    }
+impl Meter for Uncounted {
+    fn count(&self, _: &'static str) {}
+
+    fn row(&self, _: &CountedRow<'_>) {}
+
+    fn polled(&self, _: u64) {}
 }

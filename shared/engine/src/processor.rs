@@ -25,7 +25,7 @@ use crate::{
     gather::ended_with_group,
     ids,
     lifecycle::{FailureKind, Rejected, Task, Trigger},
-    meter,
+    meter::CLAIM_CONFLICTS,
     notify::notify,
     queue::{QueueName, TaskMessage},
     redact::chain,
@@ -197,7 +197,7 @@ async fn start(
             }
             Err(problem) => {
                 if let ChangeError::Rejected(Rejected::Held(_)) = problem {
-                    meter::count(meter::CLAIM_CONFLICTS);
+                    app.meter.count(CLAIM_CONFLICTS);
                 }
                 return Err(problem);
             }

@@ -7,6 +7,7 @@ use crate::{
     clock::Clock,
     lifecycle::{LOOK_AHEAD, Task, retry},
     listener::Listeners,
+    meter::{Meter, Uncounted},
     noticed::Noticed,
     queue::Queue,
     release::Release,
@@ -46,6 +47,8 @@ pub struct Services {
     pub bell: Option<Bell>,
     /// What this process has noted of which types workers outside ask for.
     pub noticed: Noticed,
+    /// Who counts what happens.
+    pub meter: Arc<dyn Meter>,
 }
 
 /// What an installation decides.
@@ -94,7 +97,18 @@ impl Services {
     /// Over `store` and `queue`, by `clock`; the rest as it is by default.
     pub fn new(store: Arc<dyn Store>, queue: Arc<dyn Queue>, clock: Arc<dyn Clock>) -> Self {
         let (rules, listeners, release) = (Arc::default(), Listeners::default(), Release::default());
-        Self { store, queue, clock, rules, listeners, release, trace: None, bell: None, noticed: Noticed::default() }
+        Self {
+            store,
+            queue,
+            clock,
+            rules,
+            listeners,
+            release,
+            trace: None,
+            bell: None,
+            noticed: Noticed::default(),
+            meter: Arc::new(Uncounted),
+        }
     }
 
     /// The trace that the work belongs to: what X-Ray finds it by.

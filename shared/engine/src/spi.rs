@@ -97,7 +97,7 @@ pub mod attended {
     pub use crate::attended::*;
 }
 
-/// What is counted for metrics.
+/// What is counted for metrics, and who counts.
 pub mod meter {
     pub use crate::meter::*;
 }

@@ -144,7 +144,7 @@ fn rows<T>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::{
         path::Path,
         sync::{
@@ -159,12 +159,12 @@ mod tests {
 
     const HOURS: i64 = 48;
 
-    fn now() -> Timestamp {
+    pub(in crate::sqlite) fn now() -> Timestamp {
         Timestamp::from_millis((HOURS * 3600 - 1) * 1000)
     }
 
     /// A file with as many queues of one tenant, all of which were in use in each of the last hours.
-    fn used(queues: i64) -> Connection {
+    pub(in crate::sqlite) fn used(queues: i64) -> Connection {
         let db = schema::open_writer(Path::new(":memory:"), SqliteSettings::default()).unwrap();
         let seed = format!(
             "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {queues})
@@ -180,7 +180,7 @@ mod tests {
     }
 
     /// How many of SQLite's steps `read` takes, in tens, and what it answers.
-    fn steps<T>(db: &mut Connection, read: impl FnOnce(&Connection) -> T) -> (u64, T) {
+    pub(in crate::sqlite) fn steps<T>(db: &mut Connection, read: impl FnOnce(&Connection) -> T) -> (u64, T) {
         let counted = Arc::new(AtomicU64::new(0));
         let count = counted.clone();
         let count = move || {

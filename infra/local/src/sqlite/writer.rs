@@ -1,13 +1,16 @@
 //! The thread that writes: everything waiting when a transaction starts rides in it, and is answered once it is durable.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use anyhow::anyhow;
 use errand::StoreError;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Joined, OpenError, changes::Tables};
+use super::{Joined, OpenError, changes::Tables, measured::Transactions};
 
 /// How many jobs may wait; whoever has another waits to hand it in.
 const WAITING_JOBS: usize = 4096;
@@ -51,11 +54,11 @@ struct Work<W, T> {
 
 impl Writer {
     /// Starts the thread.
-    pub(super) fn start(db: Connection) -> Result<Self, OpenError> {
+    pub(super) fn start(db: Connection, measured: Option<Transactions>) -> Result<Self, OpenError> {
         let (jobs, handed_in) = mpsc::channel(WAITING_JOBS);
         let last = Last::default();
         let (tell, changed) = watch::channel(());
-        let ended = Ended { last: last.clone(), tell };
+        let ended = Ended { last: last.clone(), tell, measured };
         let _thread = Joined::start("errand-writer", move || write(&db, handed_in, &ended))?;
         Ok(Self { jobs, last, changed, _thread })
     }
@@ -133,6 +136,7 @@ impl Last {
 struct Ended {
     last: Last,
     tell: watch::Sender<()>,
+    measured: Option<Transactions>,
 }
 
 impl Ended {
@@ -172,14 +176,18 @@ fn group(first: Box<dyn Job>, jobs: &mut mpsc::Receiver<Box<dyn Job>>) -> Vec<Bo
 
 /// Does the group's jobs in one transaction and answers them.
 fn ride(tables: &mut Tables<'_>, mut group: Vec<Box<dyn Job>>, note: &Ended) {
-    let before = tables.db.total_changes();
+    let (before, begun) = (tables.db.total_changes(), Instant::now());
     let ended = transaction(tables, &mut group).map_err(|why| {
         tables.counts.forget();
         tables.told.forget();
         tracing::error!(error = %why, jobs = group.len(), "a transaction was rolled back");
         RolledBack(Arc::new(why))
     });
-    note.note(&ended, tables.db.total_changes() != before);
+    let changed = tables.db.total_changes() != before;
+    note.note(&ended, changed);
+    if let Some(measured) = note.measured.as_ref().filter(|_| changed || ended.is_err()) {
+        measured.note(ended.is_ok(), group.iter().map(|job| job.items()).sum(), begun.elapsed());
+    }
     for job in group {
         job.answer(ended.clone());
     }
@@ -224,7 +232,7 @@ mod tests {
         let db = schema::open_writer(Path::new(":memory:"), SqliteSettings::default()).unwrap();
         let mut tables = Tables::prepare(&db).unwrap();
         let (jobs, answers): (Vec<_>, Vec<_>) = work.iter().map(|work| job(1, *work)).unzip();
-        ride(&mut tables, jobs, &Ended { last: Last::default(), tell: watch::channel(()).0 });
+        ride(&mut tables, jobs, &Ended { last: Last::default(), tell: watch::channel(()).0, measured: None });
         let answers = answers.into_iter().map(|mut answer| answer.try_recv().unwrap().0).collect();
         (answers, db.query_row("SELECT count(*) FROM queues", [], |row| row.get(0)).unwrap())
     }
@@ -264,7 +272,7 @@ mod tests {
     #[tokio::test]
     async fn a_file_that_took_no_write_is_known_to_take_none_until_it_takes_one() {
         let db = schema::open_writer(Path::new(":memory:"), SqliteSettings::default()).unwrap();
-        let writer = Writer::start(db).unwrap();
+        let writer = Writer::start(db, None).unwrap();
         let room = |pages: i64| {
             // No less than there are already.
             move |tables: &mut Tables<'_>| tables.db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::{PollReport, first_shard, mark, poll, post};
-use crate::{app::App, clock::Timestamp, meter};
+use crate::{app::App, clock::Timestamp};
 
 /// What is kept before the deadline to end cleanly in.
 pub const MARGIN: Duration = Duration::from_secs(5);
@@ -24,7 +24,7 @@ pub async fn look(app: &App, deadline: Option<Timestamp>) -> PollReport {
     let polled = poll(app, first, deadline).await;
     tell(&polled.report);
     if polled.report.complete || polled.report.acted() > 0 {
-        meter::polled(polled.report.oldest_due_s);
+        app.meter.polled(polled.report.oldest_due_s);
     }
     mark(app, &polled).await;
     polled.report

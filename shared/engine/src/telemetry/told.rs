@@ -11,7 +11,7 @@ use crate::{
         FailureKind, Status, Task, Trigger,
         log::{LogEntry, LogKind, LogOutcome},
     },
-    meter,
+    meter::{CountedRow, LEASE_LOSSES},
 };
 
 /// What is told of a change: taken from its row before the store gets that, told once the commit stands. No payload,
@@ -44,7 +44,7 @@ impl Told {
     /// Tells it of `task` as it is now, at the level of who must act: nobody, unless it failed for good or a worker was
     /// lost.
     pub(crate) fn tell(self, app: &App, task: &Task) {
-        self.count(task);
+        self.count(app, task);
         let (key, outcome, duration_ms) = (&task.key, self.outcome.as_str(), self.duration_ms);
         let failure = self.failure.map(tracing::field::display);
         let (request_id, xray_trace_id) = (task.request_id.as_deref(), app.xray_trace_id());
@@ -81,34 +81,22 @@ impl Told {
         }
     }
 
-    fn count(self, task: &Task) {
-        if self.kind == LogKind::Execution {
-            meter::count(meter::EXECUTIONS);
-        }
-        if let (true, Some(ms)) = (self.settled, self.duration_ms) {
-            meter::handled(&task.task_type, Duration::from_millis(ms));
-        }
-        if self.failure == Some(FailureKind::WorkerLost) {
-            meter::count(meter::REAPS);
-        }
-        match self.outcome {
-            LogOutcome::Retry => meter::count(meter::RETRIES),
-            LogOutcome::Failed => meter::count(meter::FAILURES),
-            LogOutcome::Completed
-            | LogOutcome::Snoozed
-            | LogOutcome::Waited
-            | LogOutcome::Cancelled
-            | LogOutcome::Blocked
-            | LogOutcome::Lost
-            | LogOutcome::Pending => {}
-        }
+    fn count(self, app: &App, task: &Task) {
+        app.meter.row(&CountedRow {
+            task_type: &task.task_type,
+            compiled_in: app.types.knows(&task.task_type),
+            is_execution: self.kind == LogKind::Execution,
+            outcome: self.outcome,
+            took: self.duration_ms.filter(|_| self.settled).map(Duration::from_millis),
+            is_reaped: self.failure == Some(FailureKind::WorkerLost),
+        });
     }
 }
 
 /// The worker of `task`, as it claimed it, lives and may write no more: the task was called off, or the worker given up
 /// on, and whoever did that has told of the execution's end. Nobody must act.
 pub(crate) fn lease_lost(app: &App, task: &Task, now: Timestamp) {
-    meter::count(meter::LEASE_LOSSES);
+    app.meter.count(LEASE_LOSSES);
     let duration_ms = task.last_attempted_at.map(|at| u64::try_from(now.since(at).as_millis()).unwrap_or(u64::MAX));
     let (request_id, xray_trace_id) = (task.request_id.as_deref(), app.xray_trace_id());
     info!(
