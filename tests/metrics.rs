@@ -3,6 +3,7 @@
 mod counts;
 mod levels;
 mod refused;
+mod watching;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

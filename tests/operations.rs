@@ -9,7 +9,7 @@ use crate::template::resources;
 const GUIDE: &str = include_str!("../docs/operations.md");
 
 /// The rows of the table that is headed so, in cells.
-fn rows(head: &str) -> Vec<Vec<&'static str>> {
+pub(crate) fn rows(head: &str) -> Vec<Vec<&'static str>> {
     let rows =
         GUIDE.lines().skip_while(|line| !line.starts_with(head)).skip(2).take_while(|line| line.starts_with('|'));
     let rows: Vec<_> = rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>()).collect();
@@ -18,7 +18,7 @@ fn rows(head: &str) -> Vec<Vec<&'static str>> {
 }
 
 /// The names in backticks of a cell.
-fn names(cell: &'static str) -> impl Iterator<Item = &'static str> {
+pub(crate) fn names(cell: &'static str) -> impl Iterator<Item = &'static str> {
     cell.split('`').skip(1).step_by(2)
 }
 

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use errand_aws::meter::Sums;
+use errand_aws::meter::EmbeddedMetrics;
 use integration_tests::world::World;
 use metrics::{
     Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
@@ -66,7 +66,7 @@ async fn what_happens_is_counted_once() {
     let counted = Counted::default();
     let _guard = metrics::set_default_local_recorder(&counted);
     let mut world = World::new();
-    world.app.meter = Arc::new(Sums);
+    world.app.meter = Arc::new(EmbeddedMetrics);
     everything_happens(&world).await;
     let counted = counted.0.lock().unwrap();
     let all = counted.iter().map(|(metric, values)| {

@@ -17,9 +17,9 @@ static COLLECTOR: OnceLock<&Collector> = OnceLock::new();
 
 /// Counts for the recorder of the process, or of the thread.
 #[derive(Clone, Copy, Debug)]
-pub struct Sums;
+pub struct EmbeddedMetrics;
 
-impl Meter for Sums {
+impl Meter for EmbeddedMetrics {
     fn count(&self, metric: &'static str) {
         counter!(metric).increment(1);
     }
@@ -43,7 +43,7 @@ impl Meter for Sums {
 pub(crate) fn start(stack: String) -> Arc<dyn Meter> {
     let builder = Builder::new().cloudwatch_namespace(NAMESPACE).with_dimension(STACK, stack);
     // It fails only if this process counts already.
-    let Ok(collector) = builder.init() else { return Arc::new(Sums) };
+    let Ok(collector) = builder.init() else { return Arc::new(EmbeddedMetrics) };
     for metric in ALL {
         match metric {
             HANDLE_TIME => describe_histogram!(metric, Unit::Milliseconds, ""),
@@ -52,7 +52,7 @@ pub(crate) fn start(stack: String) -> Arc<dyn Meter> {
         }
     }
     let _ = COLLECTOR.set(collector);
-    Arc::new(Sums)
+    Arc::new(EmbeddedMetrics)
 }
 
 /// Writes what was counted since the last time, if anything was: after every event, since a function that has
