@@ -17,7 +17,7 @@ pub(crate) mod private;
 pub mod running;
 mod secret_key;
 pub mod server;
-mod signals;
+pub mod signals;
 pub mod sqlite;
 pub mod tokens;
 

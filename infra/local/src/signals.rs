@@ -3,7 +3,7 @@
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Returns at the first SIGTERM or SIGINT (Ctrl-C). From then on a second one ends the process as usual.
-pub(crate) async fn stop() {
+pub async fn stop() {
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         // Without signals only killing remains, which loses nothing either.

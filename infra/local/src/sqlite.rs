@@ -3,6 +3,7 @@
 //! One thread writes, in groups (`writer`); three read, one for single items, one for the poller, and one for whatever may
 //! take longer (`reader`). What is answered as done is in the write-ahead log.
 
+mod backup;
 mod changes;
 mod columns;
 mod counts;
@@ -32,6 +33,7 @@ use std::{
 
 use errand::{StoreError, Timestamp};
 
+pub use backup::{BackedUp, BackupError, Copied, backup};
 pub use levels::{Busiest, QueueLevel, QueueLevels};
 pub use measured::Transactions;
 use reader::Reader;

@@ -1,6 +1,8 @@
 //! The command `errand` as its users run it: a process, HTTP, a data directory.
 
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod connections;

@@ -32,7 +32,7 @@ const FAILURE_GROUPS: u32 = 14;
 pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// How long to wait for another process (a backup, a person with a SQLite tool) that holds the file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// After how many pages of write-ahead log (4 KiB each) its content is copied into the file. SQLite's own 1000 copies
 /// the same busy pages again and again: beside a million ended tasks, 4000 gave three quarters of the tasks a second

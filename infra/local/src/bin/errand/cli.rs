@@ -26,7 +26,9 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use here::{Here, To};
-use trouble::Trouble;
+pub(crate) use print::Printer;
+pub(crate) use trouble::Trouble;
+pub(crate) use when::length;
 
 /// What a server is asked.
 #[derive(Subcommand)]

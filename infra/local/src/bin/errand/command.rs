@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use errand_local::{LOG_LINES, options::Options};
 
-use crate::{bench, cli::Asked, demo, installation::Installed, token};
+use crate::{backup, bench, cli::Asked, demo, installation::Installed, token};
 
 /// A durable task processor: serves HTTP, runs tasks, keeps everything in one database file.
 #[derive(Parser)]
@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Serve(Box<Serve>),
     #[command(flatten)]
     Asked(Box<Asked>),
+    /// Copy this machine's database while its server runs
+    Backup(backup::Options),
     /// Measure this machine
     Bench(bench::Options),
     /// Show the task types at work on a running server, but for cleanup_session and run_outside

@@ -1,5 +1,6 @@
 //! The command `errand`: Errand on one machine, with the task types of this installation.
 
+mod backup;
 mod bench;
 mod cli;
 mod client;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
             let types = |environment: &_| told.installation.types(environment);
             errand_local::run(told.server.log_format.into(), errand_local::serve(&told.server, types))
         }
+        Command::Backup(options) => backup::run(&options),
         Command::Bench(options) => errand_local::run_quietly(bench::run(&options)),
         Command::Demo(options) => errand_local::run(Format::Text, demo::run(&options)),
         Command::Asked(asked) => cli::run(*asked),
