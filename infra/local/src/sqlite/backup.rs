@@ -67,6 +67,15 @@ pub enum BackupError {
         #[source]
         source: io::Error,
     },
+    /// It was made, and could not be brought to the disk under its name.
+    #[error("{} could not be kept", file.display())]
+    Unkept {
+        /// Which file.
+        file: PathBuf,
+        /// What the operating system says.
+        #[source]
+        source: io::Error,
+    },
     /// There is no room for it.
     #[error("there is not enough space for {}, which needs {bytes} bytes", file.display())]
     NoSpace {
@@ -116,7 +125,7 @@ pub fn backup(from: &Path, to: &Path, mut tell: impl FnMut(Copied)) -> Result<Ba
     // Another process may have taken the name meanwhile.
     free(to)?;
     part.publish(to)
-        .map_err(|source| BackupError::NoPlace { file: to.to_owned(), source })
+        .map_err(|source| BackupError::Unkept { file: to.to_owned(), source })
         .map(|bytes| BackedUp { tasks, bytes })
 }
 
@@ -127,7 +136,6 @@ fn free(to: &Path) -> Result<(), BackupError> {
 /// What goes wrong on the way, before it is said of which files.
 enum Wrong {
     Sqlite(rusqlite::Error),
-    Io(io::Error),
     Newer(u32),
     Found(String),
 }
@@ -135,12 +143,6 @@ enum Wrong {
 impl From<rusqlite::Error> for Wrong {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
-    }
-}
-
-impl From<io::Error> for Wrong {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
     }
 }
 
@@ -152,7 +154,6 @@ impl Wrong {
                 BackupError::NoSpace { file, bytes }
             }
             Wrong::Sqlite(source) => BackupError::Broken { from, to: file, source },
-            Wrong::Io(source) => BackupError::NoPlace { file, source },
             Wrong::Newer(found) => BackupError::NewerSchema { file: from, found, known: schema::VERSION },
             Wrong::Found(found) => BackupError::Torn { from, found },
         }

@@ -122,6 +122,7 @@ impl From<BackupError> for Trouble {
         match error {
             BackupError::NoDatabase(_) | BackupError::Exists(_) | BackupError::NoPlace { .. } => Self::Usage(told),
             BackupError::NewerSchema { .. }
+            | BackupError::Unkept { .. }
             | BackupError::NoSpace { .. }
             | BackupError::Broken { .. }
             | BackupError::Torn { .. } => Self::Failed(told),
