@@ -25,3 +25,9 @@ def what_handlers_write_is_there_with_the_end_of_their_task(errand: Errand):
     done = acme.completed(follow_up)
     assert (done["executions"], done["output"]["step_by"]) == (2, 1), done
     assert eventually(lambda: acme.get("/v1/records/scripted?parent=then")["count"], bool) == 1
+
+    # A record is taken away by hand; what belongs to it stays.
+    messages = acme.get("/v1/records/message?parent=c1")["count"]
+    assert acme.call("DELETE", "/v1/records/conversation/c1")[0] == 200
+    assert acme.call("GET", "/v1/records/conversation/c1")[0] == 404
+    assert acme.get("/v1/records/message?parent=c1")["count"] == messages > 0
