@@ -24,10 +24,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PASSING: [&str; 2] = ["stale element reference", "element click intercepted"];
 
 /// What Chromium is told so that it asks for nothing itself, and begins each time as if it were new.
-const ARGUMENTS: [&str; 10] = [
+const ARGUMENTS: [&str; 11] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
+    // Where `/dev/shm` is small, as in containers, a page would crash for want of it.
+    "--disable-dev-shm-usage",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -152,10 +154,11 @@ impl Browser {
         self.until(&format!("return document.body.innerText.includes({})", json!(text))).await;
     }
 
-    /// Clicks, as a person does, what `css` finds and has `text` (any, if that is empty), once it is there.
+    /// Clicks, as a person does, what `css` finds and has `text` (any, if that is empty), once it is there to be seen.
     pub async fn click(&self, css: &str, text: &str) {
         let find = format!(
-            "return [...document.querySelectorAll({})].find((one) => one.innerText.includes({}) && !one.disabled)",
+            "return [...document.querySelectorAll({})].find((one) =>
+                 one.checkVisibility() && one.innerText.includes({}) && !one.disabled)",
             json!(css),
             json!(text)
         );
@@ -172,9 +175,10 @@ impl Browser {
         }
     }
 
-    /// Writes `text` into the field that `css` finds, in place of what is there.
+    /// Writes `text` into the field that `css` finds, in place of what is there, once it is there to be seen.
     pub async fn write(&self, css: &str, text: &str) {
-        let found = self.until(&format!("return document.querySelector({})", json!(css))).await;
+        let seen = "find((one) => one.checkVisibility())";
+        let found = self.until(&format!("return [...document.querySelectorAll({})].{seen}", json!(css))).await;
         let path = format!("/element/{}", found[ELEMENT].as_str().unwrap());
         self.call("POST", &format!("{path}/clear"), json!({})).await;
         self.call("POST", &format!("{path}/value"), json!({"text": text})).await;

@@ -1,9 +1,10 @@
 // A dialog of the browser's own: it keeps the focus, and Esc closes it.
-import { html, useEffect, useRef } from '../lib/html.js';
+import { html, useLayoutEffect, useRef } from '../lib/html.js';
 
 export function Dialog({ title, close, children }) {
   const dialog = useRef(null);
-  useEffect(() => {
+  // Before it is painted: a dialog that is not open yet takes neither a click nor the focus.
+  useLayoutEffect(() => {
     const shown = dialog.current;
     shown.showModal();
     // So the focus goes back to where it was.
