@@ -15,7 +15,6 @@ use clap::Args;
 use errand_client::Remote;
 use errand_http::ApiError;
 use errand_local::server::{borne, files, from_this_machine, refuse, unauthorized};
-use futures::stream;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 
@@ -98,10 +97,7 @@ impl Passing {
             ApiError { status: 502, code: "unreachable", ..ApiError::not_found(message) }
         })?;
         let (status, headers) = (answer.status(), only(answer.headers(), &ANSWERED));
-        let parts = stream::try_unfold(answer, |mut answer| async {
-            Ok::<_, reqwest::Error>(answer.chunk().await?.map(|bytes| (bytes, answer)))
-        });
-        let mut response = Response::new(Body::from_stream(parts));
+        let mut response = Response::new(Body::new(reqwest::Body::from(answer)));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
