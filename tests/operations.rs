@@ -55,18 +55,7 @@ fn the_guides_metrics_are_those_there_are() {
 fn the_guides_outcomes_are_those_there_are() {
     let row = rows("| field |").into_iter().find(|row| row[0] == "`outcome`").unwrap();
     let described: BTreeSet<_> = names(row[1]).collect();
-    let outcomes = [
-        LogOutcome::Completed,
-        LogOutcome::Snoozed,
-        LogOutcome::Waited,
-        LogOutcome::Retry,
-        LogOutcome::Failed,
-        LogOutcome::Cancelled,
-        LogOutcome::Blocked,
-        LogOutcome::Lost,
-        LogOutcome::Pending,
-    ];
-    assert_eq!(described, outcomes.map(LogOutcome::as_str).into_iter().chain(["lease_lost"]).collect());
+    assert_eq!(described, LogOutcome::ALL.map(LogOutcome::as_str).into_iter().chain(["lease_lost"]).collect());
 }
 
 #[test]

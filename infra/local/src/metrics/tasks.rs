@@ -22,19 +22,6 @@ const MOST_REGISTERED: usize = 100;
 /// Seconds by which executions are told apart.
 const HANDLED_S: [f64; 12] = [0.001, 0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 20.0, 60.0, 300.0, 900.0, 3600.0];
 
-/// How an execution may end.
-const OUTCOMES: [LogOutcome; 9] = [
-    LogOutcome::Completed,
-    LogOutcome::Snoozed,
-    LogOutcome::Waited,
-    LogOutcome::Retry,
-    LogOutcome::Failed,
-    LogOutcome::Cancelled,
-    LogOutcome::Blocked,
-    LogOutcome::Lost,
-    LogOutcome::Pending,
-];
-
 /// What has nothing more to say of itself than that it happened: its name on CloudWatch, here, and what it is.
 const PLAIN: [(&str, &str, &str); 6] = [
     (CLAIM_CONFLICTS, "errand_claim_conflicts_total", "Messages whose task another worker held"),
@@ -147,7 +134,7 @@ impl Families {
     fn of(&self, task_type: &str) -> OfType {
         let ended = |outcome: LogOutcome| (outcome, self.executions.with_label_values(&[task_type, outcome.as_str()]));
         OfType {
-            executions: OUTCOMES.map(ended).into(),
+            executions: LogOutcome::ALL.map(ended).into(),
             retries: self.retries.with_label_values(&[task_type]),
             failures: self.failures.with_label_values(&[task_type]),
             time: self.time.with_label_values(&[task_type]),

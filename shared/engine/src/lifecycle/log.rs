@@ -57,6 +57,19 @@ pub enum LogOutcome {
 }
 
 impl LogOutcome {
+    /// Every one there is.
+    pub const ALL: [Self; 9] = [
+        LogOutcome::Completed,
+        LogOutcome::Snoozed,
+        LogOutcome::Waited,
+        LogOutcome::Retry,
+        LogOutcome::Failed,
+        LogOutcome::Cancelled,
+        LogOutcome::Blocked,
+        LogOutcome::Lost,
+        LogOutcome::Pending,
+    ];
+
     /// The name in log lines.
     pub fn as_str(self) -> &'static str {
         match self {
