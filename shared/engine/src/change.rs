@@ -157,10 +157,7 @@ async fn change_alone(app: &App, first: &Task, trigger: Trigger, with: With) -> 
                     Box::pin(wake(app, key)).await;
                 }
                 let before = newer.as_ref().unwrap_or(first);
-                let next = match is_heard_of(before, &changed) {
-                    true => Box::pin(afterwards(app, before, &changed)).await,
-                    false => Vec::new(),
-                };
+                let next = afterwards(app, before, &changed).await;
                 return Ok((changed, next));
             }
             Err(StoreError::Conflict { parts }) => parts,
@@ -197,12 +194,6 @@ async fn of_groups(app: &App, task: &Task, trigger: &Trigger) -> Result<Vec<Effe
         Trigger::Cancel { .. } => group::called_off(app, task).await,
         _ => Ok(Vec::new()),
     }
-}
-
-/// Whether a schedule or a group may have to hear of it: most tasks have neither.
-fn is_heard_of(before: &Task, changed: &Task) -> bool {
-    let ends = !before.status().is_ended() && changed.status().is_ended();
-    changed.waits_for().is_some() || (ends && (changed.schedule.is_some() || !changed.member_of.is_empty()))
 }
 
 /// What follows from a commit, by the task's own fields. It is no part of it, and who is to hear finds out by a look of

@@ -20,7 +20,8 @@ pub(crate) async fn after(services: &Services, before: &Task, after: &Task) -> V
     let ends = !before.status().is_ended() && after.status().is_ended();
     if ends {
         for member in &after.member_of {
-            match mark(services, after, *member).await {
+            // On the heap, as what most tasks do not need: every change of a task would hold room for it.
+            match Box::pin(mark(services, after, *member)).await {
                 Ok(follows) => next.extend(follows),
                 Err(problem) => warn!(task.id = %after.key.id, group = %member.group, error = %chain(&problem),
                     "a group was not told of an end; its next look tells it"),
@@ -29,7 +30,7 @@ pub(crate) async fn after(services: &Services, before: &Task, after: &Task) -> V
     }
     let begins_to_wait = after.waits_for().is_some() && before.waits_for().is_none();
     if begins_to_wait {
-        match over::wait_over(services, after).await {
+        match Box::pin(over::wait_over(services, after)).await {
             Ok(over) => next.extend(over),
             Err(problem) => warn!(task.id = %after.key.id, error = %chain(&problem),
                 "what a task waits for was not looked at; its next look does"),
