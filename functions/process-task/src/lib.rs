@@ -101,11 +101,15 @@ fn delivery(app: &App, message: &SqsMessage) -> Result<Read, Unreadable> {
     let arn = message.event_source_arn.as_deref().unwrap_or_default();
     let queue = app.queue.by_arn(arn).ok_or(Unreadable::Queue)?;
     let body = message.body.as_deref().unwrap_or_default();
-    // A message that speaks of no record is read as one about a task, so that what is wrong with it is said of that.
-    if let Ok(DueMessage { due }) = read_lenient(body) {
-        return Ok(Read::Due(due));
-    }
-    let read = read_lenient(body).map_err(Unreadable::Body)?;
+    // A task's first: nearly all are, and to say what is wrong with a body costs more than to read it. What is neither is
+    // told as one about a task.
+    let read = match read_lenient(body) {
+        Ok(read) => read,
+        Err(problem) => {
+            let due = read_lenient::<DueMessage>(body).map_err(|_| Unreadable::Body(problem))?;
+            return Ok(Read::Due(due.due));
+        }
+    };
     let receipt = message.receipt_handle.clone().unwrap_or_default();
     let trace = message.attributes.get(TRACE_ATTRIBUTE).cloned();
     Ok(Read::Task(Box::new(Delivery { message: read, queue, receipt, trace })))
