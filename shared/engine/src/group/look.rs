@@ -1,6 +1,6 @@
 //! The look at a group: what was broken off is gone on with.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use uuid::Uuid;
 
@@ -8,8 +8,8 @@ use crate::{
     clock::Timestamp,
     group::{
         Next, after, close,
-        mark::mark,
-        part,
+        mark::mark_end,
+        part::{self, End},
         root::{self, GroupStatus, KEEP, Of, Root},
         sweep::{self, AT_ONCE},
     },
@@ -88,16 +88,22 @@ async fn is_left(services: &Services, root: &Root, now: Timestamp) -> Result<boo
     })
 }
 
-/// Marks what has ended and is not marked, and closes the group if that was all.
+/// Marks what has ended and is not marked, and closes the group, all of whose members were made, if that was all.
 pub(super) async fn repair(services: &Services, root: &Root) -> Result<Vec<Next>, StoreError> {
     let parts = root::parts(services, root).await?;
-    let unmarked: Vec<u32> = parts.iter().flat_map(part::Part::unmarked).collect();
+    let unmarked = parts.iter().flat_map(|part| part.unmarked().map(|index| (index, part.end_of_removed(index))));
+    let unmarked: Vec<_> = unmarked.collect();
     let mut next = Vec::new();
     for some in unmarked.chunks(AT_ONCE) {
-        for (index, task) in sweep::members(services, root, some).await? {
-            if task.status().is_ended() {
-                next.extend(mark(services, &task, Member { group: root.id, index }).await?);
-            }
+        let numbers: Vec<u32> = some.iter().map(|(index, _)| *index).collect();
+        let mut there: BTreeMap<_, _> = sweep::members(services, root, &numbers).await?.into_iter().collect();
+        for (index, end_of_removed) in some.iter().copied() {
+            let end = match there.remove(&index) {
+                None => end_of_removed,
+                Some(task) if task.status().is_ended() => End::of(&task),
+                Some(_) => continue,
+            };
+            next.extend(mark_end(services, &root.tenant, Member { group: root.id, index }, end).await?);
         }
     }
     if let Some(root) = root::find(services, &root.tenant, root.id).await? {

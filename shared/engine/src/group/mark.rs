@@ -5,9 +5,10 @@ use tracing::warn;
 use crate::{
     group::{
         Next, close, over,
-        part::{self, PART_SIZE, Part},
+        part::{self, End, PART_SIZE, Part},
         root::{self, Root},
     },
+    ids::Name,
     lifecycle::{Member, Task},
     redact::chain,
     services::Services,
@@ -41,29 +42,33 @@ pub(crate) async fn after(services: &Services, before: &Task, after: &Task) -> V
 
 /// Marks the end of `task` in its group. Done again, nothing changes.
 pub(super) async fn mark(services: &Services, task: &Task, member: Member) -> Result<Vec<Next>, StoreError> {
-    let (tenant, number) = (&task.key.tenant, member.index / PART_SIZE);
+    mark_end(services, &task.key.tenant, member, End::of(task)).await
+}
+
+/// The same, of an end that is known without its task.
+pub(super) async fn mark_end(
+    services: &Services,
+    tenant: &Name,
+    member: Member,
+    end: End,
+) -> Result<Vec<Next>, StoreError> {
+    let number = member.index / PART_SIZE;
     let key = part::key(tenant, member.group, number);
-    let marking = root::patched(key.clone(), part::marking(task, member.index), Expect::Any, services.clock.now());
+    let marking = root::patched(key.clone(), part::marking(end, member.index), Expect::Any, services.clock.now());
     root::write(services, marking).await?;
     // Read after its own write: whoever marks the last place sees all of them.
     let Some(part) = services.store.record(&key).await? else { return Ok(Vec::new()) };
     let part = Part::read(number, part);
     // A later drive's mark is there, or this end was taken back: it is for others to go on.
-    let stands = part.has(member.index, part::mark_of(task));
-    let ended_badly = task.status() != crate::lifecycle::Status::Completed;
-    if !stands || !(part.is_full() || (part.tells() && ended_badly)) {
+    let stands = part.has(member.index, end);
+    if !stands || !(part.is_full() || (part.tells() && end.is_bad())) {
         return Ok(Vec::new());
     }
     tell(services, tenant, member, &part).await
 }
 
 /// Tells the root of a part, and closes the group if that was all it needed.
-async fn tell(
-    services: &Services,
-    tenant: &crate::ids::Name,
-    member: Member,
-    part: &Part,
-) -> Result<Vec<Next>, StoreError> {
+async fn tell(services: &Services, tenant: &Name, member: Member, part: &Part) -> Result<Vec<Next>, StoreError> {
     let key = root::key(tenant, member.group);
     root::write(services, root::patched(key, Root::telling(part), Expect::Any, services.clock.now())).await?;
     match root::find(services, tenant, member.group).await? {

@@ -51,10 +51,28 @@ pub(super) fn key(tenant: &Name, group: Uuid, number: u32) -> RecordKey {
     RecordKey { tenant: tenant.clone(), kind: Name::of(GROUP_PART), id }
 }
 
-/// The mark of this end.
-pub(super) fn mark_of(task: &Task) -> u64 {
-    let how = if task.status() == Status::Completed { ENDED_WELL } else { ENDED_BADLY };
-    PER_DRIVE * u64::from(task.redrives) + how
+/// How a member has ended, and in which drive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    drive: u64,
+    how: u64,
+}
+
+impl End {
+    /// That of `task`, which has ended.
+    pub(super) fn of(task: &Task) -> Self {
+        let how = if task.status() == Status::Completed { ENDED_WELL } else { ENDED_BADLY };
+        Self { drive: task.redrives.into(), how }
+    }
+
+    /// Whether it is not completed.
+    pub(super) fn is_bad(self) -> bool {
+        self.how != ENDED_WELL
+    }
+
+    fn mark(self) -> u64 {
+        PER_DRIVE * self.drive + self.how
+    }
 }
 
 /// What the mark becomes of a task that is set going again, which is in the drive before.
@@ -66,10 +84,10 @@ fn field(index: u32) -> String {
     (index % PART_SIZE).to_string()
 }
 
-/// Marks the end of `task`, unless a later one is marked, or taken back.
-pub(super) fn marking(task: &Task, index: u32) -> Patch {
-    let set = [(field(index), mark_of(task).into())].into_iter().collect();
-    let earlier = i64::from(task.redrives) * 4 - 1;
+/// Marks an end, unless a later one is marked, or taken back.
+pub(super) fn marking(end: End, index: u32) -> Patch {
+    let set = [(field(index), end.mark().into())].into_iter().collect();
+    let earlier = i64::try_from(PER_DRIVE * end.drive).unwrap_or(i64::MAX) - 1;
     Patch { set, guards: vec![Guard::AtMost(field(index), earlier)], ..Patch::default() }
 }
 
@@ -114,9 +132,15 @@ impl Part {
         (0..self.size()).filter_map(|index| self.mark(index)).map(|mark| mark % PER_DRIVE).filter(|how| *how != 0)
     }
 
-    /// Whether it has this very mark.
-    pub(super) fn has(&self, index: u32, mark: u64) -> bool {
-        self.mark(index) == Some(mark)
+    /// Whether this very end is marked.
+    pub(super) fn has(&self, index: u32, end: End) -> bool {
+        self.mark(index) == Some(end.mark())
+    }
+
+    /// The end of a member that is not marked, and not there either: it was removed since, and nobody knows how it ended. It does
+    /// not count as completed.
+    pub(super) fn end_of_removed(&self, index: u32) -> End {
+        End { drive: self.mark(index).map_or(0, |taken_back| taken_back / PER_DRIVE + 1), how: ENDED_BADLY }
     }
 
     /// How many have ended.

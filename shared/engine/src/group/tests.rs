@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     group::{Group, GroupPolicy, GroupStatus, view},
@@ -190,6 +190,24 @@ async fn what_is_set_going_again_after_the_group_ends_for_itself() {
     sandbox.drain().await;
     assert_eq!(members(&sandbox)[0].status(), Status::Completed);
     assert_eq!(sandbox.task(&parent.key).await.revision, parent.revision);
+}
+
+/// How it ended nobody can say: the mark of its end may have been lost with whoever was to make it.
+#[tokio::test]
+async fn a_member_that_is_removed_before_its_end_was_marked_is_waited_for_no_longer() {
+    for is_redriven in [false, true] {
+        let (sandbox, parent) = waiting().await;
+        let [_, failed, _] = &members(&sandbox)[..] else { panic!("three members") };
+        if is_redriven {
+            sandbox.client().retry(failed.key.id, None).await.unwrap();
+            sandbox.remove(&failed.key);
+        }
+        sandbox.remove(&members(&sandbox)[0].key);
+        sandbox.drain().await;
+        let failed = if is_redriven { Value::Null } else { "failed".into() };
+        let said = json!({"group": "failed", "members": [null, failed, "completed"]});
+        assert_eq!(sandbox.task(&parent.key).await.output(), Some(said));
+    }
 }
 
 #[tokio::test]

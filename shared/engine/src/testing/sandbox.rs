@@ -204,6 +204,12 @@ impl Sandbox {
         Account::of(&self.store.everything())
     }
 
+    /// Removes a task, as its retention does.
+    #[cfg(test)]
+    pub(crate) fn remove(&self, key: &TaskKey) {
+        self.store.remove(key);
+    }
+
     pub(super) fn clock(&self) -> &ManualClock {
         &self.clock
     }
