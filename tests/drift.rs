@@ -152,8 +152,10 @@ fn what_the_template_leaves_open_has_the_codes_default() {
     let default = |name: &str| template["Parameters"][name]["Default"].as_u64().unwrap();
     let (tables, settings) = (dynamo::Config::new("", ""), Rules::default());
     let days = |of: std::time::Duration| of.as_secs() / 86_400;
-    assert_eq!(default("TaskRetentionDays"), days(tables.retention));
-    assert_eq!(default("ActionLogRetentionDays"), days(tables.log_retention));
+    assert_eq!(default("TaskRetentionDays"), days(tables.retention.tasks));
+    assert_eq!(default("ActionLogRetentionDays"), days(tables.retention.log));
+    let rules = template["Parameters"]["TaskRetention"]["Default"].as_str().unwrap().parse();
+    assert_eq!(rules, Ok(tables.retention.rules));
     let shards = ["DueShards", "ListShards", "UserShards"].map(default);
     assert_eq!(shards, [tables.shards.due, tables.shards.queue, tables.shards.user].map(u64::from));
     assert_eq!(default("MaxRetries"), u64::from(settings.max_retries));

@@ -21,8 +21,12 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
+        Self::with(SqliteSettings::default())
+    }
+
+    fn with(settings: SqliteSettings) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = open(&dir);
+        let store = SqliteStore::open(&dir.path().join("errand.db"), settings).unwrap();
         Self { store, dir }
     }
 

@@ -1,6 +1,7 @@
 //! What an agent does by its tools.
 
 use aws_lambda_events::{apigw::ApiGatewayV2httpRequest, encodings::Body};
+use errand::spi::store::Retention;
 use errand_mcp::Mcp;
 use integration_tests::aws::{Lambda, Stack};
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ async fn ask(stack: &Stack, method: &'static str, mut params: Value) -> Value {
     event.headers.insert("mcp-method", method.parse().unwrap());
     event.headers.insert("mcp-name", name.parse().unwrap());
     event.body = Some(json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string());
-    let mcp = Mcp { waiting: None, kept: std::time::Duration::from_secs(7 * 24 * 3600), resource: None };
+    let mcp = Mcp { waiting: None, kept: Retention::of_days(7, 90), resource: None };
     let answer = errand_mcp::serve(&mcp, stack.app(Lambda::Mcp), event).await;
     let Some(Body::Text(text)) = answer.body else { panic!("{answer:?}") };
     let mut answer: Value = serde_json::from_str(&text).unwrap();

@@ -7,9 +7,10 @@ use errand::{
     Dispatch, FailureKind, Name, StoreError, Task, TaskKey, Timestamp,
     spi::{
         lifecycle::{KeptFailure, Settlement, Trigger},
-        store::{self, Due, DueItem, Position, Store},
+        store::{self, Due, DueItem, Position, Retention, Store},
     },
 };
+use errand_aws::dynamo::{Config, DynamoStore};
 use integration_tests::{
     conformance::{lives::a_log_is_of_one_life, unreadable::lists_leave_out_what_cannot_be_read},
     events::Call,
@@ -68,14 +69,30 @@ async fn only_an_ended_task_has_a_ttl_and_a_redrive_takes_it_back() {
     let (failed_commit, failed) = settle(&claimed, Settlement::Fail { failure }, at(2));
     let (redriven_commit, _) =
         change(&failed, Trigger::Redrive { note: None, by: "me".into(), failed_at: None, run_at: None }, at(3));
-    let ttl = (at(2) + setup.config.retention).as_millis() / 1000;
+    let ttl = (at(2) + setup.config.retention.tasks).as_millis() / 1000;
     let expected = [None, Some(AttributeValue::N(ttl.to_string())), None];
     for (commit, expected) in [claimed_commit, failed_commit, redriven_commit].into_iter().zip(expected) {
         store::commit(&setup.store, commit).await.unwrap();
         assert_eq!(setup.item(&task.key).await.get("ttl_s"), expected.as_ref());
     }
     let row = setup.log_items(&task.key).await.remove(0);
-    assert_eq!(row["ttl_s"], AttributeValue::N(((at(2) + setup.config.log_retention).as_millis() / 1000).to_string()));
+    assert_eq!(row["ttl_s"], AttributeValue::N(((at(2) + setup.config.retention.log).as_millis() / 1000).to_string()));
+}
+
+#[tokio::test]
+async fn what_a_rule_is_for_has_the_ttl_of_the_rule() {
+    let setup = setup().await;
+    let ttl = async |rules: &str| {
+        let retention = Retention { rules: rules.parse().unwrap(), ..Retention::default() };
+        let store = DynamoStore::new(setup.client.clone(), Config { retention, ..setup.config.clone() });
+        let task = task(300);
+        store::insert(&store, task.clone()).await.unwrap();
+        let (commit, _) = change(&task, Trigger::Cancel { reason: "no".into(), by: "me".into() }, at(1));
+        store::commit(&store, commit).await.unwrap();
+        setup.item(&task.key).await["ttl_s"].as_n().unwrap().parse::<i64>().unwrap() - at(1).as_millis() / 1000
+    };
+    let days = [ttl("type:scripted=7,queue:default=400").await, ttl("queue:default=400").await, ttl("type:x=7").await];
+    assert_eq!(days.map(|s| s / 86_400), [7, 400, 30]);
 }
 
 #[tokio::test]

@@ -139,7 +139,10 @@ async fn no_turn_is_paid_for_or_told_twice_wherever_the_server_ends() {
         let mut nth = 0;
         loop {
             let dir = tempfile::tempdir().unwrap();
-            let settings = sqlite::SqliteSettings { synchronous: sqlite::Synchronous::Normal };
+            let settings = sqlite::SqliteSettings {
+                synchronous: sqlite::Synchronous::Normal,
+                ..sqlite::SqliteSettings::default()
+            };
             let store = Arc::new(SqliteStore::open(&dir.path().join("errand.db"), settings).unwrap());
             let recover = async |world: &mut World| {
                 world.queue = Arc::new(MemoryQueue::new(world.clock.clone()));

@@ -93,7 +93,8 @@ async fn no_secret_that_is_said_in_a_run_is_in_the_file() {
         let (written, _guard) = Written::on(ALL);
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("errand.db");
-        let settings = sqlite::SqliteSettings { synchronous: sqlite::Synchronous::Normal };
+        let settings =
+            sqlite::SqliteSettings { synchronous: sqlite::Synchronous::Normal, ..sqlite::SqliteSettings::default() };
         let story = Story::of(World::on(Arc::new(SqliteStore::open(&file, settings).unwrap())), seed).await;
         story.told_nobody(seed, &written.text());
         for (place, text) in cells(&file) {

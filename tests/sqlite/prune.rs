@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use errand::{
-    Task, Timestamp,
+    Asked, Task, Timestamp,
     spi::{
         json::Json,
         lifecycle::Trigger,
-        store::{self, Counts, Record, StatsScope, Store},
+        store::{self, Counts, Record, Retention, StatsScope, Store},
     },
 };
-use errand_local::sqlite::Pruned;
+use errand_local::sqlite::{Pruned, SqliteSettings};
 use integration_tests::conformance::{
     fixtures::{
-        accepted, at, change, changed, claimed, complete, failed, insert, log, new, now, record, stored, task, tenant,
+        accepted, at, change, changed, claimed, complete, failed, insert, log, name, new, now, record, stored, task,
+        tenant,
     },
     lives::a_log_is_of_one_life,
 };
@@ -81,6 +82,48 @@ async fn log_rows_go_by_their_own_retention_in_small_batches() {
         assert_eq!(log(store, task).await.len(), rows);
     }
     assert_eq!(fixture.number("SELECT count(*) FROM action_log"), 1);
+}
+
+#[tokio::test]
+async fn what_a_rule_is_for_is_kept_as_long_as_that_says() {
+    let retention = Retention { rules: "type:brief=1,queue:archive=400".parse().unwrap(), ..Retention::default() };
+    let fixture = Fixture::with(SqliteSettings { retention, ..SqliteSettings::default() });
+    let store = &fixture.store;
+    let tenant = tenant();
+    let of = |task_type, queue| accepted(Asked { task_type: name(task_type), queue: name(queue), ..new(&tenant) });
+    let [plain, brief, archived] = [of("scripted", "q"), of("brief", "archive"), of("long", "archive")];
+    let mut tasks = Vec::new();
+    for task in [plain, brief, archived] {
+        tasks.push(complete(store, task, at(1)).await);
+    }
+    let left_after = async |days: u64| {
+        let at = at(2) + Duration::from_secs(days * 86_400);
+        store.prune_expired(at, 9).await.unwrap();
+        store.prune(at - Retention::default().tasks, Timestamp::from_millis(0), 9).await.unwrap();
+        let left = store.tasks(&tasks.iter().map(|task| task.key.clone()).collect::<Vec<_>>()).await;
+        left.into_iter().map(|task| task.unwrap().is_some()).collect::<Vec<_>>()
+    };
+    assert_eq!(left_after(0).await, [true, true, true]);
+    assert_eq!(left_after(1).await, [true, false, true]);
+    assert_eq!(left_after(30).await, [false, false, true]);
+    assert_eq!(left_after(400).await, [false, false, false]);
+    assert_eq!(fixture.number("SELECT count(*) FROM kept"), 0);
+}
+
+#[tokio::test]
+async fn what_is_set_going_again_is_kept_from_its_new_end_on() {
+    let retention = Retention { rules: "type:scripted=1".parse().unwrap(), ..Retention::default() };
+    let fixture = Fixture::with(SqliteSettings { retention, ..SqliteSettings::default() });
+    let store = &fixture.store;
+    let pending = insert(store, task(&tenant())).await;
+    let cancel = || Trigger::Cancel { reason: "no".to_owned(), by: "me".to_owned() };
+    let ended = change(store, &pending, changed(&pending, cancel(), at(1))).await;
+    let redrive = Trigger::Redrive { note: None, by: "me".to_owned(), failed_at: None, run_at: None };
+    let again = change(store, &ended, changed(&ended, redrive, at(2))).await;
+    let day = |s| at(s) + Duration::from_secs(86_400);
+    assert_eq!(store.prune_expired(day(9), 9).await.unwrap(), 0, "it goes on");
+    change(store, &again, changed(&again, cancel(), at(10))).await;
+    assert_eq!([store.prune_expired(day(9), 9).await.unwrap(), store.prune_expired(day(11), 9).await.unwrap()], [0, 1]);
 }
 
 #[tokio::test]

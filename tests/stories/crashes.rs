@@ -56,7 +56,10 @@ impl Processes {
             Outlives::StoreAndQueues => None,
             Outlives::File => {
                 let dir = tempfile::tempdir().unwrap();
-                let settings = sqlite::SqliteSettings { synchronous: sqlite::Synchronous::Normal };
+                let settings = sqlite::SqliteSettings {
+                    synchronous: sqlite::Synchronous::Normal,
+                    ..sqlite::SqliteSettings::default()
+                };
                 let store = SqliteStore::open(&dir.path().join("errand.db"), settings).unwrap();
                 Some((dir, Arc::new(store)))
             }

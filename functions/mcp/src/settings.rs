@@ -11,5 +11,5 @@ pub fn read(environment: &Environment, deployment: &Deployment) -> Mcp {
     let resource = resource.zip(issuer).map(|(resource, issuer)| {
         ProtectedResource::new(resource, issuer, deployment.rules.scopes.names().map(str::to_owned).collect())
     });
-    Mcp { waiting: None, kept: deployment.retention.tasks, resource }
+    Mcp { waiting: None, kept: deployment.retention.clone(), resource }
 }

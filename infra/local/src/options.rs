@@ -5,7 +5,11 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
 use errand::{
     Task,
-    spi::{lifecycle::retry::MAX_LOSSES, store::Retention, telemetry::Format},
+    spi::{
+        lifecycle::retry::MAX_LOSSES,
+        store::{Retention, RetentionRules},
+        telemetry::Format,
+    },
 };
 use errand_outbound::SigningSecret;
 use reqwest::Url;
@@ -70,6 +74,11 @@ pub struct Options {
     /// Days that ended tasks are kept
     #[arg(long, env = "ERRAND_TASK_RETENTION_DAYS", default_value_t = Retention::TASK_DAYS, value_name = "DAYS")]
     pub task_retention_days: u32,
+
+    /// Days that those of one type or queue are kept instead: `type:NAME=DAYS` or `queue:NAME=DAYS`, comma-separated; a type's
+    /// rule goes before its queue's
+    #[arg(long, env = "ERRAND_TASK_RETENTION", value_name = "RULES")]
+    pub task_retention: Option<RetentionRules>,
 
     /// Days that the action log is kept
     #[arg(long, env = "ERRAND_LOG_RETENTION_DAYS", default_value_t = Retention::LOG_DAYS, value_name = "DAYS")]
@@ -188,7 +197,8 @@ impl Options {
 
     /// How long ended things are kept.
     pub fn retention(&self) -> Retention {
-        Retention::of_days(self.task_retention_days, self.log_retention_days)
+        let rules = self.task_retention.clone().unwrap_or_default();
+        Retention { rules, ..Retention::of_days(self.task_retention_days, self.log_retention_days) }
     }
 
     /// What of them is secret: the token, and the webhook's URL, which may have a password in it.
@@ -209,6 +219,7 @@ impl Options {
             max_retries: Task::RETRIES,
             max_losses: MAX_LOSSES,
             task_retention_days: Retention::TASK_DAYS,
+            task_retention: None,
             log_retention_days: Retention::LOG_DAYS,
             webhook_url: None,
             webhook_secret: None,

@@ -98,7 +98,8 @@ impl RunningServer {
         let base = options.public_url.as_ref().map_or_else(|| format!("http://{address}"), Url::to_string);
         let pushing = Pushing::new(client.clone(), keyring.clone(), base);
         let types = with_schedules(with_pushed_types(types, pushing)).with(keyring.clone()).checked()?;
-        let settings = sqlite::SqliteSettings { synchronous: options.synchronous.into() };
+        let settings =
+            sqlite::SqliteSettings { synchronous: options.synchronous.into(), retention: options.retention() };
         let metrics = Arc::new(Metrics::new()?);
         let store = Arc::new(SqliteStore::open_measured(&database, settings, Some(metrics.transactions()))?);
         let changed = store.changed();
@@ -130,7 +131,7 @@ impl RunningServer {
         upkeep.spawn(upkeep::prune(app.clock.clone(), store.clone(), options.retention(), told(stopped.clone())));
         let limits = options.limits();
         let waiting = TaskWatch { changed: changed.clone(), stop: stopped.clone() };
-        let mcp = Mcp { waiting: Some(waiting), kept: options.retention().tasks, resource: None };
+        let mcp = Mcp { waiting: Some(waiting), kept: options.retention(), resource: None };
         let following = server::Following { changed, stop: stopped.clone() };
         let measured = server::Measured { metrics, store, clock: app.clock.clone() };
         let router = server::router(app.clone(), access, &limits, &following, mcp, measured);

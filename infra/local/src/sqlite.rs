@@ -8,6 +8,7 @@ mod changes;
 mod columns;
 mod counts;
 mod failures;
+mod kept;
 mod levels;
 mod list;
 mod log_row;
@@ -31,7 +32,7 @@ use std::{
     time::Duration,
 };
 
-use errand::{StoreError, Timestamp};
+use errand::{StoreError, Timestamp, spi::store::Retention};
 
 pub use backup::{BackedUp, BackupError, Copied, backup};
 pub use levels::{Busiest, QueueLevel, QueueLevels};
@@ -53,10 +54,12 @@ pub enum Synchronous {
 }
 
 /// How a file is opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SqliteSettings {
     /// When a write counts as done.
     pub synchronous: Synchronous,
+    /// How long tasks are kept that end from now on.
+    pub retention: Retention,
 }
 
 /// How long a read may take, its wait for others included. The longest there is takes some milliseconds: what reaches
@@ -128,8 +131,8 @@ impl SqliteStore {
         settings: SqliteSettings,
         measured: Option<Transactions>,
     ) -> Result<Self, OpenError> {
-        let db = schema::open_writer(file, settings)?;
-        let writer = Writer::start(db, measured)?;
+        let db = schema::open_writer(file, &settings)?;
+        let writer = Writer::start(db, settings.retention, measured)?;
         let reader = |name| Reader::start(name, schema::open_reader(file)?, READ_WITHIN);
         let (items, due, pages) = (reader("errand-items")?, reader("errand-due")?, reader("errand-pages")?);
         Ok(Self { items, due, pages, writer })
@@ -156,13 +159,13 @@ impl SqliteStore {
         self.pages.read(move |db| levels::levels(db, &busiest, now)).await
     }
 
-    /// Removes at most `limit` records that may be removed from `now` on, and as many counts of hours long past
-    /// and events long told; answers with how many all were.
+    /// Removes at most `limit` records that may be removed from `now` on, as many tasks that a rule keeps no longer, counts of
+    /// hours long past and events long told; answers with how many all were.
     pub async fn prune_expired(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
         self.writer.write(limit, move |tables| upkeep::prune_expired(tables, now, limit)).await
     }
 
-    /// Removes at most `limit` tasks that ended before `ended_before` and owe nothing, and at most `limit` log rows
+    /// Removes at most `limit` tasks without a rule that ended before `ended_before` and owe nothing, and at most `limit` log rows
     /// older than `logged_before`. Small limits (some hundreds) keep others' writes from waiting; call again until
     /// nothing was removed.
     pub async fn prune(

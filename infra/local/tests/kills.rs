@@ -204,9 +204,11 @@ async fn runs_whose_server_is_killed_at_any_moment_pay_for_each_turn_once_and_th
     }
     assert_eq!(runs.len(), RUNS);
     server.until(|| async { (hurry(&server, &runs).await == 0).then_some(()) }).await;
-    let store =
-        SqliteStore::open(&server.data().join("errand.db"), SqliteSettings { synchronous: Synchronous::Normal })
-            .unwrap();
+    let store = SqliteStore::open(
+        &server.data().join("errand.db"),
+        SqliteSettings { synchronous: Synchronous::Normal, ..SqliteSettings::default() },
+    )
+    .unwrap();
     let mut sums = [0; 5];
     for run in &runs {
         let Paid { executions, lost, unseen, turns, repeated } = is_paid(&server, &store, &model, run).await;

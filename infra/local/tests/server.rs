@@ -430,6 +430,16 @@ async fn ended_tasks_are_removed_past_their_retention_and_others_are_not() {
 }
 
 #[tokio::test]
+async fn what_a_rule_is_for_is_removed_as_that_says() {
+    let server = Server::start(&["--task-retention", "type:scripted=0"]);
+    let ended = server.run(scripted(json!({}))).await;
+    let (_, data) = server.terminate();
+    let server = Server::start_on(data, &[]);
+    let path = format!("/v1/tasks/{}", ended["id"].as_str().unwrap());
+    server.until(|| async { (server.status_of(&path, None).await == 404).then_some(()) }).await;
+}
+
+#[tokio::test]
 async fn a_webhook_gets_each_event_and_again_what_it_did_not_take() {
     let hook = Hook::refusing_first(1).await;
     let server = Server::start(&["--poll-interval-ms", "20", "--webhook-url", &hook.url]);

@@ -63,6 +63,7 @@ impl Deployment {
             retention: Retention {
                 tasks: days("ERRAND_TASK_RETENTION_DAYS", retention.tasks)?,
                 log: days("ERRAND_LOG_RETENTION_DAYS", retention.log)?,
+                rules: environment.parsed("ERRAND_TASK_RETENTION")?.unwrap_or_default(),
             },
             shards: shards(environment)?,
             queues: queues.iter().map(url).collect::<Result<_, _>>()?,
@@ -214,6 +215,7 @@ mod tests {
         let given = [
             ("ERRAND_MAX_RETRIES", "0"),
             ("ERRAND_TASK_RETENTION_DAYS", "7"),
+            ("ERRAND_TASK_RETENTION", "queue:mail=2"),
             ("ERRAND_VERIFIERS", "arn:a, arn:b,"),
             ("ERRAND_WEBHOOK_URL", "http://127.0.0.1/hook"),
             ("ERRAND_EVENT_BUS", "errand"),
@@ -226,7 +228,9 @@ mod tests {
         assert_eq!((read.tasks_table.as_str(), read.log_table.as_str()), ("tasks", "log"));
         assert_eq!((read.rules.max_retries, read.rules.max_losses), (0, 5));
         assert_eq!(read.rules.verifiers, ["arn:a", "arn:b"]);
-        assert_eq!(read.retention, Retention { tasks: Duration::from_secs(7 * 86_400), ..Retention::default() });
+        let days = |n: u64| Duration::from_secs(n * 86_400);
+        let rules = "queue:mail=2".parse().unwrap();
+        assert_eq!(read.retention, Retention { tasks: days(7), rules, ..Retention::default() });
         assert!(read.webhook.is_some());
         assert_eq!(read.shards, Shards { queue: 40, ..Shards::default() });
         assert_eq!((read.bus.as_deref(), read.bus_events), (Some("errand"), BusEvents::All));

@@ -31,7 +31,7 @@ mod task_item;
 mod task_read;
 mod write;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc};
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{Client, operation::update_item::UpdateItemError, types::TableDescription};
@@ -61,10 +61,8 @@ pub struct Config {
     pub tasks_table: String,
     /// The table of the action log.
     pub log_table: String,
-    /// How long after its end a task is kept.
-    pub retention: Duration,
-    /// How long an action-log row is kept.
-    pub log_retention: Duration,
+    /// How long ended tasks and action-log rows are kept.
+    pub retention: Retention,
     /// Into how many parts the indexes are divided.
     pub shards: Shards,
 }
@@ -72,9 +70,8 @@ pub struct Config {
 impl Config {
     /// These tables with the usual [`Retention`] and [`Shards`].
     pub fn new(tasks_table: impl Into<String>, log_table: impl Into<String>) -> Self {
-        let Retention { tasks, log } = Retention::default();
         let (tasks_table, log_table) = (tasks_table.into(), log_table.into());
-        Self { tasks_table, log_table, retention: tasks, log_retention: log, shards: Shards::default() }
+        Self { tasks_table, log_table, retention: Retention::default(), shards: Shards::default() }
     }
 }
 

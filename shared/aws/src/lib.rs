@@ -116,8 +116,7 @@ async fn wire(environment: Environment, deployment: Deployment, types: Arc<Regis
     let tables = dynamo::Config {
         tasks_table: deployment.tasks_table.clone(),
         log_table: deployment.log_table.clone(),
-        retention: deployment.retention.tasks,
-        log_retention: deployment.retention.log,
+        retention: deployment.retention.clone(),
         shards: deployment.shards,
     };
     let store = DynamoStore::new(aws_sdk_dynamodb::Client::new(&sdk), tables);

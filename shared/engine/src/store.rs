@@ -31,7 +31,7 @@ pub use patience::{MAX_TRIES, patiently};
 pub use ready::Wanted;
 pub use record::{Doc, Record, RecordKey, Related, Relation, RelationKind, doc_bytes};
 pub use record_write::{Expect, Guard, Patch, RecordWrite};
-pub use retention::Retention;
+pub use retention::{Retention, RetentionRules};
 pub use stats::{CountStep, Counts, KEEP_HOURS, QueuePlace, QueueStats, Stats, StatsScope, hour_of};
 
 use crate::{

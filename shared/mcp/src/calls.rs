@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use errand::spi::store::Retention;
 use errand_http::ApiError;
 use errand_work::RESERVED;
 use serde::Deserialize;
@@ -36,7 +37,7 @@ pub(crate) struct Calls<'a> {
     pub(crate) client: Peer,
     pub(crate) waiting: Option<&'a TaskWatch>,
     /// How long an ended task is kept.
-    pub(crate) kept: Duration,
+    pub(crate) kept: &'a Retention,
 }
 
 type Arguments = Map<String, Value>;

@@ -1,12 +1,10 @@
 //! `POST /mcp`: one message, one answer.
 
-use std::time::Duration;
-
 use aws_lambda_events::{
     apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse},
     encodings::Body,
 };
-use errand::App;
+use errand::{App, spi::store::Retention};
 use errand_http::{
     ApiError,
     gateway::{caller, is_of_another_site, text_body},
@@ -39,7 +37,7 @@ pub struct Mcp {
     /// What tells of changes, where a call may wait for one.
     pub waiting: Option<TaskWatch>,
     /// How long an ended task is kept.
-    pub kept: Duration,
+    pub kept: Retention,
     /// Whose tokens are taken, if it is known.
     pub resource: Option<ProtectedResource>,
 }
@@ -118,10 +116,10 @@ async fn result(mcp: &Mcp, api: &Api<'_>, headers: &HeaderMap, message: &RpcMess
             json!({ "tools": tools(api, &offered) })
         }
         ("tools/call", _) => {
-            let calls = Calls { api, client, waiting: mcp.waiting.as_ref(), kept: mcp.kept };
+            let calls = Calls { api, client, waiting: mcp.waiting.as_ref(), kept: &mcp.kept };
             Box::pin(calls.call(message)).await?
         }
-        ("tasks/get", true) => NamedTask::of(api, client, message)?.get(mcp.kept).await?,
+        ("tasks/get", true) => NamedTask::of(api, client, message)?.get(&mcp.kept).await?,
         ("tasks/update", true) => NamedTask::of(api, client, message)?.update(message).await?,
         ("tasks/cancel", true) => NamedTask::of(api, client, message)?.cancel().await?,
         _ => return Err(RpcError::no_method(method, client.is_modern)),

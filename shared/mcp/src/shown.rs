@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use errand::{FailureKind, Status, Timestamp, spi::lifecycle::KeptFailure};
+use errand::{
+    FailureKind, Status, Timestamp,
+    spi::{lifecycle::KeptFailure, store::Retention},
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -21,6 +24,8 @@ pub(crate) struct ShownTask {
     pub(crate) id: Uuid,
     pub(crate) status: Status,
     pub(crate) redrives: u32,
+    task_type: String,
+    queue: String,
     output: Option<Value>,
     failure: Option<KeptFailure>,
     reason: Option<String>,
@@ -91,8 +96,9 @@ impl ShownTask {
     }
 
     /// The task of the extension, as it is created.
-    pub(crate) fn task(&self, handle: Handle, client: Peer, now: Timestamp, kept: Duration) -> Map<String, Value> {
-        let kept_until = self.ended_at.filter(|_| self.is_over(client)).map(|at| at + kept);
+    pub(crate) fn task(&self, handle: Handle, client: Peer, now: Timestamp, kept: &Retention) -> Map<String, Value> {
+        let kept_until =
+            self.ended_at.filter(|_| self.is_over(client)).map(|at| at + kept.of_named(&self.task_type, &self.queue));
         let ttl_ms = kept_until.map(|until| until.since(self.created_at).as_millis());
         let shown = json!({
             "taskId": handle.to_string(),
@@ -107,7 +113,13 @@ impl ShownTask {
     }
 
     /// The same with what its status has: its result, its error, or the question it asks.
-    pub(crate) fn detailed(&self, handle: Handle, client: Peer, now: Timestamp, kept: Duration) -> Map<String, Value> {
+    pub(crate) fn detailed(
+        &self,
+        handle: Handle,
+        client: Peer,
+        now: Timestamp,
+        kept: &Retention,
+    ) -> Map<String, Value> {
         let mut task = self.task(handle, client, now, kept);
         let (name, detail) = match self.name(client) {
             "completed" => ("result", self.result(client)),

@@ -1,8 +1,9 @@
 //! `tasks/get`, `tasks/update`, `tasks/cancel`: a task by its handle.
 
-use std::time::Duration;
-
-use errand::{Status, spi::lifecycle::log::LogEntry};
+use errand::{
+    Status,
+    spi::{lifecycle::log::LogEntry, store::Retention},
+};
 use errand_http::ApiError;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -33,7 +34,7 @@ impl<'a> NamedTask<'a> {
     }
 
     /// The task with what its status has.
-    pub(crate) async fn get(&self, kept: Duration) -> Result<Value, RpcError> {
+    pub(crate) async fn get(&self, kept: &Retention) -> Result<Value, RpcError> {
         let seen = self.seen().await.map_err(told)?;
         Ok(Value::Object(seen.detailed(self.handle, self.client, self.api.app.clock.now(), kept)))
     }

@@ -7,14 +7,14 @@ use errand::{
     Expect, Status, StoreError, Task, TaskKey,
     spi::{
         lifecycle::{Transition, log::LogEntry},
-        store::{Commit, Inserted, Part, Record, RecordWrite, TaskWrite},
+        store::{Commit, Inserted, Part, Record, RecordWrite, Retention, TaskWrite},
     },
 };
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 use uuid::Uuid;
 
 use super::{
-    counts::Counts, failures, log_row, record_row, stored_task::StoredTask, task_read, task_write, told::ToldList,
+    counts::Counts, failures, kept, log_row, record_row, stored_task::StoredTask, task_read, task_write, told::ToldList,
 };
 
 /// A result of the file, of an answer to one commit.
@@ -28,6 +28,8 @@ pub(super) struct Tables<'c> {
     pub(super) counts: Counts,
     /// What is told of tasks and by them.
     pub(super) told: ToldList<'c>,
+    /// How long what ends here is kept.
+    retention: Retention,
     find: Statement<'c>,
     insert: Statement<'c>,
     insert_payload: Statement<'c>,
@@ -51,11 +53,12 @@ struct There {
 
 impl<'c> Tables<'c> {
     /// Prepares the statements.
-    pub(super) fn prepare(db: &'c Connection) -> rusqlite::Result<Self> {
+    pub(super) fn prepare(db: &'c Connection, retention: Retention) -> rusqlite::Result<Self> {
         Ok(Self {
             db,
             counts: Counts::default(),
             told: ToldList::prepare(db)?,
+            retention,
             find: db.prepare(StoredTask::FIND)?,
             insert: db.prepare(task_write::INSERT)?,
             insert_payload: db.prepare("INSERT INTO payloads (task_n, payload) VALUES (?1, ?2)")?,
@@ -194,6 +197,9 @@ impl<'c> Tables<'c> {
         if task.status() == Status::Failed {
             failures::note(self.db, n, queue_n, task)?;
         }
+        if task.ended_at.is_some() && self.retention.has_rule_for(task) {
+            kept::note(self.db, n, task, &self.retention)?;
+        }
         self.counts.note(queue_n, None, task);
         Ok(true)
     }
@@ -213,6 +219,11 @@ impl<'c> Tables<'c> {
         }
         if [stored.status, task.status()].contains(&Status::Failed) {
             failures::note(self.db, stored.n, stored.queue_n, task)?;
+        }
+        // A plain task's end asks nothing more of the file.
+        let is_redriven = stored.ended_at.is_some() && task.ended_at.is_none();
+        if is_redriven || (task.ended_at.is_some() && self.retention.has_rule_for(task)) {
+            kept::note(self.db, stored.n, task, &self.retention)?;
         }
         self.counts.note(stored.queue_n, Some((stored.status, stored.run_at)), task);
         Ok(())

@@ -125,7 +125,7 @@ mod tests {
 
     /// How SQLite means to go about the list.
     fn plan(listing: &Listing, after: bool) -> String {
-        let db = schema::open_writer(Path::new(":memory:"), SqliteSettings::default()).unwrap();
+        let db = schema::open_writer(Path::new(":memory:"), &SqliteSettings::default()).unwrap();
         let sql = format!("EXPLAIN QUERY PLAN {}{}", task_read::SELECT, range(listing, after));
         let mut plan = db.prepare(&sql).unwrap();
         let steps = plan.raw_query().mapped(|row| row.get::<_, String>(3)).collect::<rusqlite::Result<Vec<_>>>();

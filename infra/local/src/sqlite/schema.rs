@@ -8,7 +8,7 @@ use super::{OpenError, SqliteSettings, Synchronous, failures};
 
 /// Each step from one schema to the next. The file's `user_version` is how many it has seen; never edit one that
 /// was released, add another.
-const MIGRATIONS: [&str; 14] = [
+const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/0001_tables.sql"),
     include_str!("migrations/0002_counters.sql"),
     include_str!("migrations/0003_request_id.sql"),
@@ -23,6 +23,7 @@ const MIGRATIONS: [&str; 14] = [
     include_str!("migrations/0012_schedule.sql"),
     include_str!("migrations/0013_groups.sql"),
     include_str!("migrations/0014_failed.sql"),
+    include_str!("migrations/0015_kept.sql"),
 ];
 
 /// The step from which on failures are grouped: SQL cannot tell which is in which.
@@ -49,7 +50,7 @@ const WRITER_CACHE_KIB: i32 = 8 * 1024;
 const READER_CACHE_KIB: i32 = 1024;
 
 /// The connection that writes, the file brought to [`VERSION`]. A file that is refused is left as it was.
-pub(super) fn open_writer(file: &Path, settings: SqliteSettings) -> Result<Connection, OpenError> {
+pub(super) fn open_writer(file: &Path, settings: &SqliteSettings) -> Result<Connection, OpenError> {
     let unusable = |source| OpenError::Unusable { file: file.to_owned(), source };
     let mut db = Connection::open(file).map_err(unusable)?;
     db.busy_timeout(BUSY_TIMEOUT).map_err(unusable)?;
@@ -79,7 +80,7 @@ pub(super) fn version(db: &Connection) -> rusqlite::Result<u32> {
     db.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-fn set_up(db: &Connection, settings: SqliteSettings) -> rusqlite::Result<()> {
+fn set_up(db: &Connection, settings: &SqliteSettings) -> rusqlite::Result<()> {
     db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     let synchronous = match settings.synchronous {
         Synchronous::Full => "full",
@@ -113,7 +114,7 @@ mod tests {
     use super::*;
 
     fn opened(synchronous: Synchronous) -> Connection {
-        open_writer(Path::new(":memory:"), SqliteSettings { synchronous }).unwrap()
+        open_writer(Path::new(":memory:"), &SqliteSettings { synchronous, ..SqliteSettings::default() }).unwrap()
     }
 
     #[test]
@@ -133,6 +134,7 @@ mod tests {
         let read = [
             "action_log_task",
             "failed_groups",
+            "kept_until",
             "records_due",
             "records_expiring",
             "records_owner",

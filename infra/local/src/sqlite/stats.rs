@@ -165,7 +165,7 @@ pub(super) mod tests {
 
     /// A file with as many queues of one tenant, all of which were in use in each of the last hours.
     pub(in crate::sqlite) fn used(queues: i64) -> Connection {
-        let db = schema::open_writer(Path::new(":memory:"), SqliteSettings::default()).unwrap();
+        let db = schema::open_writer(Path::new(":memory:"), &SqliteSettings::default()).unwrap();
         let seed = format!(
             "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {queues})
             INSERT INTO queues (n, tenant, project, queue) SELECT n, 't', 'p', printf('q%06d', n) FROM n;

@@ -9,9 +9,9 @@ use errand::{
         store::{Bucket, Due, DueItem, KEEP_HOURS},
     },
 };
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
-use super::{changes::Tables, columns::int, told};
+use super::{changes::Tables, columns::int, kept, told};
 
 /// How much one call of `prune` removed; call again until it is nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,16 +82,13 @@ pub(super) fn prune(
         let found: Vec<i64> = db
             .prepare_cached(
                 "SELECT t.n FROM queues q CROSS JOIN tasks t INDEXED BY tasks_ended ON t.queue_n = q.n
-                 WHERE t.status = ?1 AND t.ended_at IS NOT NULL AND t.ended_at < ?2 AND t.wake_at IS NULL LIMIT ?3",
+                 WHERE t.status = ?1 AND t.ended_at IS NOT NULL AND t.ended_at < ?2 AND t.wake_at IS NULL
+                 AND NOT EXISTS (SELECT 1 FROM kept k WHERE k.task_n = t.n) LIMIT ?3",
             )?
             .query_map(params![bucket.as_str(), ended_before.as_millis(), left], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
-        for n in found {
-            db.prepare_cached("UPDATE action_log SET task_n = NULL WHERE task_n = ?1")?.execute([n])?;
-            db.prepare_cached("DELETE FROM tasks WHERE n = ?1")?.execute([n])?;
-            db.prepare_cached("DELETE FROM payloads WHERE task_n = ?1")?.execute([n])?;
-            pruned.tasks += 1;
-        }
+        pruned.tasks += found.len();
+        remove(db, &found)?;
     }
     // Rows are numbered as they were written, hence nearly by age: the oldest are looked at, no index is needed.
     pruned.log_rows = db
@@ -103,10 +100,23 @@ pub(super) fn prune(
     Ok(pruned)
 }
 
-/// Removes at most `limit` records whose `expires_at` has come, and as many counts of hours that nobody asks for and
-/// events that are listed no longer.
+/// Removes tasks and what belongs to them, but for their log.
+fn remove(db: &Connection, tasks: &[i64]) -> rusqlite::Result<()> {
+    for n in tasks {
+        db.prepare_cached("UPDATE action_log SET task_n = NULL WHERE task_n = ?1")?.execute([n])?;
+        db.prepare_cached("DELETE FROM tasks WHERE n = ?1")?.execute([n])?;
+        db.prepare_cached("DELETE FROM payloads WHERE task_n = ?1")?.execute([n])?;
+        db.prepare_cached("DELETE FROM kept WHERE task_n = ?1")?.execute([n])?;
+    }
+    Ok(())
+}
+
+/// Removes at most `limit` records whose `expires_at` has come, and as many tasks that a rule keeps no longer, counts of hours
+/// that nobody asks for and events that are listed no longer.
 pub(super) fn prune_expired(tables: &Tables<'_>, now: Timestamp, limit: usize) -> rusqlite::Result<usize> {
     let limit = int(limit as u64);
+    let tasks = kept::past(tables.db, now, limit)?;
+    remove(tables.db, &tasks)?;
     let records = tables
         .db
         .prepare_cached(
@@ -119,5 +129,5 @@ pub(super) fn prune_expired(tables: &Tables<'_>, now: Timestamp, limit: usize) -
             "DELETE FROM hours WHERE (hour, queue_n) IN (SELECT hour, queue_n FROM hours WHERE hour < ?1 LIMIT ?2)",
         )?
         .execute(params![(now - KEEP_HOURS).as_millis(), limit])?;
-    Ok(records + hours + told::prune(tables.db, now - KEEP_DELIVERED, limit)?)
+    Ok(tasks.len() + records + hours + told::prune(tables.db, now - KEEP_DELIVERED, limit)?)
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::anyhow;
-use errand::StoreError;
+use errand::{StoreError, spi::store::Retention};
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -54,12 +54,16 @@ struct Work<W, T> {
 
 impl Writer {
     /// Starts the thread.
-    pub(super) fn start(db: Connection, measured: Option<Transactions>) -> Result<Self, OpenError> {
+    pub(super) fn start(
+        db: Connection,
+        retention: Retention,
+        measured: Option<Transactions>,
+    ) -> Result<Self, OpenError> {
         let (jobs, handed_in) = mpsc::channel(WAITING_JOBS);
         let last = Last::default();
         let (tell, changed) = watch::channel(());
         let ended = Ended { last: last.clone(), tell, measured };
-        let _thread = Joined::start("errand-writer", move || write(&db, handed_in, &ended))?;
+        let _thread = Joined::start("errand-writer", move || write(&db, retention, handed_in, &ended))?;
         Ok(Self { jobs, last, changed, _thread })
     }
 
@@ -148,8 +152,8 @@ impl Ended {
     }
 }
 
-fn write(db: &Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, ended: &Ended) {
-    let mut tables = match Tables::prepare(db) {
+fn write(db: &Connection, retention: Retention, mut jobs: mpsc::Receiver<Box<dyn Job>>, ended: &Ended) {
+    let mut tables = match Tables::prepare(db, retention) {
         Ok(tables) => tables,
         Err(why) => {
             // Every call is then answered "the thread has ended"; here is the reason.
@@ -229,8 +233,8 @@ mod tests {
 
     /// What each job is answered, and how many queues there are afterwards.
     fn answers(work: &[fn(&mut Tables<'_>) -> rusqlite::Result<usize>]) -> (Vec<Result<usize, StoreError>>, i64) {
-        let db = schema::open_writer(Path::new(":memory:"), SqliteSettings::default()).unwrap();
-        let mut tables = Tables::prepare(&db).unwrap();
+        let db = schema::open_writer(Path::new(":memory:"), &SqliteSettings::default()).unwrap();
+        let mut tables = Tables::prepare(&db, Retention::default()).unwrap();
         let (jobs, answers): (Vec<_>, Vec<_>) = work.iter().map(|work| job(1, *work)).unzip();
         ride(&mut tables, jobs, &Ended { last: Last::default(), tell: watch::channel(()).0, measured: None });
         let answers = answers.into_iter().map(|mut answer| answer.try_recv().unwrap().0).collect();
@@ -271,8 +275,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_that_took_no_write_is_known_to_take_none_until_it_takes_one() {
-        let db = schema::open_writer(Path::new(":memory:"), SqliteSettings::default()).unwrap();
-        let writer = Writer::start(db, None).unwrap();
+        let db = schema::open_writer(Path::new(":memory:"), &SqliteSettings::default()).unwrap();
+        let writer = Writer::start(db, Retention::default(), None).unwrap();
         let room = |pages: i64| {
             // No less than there are already.
             move |tables: &mut Tables<'_>| tables.db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))

@@ -82,7 +82,7 @@ impl DynamoStore {
         }
         if let Some(TaskWrite::Change { transition, .. }) = &commit.task
             && payload::is_apart(&transition.task)
-            && payload::must_be_put_again(&transition.task, self.config.retention)
+            && payload::must_be_put_again(&transition.task, self.config.retention.of(&transition.task))
         {
             self.put_payload(&transition.task).await?;
         }
@@ -195,7 +195,8 @@ impl DynamoStore {
     }
 
     fn task_item(&self, task: &Task, apart: bool) -> Result<Item, StoreError> {
-        task_item::write(task, apart, self.config.retention, self.config.shards).map_err(StoreError::Unavailable)
+        task_item::write(task, apart, self.config.retention.of(task), self.config.shards)
+            .map_err(StoreError::Unavailable)
     }
 
     pub(super) fn in_tasks(&self, action: Action, condition: Expression) -> Write {
@@ -205,7 +206,7 @@ impl DynamoStore {
     /// Puts the payload item of `task`, unless one is there that is kept longer: that of a task put earlier under
     /// the same key, with the same payload and a later start.
     async fn put_payload(&self, task: &Task) -> Result<(), StoreError> {
-        let item = payload::write(task, self.config.retention);
+        let item = payload::write(task, self.config.retention.of(task));
         let ttl = item.get("ttl_s").cloned().unwrap_or(AttributeValue::Null(true));
         let condition = Expression::new("attribute_not_exists(pk) OR ttl_s < :until", [(":until", ttl)]);
         match write::make(&self.client, &[self.in_tasks(Action::Put(item), condition)]).await {

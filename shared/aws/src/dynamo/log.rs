@@ -139,7 +139,7 @@ impl DynamoStore {
     /// Puts the row at this place; whether that was free.
     async fn put_row(&self, riding: &Riding, seq: u64) -> Result<bool, StoreError> {
         let row = LogEntry { seq, ..riding.row.clone() };
-        let item = log_item::write(&row, riding.born, riding.version, self.config.log_retention);
+        let item = log_item::write(&row, riding.born, riding.version, self.config.retention.log);
         let action = Action::Put(item.map_err(StoreError::Unavailable)?);
         let write = Write { table: self.config.log_table.clone(), action, condition: absent() };
         match write::make(&self.client, &[write]).await {
