@@ -52,6 +52,7 @@ pub(crate) fn variables(function: &str) -> BTreeMap<String, String> {
         "ERRAND_FOUNDER_LINKEDIN_URL" => "https://www.linkedin.com/in/founder",
         "ERRAND_PROFILES" | "ERRAND_SHOWN_PROFILES" => PROFILES,
         "ERRAND_BUS_EVENTS" => "all",
+        "ERRAND_TASK_RETENTION" => "type:scripted=7",
         "ERRAND_SECRET_KEY" => "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=",
         "ERRAND_TOKEN_SCOPES" => "operate=errand.admin",
         "ERRAND_SCRIPTED" | "ERRAND_ALLOW_PRIVATE_TARGETS" => "true",

@@ -91,7 +91,7 @@ async fn what_a_rule_is_for_has_the_ttl_of_the_rule() {
         store::commit(&store, commit).await.unwrap();
         setup.item(&task.key).await["ttl_s"].as_n().unwrap().parse::<i64>().unwrap() - at(1).as_millis() / 1000
     };
-    let days = [ttl("type:scripted=7,queue:default=400").await, ttl("queue:default=400").await, ttl("type:x=7").await];
+    let days = [ttl("type:type=7,queue:queue=400").await, ttl("queue:queue=400").await, ttl("type:x=7").await];
     assert_eq!(days.map(|s| s / 86_400), [7, 400, 30]);
 }
 

@@ -20,6 +20,9 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// How long what is waited for in a page may take to come: it hangs, if not.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Whether `one` is in no dialog that is not open yet.
+const SHOWN: &str = "!one.closest('dialog:not([open])')";
+
 /// Why a click may miss what was found, and not miss it soon after.
 const PASSING: [&str; 2] = ["stale element reference", "element click intercepted"];
 
@@ -157,8 +160,7 @@ impl Browser {
     /// Clicks, as a person does, what `css` finds and has `text` (any, if that is empty), once it is there to be seen.
     pub async fn click(&self, css: &str, text: &str) {
         let find = format!(
-            "return [...document.querySelectorAll({})].find((one) =>
-                 one.checkVisibility() && one.innerText.includes({}) && !one.disabled)",
+            "return [...document.querySelectorAll({})].find((one) => {SHOWN} && one.innerText.includes({}) && !one.disabled)",
             json!(css),
             json!(text)
         );
@@ -177,8 +179,8 @@ impl Browser {
 
     /// Writes `text` into the field that `css` finds, in place of what is there, once it is there to be seen.
     pub async fn write(&self, css: &str, text: &str) {
-        let seen = "find((one) => one.checkVisibility())";
-        let found = self.until(&format!("return [...document.querySelectorAll({})].{seen}", json!(css))).await;
+        let found =
+            self.until(&format!("return [...document.querySelectorAll({})].find((one) => {SHOWN})", json!(css))).await;
         let path = format!("/element/{}", found[ELEMENT].as_str().unwrap());
         self.call("POST", &format!("{path}/clear"), json!({})).await;
         self.call("POST", &format!("{path}/value"), json!({"text": text})).await;
