@@ -26,6 +26,8 @@ const PYTHON: &str = include_str!("../clients/python/README.md");
 const README: &str = include_str!("../README.md");
 const TYPESCRIPT: &str = include_str!("../clients/typescript/README.md");
 
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 /// How long what hangs is waited for.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -216,6 +218,31 @@ async fn a_python_worker_does_runs_and_says_what_they_used() {
     server.stop().await;
 }
 
+/// A worker: whether it is told the trace that a task was asked for in.
+const TRACED: &str = r#"
+import sys, threading
+from errand_client import Client, Worker
+client, worker = Client(), Worker(wait_s=1)
+client.put_type("traced")
+
+@worker.task("traced")
+def work(task): return task.traceparent
+
+threading.Thread(target=worker.run, daemon=True).start()
+ids = [client.enqueue("traced", n, traceparent=trace)["id"] for n, trace in enumerate([sys.argv[1], None])]
+print([client.wait(id)["output"] for id in ids])
+worker.stop()
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_goes_from_a_python_client_to_a_python_worker() {
+    let (server, _data) = server().await;
+    let mut program = python(TRACED);
+    program.arg(TRACE);
+    assert_eq!(Program::start(program, &server).ended().await, format!("['{TRACE}', None]\n"));
+    server.stop().await;
+}
+
 /// What Errand sends to who it calls: headers and body.
 fn call(secret: &SigningSecret, body: &str) -> Value {
     let headers = signed(&SigningSecrets::of(secret.clone()), "task_0", SystemClock.now(), body.as_bytes());
@@ -223,6 +250,7 @@ fn call(secret: &SigningSecret, body: &str) -> Value {
         headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
     call.insert("errand-task-id".to_owned(), "task".into());
     call.insert("idempotency-key".to_owned(), "task".into());
+    call.insert("traceparent".to_owned(), TRACE.into());
     json!({"headers": call, "body": body})
 }
 
@@ -242,20 +270,20 @@ import json, sys
 from errand_client import Push
 calls, secret = json.loads(sys.argv[1]), sys.argv[2]
 push = Push()
-push.task('resize', secret=[secret])(lambda task: [task.payload, task.id])
+push.task('resize', secret=[secret])(lambda task: [task.payload, task.id, task.traceparent])
 print(json.dumps([push.handle(call['headers'], call['body'].encode())[0::2][0] for call in calls]))
 print(push.handle(calls[0]['headers'], calls[0]['body'].encode())[2].decode())";
     let mut command = python(script);
     let secret = ours.reveal();
     let output = command.arg(calls.to_string()).arg(&secret).output().unwrap();
-    let expected = [json!([200, 401, 401]), json!({"status": "completed", "output": [{"width": "☂"}, "task"]})];
+    let expected = [json!([200, 401, 401]), json!({"status": "completed", "output": [{"width": "☂"}, "task", TRACE]})];
     assert_eq!(lines(output), expected);
 
     let built = Built::new();
     let script = "
 import { Push } from 'errand-client';
 const [calls, secret] = [JSON.parse(process.argv[2]!), process.argv[3]!];
-const push = new Push().task('resize', [secret], (task) => [task.payload, task.id]);
+const push = new Push().task('resize', [secret], (task) => [task.payload, task.id, task.traceparent]);
 const ask = (call: any) => push.handle(new Request('http://x', { method: 'POST', headers: call.headers, body: call.body }));
 const answers: Response[] = [];
 for (const call of calls) answers.push(await ask(call));

@@ -52,5 +52,6 @@ mod switched_off;
 mod telemetry;
 mod template;
 mod tenants;
+mod traces;
 mod watching;
 mod work;

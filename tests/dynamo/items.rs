@@ -145,6 +145,19 @@ async fn how_a_task_is_dispatched_is_written_only_where_an_item_of_before_says_o
 }
 
 #[tokio::test]
+async fn a_trace_is_written_only_where_there_is_one_and_an_item_of_before_has_none() {
+    let setup = setup().await;
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    for traceparent in [None, Some(trace)] {
+        let task = task(300).asking(|asked| asked.traceparent = traceparent.map(|text| text.parse().unwrap()));
+        insert(&setup, &task).await;
+        let item = setup.item(&task.key).await;
+        assert_eq!(item["doc"].as_m().unwrap().get("tp"), traceparent.map(text).as_ref());
+        assert_eq!(store::task(&setup.store, &task.key).await.unwrap(), Some(task));
+    }
+}
+
+#[tokio::test]
 async fn of_tasks_read_together_one_that_cannot_be_read_harms_no_other() {
     let setup = setup().await;
     let tasks = [task(300), task(20 * 1024), task(20 * 1024), task(300)];

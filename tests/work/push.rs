@@ -95,6 +95,23 @@ async fn a_task_is_posted_to_its_target_signed_and_the_answer_is_its_output() {
 }
 
 #[tokio::test]
+async fn a_target_is_told_the_trace_that_the_task_was_asked_for_in() {
+    let target = Target::answering([Reply::json(500, ""), Reply::json(200, ""), Reply::json(200, "")]).await;
+    let (world, _) = world(&target, &json!({})).await;
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let body = json!({"task_type": "resize", "payload": {}});
+    Call::post("/v1/tasks", &body).header("traceparent", trace).answer(&world.app).await.body(201);
+    push(&world).await;
+    world.advance(70);
+    world.poll().await;
+    push(&world).await;
+    enqueue(&world, json!({})).await;
+    push(&world).await;
+    let told: Vec<String> = target.heard().iter().map(|call| call.header("traceparent").to_owned()).collect();
+    assert_eq!(told, [trace, trace, ""]);
+}
+
+#[tokio::test]
 async fn what_a_target_answers_decides_what_becomes_of_its_task() {
     for (reply, status, wait_s) in [
         (Reply::json(204, ""), Status::Completed, None),

@@ -66,13 +66,14 @@ class Client:
 
     def request(
         self, method: str, path: str, body: Json = None, *, key: str | None = None, repeatable: bool | None = None,
-        timeout_s: float | None = None,
+        timeout_s: float | None = None, traceparent: str | None = None,
     ) -> Json:
         """Any request of the API. Said again if it only reads or puts, has a `key`, or is `repeatable`."""
         headers = {"content-type": "application/json", "user-agent": "errand-client-python/0.1.0"}
         headers |= {"authorization": f"Bearer {self.token}"} if self.token else {}
         headers |= {"x-errand-tenant": self.tenant} if self.tenant else {}
         headers |= {"idempotency-key": key} if key else {}
+        headers |= {"traceparent": traceparent} if traceparent else {}
         data = None if body is None else json.dumps(body).encode()
         again = method in ("GET", "PUT", "DELETE") or key is not None if repeatable is None else repeatable
         for left in reversed(range(self.tries if again else 1)):
@@ -92,11 +93,14 @@ class Client:
             time.sleep(min(wait, 10) * random.uniform(1, 1.5))
         raise AssertionError("one try at least")
 
-    def enqueue(self, task_type: str, payload: Json, *, key: str | None = None, **more: Json) -> Task:
+    def enqueue(
+        self, task_type: str, payload: Json, *, key: str | None = None, traceparent: str | None = None, **more: Json,
+    ) -> Task:
         """Enqueues a task; the same `key` with the same payload is the same task, however often it is said. Without one it is
-        given one, so that a lost answer makes no second task. `more`: what else `POST /v1/tasks` takes, such as `delay_s`."""
+        given one, so that a lost answer makes no second task. `more`: what else `POST /v1/tasks` takes, such as `delay_s`.
+        `traceparent`: the trace that it is asked for in."""
         body = {"task_type": task_type, "payload": payload, **more}
-        task: Task = self.request("POST", "/v1/tasks", body, key=key or f"py-{uuid.uuid4()}")
+        task: Task = self.request("POST", "/v1/tasks", body, key=key or f"py-{uuid.uuid4()}", traceparent=traceparent)
         return task
 
     def task(self, id: str) -> Task:

@@ -72,7 +72,7 @@ class Context:
 
     def __init__(
         self, id: str, task_type: str, payload: Json, attempt: int, key: str, note: str | None = None,
-        details: dict[str, Json] | None = None,
+        details: dict[str, Json] | None = None, traceparent: str | None = None,
     ) -> None:
         self.id, self.task_type, self.payload, self.attempt = id, task_type, payload, attempt
         #: The same for every try: for services that remove repetitions by a key.
@@ -81,6 +81,8 @@ class Context:
         self.redrive_note = note
         #: What else its type tells: of a run, its `run_id`, `session_id` and `resource_bundle`.
         self.details = details or {}
+        #: The trace that the task was asked for in: a header of that name for whoever is called for it.
+        self.traceparent = traceparent
         #: Set once the task was called off or lost: stop, whatever is said of it then is not taken.
         self.cancelled = threading.Event()
         self._with: dict[str, list[Json]] = {}

@@ -59,7 +59,8 @@ class Push:
         name, handler = signed[0]
         note = given.get("errand-redrive-note")
         context = Context(given.get("errand-task-id", ""), name, json.loads(body), int(given.get("errand-attempt", "1")),
-                          given.get("idempotency-key", ""), unquote(note) if note else None)
+                          given.get("idempotency-key", ""), unquote(note) if note else None, None,
+                          given.get("traceparent"))
         outcome = json.dumps(run(handler, context)).encode()
         return 200, {"content-type": "application/vnd.errand.outcome+json"}, outcome
 

@@ -115,7 +115,7 @@ class Worker:
     def _take(self, threads: ThreadPoolExecutor, item: Json) -> None:
         id, token = item["task_id"], item["lease_token"]
         context = Context(id, item["task_type"], item["payload"], item["attempt"], item["idempotency_key"],
-                          item.get("redrive_note"), item.get("details"))
+                          item.get("redrive_note"), item.get("details"), item.get("traceparent"))
         if self._stop.is_set():
             self._ended.put({"task_id": id, "lease_token": token, "status": "released"})
             return

@@ -28,6 +28,8 @@ export interface Enqueue {
   max_retries?: number;
   timeout_s?: number;
   expires_at?: string;
+  /** The trace that it is asked for in. */
+  traceparent?: string;
 }
 
 /** Errand has answered with an error: its HTTP status, a code for programs, the field that is to blame, if one is. */
@@ -56,6 +58,8 @@ export interface ClientOptions {
 
 export interface RequestOptions {
   key?: string | undefined;
+  /** The trace that the request belongs to. */
+  traceparent?: string | undefined;
   /** Whether it may be said twice: what only reads or puts may, and what has a key. */
   repeatable?: boolean;
   timeoutMs?: number;
@@ -76,6 +80,7 @@ export class Client {
     if (this.token) headers.authorization = `Bearer ${this.token}`;
     if (this.options.tenant) headers["x-errand-tenant"] = this.options.tenant;
     if (options.key) headers["idempotency-key"] = options.key;
+    if (options.traceparent) headers.traceparent = options.traceparent;
     const again = options.repeatable ?? (["GET", "PUT", "DELETE"].includes(method) || options.key !== undefined);
     for (let left = again ? (this.options.tries ?? 4) - 1 : 0; ; left--) {
       let wait = 0.5;
@@ -99,9 +104,9 @@ export class Client {
    * Enqueues a task; the same key with the same payload is the same task, however often it is said. Without one it is given
    * one, so that a lost answer makes no second task.
    */
-  enqueue(taskType: string, payload: Json, { key, ...more }: Enqueue = {}): Promise<Task> {
+  enqueue(taskType: string, payload: Json, { key, traceparent, ...more }: Enqueue = {}): Promise<Task> {
     const body = { task_type: taskType, payload, ...more };
-    return this.request<Task>("POST", "/v1/tasks", body, { key: key ?? `ts-${crypto.randomUUID()}` });
+    return this.request<Task>("POST", "/v1/tasks", body, { key: key ?? `ts-${crypto.randomUUID()}`, traceparent });
   }
 
   task(id: string): Promise<Task> {

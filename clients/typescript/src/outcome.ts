@@ -49,6 +49,8 @@ export class Context<P = any> {
     readonly redriveNote?: string,
     /** What else its type tells: of a run, its `run_id`, `session_id` and `resource_bundle`. */
     readonly details: Record<string, Json> = {},
+    /** The trace that the task was asked for in: a header of that name for whoever is called for it. */
+    readonly traceparent?: string,
   ) {}
 
   /** Says more of this execution, however it ends: `used`; of a run, its backend's `thread_id` and `turn_id`. */

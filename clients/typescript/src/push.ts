@@ -42,6 +42,7 @@ export class Push {
     const context = new Context(
       headers.get("errand-task-id") ?? "", signed.name, JSON.parse(body), Number(headers.get("errand-attempt") ?? 1),
       headers.get("idempotency-key") ?? "", note === null ? undefined : decodeURIComponent(note),
+      undefined, headers.get("traceparent") ?? undefined,
     );
     const outcome = JSON.stringify(await context.run(signed.handler));
     return new Response(outcome, { headers: { "content-type": "application/vnd.errand.outcome+json" } });

@@ -26,6 +26,7 @@ interface Claimed {
   idempotency_key: string;
   redrive_note?: string;
   details?: Record<string, Json>;
+  traceparent?: string;
 }
 
 /** The most ends in one request. */
@@ -114,7 +115,7 @@ export class Worker {
     }
     const context = new Context(
       item.task_id, item.task_type, item.payload, item.attempt, item.idempotency_key, item.redrive_note,
-      item.details,
+      item.details, item.traceparent,
     );
     this.held.set(item.lease_token, { id: item.task_id, context });
     const handler = this.handlers.get(item.task_type) as Handler;

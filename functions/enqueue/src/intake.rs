@@ -8,7 +8,7 @@ use errand::{
         queue::{QueueName, TENANT_ATTRIBUTE},
     },
 };
-use errand_http::{ApiError, Caller, RefusedMessage, TaskRequest, enqueue::accept, put_aside};
+use errand_http::{ApiError, Caller, RefusedMessage, TRACE_HEADER, TaskRequest, enqueue::accept, put_aside};
 
 /// Takes each message for itself, all with as few requests as that takes. What cannot be accepted goes to the
 /// intake's dead-letter queue with the reason; what the store or that queue did not take comes again.
@@ -45,9 +45,14 @@ fn read(message: &SqsMessage) -> Result<(Caller, TaskRequest), ApiError> {
     let mut task: TaskRequest = read_strict(message.body.as_deref().unwrap_or_default())?;
     task.idempotency_key = task.idempotency_key.or(message.message_id.as_ref().map(|id| format!("sqs:{id}")));
     let request_id = message.message_id.clone().unwrap_or_default();
-    Ok((Caller::trusted(tenant.unwrap_or_default(), principal, request_id), task))
+    let traceparent = attribute(message, TRACE_HEADER).and_then(|text| text.parse().ok());
+    Ok((Caller::trusted(tenant.unwrap_or_default(), principal, request_id).traced(traceparent), task))
 }
 
 fn tenant(message: &SqsMessage) -> Option<&str> {
-    message.message_attributes.get(TENANT_ATTRIBUTE)?.string_value.as_deref()
+    attribute(message, TENANT_ATTRIBUTE)
+}
+
+fn attribute<'m>(message: &'m SqsMessage, name: &str) -> Option<&'m str> {
+    message.message_attributes.get(name)?.string_value.as_deref()
 }

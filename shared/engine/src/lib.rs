@@ -3,7 +3,7 @@
 //!
 //! This is the engine. It knows no task type of its own, no HTTP, no AWS and no SQLite: those stand on it.
 //!
-//! Each module knows only those before it: `redact`, `json`, `clock`, `ids`, `money`, `lifecycle`, `store`, `queue`,
+//! Each module knows only those before it: `redact`, `json`, `clock`, `ids`, `traceparent`, `money`, `lifecycle`, `store`, `queue`,
 //! `event`, `listener`, `release`, `bell`, `rights`, `noticed`, `meter`, `services`, `attended`, `effects`, `group`, `records`, `handler`,
 //! `registry`, `app`, `environment`, `telemetry`, `notify`, `change`, `accept`, `gather`, `operate`, `redrive`, `client`,
 //! `dead_letter`, `outbox`, `poller`, `processor`, `read_marks`, `testing`, `spi`.
@@ -143,6 +143,7 @@ pub mod spi;
 mod store;
 mod telemetry;
 pub mod testing;
+mod traceparent;
 
 pub use accept::{Accepted, EnqueueError};
 pub use app::App;
@@ -167,3 +168,4 @@ pub use redrive::{DeadLetterFilter, Redrive};
 pub use registry::{InputError, Registry, RegistryError};
 pub use services::{Rules, Services};
 pub use store::{Doc, Expect, Guard, Patch, Relation, StoreError};
+pub use traceparent::{NoTraceParent, TraceParent};

@@ -30,16 +30,19 @@ pub fn routes() -> Vec<Route> {
             .creates::<TaskView<'_>>()
             .body::<TaskRequest>()
             .keyed()
+            .traced()
             .leads_to(&OF_A_TASK, &json!({"id": "$response.body#/id"})),
         Route::enqueue("/v1/tasks/batch", "EnqueueBatch", batch::answer)
             .answers::<BatchAnswer<'_>>("Enqueues up to 100 tasks, each for itself.")
             .body::<BatchRequest>()
-            .keyed_as(BATCH_KEY, BATCH_KEY_BYTES),
+            .keyed_as(BATCH_KEY, BATCH_KEY_BYTES)
+            .traced(),
         Route::enqueue("/v1/groups", "MakeGroup", groups::make)
             .answers::<GroupView>("Enqueues up to 10,000 tasks that belong together. 200: it was there already.")
             .creates::<GroupView>()
             .body::<GroupRequest>()
             .keyed()
+            .traced()
             .leads_to(
                 &["GetGroup", "ListGroupTasks", "AddToGroup", "CancelGroup"],
                 &json!({"id": "$response.body#/id"}),
@@ -48,6 +51,7 @@ pub fn routes() -> Vec<Route> {
             .answers::<GroupView>("Adds up to 40 members to a group that is open.")
             .body::<AddRequest>()
             .keyed()
+            .traced()
             .or(&[404]),
     ]
 }

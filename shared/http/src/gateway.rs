@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::{Answer, ApiError, Caller, Request, Route};
+use crate::{Answer, ApiError, Caller, Request, Route, TRACE_HEADER};
 use aws_lambda_events::{
     apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse},
     encodings::Body,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use errand::{
-    App, Name,
+    App, Name, TraceParent,
     spi::{
         accept::{KEY_FIELD, check_key},
         rights::Scopes,
@@ -129,6 +129,7 @@ fn query(event: &ApiGatewayV2httpRequest) -> Result<BTreeMap<String, String>, Ap
 /// Who asks: by the claims of a token, or as a service of the installation's own.
 pub fn caller(event: &ApiGatewayV2httpRequest, scopes: &Scopes) -> Result<Caller, ApiError> {
     let request_id = event.request_context.request_id.clone().unwrap_or_default();
+    let traceparent = traceparent(&event.headers);
     let authorizer = event.request_context.authorizer.as_ref();
     if let Some(jwt) = authorizer.and_then(|authorizer| authorizer.jwt.as_ref()) {
         let claim = jwt.claims.get(TENANT_CLAIM).map_or("", String::as_str);
@@ -137,13 +138,18 @@ pub fn caller(event: &ApiGatewayV2httpRequest, scopes: &Scopes) -> Result<Caller
         })?;
         let principal = jwt.claims.get("sub").cloned().unwrap_or_default();
         let rights = scopes.rights(&scopes_of(&jwt.claims));
-        return Ok(Caller { tenant, principal, trusted: false, rights, request_id });
+        return Ok(Caller { tenant, principal, trusted: false, rights, request_id, traceparent });
     }
     let tenant = only(&event.headers, TENANT_HEADER)?.map(|value| value.to_str().unwrap_or_default());
     let tenant = tenant.map(Name::new).transpose().map_err(|error| ApiError::name(TENANT_HEADER, error))?;
     let iam = authorizer.and_then(|authorizer| authorizer.iam.as_ref()).and_then(|iam| iam.user_arn.clone());
     let principal = iam.unwrap_or_else(|| "local".to_owned());
-    Ok(Caller::trusted(tenant.unwrap_or_default(), principal, request_id))
+    Ok(Caller::trusted(tenant.unwrap_or_default(), principal, request_id).traced(traceparent))
+}
+
+/// The trace that a request says it belongs to. What is no such header is ignored, as the standard has it; so are two.
+pub fn traceparent(headers: &HeaderMap) -> Option<TraceParent> {
+    only(headers, TRACE_HEADER).ok().flatten()?.to_str().ok()?.parse().ok()
 }
 
 /// The scopes of a token: the claim `scope` as the standard has it, separated by spaces, or `scp`, a list, which API

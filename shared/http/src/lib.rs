@@ -38,7 +38,7 @@ pub use errand::{DeadLetterFilter, spi::redrive::DeadLetters};
 pub use error::ApiError;
 pub use groups::{AddRequest, GroupRequest, GroupView, MemberView};
 pub use page::{Listed, Order, cursor, cursor_of, fitting, limit, limit_of, place_of};
-pub use request::{Answer, Caller, Request};
+pub use request::{Answer, Caller, Request, TRACE_HEADER};
 pub use rotate_request::RotateRequest;
 pub use route::{Followed, Function, Parameter, Route, Schemas, Scope, Serves, record_place};
 pub use task_request::TaskRequest;

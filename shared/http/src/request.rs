@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{ApiError, size::least_bytes};
 use errand::{
-    App, Id, Name, NameError, TaskKey,
+    App, Id, Name, NameError, TaskKey, TraceParent,
     spi::{
         accept::{KEY_FIELD, check_key},
         json::read::read_strict,
@@ -25,6 +25,9 @@ const REQUEST_BYTES: usize = 5 * 1024 * 1024;
 const WHOLE_BYTES: usize = 512 * 1024;
 const _: () = assert!(WHOLE_BYTES > RECORD_BYTES && WHOLE_BYTES > BODY_BYTES);
 
+/// The header, and the attribute of a message, that says which trace a request belongs to.
+pub const TRACE_HEADER: &str = "traceparent";
+
 /// Who asks, as the gateway or the server has found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -38,12 +41,20 @@ pub struct Caller {
     pub rights: Rights,
     /// The id of their request, for log lines and answers; empty if it has none.
     pub request_id: String,
+    /// The trace that their request belongs to, if it does: the tasks that it makes do, too.
+    pub traceparent: Option<TraceParent>,
 }
 
 impl Caller {
     /// A service of the installation's own, which may do everything.
     pub fn trusted(tenant: Name, principal: String, request_id: String) -> Self {
-        Self { tenant, principal, trusted: true, rights: Right::ALL.into(), request_id }
+        Self { tenant, principal, trusted: true, rights: Right::ALL.into(), request_id, traceparent: None }
+    }
+
+    /// The same, whose request belongs to this trace.
+    #[must_use]
+    pub fn traced(self, traceparent: Option<TraceParent>) -> Self {
+        Self { traceparent, ..self }
     }
 }
 

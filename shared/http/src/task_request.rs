@@ -110,6 +110,7 @@ impl TaskRequest {
             scheduled_for,
             expires_at: self.expires_at,
             request_id: Some(caller.request_id.clone()).filter(|id| !id.is_empty()),
+            traceparent: caller.traceparent,
             ..Asked::of_type(key, self.task_type, payload, caller.principal.clone(), now)
         };
         Ok(accept::check(app, new, limits).await?)

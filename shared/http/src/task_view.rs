@@ -4,7 +4,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use errand::{
-    Doc, Id, Name, OfSchedule, Priority, Registry, State, Status, Task, Timestamp,
+    Doc, Id, Name, OfSchedule, Priority, Registry, State, Status, Task, Timestamp, TraceParent,
     spi::{
         json::Json,
         lifecycle::{Attempt, KeptFailure, Member},
@@ -92,6 +92,9 @@ pub struct TaskView<'t> {
     /// The request that it came of, as log lines and the API's access log name it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<&'t str>,
+    /// The trace that it was asked for in, as the W3C's header of this name has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<TraceParent>,
     /// When it last changed.
     pub updated_at: Timestamp,
     /// When its newest execution began.
@@ -185,6 +188,7 @@ impl<'t> TaskView<'t> {
             created_at: task.created_at,
             created_by: &task.created_by,
             request_id: task.request_id.as_deref(),
+            traceparent: task.traceparent,
             updated_at: task.updated_at,
             last_attempted_at: task.last_attempted_at,
             ended_at: task.ended_at,

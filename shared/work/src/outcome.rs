@@ -151,8 +151,8 @@ async fn follow_up(app: &App, task: &Task, request: TaskRequest, nth: usize) -> 
     }
     check_may_stand_alone(app, &other)?;
     let keyed = request.idempotency_key.is_some();
-    let caller =
-        Caller::trusted(task.key.tenant.clone(), task.created_by.clone(), task.request_id.clone().unwrap_or_default());
+    let request_id = task.request_id.clone().unwrap_or_default();
+    let caller = Caller::trusted(task.key.tenant.clone(), task.created_by.clone(), request_id).traced(task.traceparent);
     let asked = request.accept(&caller, app, app.clock.now()).await?;
     if keyed {
         return Ok(asked);

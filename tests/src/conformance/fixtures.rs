@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use errand::{
     Asked, Dispatch, Doc, Expect, FailureKind, Id, Name, OfSchedule, PreviousFiring, Priority, Task, TaskKey,
-    Timestamp,
+    Timestamp, TraceParent,
     spi::{
         ids::fresh,
         json::Json,
@@ -82,6 +82,7 @@ pub fn full(tenant: &Name) -> Task {
         expires_at: Some(at(7200)),
         created_by: "dienst:größe".to_owned(),
         request_id: Some("JKJaXmPLvHcESHA=".to_owned()),
+        traceparent: TraceParent::of(1 << 127, 1, 1),
         schedule: Some(OfSchedule {
             backfilled: true,
             previous: Some(PreviousFiring { nominal: at(3), task_id: fresh() }),

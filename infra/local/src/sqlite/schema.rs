@@ -8,7 +8,7 @@ use super::{OpenError, SqliteSettings, Synchronous, failures};
 
 /// Each step from one schema to the next. The file's `user_version` is how many it has seen; never edit one that
 /// was released, add another.
-const MIGRATIONS: [&str; 15] = [
+const MIGRATIONS: [&str; 16] = [
     include_str!("migrations/0001_tables.sql"),
     include_str!("migrations/0002_counters.sql"),
     include_str!("migrations/0003_request_id.sql"),
@@ -24,6 +24,7 @@ const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/0013_groups.sql"),
     include_str!("migrations/0014_failed.sql"),
     include_str!("migrations/0015_kept.sql"),
+    include_str!("migrations/0016_traceparent.sql"),
 ];
 
 /// The step from which on failures are grouped: SQL cannot tell which is in which.

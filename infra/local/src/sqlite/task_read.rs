@@ -15,7 +15,7 @@ pub(super) const SELECT: &str = "SELECT t.id, t.tenant, t.project, t.queue, t.la
     t.user_id, t.context_id, t.context_type, t.parent_id, t.priority,
     coalesce(t.payload, (SELECT p.payload FROM payloads p WHERE p.task_n = t.n)), t.payload_hash, t.idempotency_key,
     t.max_retries, t.timeout_s, t.scheduled_for, t.expires_at, t.created_by, t.request_id, t.session_path,
-    t.dispatch, t.pool, t.schedule, t.member_of, t.created_at, t.updated_at, t.last_attempted_at, t.ended_at, t.dead_lettered_at, t.executions, t.failures,
+    t.dispatch, t.pool, t.schedule, t.member_of, t.traceparent, t.created_at, t.updated_at, t.last_attempted_at, t.ended_at, t.dead_lettered_at, t.executions, t.failures,
     t.losses, t.snoozes, t.notified, t.redrives, t.log_seq, t.revision, t.version, t.wake_at, t.last_errors,
     t.latest_execution, t.latest_outcome, t.latest_ended_at, t.redrive_note, t.progress, t.status, t.run_at, t.lease_expires_at,
     t.worker, t.started_at, t.output, t.failure, t.reason FROM tasks t ";
@@ -90,6 +90,7 @@ fn asked(c: &mut Columns<'_>) -> anyhow::Result<Asked> {
         pool: c.name()?,
         schedule: c.json()?,
         member_of: c.json()?.unwrap_or_default(),
+        traceparent: c.word()?,
     })
 }
 

@@ -15,17 +15,17 @@ pub(super) const INLINE_BYTES: usize = 1024;
 pub(super) const INSERT: &str = "INSERT INTO tasks (
     id, tenant, queue_n, priority, created_at, user_id, lane, task_type, project, queue, agent_type, context_id,
     context_type, parent_id, payload_hash, idempotency_key, max_retries, timeout_s, scheduled_for, created_by,
-    request_id, payload, dispatch, pool, schedule, member_of, version, status, worker, executions, updated_at, expires_at, last_attempted_at,
+    request_id, payload, dispatch, pool, schedule, member_of, traceparent, version, status, worker, executions, updated_at, expires_at, last_attempted_at,
     dead_lettered_at, run_at, hinted, lease_expires_at, started_at, failures, losses, snoozes, notified, redrives,
     log_seq, revision, latest_execution, latest_outcome, latest_ended_at, session_path, redrive_note, reason, failure,
     last_errors, output, progress, wake_at, ended_at
 ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
     ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45, ?46,
-    ?47, ?48, ?49, ?50, ?51, ?52, ?53, ?54, ?55, ?56, ?57)
+    ?47, ?48, ?49, ?50, ?51, ?52, ?53, ?54, ?55, ?56, ?57, ?58)
 ON CONFLICT (id, tenant) DO NOTHING";
 
 /// How many parameters of [`INSERT`] come before those that a change writes too.
-const FIXED: usize = 26;
+const FIXED: usize = 27;
 
 /// Writes what can change of a task but its place in an index: most claims need no more.
 pub(super) fn update() -> String {
@@ -73,6 +73,7 @@ pub(super) fn bind_new(row: &mut Statement<'_>, task: &Task, queue_n: i64) -> ru
     row.raw_bind_parameter(24, task.pool.as_ref().map(|pool| pool.as_str()))?;
     row.raw_bind_parameter(25, task.schedule.as_ref().map(text))?;
     row.raw_bind_parameter(26, (!task.member_of.is_empty()).then(|| text(&task.member_of)))?;
+    row.raw_bind_parameter(27, task.traceparent.map(|trace| trace.to_string()))?;
     bind_change(row, FIXED, task)?;
     bind_places(row, FIXED + CHANGED, task)
 }

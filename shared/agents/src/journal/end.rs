@@ -125,6 +125,7 @@ fn cleanup(task: &Task, run: &Id, (session, version): (&Id, Option<u64>), at: Ti
         queue: Name::of(HOUSEKEEPING),
         parent_id: Some(task.key.id),
         request_id: task.request_id.clone(),
+        traceparent: task.traceparent,
         scheduled_for: at,
         ..Asked::of_type(key, Name::of("cleanup_session"), payload, task.created_by.clone(), at)
     }

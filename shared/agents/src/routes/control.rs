@@ -39,6 +39,7 @@ fn of_a_run() -> [Route; 4] {
             .creates::<StartedRun<'_>>()
             .body::<RunRequest>()
             .keyed()
+            .traced()
             .leads_to(&OF_A_RUN, &json!({"id": "$response.body#/id"}))
             .leads_to(&OF_A_SESSION, &json!({"id": "$response.body#/session_id"}))
             .leads_to(&["GetAgent", "KillAgent"], &json!({"id": "$response.body#/agent_id"})),

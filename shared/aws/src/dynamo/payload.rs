@@ -27,6 +27,9 @@ const INLINE_BYTES: usize = 2048;
 /// What the item of a new task takes besides its texts: ids, numbers, names of attributes.
 const FRAME_BYTES: usize = 250;
 
+/// What it takes to say which trace a task was asked for in.
+const TRACE_BYTES: usize = 60;
+
 /// What it takes to say of which firing of a schedule a task is, besides the schedule's id.
 const SCHEDULE_BYTES: usize = 50;
 
@@ -60,7 +63,8 @@ pub(super) fn is_apart(task: &Task) -> bool {
         let backfill = of.backfill.as_ref().map_or(0, |_| BACKFILL_BYTES);
         of.id.as_str().len() + SCHEDULE_BYTES + previous + backfill
     });
-    let all: usize = schedule + names.chain(ids).chain(texts).sum::<usize>() + task.created_by.len();
+    let trace = task.traceparent.map_or(0, |_| TRACE_BYTES);
+    let all: usize = schedule + trace + names.chain(ids).chain(texts).sum::<usize>() + task.created_by.len();
     FRAME_BYTES + all + task.payload.as_str().len() > INLINE_BYTES
 }
 
@@ -110,7 +114,7 @@ mod tests {
         dynamo::{attributes, task_item},
     };
     use errand::{
-        Asked, Id, Name, OfSchedule, PreviousFiring, TaskKey,
+        Asked, Id, Name, OfSchedule, PreviousFiring, TaskKey, TraceParent,
         spi::{
             json::Json,
             lifecycle::{Trigger, apply},
@@ -146,7 +150,8 @@ mod tests {
                 (full.key.tenant, full.project, full.queue) = (long.clone(), long.clone(), long.clone());
                 (full.agent_type, full.context_type) = (Some(long.clone()), Some(long));
                 (full.parent_id, full.max_retries, full.scheduled_for) = (Some(bare.version), 9, at(1));
-                full.payload = Json::new(&"x".repeat(bytes - 1050).into());
+                full.traceparent = TraceParent::of(1, 1, 1);
+                full.payload = Json::new(&"x".repeat(bytes - 1110).into());
                 full.idempotency_key = Some("k".repeat(64));
                 let previous = Some(PreviousFiring { nominal: at(1), task_id: bare.version });
                 let backfill = Some(Id::from(bare.version));

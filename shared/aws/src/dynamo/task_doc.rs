@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use errand::{
-    Dispatch, Id, Name, OfSchedule, Priority, State, Task, Timestamp,
+    Dispatch, Id, Name, OfSchedule, Priority, State, Task, Timestamp, TraceParent,
     spi::{
         accept::MAX_PULLED_TIMEOUT_S,
         lifecycle::{KeptFailure, log::LogOutcome},
@@ -73,6 +73,8 @@ pub(super) struct TaskDoc {
     pub(super) created_by: String,
     #[serde(rename = "ri", skip_serializing_if = "Option::is_none", default)]
     pub(super) request_id: Option<String>,
+    #[serde(rename = "tp", skip_serializing_if = "Option::is_none", default)]
+    pub(super) traceparent: Option<TraceParent>,
     #[serde(rename = "sf", skip_serializing_if = "Option::is_none", default)]
     pub(super) scheduled_for: Option<Millis>,
     #[serde(rename = "ex", skip_serializing_if = "Option::is_none", default)]
@@ -152,6 +154,7 @@ impl TaskDoc {
             created_at: Millis(task.created_at),
             created_by: task.created_by.clone(),
             request_id: task.request_id.clone(),
+            traceparent: task.traceparent,
             scheduled_for: (task.scheduled_for != task.created_at).then_some(Millis(task.scheduled_for)),
             expires_at: task.expires_at.map(Millis),
             updated_at: (task.updated_at != task.created_at).then_some(Millis(task.updated_at)),

@@ -63,6 +63,7 @@ impl TaskDoc {
             expires_at: self.expires_at.map(|at| at.0),
             created_by: self.created_by,
             request_id: self.request_id,
+            traceparent: self.traceparent,
             session_path: self.session_path,
             schedule: self.schedule,
         };

@@ -11,6 +11,7 @@ use crate::{
     ids::{Id, Name},
     lifecycle::{Asked, Priority},
     store::StoreError,
+    traceparent::TraceParent,
 };
 
 /// A task that is asked for: it is enqueued by awaiting this.
@@ -77,6 +78,11 @@ impl<'a> Enqueue<'a> {
     /// How soon it is run among others that are due, in place of [`Priority::Medium`].
     pub fn priority(self, priority: Priority) -> Self {
         self.set(|new| new.priority = priority)
+    }
+
+    /// The trace that it is asked for in: who does it is told, and its follow-ups are in it too.
+    pub fn trace(self, traceparent: TraceParent) -> Self {
+        self.set(|new| new.traceparent = Some(traceparent))
     }
 
     /// It may start so long after it is enqueued. Of `delay` and [`at`](Enqueue::at), the last counts.

@@ -1,6 +1,7 @@
 //! What a handler sees of the world: its task, the clock, records, and its own earlier steps.
 
 mod fan_out;
+mod follow_up;
 mod step;
 
 use std::{
@@ -17,13 +18,13 @@ use crate::{
     effects::Effect,
     event::Event,
     group::Announce,
-    handler::{Failure, Handler},
+    handler::Failure,
     ids::{self, Id, Name, TaskKey},
-    json::Json,
-    lifecycle::{Asked, Report, Task},
+    lifecycle::{Report, Task},
     records::{Entity, Stored},
     services::{Rules, Services},
     store::{self, RecordKey, Related, RelationKind},
+    traceparent::TraceParent,
 };
 
 /// What a handler is given: the task, the time, what is stored, and how to keep what it did outside. Handlers write nothing
@@ -117,6 +118,12 @@ impl<'a> TaskContext<'a> {
         self.task.life()
     }
 
+    /// The trace that the task was asked for in, if it was in one: to be handed, as the header `traceparent`, to whoever is
+    /// called for it.
+    pub fn trace_parent(&self) -> Option<TraceParent> {
+        self.task.traceparent
+    }
+
     /// What the operator said who set the task going again.
     pub fn redrive_note(&self) -> Option<&str> {
         self.task.redrive_note.as_deref()
@@ -183,41 +190,6 @@ impl<'a> TaskContext<'a> {
         let (event_type, subject) = (event_type.to_owned(), subject.to_string());
         let request_id = self.task.request_id.clone();
         Event { id: ids::derived(&parts), event_type, time: self.now(), subject, data, request_id }
-    }
-
-    /// A follow-up of this task: of its tenant, project, queue, lane, user, principal and request, due after `wait`,
-    /// with an id that this execution always gives it.
-    pub fn follow_up<H: Handler>(&self, input: &H, wait: Duration) -> Result<Asked, Failure> {
-        self.follow_up_about(self.task.user_id.as_ref(), input, wait)
-    }
-
-    /// The same, about another user.
-    pub fn follow_up_about<H: Handler>(&self, user: Option<&Id>, input: &H, wait: Duration) -> Result<Asked, Failure> {
-        let task = self.task;
-        let (task_type, payload) = (Name::new(H::TYPE)?, Json::new(&serde_json::to_value(input)?));
-        let (life, nth) = (task.life(), task.executions.to_string());
-        let parts = [&*life, &*nth, task_type.as_str(), payload.as_str(), user.map_or("", Id::as_str)];
-        let key = TaskKey { tenant: task.key.tenant.clone(), id: ids::derived(&parts) };
-        let now = self.now();
-        let settings = H::settings();
-        let new = Asked {
-            project: task.project.clone(),
-            queue: task.queue.clone(),
-            lane: task.lane.clone(),
-            agent_type: task.agent_type.clone(),
-            user_id: user.cloned(),
-            context_id: task.context_id.clone(),
-            context_type: task.context_type.clone(),
-            parent_id: Some(task.key.id),
-            max_retries: settings.max_retries.unwrap_or(self.services.rules.max_retries),
-            timeout_s: settings.timeout_s,
-            scheduled_for: now + wait,
-            request_id: task.request_id.clone(),
-            session_path: input.session_path(key.id),
-            pool: input.pool(),
-            ..Asked::of_type(key, task_type, payload, task.created_by.clone(), now)
-        };
-        Ok(new.dispatched(settings.dispatch, now))
     }
 
     async fn related<E: Entity>(

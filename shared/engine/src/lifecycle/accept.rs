@@ -38,6 +38,7 @@ impl Asked {
             expires_at: None,
             created_by,
             request_id: None,
+            traceparent: None,
             session_path: None,
             schedule: None,
         }

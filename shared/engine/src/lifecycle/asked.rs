@@ -7,6 +7,7 @@ use crate::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey},
     json::Json,
+    traceparent::TraceParent,
 };
 
 /// How soon a due task is run, compared with others that are due: each priority has a queue of its own.
@@ -192,6 +193,8 @@ pub struct Asked {
     /// The request that made it, as log lines name it: API Gateway's or Lambda's id of it, or the message's on the
     /// intake queue. Follow-ups inherit it.
     pub request_id: Option<String>,
+    /// The trace that it was asked for in, and which step of that; who does it is told. Follow-ups inherit it.
+    pub traceparent: Option<TraceParent>,
     /// Where an agent run of it can be followed, once it has begun: the path of its session in the HTTP API.
     pub session_path: Option<String>,
     /// The schedule that made it, if one did.

@@ -90,6 +90,12 @@ impl Route {
         self.or(&[409])
     }
 
+    /// Makes tasks, which belong to the trace that the request does.
+    pub fn traced(mut self) -> Self {
+        self.headers.push(Parameter::traceparent());
+        self
+    }
+
     /// Is carried out only on the version that `If-Match` names.
     pub fn matched(mut self) -> Self {
         self.headers.push(Parameter::if_match());

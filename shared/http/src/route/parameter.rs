@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::schemas::{Schemas, inline};
-use crate::{ApiError, Order};
+use crate::{ApiError, Order, request::TRACE_HEADER};
 
 /// A parameter after `?` or in a header.
 pub struct Parameter {
@@ -84,6 +84,13 @@ impl Parameter {
             description,
             move |_| json!({"type": "string", "minLength": 1, "maxLength": most_bytes, "pattern": "^[\\t -~]+$"}),
         )
+    }
+
+    /// The header that says which trace a request belongs to. What is none is ignored.
+    pub(crate) fn traceparent() -> Self {
+        let description = "The trace that the request belongs to, as the W3C's Trace Context has it. Its tasks keep it, and tell \
+            whoever does them; what is no such header is ignored.";
+        Self::new(TRACE_HEADER, description, |_| json!({"type": "string"}))
     }
 
     pub(crate) fn if_match() -> Self {

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use errand::{
-    Doc, Id, Name, OfSchedule, State, Task, Timestamp,
+    Doc, Id, Name, OfSchedule, State, Task, Timestamp, TraceParent,
     spi::{json::Json, store::Wanted},
 };
 use errand_http::ApiError;
@@ -96,6 +96,9 @@ pub struct ClaimedTask {
     pub deadline: Timestamp,
     /// The same for every execution of the task: for services that remove repetitions by a key.
     pub idempotency_key: String,
+    /// The trace that it was asked for in, as the W3C's header of this name has it: for services that are called for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<TraceParent>,
     /// The user that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<Id>,
@@ -130,6 +133,7 @@ impl ClaimedTask {
             lease_expires_at,
             deadline: started_at + Duration::from_secs(task.timeout_s.into()),
             idempotency_key: task.life(),
+            traceparent: task.traceparent,
             user_id: task.user_id.clone(),
             context_id: task.context_id.clone(),
             schedule: task.schedule.clone(),

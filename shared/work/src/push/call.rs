@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use errand::{Task, TaskContext};
+use errand::{Task, TaskContext, TraceParent};
 use errand_outbound::{Callback, Keyring, SigningSecrets, signed};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{HeaderName, HeaderValue};
@@ -34,7 +34,10 @@ pub(super) fn headers(
             .flat_map(|of| [("errand-schedule", of.id.to_string()), ("errand-nominal", of.nominal.to_string())]),
     );
     said.extend(note.map(|note| ("errand-redrive-note", note)));
-    said.extend(context.services().trace.as_deref().and_then(traceparent).map(|trace| ("traceparent", trace)));
+    // Its request's own; else the one that X-Ray has begun for that.
+    let of_xray = || context.services().trace.as_deref().and_then(traceparent);
+    let trace = context.trace_parent().or_else(of_xray).map(|trace| ("traceparent", trace.to_string()));
+    said.extend(trace);
     said.extend(signed(secrets, &message_id(task), now, task.payload.as_str().as_bytes()));
     // What is no header's value (there is none such) would rather be left out than stop the call.
     said.into_iter().filter_map(|(name, value)| Some((HeaderName::from_static(name), value.try_into().ok()?))).collect()
@@ -52,12 +55,11 @@ pub(super) fn token(keyring: &Keyring, task: &Task) -> Option<String> {
 }
 
 /// X-Ray's header as the W3C's.
-fn traceparent(header: &str) -> Option<String> {
+fn traceparent(header: &str) -> Option<TraceParent> {
     let field = |name: &str| header.split(';').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='));
     let root = field("Root")?.strip_prefix("1-")?.replace('-', "");
     let (parent, sampled) = (field("Parent")?, field("Sampled") == Some("1"));
-    let is_hex = |text: &str, length| text.len() == length && text.bytes().all(|b| b.is_ascii_hexdigit());
-    (is_hex(&root, 32) && is_hex(parent, 16)).then(|| format!("00-{root}-{parent}-0{}", u8::from(sampled)))
+    format!("00-{root}-{parent}-0{}", u8::from(sampled)).to_ascii_lowercase().parse().ok()
 }
 
 #[cfg(test)]
@@ -68,8 +70,9 @@ mod tests {
     fn a_trace_of_x_ray_is_told_as_the_w3c_has_it() {
         let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
         let expected = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01";
-        assert_eq!(traceparent(header).as_deref(), Some(expected));
-        assert_eq!(traceparent(&header.replace("Sampled=1", "Sampled=0")), Some(expected.replace("-01", "-00")));
+        let told = |header: &str| traceparent(header).map(|trace| trace.to_string());
+        assert_eq!(told(header).as_deref(), Some(expected));
+        assert_eq!(told(&header.replace("Sampled=1", "Sampled=0")), Some(expected.replace("-01", "-00")));
         for broken in ["", "Root=1-5759e988-bd862e3fe1be46a994272793", "Root=1-x;Parent=53995c3f42cd8ad8"] {
             assert_eq!(traceparent(broken), None, "{broken}");
         }
