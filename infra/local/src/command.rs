@@ -13,7 +13,14 @@ use errand::{
     },
 };
 
-use crate::{options::Options, running::RunningServer, signals};
+use tokio::runtime::Runtime;
+
+use crate::{
+    options::Options,
+    running::RunningServer,
+    signals,
+    traces::{self, Traces},
+};
 
 /// How a program's help tells of the variable that its log lines obey.
 pub const LOG_LINES: &str = "RUST_LOG says which log lines there are: error, warn, info (the default), debug, trace, or by module, \
@@ -30,13 +37,24 @@ struct Cli {
 /// The whole `main` of a program: reads its arguments and serves tasks of these `types` until it is told to stop.
 pub fn main(types: Registry) -> ExitCode {
     let Cli { options } = Cli::parse();
-    run(options.log_format.into(), serve(&options, |_| Ok(types)))
+    run_traced(options.log_format.into(), serve(&options, |_| Ok(types)))
 }
 
 /// Does `work` in a program that logs in this `format`; an error of it is told on standard error, and by the exit code.
 pub fn run(format: Format, work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
     telemetry::init(format);
     ended(work)
+}
+
+/// The same in a program that serves: it sends traces, too, if the variables `OTEL_EXPORTER_OTLP_ENDPOINT` or
+/// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` say where to.
+pub fn run_traced(format: Format, work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
+    told(runtime().and_then(|runtime| {
+        let traces = Traces::begin(&Environment::of_process(), format, runtime.handle())?;
+        let ended = runtime.block_on(work);
+        traces.end();
+        ended
+    }))
 }
 
 /// The same in a program whose output is something else: unless `RUST_LOG` asks for more it logs, as text, only what somebody
@@ -47,8 +65,15 @@ pub fn run_quietly(work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
 }
 
 fn ended(work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
-    let runtime = tokio::runtime::Runtime::new().context("the threads that everything runs on could not be started");
-    match runtime.and_then(|runtime| runtime.block_on(work)) {
+    told(runtime().and_then(|runtime| runtime.block_on(work)))
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
+    Runtime::new().context("the threads that everything runs on could not be started")
+}
+
+fn told(ended: anyhow::Result<()>) -> ExitCode {
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -65,6 +90,7 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     let environment = Environment::of_process();
     let types = types(&environment)?;
+    environment.keep_secret(traces::secrets(&environment));
     redact::know_secrets(environment.secrets().into_iter().chain(options.secrets()));
     let mut server = RunningServer::start(options, types).await?;
     eprintln!("errand listens on http://{}", server.address);

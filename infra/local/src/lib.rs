@@ -20,5 +20,6 @@ pub mod server;
 pub mod signals;
 pub mod sqlite;
 pub mod tokens;
+mod traces;
 
-pub use command::{LOG_LINES, main, run, run_quietly, serve};
+pub use command::{LOG_LINES, main, run, run_quietly, run_traced, serve};

@@ -35,6 +35,7 @@ use errand_mcp::Mcp;
 use crate::{
     metrics::measured as measure,
     tokens::{Holder, Tokens},
+    traces::{traced, tracer},
 };
 use body::{Bodies, Leave};
 pub use connections::serve;
@@ -114,7 +115,11 @@ pub fn router(
     };
     let router = router.fallback(no_route).method_not_allowed_fallback(no_method);
     let asked = from_fn_with_state::<_, Access, (State<Access>, Request)>(access.map(Arc::new), authorized);
-    router.layer(asked).merge(open).merge(files()).layer(from_fn_with_state(counting, measure))
+    let router = router.layer(asked).merge(open).merge(files()).layer(from_fn_with_state(counting, measure));
+    match tracer() {
+        Some(tracer) => router.layer(from_fn_with_state(tracer, traced)),
+        None => router,
+    }
 }
 
 async fn answer(app: App, bodies: &Bodies, route: &'static Route, following: Following, request: Request) -> Response {

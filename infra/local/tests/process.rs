@@ -33,7 +33,11 @@ pub(crate) fn scripted(payload: Value) -> Value {
 
 /// What a process says that refuses to start.
 pub(crate) fn refusal(args: &[&str]) -> String {
-    let output = errand(args).output().unwrap();
+    refusal_with(args, &[])
+}
+
+pub(crate) fn refusal_with(args: &[&str], variables: &[(&str, &str)]) -> String {
+    let output = errand(args).envs(variables.iter().copied()).output().unwrap();
     assert!(!output.status.success());
     String::from_utf8(output.stderr).unwrap()
 }

@@ -29,6 +29,8 @@ mod runs;
 #[cfg(test)]
 mod together;
 #[cfg(test)]
+mod traces;
+#[cfg(test)]
 mod types;
 
 use std::time::{Duration, Instant};

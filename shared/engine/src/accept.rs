@@ -4,6 +4,7 @@ mod checks;
 
 use std::collections::VecDeque;
 
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
     notify::notify,
     registry::InputError,
     store::{self, BODY_BYTES, Inserted, StoreError},
+    telemetry::enqueue,
 };
 
 pub use checks::{
@@ -204,7 +206,8 @@ pub async fn accept<E: From<EnqueueError>>(
     let checked: Vec<Result<Checked, E>> = checked.collect();
     let in_order = || checked.iter().flatten();
     let fit: Vec<Task> = in_order().filter(|c| c.late.is_none()).map(|c| c.task.clone()).collect();
-    let mut inserted = app.store.insert(fit).await.into_iter();
+    let span = enqueue(in_order().map(|checked| &checked.task));
+    let mut inserted = app.store.insert(fit).instrument(span.clone()).await.into_iter();
     // One after the other: there are few, and the function may read no batches.
     let mut before = VecDeque::new();
     for Checked { task, .. } in in_order().filter(|c| c.late.is_some()) {
@@ -226,7 +229,7 @@ pub async fn accept<E: From<EnqueueError>>(
         },
     };
     let answers = checked.into_iter().map(|checked| answer(checked?).map_err(E::from)).collect();
-    notify(app, &fresh).await;
+    notify(app, &fresh).instrument(span).await;
     answers
 }
 

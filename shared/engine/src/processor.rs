@@ -31,6 +31,7 @@ use crate::{
     redact::chain,
     registry::{Input, InputError},
     store::StoreError,
+    telemetry::execution,
 };
 
 /// A message in hand.
@@ -108,7 +109,8 @@ async fn one(
     };
     match start(app, delivery, task, deadline).await {
         Ok(Start::Claimed(task, input, _room)) => {
-            settle::handle_and_settle(app, delivery, *task, &input, deadline).await
+            let span = execution(&task);
+            settle::handle_and_settle(app, delivery, *task, &input, deadline).instrument(span).await
         }
         Ok(Start::Not(verdict)) => verdict,
         Err(problem) => given_up(&problem),

@@ -1,12 +1,20 @@
 //! Log lines: what writes them, and how.
 
+mod spans;
 mod told;
 
 use std::panic;
 
-use tracing::{Subscriber, error};
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing::{Level, Subscriber, error};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry,
+    filter::Targets,
+    fmt::{self, MakeWriter},
+    layer::SubscriberExt,
+};
 
+pub use spans::TRACE;
+pub(crate) use spans::{enqueue, execution};
 pub(crate) use told::{Told, lease_lost};
 
 use crate::environment::variable;
@@ -27,8 +35,7 @@ pub fn init(format: Format) {
 
 /// The same, with those of the level `unasked` where `RUST_LOG` does not say: for programs whose output is something else.
 pub fn init_with(format: Format, unasked: &str) {
-    let asked = variable("RUST_LOG").and_then(|directives| EnvFilter::try_new(directives).ok());
-    let filter = asked.unwrap_or_else(|| EnvFilter::new(unasked));
+    let filter = filter(unasked);
     // A second call, in tests, changes nothing.
     let _ = match format {
         Format::Json => tracing::subscriber::set_global_default(json(filter, std::io::stdout)).is_ok(),
@@ -38,6 +45,29 @@ pub fn init_with(format: Format, unasked: &str) {
         }
     };
     tell_panics();
+}
+
+/// The same as [`init`] says, and hands the spans of [`TRACE`], and nothing else, to `spans`.
+pub fn init_beside(format: Format, spans: impl Layer<Registry> + Send + Sync + 'static) {
+    let spans = spans.with_filter(Targets::new().with_target(TRACE, Level::TRACE));
+    let both = Registry::default().with(spans);
+    let lines = fmt::layer().with_target(false);
+    let _ = match format {
+        Format::Json => {
+            let lines = lines.json().flatten_event(true).with_current_span(true).with_span_list(false);
+            tracing::subscriber::set_global_default(both.with(lines.with_filter(filter("info"))))
+        }
+        Format::Text => {
+            let lines = lines.with_writer(std::io::stderr).with_filter(filter("info"));
+            tracing::subscriber::set_global_default(both.with(lines))
+        }
+    };
+    tell_panics();
+}
+
+fn filter(unasked: &str) -> EnvFilter {
+    let asked = variable("RUST_LOG").and_then(|directives| EnvFilter::try_new(directives).ok());
+    asked.unwrap_or_else(|| EnvFilter::new(unasked))
 }
 
 /// Lines of JSON, the fields of an event beside its `message`.

@@ -1,7 +1,11 @@
 //! A model call of a task: what it used goes into the action log, and what went wrong decides about another try.
 
-use crate::{ChatAnswer, ChatError, ChatRequest, Profile, Profiles, Usage};
-use errand::{Failure, FailureKind, TaskContext, Timestamp, spi::lifecycle::Report};
+use crate::{ChatAnswer, ChatError, ChatRequest, Profile, ProfileView, Profiles, Usage};
+use errand::{
+    Failure, FailureKind, TaskContext, Timestamp,
+    spi::{lifecycle::Report, telemetry::TRACE},
+};
+use tracing::{Instrument, Span, field::Empty, trace_span};
 
 impl Profiles {
     /// Asks the model backend of a profile for `task`. What it used goes into the action log, whatever becomes of the
@@ -13,12 +17,16 @@ impl Profiles {
         request: &ChatRequest,
     ) -> Result<ChatAnswer, Failure> {
         let profile = self.named(profile)?;
-        let answer = profile.backend.chat(request).await;
+        let span = span(&profile.view, request);
+        let answer = profile.backend.chat(request).instrument(span.clone()).await;
         let used = match &answer {
             Ok(ChatAnswer { model, usage, .. }) | Err(ChatError::Empty { model, usage }) => Some((model, *usage)),
             Err(_) => None,
         };
         if let Some((model, usage)) = used {
+            span.record("gen_ai.response.model", model);
+            span.record("gen_ai.usage.input_tokens", usage.map(|usage| usage.tokens_in));
+            span.record("gen_ai.usage.output_tokens", usage.map(|usage| usage.tokens_out));
             task.uses(Report {
                 model: Some(model.clone()),
                 tokens_in: usage.map(|usage| usage.tokens_in),
@@ -26,7 +34,12 @@ impl Profiles {
                 cost_nano_usd: profile.prices.and_then(|prices| prices.cost_nano_usd(usage)),
             });
         }
-        answer.map_err(|error| failure(error, task.now()))
+        answer.map_err(|error| {
+            let failure = failure(error, task.now());
+            span.record("error.type", tracing::field::display(failure.kind()));
+            span.record("otel.status_code", "ERROR");
+            failure
+        })
     }
 
     /// The same for who needs a text: an answer that only calls tools is none.
@@ -49,6 +62,21 @@ impl Profiles {
     pub fn named(&self, profile: &str) -> Result<&Profile, Failure> {
         self.get(profile).map_err(|error| Failure::of(FailureKind::Backend, error))
     }
+}
+
+/// One call, as OpenTelemetry's conventions for generative AI have it. Of what is asked and answered nothing is in it.
+fn span(view: &ProfileView, request: &ChatRequest) -> Span {
+    trace_span!(
+        target: TRACE, "chat", otel.kind = "client", otel.name = %format_args!("chat {}", view.model), otel.status_code = Empty,
+        gen_ai.operation.name = "chat", gen_ai.provider.name = provider(view.kind), gen_ai.request.model = view.model,
+        gen_ai.request.max_tokens = request.max_tokens, gen_ai.response.model = Empty, gen_ai.usage.input_tokens = Empty,
+        gen_ai.usage.output_tokens = Empty, error.r#type = Empty,
+    )
+}
+
+/// What the conventions call a kind of backend. (Those of our own they do not know.)
+fn provider(kind: &'static str) -> &'static str {
+    if kind == "bedrock" { "aws.bedrock" } else { kind }
 }
 
 /// What a model backend's error means for the task; sorted here and nowhere else.

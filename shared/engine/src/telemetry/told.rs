@@ -12,6 +12,7 @@ use crate::{
         log::{LogEntry, LogKind, LogOutcome},
     },
     meter::{CountedRow, LEASE_LOSSES},
+    telemetry::spans::ended,
 };
 
 /// What is told of a change: taken from its row before the store gets that, told once the commit stands. No payload,
@@ -45,6 +46,9 @@ impl Told {
     /// lost.
     pub(crate) fn tell(self, app: &App, task: &Task) {
         self.count(app, task);
+        if self.settled {
+            ended(self.outcome.as_str(), self.failure);
+        }
         let (key, outcome, duration_ms) = (&task.key, self.outcome.as_str(), self.duration_ms);
         let failure = self.failure.map(tracing::field::display);
         let (request_id, xray_trace_id) = (task.request_id.as_deref(), app.xray_trace_id());
@@ -97,6 +101,7 @@ impl Told {
 /// on, and whoever did that has told of the execution's end. Nobody must act.
 pub(crate) fn lease_lost(app: &App, task: &Task, now: Timestamp) {
     app.meter.count(LEASE_LOSSES);
+    ended("lease_lost", None);
     let duration_ms = task.last_attempted_at.map(|at| u64::try_from(now.since(at).as_millis()).unwrap_or(u64::MAX));
     let (request_id, xray_trace_id) = (task.request_id.as_deref(), app.xray_trace_id());
     info!(

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     match command.unwrap_or(Command::Serve(Box::new(serve))) {
         Command::Serve(told) => {
             let types = |environment: &_| told.installation.types(environment);
-            errand_local::run(told.server.log_format.into(), errand_local::serve(&told.server, types))
+            errand_local::run_traced(told.server.log_format.into(), errand_local::serve(&told.server, types))
         }
         Command::Backup(options) => backup::run(&options),
         Command::Bench(options) => errand_local::run_quietly(bench::run(&options)),
