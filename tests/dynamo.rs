@@ -4,6 +4,7 @@ mod conflicts;
 mod cost;
 mod counters;
 mod documents;
+mod erase;
 mod event_cost;
 mod faults;
 mod group_cost;

@@ -2,6 +2,7 @@
 
 mod before;
 mod counters;
+mod erase;
 mod failures;
 mod file;
 mod groups;

@@ -118,6 +118,14 @@ impl Store for Relayed {
         self.setup.store.record(key).await
     }
 
+    async fn erase(&self, task: &Task) -> Result<(), StoreError> {
+        let keys = [task.key.clone()];
+        let before = self.images(&keys).await;
+        let erased = self.setup.store.erase(task).await;
+        self.relay(before, self.images(&keys).await).await;
+        erased
+    }
+
     async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
         self.setup.store.records_at(keys).await
     }

@@ -6,6 +6,7 @@ mod batches;
 mod changes;
 mod deletes;
 mod due;
+mod erasures;
 mod failures;
 pub mod fixtures;
 mod inserts;
@@ -41,7 +42,7 @@ pub struct Case {
 
 /// Every case but those of [`counts`].
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    let all: [&[Case]; 19] = [
+    let all: [&[Case]; 20] = [
         inserts::CASES,
         round_trips::CASES,
         changes::CASES,
@@ -50,6 +51,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         races::CASES,
         records::CASES,
         deletes::CASES,
+        erasures::CASES,
         patches::CASES,
         relations::CASES,
         due::CASES,

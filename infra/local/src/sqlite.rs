@@ -7,6 +7,7 @@ mod backup;
 mod changes;
 mod columns;
 mod counts;
+mod erase;
 mod failures;
 mod kept;
 mod levels;
@@ -95,6 +96,7 @@ pub enum OpenError {
 
 /// See the module. Dropping it waits until what was handed in is done and the file is closed.
 pub struct SqliteStore {
+    file: PathBuf,
     items: Reader,
     due: Reader,
     pages: Reader,
@@ -135,7 +137,7 @@ impl SqliteStore {
         let writer = Writer::start(db, settings.retention, measured)?;
         let reader = |name| Reader::start(name, schema::open_reader(file)?, READ_WITHIN);
         let (items, due, pages) = (reader("errand-items")?, reader("errand-due")?, reader("errand-pages")?);
-        Ok(Self { items, due, pages, writer })
+        Ok(Self { file: file.to_owned(), items, due, pages, writer })
     }
 
     /// Ends every lease and has every waiting task looked at by `max(now, run_at − 90 s)`: for the start of a process

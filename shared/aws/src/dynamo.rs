@@ -9,6 +9,7 @@ mod attributes;
 mod commit;
 mod counters;
 mod delta;
+mod erase;
 mod errors;
 mod expression;
 mod filling;
@@ -151,6 +152,10 @@ impl Store for DynamoStore {
 
     async fn log(&self, task: &Task, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
         self.log_page(task, after, limit).await
+    }
+
+    async fn erase(&self, task: &Task) -> Result<(), StoreError> {
+        self.erase_one(task).await
     }
 
     async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {

@@ -123,6 +123,10 @@ impl Store for Observed {
         self.inner.log(task, after, limit).await
     }
 
+    async fn erase(&self, task: &Task) -> Result<(), StoreError> {
+        self.inner.erase(task).await
+    }
+
     async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
         self.read("records at");
         self.inner.records_at(keys).await

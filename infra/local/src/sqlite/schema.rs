@@ -88,6 +88,8 @@ fn set_up(db: &Connection, settings: &SqliteSettings) -> rusqlite::Result<()> {
         Synchronous::Normal => "normal",
     };
     db.pragma_update(None, "synchronous", synchronous)?;
+    // What is removed leaves no bytes behind: somebody may have asked for that.
+    db.pragma_update_and_check(None, "secure_delete", "on", |_| Ok(()))?;
     db.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     db.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))?;
     db.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES, |_| Ok(()))

@@ -15,7 +15,9 @@ use errand::{
 };
 use rusqlite::Connection;
 
-use super::{SqliteStore, changes, failures, list, queries, reader::failed, record_row, schema, stats, told, upkeep};
+use super::{
+    SqliteStore, changes, erase, failures, list, queries, reader::failed, record_row, schema, stats, told, upkeep,
+};
 
 /// The same answer to each of `count` questions that were asked as one.
 fn each<T>(count: usize, answers: Result<Vec<Result<T, StoreError>>, StoreError>) -> Vec<Result<T, StoreError>> {
@@ -82,6 +84,17 @@ impl Store for SqliteStore {
     async fn log(&self, task: &Task, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError> {
         let life = (task.key.clone(), task.created_at);
         self.pages.read(move |db| queries::log(db, &life, after, limit)).await
+    }
+
+    async fn erase(&self, task: &Task) -> Result<(), StoreError> {
+        let task = task.clone();
+        self.writer.write(1, move |tables| erase::erase(tables, &task)).await?
+    }
+
+    async fn scrub(&self) -> Result<(), StoreError> {
+        let file = self.file.clone();
+        let scrubbed = tokio::task::spawn_blocking(move || erase::scrub(&file)).await;
+        scrubbed.map_err(|ended| StoreError::Unavailable(ended.into()))?
     }
 
     async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {

@@ -246,7 +246,7 @@ pub(super) fn is_own(stored: &Item, version: Uuid) -> bool {
     Fields(stored).uuid("v").is_ok_and(|stored| stored == version)
 }
 
-fn is_still(version: Uuid) -> Expression {
+pub(super) fn is_still(version: Uuid) -> Expression {
     Expression::new("v = :expected", [(":expected", uuid(version))])
 }
 

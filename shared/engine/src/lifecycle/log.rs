@@ -186,6 +186,23 @@ impl LogEntry {
         }
     }
 
+    /// What stays of it once what it tells of was erased: when, how it ended and what it cost; not about whom, nor what was
+    /// said.
+    pub fn blank(self) -> Self {
+        Self {
+            user_id: None,
+            context_id: None,
+            context_type: None,
+            by: None,
+            failure: None,
+            reason: None,
+            payload_hash: String::new(),
+            output_excerpt: None,
+            effects: Vec::new(),
+            ..self
+        }
+    }
+
     /// With what its execution has used, as far as `report` says; the rest stays.
     pub(crate) fn with_report(self, report: Report) -> Self {
         let model = report.model.map(|model| cut(&redact::text(&model), EXCERPT_BYTES).to_owned());

@@ -136,6 +136,10 @@ impl Store for MemoryStore {
         Ok(Page::first(rows.map(|((.., seq), row)| (*seq, row.clone())), limit))
     }
 
+    async fn erase(&self, task: &Task) -> Result<(), StoreError> {
+        self.tables().erase(task)
+    }
+
     async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
         let tables = self.tables();
         Ok(keys.iter().map(|key| tables.records.get(key).cloned()).collect())

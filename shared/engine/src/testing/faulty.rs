@@ -87,6 +87,14 @@ impl Store for FaultyStore {
         self.faults.read("store.log", 1, self.inner.log(task, after, limit), |fault| Err(store_error(fault))).await
     }
 
+    async fn erase(&self, task: &Task) -> Result<(), StoreError> {
+        self.faults.call("store.erase", self.inner.erase(task), |fault| Err(store_error(fault))).await
+    }
+
+    async fn scrub(&self) -> Result<(), StoreError> {
+        self.faults.call("store.scrub", self.inner.scrub(), |fault| Err(store_error(fault))).await
+    }
+
     async fn records_at(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
         if keys.iter().any(|key| self.faults.hidden == Some(key.kind.as_str())) {
             return Err(store_error(Fault::Unavailable));

@@ -98,6 +98,18 @@ impl Tables {
         Ok(())
     }
 
+    pub(super) fn erase(&mut self, task: &Task) -> Result<(), StoreError> {
+        if self.task(&task.key).is_some_and(|there| there.version != task.version || there.ended_at.is_none()) {
+            return Err(StoreError::Conflict { parts: vec![Part::Task] });
+        }
+        let first = (task.key.clone(), Timestamp::from_millis(i64::MIN), 0);
+        for (_, row) in self.log.range_mut(first..).take_while(|((key, ..), _)| *key == task.key) {
+            *row = row.clone().blank();
+        }
+        self.tasks.remove(&task.key);
+        Ok(())
+    }
+
     pub(super) fn task(&self, key: &TaskKey) -> Option<&Task> {
         self.tasks.get(key)
     }

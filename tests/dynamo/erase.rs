@@ -1,0 +1,54 @@
+//! What is left of an erased task in the tables, whatever the change stream brings afterwards.
+
+use errand::{
+    FailureKind, Task,
+    spi::{
+        json::Json,
+        lifecycle::{KeptFailure, Settlement},
+        store::{self, Store},
+    },
+};
+use serde_json::json;
+
+use super::{Item, Setup, at, claim, settle, setup, task};
+
+const MARKER: &str = "Zauberwort-7";
+
+/// A task that has failed, with the marker in its payload and its errors; and its item as it was then, with the row that
+/// rides in it.
+async fn failed(setup: &Setup, bytes: usize) -> (Task, Item) {
+    let payload = Json::new(&json!({"text": format!("{MARKER} {}", "x".repeat(bytes))}));
+    let task = task(300).asking(|asked| *asked = asked.clone().with_payload(payload));
+    store::insert(&setup.store, task.clone()).await.unwrap();
+    let (commit, claimed) = claim(&task, at(1));
+    store::commit(&setup.store, commit).await.unwrap();
+    let failure = KeptFailure::new(FailureKind::Handler, MARKER, at(2), 1);
+    let (commit, failed) = settle(&claimed, Settlement::Fail { failure }, at(2));
+    store::commit(&setup.store, commit).await.unwrap();
+    let item = setup.item(&failed.key).await;
+    (failed, item)
+}
+
+fn says(items: &[Item]) -> bool {
+    let text = format!("{items:?}");
+    text.contains(MARKER) || text.contains("user_id")
+}
+
+#[tokio::test]
+async fn the_tables_hold_nothing_of_an_erased_task_but_blank_rows() {
+    let setup = setup().await;
+    for bytes in [10, 10_000] {
+        let (task, before) = failed(&setup, bytes).await;
+        assert!(says(&setup.items(&task.key).await) && says(&setup.log_items(&task.key).await));
+        setup.store.erase(&task).await.unwrap();
+        assert!(setup.items(&task.key).await.is_empty());
+        let rows = setup.log_items(&task.key).await;
+        assert_eq!((rows.len(), says(&rows)), (1, false), "{rows:?}");
+        // The change stream may bring the row that rode, and the task's removal, long afterwards.
+        setup.store.copy_rows(&[before]).await.unwrap();
+        assert_eq!(setup.log_items(&task.key).await, rows);
+        // Erased again by whoever has not heard that it is done.
+        setup.store.erase(&task).await.unwrap();
+        assert_eq!(setup.log_items(&task.key).await, rows);
+    }
+}
