@@ -30,7 +30,7 @@ pub(crate) use close::{call_off, called_off, redriven};
 pub(crate) use look::look;
 pub(crate) use make::make_root;
 pub use make::{Announce, GroupCallback, MAX_MEMBERS, Maker, MakerStep, Making, NotMade};
-pub(crate) use mark::after;
+pub(crate) use mark::{after, told};
 pub(crate) use over::{is_called_off, wait_over};
 pub(crate) use part::GROUP_PART;
 pub use policy::{GroupPolicy, On};

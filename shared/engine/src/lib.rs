@@ -5,7 +5,7 @@
 //!
 //! Each module knows only those before it: `redact`, `json`, `clock`, `ids`, `traceparent`, `money`, `lifecycle`, `store`, `queue`,
 //! `event`, `listener`, `release`, `bell`, `rights`, `noticed`, `meter`, `services`, `attended`, `effects`, `group`, `records`, `handler`,
-//! `registry`, `app`, `environment`, `telemetry`, `notify`, `change`, `accept`, `gather`, `operate`, `redrive`, `client`,
+//! `registry`, `app`, `environment`, `telemetry`, `notify`, `change`, `accept`, `gather`, `operate`, `erase`, `redrive`, `client`,
 //! `dead_letter`, `outbox`, `poller`, `processor`, `read_marks`, `testing`, `spi`.
 //!
 //! # How it works
@@ -114,6 +114,7 @@ mod clock;
 mod dead_letter;
 mod effects;
 mod environment;
+mod erase;
 mod event;
 mod gather;
 mod group;

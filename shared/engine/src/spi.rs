@@ -52,6 +52,11 @@ pub mod environment {
     pub use crate::environment::*;
 }
 
+/// Removing tasks, and all that is a user's, for good.
+pub mod erase {
+    pub use crate::erase::*;
+}
+
 /// Events as handlers publish them, and as they are stored.
 pub mod event {
     pub use crate::event::*;

@@ -40,6 +40,15 @@ pub(crate) async fn after(services: &Services, before: &Task, after: &Task) -> V
     next
 }
 
+/// Tells all groups of `task` of its end, whether they have heard of it or not.
+pub(crate) async fn told(services: &Services, task: &Task) -> Result<Vec<Next>, StoreError> {
+    let mut next = Vec::new();
+    for member in &task.member_of {
+        next.extend(mark(services, task, *member).await?);
+    }
+    Ok(next)
+}
+
 /// Marks the end of `task` in its group. Done again, nothing changes.
 pub(super) async fn mark(services: &Services, task: &Task, member: Member) -> Result<Vec<Next>, StoreError> {
     mark_end(services, &task.key.tenant, member, End::of(task)).await

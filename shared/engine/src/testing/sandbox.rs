@@ -210,6 +210,12 @@ impl Sandbox {
         self.store.remove(key);
     }
 
+    /// All that its store has.
+    #[cfg(test)]
+    pub(crate) fn everything(&self) -> crate::store::Everything {
+        self.store.everything()
+    }
+
     pub(super) fn clock(&self) -> &ManualClock {
         &self.clock
     }

@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     handler::{Failure, TaskContext},
     ids::{Id, Name},
-    store::{self, Commit, Expect, Part, Record, RecordWrite, StoreError, TaskWrite},
+    store::{self, Commit, Expect, Part, Record, RecordWrite, Relation, StoreError, TaskWrite},
 };
 
 /// How long a step's result is kept: longer than any task waits for its next execution or its redrive.
@@ -66,9 +66,13 @@ impl TaskContext<'_> {
         let fence = self.task.fence().ok_or_else(lease_lost)?;
         let now = self.now();
         let doc = [("result".to_owned(), value.clone())].into_iter().collect();
+        // By its task it is found when that is erased.
+        let parent = Some(Relation { of: Id::from(self.task.key.id), sort: String::new() });
+        let expires_at = Some(now + KEEP_STEPS);
+        let kept = Record { parent, expires_at, ..Record::new(key.clone(), doc, now) };
         let commit = Commit {
             task: Some(TaskWrite::Step { key: self.task.key.clone(), fence }),
-            records: vec![RecordWrite::put(key.clone(), doc, Expect::Absent, now).expiring(now + KEEP_STEPS)],
+            records: vec![RecordWrite::Put { record: Box::new(kept), expect: Expect::Absent }],
             tasks: Vec::new(),
         };
         match store::commit(&*self.services.store, commit).await {
