@@ -131,8 +131,8 @@ pub trait Store: Send + Sync {
     async fn log(&self, task: &Task, after: u64, limit: usize) -> Result<Page<LogEntry, u64>, StoreError>;
 
     /// Removes a task that has ended, with its payload, if it is still of this version; else it conflicts as a commit does.
-    /// The rows of its log are kept, but [blank](LogEntry::blank), also those of its lives before. What is gone may be erased
-    /// again.
+    /// The rows of its log are kept, but [blank](LogEntry::blank); those of its lives before, where the store still finds them
+    /// by it. What is gone may be erased again.
     async fn erase(&self, task: &Task) -> Result<(), StoreError>;
 
     /// Sees to it that nothing of what was erased is in the store's files any more, as far as it keeps files.
