@@ -19,8 +19,7 @@ use crate::{
     ids::{Id, Name},
     lifecycle::{Task, Trigger},
     store::{
-        self, COMMIT_ITEMS, Commit, Expect, Filter, ListQuery, Listing, MAX_TRIES, RecordWrite, Related, RelationKind,
-        StoreError,
+        self, COMMIT_ITEMS, Commit, Expect, Filter, ListQuery, Listing, RecordWrite, Related, RelationKind, StoreError,
     },
 };
 
@@ -28,50 +27,63 @@ use crate::{
 const PAGE: usize = 100;
 
 /// How many of them at the same time.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 16;
 
 /// How many records go in one commit.
 pub(super) const RECORDS: usize = COMMIT_ITEMS - 10;
 
-/// Erases the newest tasks about `user`, at most 100; how many these were. None are left once there are none, but those that
-/// were enqueued meanwhile. What stays of the cancels names `by`.
-pub async fn erase_tasks(app: &App, tenant: &Name, user: &Id, by: &str) -> Result<usize, ChangeError> {
+/// The newest tasks about `user`, at most 100, as they are now; none once there are none.
+pub async fn tasks_of(app: &App, tenant: &Name, user: &Id) -> Result<Vec<Task>, StoreError> {
     let (tenant, listing) = (tenant.clone(), Listing::User(user.clone()));
     let query = ListQuery { tenant, listing, filter: Filter::default() };
-    let page = app.store.list(&query, None, PAGE).await?.items;
-    let erased = stream::iter(&page).map(|task| erase_task(app, task, by)).buffer_unordered(AT_ONCE);
-    erased.try_collect::<()>().await?;
-    Ok(page.len())
+    let mut after = None;
+    loop {
+        let page = app.store.list(&query, after, PAGE).await?;
+        // Where all of a page have gone meanwhile, there may be more behind it.
+        if !page.items.is_empty() || page.next.is_none() {
+            return Ok(page.items);
+        }
+        after = page.next;
+    }
 }
 
-/// Erases a task with its payload, its steps and what its log says. One that has not ended is called off first: its worker
-/// writes nothing more. Its groups know of its end before it goes, since nobody could tell them afterwards.
-pub async fn erase_task(app: &App, task: &Task, by: &str) -> Result<(), ChangeError> {
-    let mut task = task.clone();
-    for _ in 0..MAX_TRIES {
-        if !task.status().is_ended() {
-            let cancel = Trigger::Cancel { reason: "erased".to_owned(), by: by.to_owned() };
-            match change(app, &task, cancel, With::nothing()).await {
-                Ok(cancelled) => task = cancelled,
-                Err(ChangeError::Gone) => return Ok(()),
-                Err(ChangeError::Rejected(_)) => {} // it has ended meanwhile
-                Err(error) => return Err(error),
-            }
-        }
-        let next = group::told(app, &task).await?;
-        follow(app, next).await;
-        erase_steps(app, &task).await?;
-        match app.store.erase(&task).await {
-            Ok(()) => return Ok(()),
-            Err(StoreError::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-        match store::task(&*app.store, &task.key).await? {
-            Some(there) => task = there,
-            None => return Ok(()),
-        }
+/// Calls those of `tasks` off that have not ended: their workers write nothing more. All that are still there, as they are
+/// then; what stays of the cancels names `by`.
+pub async fn call_off(app: &App, tasks: Vec<Task>, by: &str) -> Result<Vec<Task>, ChangeError> {
+    let ended = stream::iter(tasks).map(|task| call_off_one(app, task, by)).buffer_unordered(AT_ONCE);
+    ended.try_filter_map(async |ended| Ok(ended)).try_collect().await
+}
+
+async fn call_off_one(app: &App, task: Task, by: &str) -> Result<Option<Task>, ChangeError> {
+    if task.status().is_ended() {
+        return Ok(Some(task));
     }
-    Err(StoreError::Busy.into())
+    let cancel = Trigger::Cancel { reason: "erased".to_owned(), by: by.to_owned() };
+    match change(app, &task, cancel, With::nothing()).await {
+        Ok(cancelled) => Ok(Some(cancelled)),
+        // It has ended meanwhile, or been removed.
+        Err(ChangeError::Rejected(_) | ChangeError::Gone) => Ok(store::task(&*app.store, &task.key).await?),
+        Err(error) => Err(error),
+    }
+}
+
+/// Erases `tasks`, which have ended, with their payloads, their steps and what their log says; how many. One that was changed
+/// meanwhile stays, and is found again.
+pub async fn erase_ended(app: &App, tasks: Vec<Task>) -> Result<usize, StoreError> {
+    let erased = stream::iter(tasks).map(|task| erase_one(app, task)).buffer_unordered(AT_ONCE);
+    erased.try_fold(0, async |sum, erased| Ok(sum + usize::from(erased))).await
+}
+
+/// Its groups know of its end before it goes, since nobody could tell them afterwards.
+async fn erase_one(app: &App, task: Task) -> Result<bool, StoreError> {
+    let next = group::told(app, &task).await?;
+    follow(app, next).await;
+    erase_steps(app, &task).await?;
+    match app.store.erase(&task).await {
+        Ok(()) => Ok(true),
+        Err(StoreError::Conflict { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Removes what a task has kept of its steps.

@@ -45,6 +45,10 @@ pub trait Entity: Serialize + DeserializeOwned + Send + Sync {
     /// The fields that are shown over HTTP to verifiers alone: somebody proves something by knowing them.
     const SECRETS: &'static [&'static str] = &[];
 
+    /// Whether the owner or parent of a record may be a user: such a record goes with all that is that user's. Where they name
+    /// a list, it does not, whatever a user is called.
+    const OF_USERS: bool = true;
+
     /// What a record with these fields belongs to; `place` is its place in their order.
     fn relations(&self, place: &str) -> Relations;
 

@@ -62,8 +62,12 @@ pub struct Registry {
     state: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
     open: Option<Arc<dyn OpenTypes>>,
     tended: BTreeMap<Name, Arc<dyn LookAfter>>,
+    told: Vec<Told>,
     wrong: Option<RegistryError>,
 }
+
+/// Who hears of the registry once it is whole.
+type Told = Arc<dyn Fn(&Arc<Registry>) + Send + Sync>;
 
 #[derive(Clone)]
 struct Registered {
@@ -161,6 +165,11 @@ impl Registry {
     /// The kinds that may be written over HTTP, for error messages.
     pub fn written_kinds(&self) -> impl Iterator<Item = &Name> {
         self.kinds.iter().filter(|(_, kind)| kind.is_written()).map(|(name, _)| name)
+    }
+
+    /// Those of them whose records may belong to users.
+    pub fn kinds_of_users(&self) -> impl Iterator<Item = &Name> {
+        self.kinds.iter().filter(|(_, kind)| kind.is_of_users()).map(|(name, _)| name)
     }
 
     fn find(&self, task_type: &Name) -> Result<&Registered, InputError> {

@@ -70,6 +70,8 @@ impl User {
 
 impl Entity for User {
     const KIND: &'static str = "user";
+    // Experts belong to the list of them, and to no user who is called so.
+    const OF_USERS: bool = false;
 
     fn relations(&self, place: &str) -> Relations {
         if self.expert_connector { owner(&Self::experts(), place) } else { Relations::default() }

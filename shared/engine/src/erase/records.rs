@@ -18,9 +18,10 @@ const DEPTH: usize = 8;
 /// an id; and before each what has it as parent. At most 90; how many of each kind, and none once there are none.
 pub async fn erase_records(app: &App, tenant: &Name, user: &Id) -> Result<BTreeMap<Name, usize>, StoreError> {
     let kinds: Vec<Name> = app.types.written_kinds().cloned().collect();
+    let of_users: Vec<Name> = app.types.kinds_of_users().cloned().collect();
     let mut found = Found { app, tenant, kinds: &kinds, keys: Vec::new(), seen: BTreeSet::new() };
     for by in [RelationKind::Owner, RelationKind::Parent] {
-        found.below(user, by, 0).await?;
+        found.below(user, by, &of_users, 0).await?;
     }
     if !found.is_full() {
         let own: Vec<RecordKey> = kinds.iter().map(|kind| found.key(kind.clone(), user.clone())).collect();
@@ -57,10 +58,16 @@ impl Found<'_> {
         RecordKey { tenant: self.tenant.clone(), kind, id }
     }
 
-    /// Adds what has `of` as its owner or parent, until there is enough for one commit.
-    fn below<'f>(&'f mut self, of: &'f Id, by: RelationKind, depth: usize) -> BoxFuture<'f, Result<(), StoreError>> {
+    /// Adds what has `of` as its owner or parent, of these kinds, until there is enough for one commit.
+    fn below<'f>(
+        &'f mut self,
+        of: &'f Id,
+        by: RelationKind,
+        kinds: &'f [Name],
+        depth: usize,
+    ) -> BoxFuture<'f, Result<(), StoreError>> {
         Box::pin(async move {
-            for kind in self.kinds {
+            for kind in kinds {
                 let (tenant, kind) = (self.tenant.clone(), kind.clone());
                 let related = Related { tenant, kind, by, of: of.clone(), newest_first: false };
                 let mut after = None;
@@ -72,7 +79,7 @@ impl Found<'_> {
                             continue;
                         }
                         if depth < DEPTH {
-                            self.below(&record.key.id, RelationKind::Parent, depth + 1).await?;
+                            self.below(&record.key.id, RelationKind::Parent, self.kinds, depth + 1).await?;
                         }
                         // Only what has nothing left below it: else that would not be found again.
                         if !self.is_full() {

@@ -5,7 +5,7 @@ use std::{future::Future, pin::pin, task::Poll, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{erase_records, erase_tasks};
+use super::{call_off, erase_ended, erase_records};
 use crate::{
     app::App,
     change::ChangeError,
@@ -82,6 +82,19 @@ impl Entity for Letter {
     }
 }
 
+/// Belongs to a list that is called as she is.
+#[derive(Serialize, Deserialize)]
+struct Listed {}
+
+impl Entity for Listed {
+    const KIND: &'static str = "listed";
+    const OF_USERS: bool = false;
+
+    fn relations(&self, place: &str) -> Relations {
+        owner(&id(ADA), place)
+    }
+}
+
 fn said_of(user: &str, waits: bool) -> Say {
     Say { text: if user == ADA { MARKER } else { "something" }.to_owned(), waits }
 }
@@ -98,7 +111,7 @@ async fn letter(sandbox: &Sandbox, name: &str, of: &str, to: Option<&str>) {
 
 /// Ada has tasks of each sort, one of a group with Bob's, and letters; Bob has some, too.
 async fn given() -> Sandbox {
-    let sandbox = Sandbox::new(Registry::new().add::<Say>(()).add::<Ask>(()).record::<Letter>());
+    let sandbox = Sandbox::new(Registry::new().add::<Say>(()).add::<Ask>(()).record::<Letter>().record::<Listed>());
     let client = sandbox.client();
     for waits in [true, false] {
         client.enqueue(&said_of(ADA, waits)).user(id(ADA)).await.unwrap();
@@ -122,10 +135,18 @@ async fn given() -> Sandbox {
     sandbox
 }
 
+/// A page of them; how many these were.
+async fn erase_tasks(app: &App, tenant: &Name, user: &Id) -> Result<usize, ChangeError> {
+    let page = super::tasks_of(app, tenant, user).await?;
+    let found = page.len();
+    erase_ended(app, call_off(app, page, "an operator").await?).await?;
+    Ok(found)
+}
+
 /// All of it, as a task does that is run until there is nothing left.
 async fn erase(app: &App) -> Result<(), ChangeError> {
     let tenant = Name::default();
-    while erase_tasks(app, &tenant, &id(ADA), "an operator").await? > 0 {}
+    while erase_tasks(app, &tenant, &id(ADA)).await? > 0 {}
     while !erase_records(app, &tenant, &id(ADA)).await?.is_empty() {}
     app.store.scrub().await?;
     Ok(())
@@ -184,6 +205,14 @@ async fn an_erasure_that_is_broken_off_at_any_call_is_gone_on_with() {
 }
 
 #[tokio::test]
+async fn what_belongs_to_a_list_that_is_called_like_a_user_stays() {
+    let sandbox = given().await;
+    sandbox.put("l", &Listed {}).await;
+    erase(sandbox.app()).await.unwrap();
+    assert!(sandbox.get::<Listed>("l").await.is_some());
+}
+
+#[tokio::test]
 async fn a_group_whose_member_was_erased_says_that_it_was_called_off() {
     let sandbox = given().await;
     let asked = sandbox.tasks().into_iter().find(|task| task.task_type.as_str() == Ask::TYPE).unwrap();
@@ -198,7 +227,7 @@ async fn another_tenants_user_of_the_same_name_is_left_alone() {
     let sandbox = given().await;
     let before = tasks_of(&sandbox, ADA);
     let other = Name::of("other");
-    assert_eq!(erase_tasks(sandbox.app(), &other, &id(ADA), "me").await.unwrap(), 0);
+    assert_eq!(erase_tasks(sandbox.app(), &other, &id(ADA)).await.unwrap(), 0);
     assert!(erase_records(sandbox.app(), &other, &id(ADA)).await.unwrap().is_empty());
     assert_eq!(tasks_of(&sandbox, ADA), before);
 }

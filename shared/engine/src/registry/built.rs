@@ -57,6 +57,14 @@ impl Registry {
         self
     }
 
+    /// The same, which is shown to `told` once it is whole, before anybody is given it: for a type that works on tasks of all
+    /// others. To keep it alive would keep both for ever.
+    #[must_use]
+    pub fn tell(mut self, told: impl Fn(&Arc<Registry>) + Send + Sync + 'static) -> Self {
+        self.told.push(Arc::new(told));
+        self
+    }
+
     /// The same with all that `other` has.
     #[must_use]
     pub fn merge(mut self, other: Registry) -> Self {
@@ -67,6 +75,7 @@ impl Registry {
         self.state.extend(other.state);
         self.open = self.open.or(other.open);
         self.tended.extend(other.tended);
+        self.told.extend(other.told);
         for (name, kind) in other.kinds {
             self = self.put_kind(name, kind);
         }
@@ -81,6 +90,7 @@ impl Registry {
                 if let Some(open) = &checked.open {
                     open.beside(&checked);
                 }
+                checked.told.iter().for_each(|told| told(&checked));
                 Ok(checked)
             }
             Some(wrong) => Err(wrong),

@@ -25,11 +25,12 @@ pub struct RecordKind {
 struct Written {
     check: fn(&RecordKey, &str, &str) -> Result<Relations, FieldError>,
     guarded: fn(Option<&Doc>, &Doc) -> Option<&'static str>,
+    of_users: bool,
 }
 
 impl RecordKind {
     pub(super) fn written<E: Entity>() -> Self {
-        let written = Written { check: check::<E>, guarded: E::guarded };
+        let written = Written { check: check::<E>, guarded: E::guarded, of_users: E::OF_USERS };
         Self { of: type_name::<E>(), secrets: E::SECRETS, written: Some(written) }
     }
 
@@ -44,6 +45,11 @@ impl RecordKind {
     /// Whether its records are written from outside.
     pub fn is_written(&self) -> bool {
         self.written.is_some()
+    }
+
+    /// Whether what its records belong to may be a user: [`Entity::OF_USERS`].
+    pub fn is_of_users(&self) -> bool {
+        self.written.is_some_and(|written| written.of_users)
     }
 
     /// The fields that only verifiers are shown.
