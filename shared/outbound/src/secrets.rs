@@ -6,12 +6,13 @@
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
-use errand::spi::store::RecordKey;
+use errand::{Name, spi::store::RecordKey};
 use ring::{
     aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
     hkdf::{HKDF_SHA256, KeyType, Okm, Prk, Salt},
     hmac,
 };
+use uuid::Uuid;
 
 use crate::random::{NoRandomness, random};
 
@@ -24,6 +25,7 @@ const FORM: &str = "v1.";
 /// What the keys in use are derived for.
 const SEALING: &[u8] = b"errand sealing v1";
 const CALLBACKS: &[u8] = b"errand callbacks v1";
+const PSEUDONYMS: &[u8] = b"errand pseudonyms v1";
 
 /// Why a secret could not be kept, or read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +47,7 @@ pub struct Keyring {
     sealing: LessSafeKey,
     /// Signs the tokens of callbacks.
     pub(crate) callbacks: hmac::Key,
+    pseudonyms: hmac::Key,
 }
 
 /// A log line that shows it by mistake shows nothing.
@@ -67,7 +70,18 @@ impl Keyring {
         let derived = Salt::new(HKDF_SHA256, &[]).extract(&key);
         let sealing: UnboundKey = derive(&derived, SEALING, &AES_256_GCM)?;
         let callbacks = derive(&derived, CALLBACKS, hmac::HMAC_SHA256)?;
-        Ok(Self { sealing: LessSafeKey::new(sealing), callbacks })
+        let pseudonyms = derive(&derived, PSEUDONYMS, hmac::HMAC_SHA256)?;
+        Ok(Self { sealing: LessSafeKey::new(sealing), callbacks, pseudonyms })
+    }
+
+    /// What stands for `name` of `tenant` where nobody is to read it: the same each time, and told from the name by nobody
+    /// who has not the key.
+    pub fn pseudonym(&self, tenant: &Name, name: &str) -> Uuid {
+        let mut bytes = [0; 16];
+        let of = [tenant.as_str().as_bytes(), b"#", name.as_bytes()].concat(); // no name has a `#`
+        let hash = hmac::sign(&self.pseudonyms, &of);
+        bytes.iter_mut().zip(hash.as_ref()).for_each(|(to, from)| *to = *from);
+        uuid::Builder::from_custom_bytes(bytes).into_uuid()
     }
 
     /// Seals `text` for the record `of`: what lies in it then is plain text without quotes, a third longer.
@@ -108,7 +122,7 @@ fn bound_to(of: &RecordKey) -> Vec<u8> {
 mod tests {
     use super::*;
     use base64::engine::general_purpose::STANDARD;
-    use errand::{Id, Name};
+    use errand::Id;
 
     fn fresh() -> Keyring {
         Keyring::read(&Keyring::new_key().unwrap()).unwrap()
@@ -128,6 +142,15 @@ mod tests {
             assert!(sealed.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)), "{sealed}");
             assert_eq!(keyring.open(&of, &sealed).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn a_pseudonym_is_of_one_name_of_one_tenant_under_one_key() {
+        let (keyring, acme) = (fresh(), Name::of("acme"));
+        let ada = keyring.pseudonym(&acme, "ada");
+        assert_eq!(keyring.pseudonym(&acme, "ada"), ada);
+        let others = [(&keyring, "acme", "bob"), (&keyring, "other", "ada"), (&fresh(), "acme", "ada")];
+        assert!(others.iter().all(|(keyring, tenant, name)| keyring.pseudonym(&Name::of(tenant), name) != ada));
     }
 
     #[test]
