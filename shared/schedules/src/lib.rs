@@ -6,12 +6,13 @@
 //! | `schedule_payload` | the schedule's | – | what these tasks are given |
 //! | `backfill` | derived from a key, or drawn | its schedule, when it was asked for | firings that are asked for afterwards (due for the poller) |
 //!
-//! Each module knows only those before it: `pattern`, `plan`, `spec`, `preview`, `schedule`, `life`, `wake`, `made`, `kept`,
+//! Each module knows only those before it: `pattern`, `plan`, `spec`, `preview`, `schedule`, `life`, `wake`, `made`, `kept`, `erase`,
 //! `backfill`, `look`, `asked`, `carry`, `view`, `routes`.
 
 mod asked;
 mod backfill;
 mod carry;
+mod erase;
 mod kept;
 mod life;
 mod look;
@@ -29,6 +30,7 @@ use errand::Registry;
 
 pub use backfill::BackfillOverlap;
 pub use carry::{CarryError, carry};
+pub use erase::remove_about;
 pub use plan::{Firing, Plan};
 pub use routes::{control, status};
 pub use schedule::{Blocked, Pause, ScheduledTask};
