@@ -6,6 +6,7 @@ mod agents;
 mod control;
 mod defer;
 mod enqueue;
+mod erase;
 mod mcp;
 mod permissions;
 mod process;

@@ -31,7 +31,11 @@ fn libraries() -> Vec<(&'static str, &'static [&'static str], BTreeSet<&'static 
         ("errand-work", &[], ["errand", "errand-http", "errand-outbound"].into()),
         ("errand-schedules", &[], ["errand", "errand-http"].into()),
         ("errand-aws", &[], ["errand", "errand-models", "errand-outbound", "errand-schedules", "errand-work"].into()),
-        ("errand-agents", &[], ["errand", "errand-http", "errand-models", "errand-schedules", "errand-work"].into()),
+        (
+            "errand-agents",
+            &[],
+            ["errand", "errand-http", "errand-models", "errand-outbound", "errand-schedules", "errand-work"].into(),
+        ),
         ("errand-mcp", &[], ["errand", "errand-http", "errand-work"].into()),
         // It speaks the API as anybody does, and so knows nothing of what is behind that.
         ("errand-client", &[], [].into()),

@@ -15,6 +15,7 @@ mod documents;
 mod drift;
 mod dynamo;
 mod endings;
+mod erase;
 mod failures;
 mod fencing;
 mod groups;

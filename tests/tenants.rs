@@ -125,6 +125,7 @@ fn case(route: &str, mine: &Mine) -> (Call, Seen) {
             (Call::post("/v1/schedules/nightly/backfill", &past), Seen::NotFound)
         }
         "ListBackfills" => (Call::get("/v1/schedules/nightly/backfills"), Seen::NotFound),
+        "EraseUser" => (Call::to("DELETE", "/v1/users/u"), Seen::Own),
         "RotateSecret" => (Call::post("/v1/task-types/mine/rotate-secret", &empty), Seen::NotFound),
         "TestTaskType" => (Call::post("/v1/task-types/mine/test", &empty), Seen::NotFound),
         "RetireTaskType" => (Call::to("DELETE", "/v1/task-types/mine"), Seen::NotFound),
@@ -182,6 +183,8 @@ async fn mine() -> (World, Mine) {
     let claim = json!({"worker_id": "w", "task_types": ["mine"]});
     let given = ask(Call::post("/v1/claims", &claim)).await["items"][0].take();
     let held = given["task_id"].as_str().unwrap().parse().unwrap();
+    // Begun, and not run: its owner is answered with the task that is at it.
+    ask(Call::to("DELETE", "/v1/users/u")).await;
     (world, Mine { failed, waiting, held, lease: given["lease_token"].as_str().unwrap().to_owned(), group })
 }
 
@@ -220,7 +223,7 @@ fn seen(answer: &Answered) -> Option<Seen> {
         404 => Some(Seen::NotFound),
         // A type that the tenant does not have.
         400 if body["error"]["field"] == "task_types" => Some(Seen::NotFound),
-        201 => Some(Seen::Own),
+        201 | 202 => Some(Seen::Own),
         200 if none("count")
             || (none("open") && none("processed"))
             || body["stats"]["open"] == 0

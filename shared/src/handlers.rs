@@ -109,7 +109,7 @@ pub fn types(installation: &Installation) -> Registry {
         true => types.add::<Scripted>(()),
         false => types.add_off::<Scripted>((), SCRIPTED_IS_OFF),
     };
-    types.merge(domain::kinds()).merge(errand_agents::types(agents))
+    errand_agents::with_erasure(types.merge(domain::kinds()).merge(errand_agents::types(agents)))
 }
 
 const SCRIPTED_IS_OFF: &str =

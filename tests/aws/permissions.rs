@@ -6,7 +6,7 @@ use futures::FutureExt;
 use integration_tests::aws::{Lambda, Stack, Use, kind_of};
 use serde_json::Value;
 
-use super::{agents, control, defer, enqueue, mcp, process, read, relay, schedules};
+use super::{agents, control, defer, enqueue, erase, mcp, process, read, relay, schedules};
 use crate::template::{STREAM_ACTIONS, listed, resource, resources, statements, target};
 
 /// What changes an item.
@@ -71,6 +71,7 @@ async fn asked_for() -> Vec<(Lambda, BTreeSet<Use>)> {
             39 => enqueue::groups(&stack).boxed(),
             40 => relay::rows(&stack).boxed(),
             41 => schedules::fired(&stack).boxed(),
+            42 => erase::user(&stack).boxed(),
             _ => break,
         };
         journey.await;

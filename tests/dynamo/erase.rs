@@ -1,16 +1,20 @@
 //! What is left of an erased task in the tables, whatever the change stream brings afterwards.
 
 use errand::{
-    FailureKind, Task,
+    FailureKind, Id, Task,
     spi::{
         json::Json,
         lifecycle::{KeptFailure, Settlement},
-        store::{self, Store},
+        store::{self, Commit, Expect, Record, RecordWrite, Relation, Store, TaskWrite},
     },
 };
 use serde_json::json;
 
-use super::{Item, Setup, at, claim, settle, setup, task};
+use super::{
+    Item, Setup, at, claim, complete, fence,
+    meter::{Meter, Used},
+    own_writes, settle, setup, task, watched,
+};
 
 const MARKER: &str = "Zauberwort-7";
 
@@ -51,4 +55,29 @@ async fn the_tables_hold_nothing_of_an_erased_task_but_blank_rows() {
         setup.store.erase(&task).await.unwrap();
         assert_eq!(setup.log_items(&task.key).await, rows);
     }
+}
+
+/// What is used by a step that a handler keeps, and by the removal of its task, whose payload lies in its item.
+pub(super) async fn costs() -> [(&'static str, Used); 2] {
+    let meter = Meter::default();
+    let setup = watched(meter.clone()).await;
+    let task = task(300);
+    store::insert(&setup.store, task.clone()).await.unwrap();
+    let (commit, claimed) = claim(&task, at(1));
+    store::commit(&setup.store, commit).await.unwrap();
+    meter.take();
+    let parent = Some(Relation { of: Id::from(task.key.id), sort: String::new() });
+    let kept = Record { parent, expires_at: Some(at(9)), ..own_writes::record() };
+    let commit = Commit {
+        task: Some(TaskWrite::Step { key: task.key.clone(), fence: fence(&claimed) }),
+        records: vec![RecordWrite::Put { record: Box::new(kept), expect: Expect::Absent }],
+        ..Commit::default()
+    };
+    store::commit(&setup.store, commit).await.unwrap();
+    let step = meter.take();
+    let (commit, ended) = complete(&claimed, at(2));
+    store::commit(&setup.store, commit).await.unwrap();
+    meter.take();
+    setup.store.erase(&ended).await.unwrap();
+    [("a step that its handler keeps", step), ("its removal with all that is a user's", meter.take())]
 }

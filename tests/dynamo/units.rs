@@ -12,7 +12,7 @@ use errand::{
 use uuid::Uuid;
 
 use super::{
-    Setup, at, change, claim, complete,
+    Setup, at, change, claim, complete, erase,
     meter::{Meter, Used},
     own_writes::record,
     pushed_cost, schedule_cost, settle, task, watched,
@@ -39,7 +39,6 @@ fn told() -> Vec<(String, Units)> {
     rows.map(row).collect()
 }
 
-/// A store that is metered.
 struct Metered {
     setup: Setup,
     meter: Meter,
@@ -240,6 +239,7 @@ async fn the_guide_says_of_each_thing_what_units_are_counted() {
     counted.extend(of_operators(&metered).await);
     counted.extend(of_effects(&metered).await);
     counted.extend(of_schedules().await);
+    counted.extend(erase::costs().await.map(|(what, used)| (what, sum([&used]))));
     let counted: Vec<_> = counted.into_iter().map(|(what, units)| (what.to_owned(), units)).collect();
     assert_eq!(told(), counted, "{}", table(&counted));
 }

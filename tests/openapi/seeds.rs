@@ -33,6 +33,7 @@ impl Seeds {
 
     async fn tasks(&mut self) {
         self.tell("record_kinds", "conversation");
+        self.tell("erased_users", "nobody-else");
         for (dictionary, id) in [("records", "c"), ("removed_records", "past")] {
             self.tell(dictionary, id);
             let record = self.client.put(format!("{}/v1/records/conversation/{id}", self.url));

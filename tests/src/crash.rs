@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::faults::{Fault, Faults};
 
 /// A story with more calls than this has no end.
-const MOST_CALLS: usize = 60;
+const MOST_CALLS: usize = 200;
 
 /// Runs `act` on what `prepare` makes, with each fault at each of its calls, until it comes to its end without one; each
 /// time `check` recovers, and looks at what came of it. Who acts asks [`Faults::crashed`] whenever it waits, and stops then.

@@ -93,6 +93,9 @@ async fn no_line_of_any_function_tells_a_payload_an_output_a_key_or_a_secret() {
             answer(&world, Call::post(&format!("/v1/tasks/{id}/{action}"), &body)).await;
         }
     }
+    // Whom nothing is to be left of.
+    answer(&world, Call::put(&format!("/v1/records/user/{MARKER}"), &json!({"first_name": MARKER}))).await;
+    answer(&world, Call::to("DELETE", &format!("/v1/users/{MARKER}"))).await;
     answer(&world, Call::get("/v1/tasks?queue=default&status=failed")).await;
     answer(&world, Call::get(&format!("/v1/tasks?queue=default&cursor={MARKER}"))).await;
     for queue in QueueName::WORK {

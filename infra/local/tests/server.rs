@@ -11,6 +11,8 @@ mod dashboard;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod erase;
+#[cfg(test)]
 mod follow;
 #[cfg(test)]
 mod kills;
@@ -476,8 +478,8 @@ async fn the_demo_shows_every_task_doing_its_work() {
 
 fn shows_every_task(server: &Server, verified: &str) {
     let shown = process::output(&["demo", "--url", &server.url]);
-    // No session's time is over yet, no runner is there, nor a model, and what is for tests is off.
-    let not_shown = ["cleanup_session", "run_agent", "run_outside", "scripted"];
+    // No session's time is over yet, nobody is to be erased, no runner is there, nor a model, and what is for tests is off.
+    let not_shown = ["cleanup_session", "erase_user", "run_agent", "run_outside", "scripted"];
     for name in types::names().into_iter().filter(|name| !not_shown.contains(&name.as_str())) {
         let line = shown.lines().find(|line| line.split_whitespace().next() == Some(&name));
         // The digest leaves Ada, who has just written, to finish.

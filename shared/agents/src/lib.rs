@@ -12,6 +12,7 @@
 //! | `recap` | derived from run and number | its session, its time | – | what was said before a session's newest turns (by id) |
 //! | `session` | the caller's, or the task's | its conversation, `created_at` | its project, [`Session::place`] | sessions, active first, then by activity |
 //! | `agent` | the caller's, or the task's | its task, `created_at` | its project, `created_at` | agents (newest first), the agents of a task |
+//! | `erasure` | a keyed hash of a user's | – | – | whom an erasure is of, until it is done |
 //! | `spending`, `spending_of_user`, `spending_of_nobody`, `spending_of_tenant` | the holder's | – | – | budgets (by id) |
 //!
 //! `event` is the kind of published events (see `outbox`), hence `run_event`. What moves (a session in its list) is an
@@ -22,7 +23,7 @@
 //!
 //! Each module knows only those before it: `refused`, `preview`, `budget`, `bundle`, `run`, `agent_record`,
 //! `records`, `command`, `supervisor`, `session`, `event`, `journal`, `rules`, `desk`, `api`, `turn`,
-//! `recap`, `failure`, `cleanup_session`, `run_agent`, `run_outside`, `routes`, `types`.
+//! `recap`, `failure`, `cleanup_session`, `run_agent`, `run_outside`, `erase_user`, `routes`, `types`.
 
 mod agent_record;
 pub mod api;
@@ -31,6 +32,7 @@ mod bundle;
 pub mod cleanup_session;
 mod command;
 mod desk;
+mod erase_user;
 pub mod event;
 mod failure;
 pub mod journal;
@@ -55,6 +57,7 @@ pub use bundle::{BundleView, ResourceBundle};
 pub use cleanup_session::CleanupSession;
 pub use command::{Admitted, Command, CommandAction, CommandKind, CommandStatus, admit};
 pub use desk::Agents;
+pub use erase_user::{EraseUser, with_erasure};
 pub use errand::spi::records::{create, key_of, replace};
 pub use event::RunEvent;
 pub(crate) use failure::of_journal;

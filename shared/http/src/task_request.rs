@@ -56,8 +56,8 @@ pub struct TaskRequest {
     #[schemars(length(max = 99))]
     pub after: Vec<Name>,
     /// How soon it is run among others that are due, and its place in lists; `medium` if absent. Of tasks with a
-    /// `timeout_s` over 60, and of those of `create_conversation_summary`, `process_community_response` and `run_agent`, it
-    /// orders lists alone: they ride one queue.
+    /// `timeout_s` over 60, and of those of `create_conversation_summary`, `erase_user`, `process_community_response` and
+    /// `run_agent`, it orders lists alone: they ride one queue.
     #[serde(default)]
     pub priority: Priority,
     /// The caller's name for this request, 1 to 256 bytes, as the header `Idempotency-Key`. Within tenant and project, as
@@ -71,7 +71,7 @@ pub struct TaskRequest {
     #[schemars(range(min = 0, max = 100))]
     pub max_retries: Option<u32>,
     /// How long one execution may take: 1 to 840 seconds, and up to 86,400 where workers outside do it. If absent, as long
-    /// as its type says: 840 for `run_agent`, 86400 for `run_outside`, 60 for `cleanup_session`, `create_conversation_summary` and `process_community_response`, 30
+    /// as its type says: 840 for `run_agent`, 300 for `erase_user`, 86400 for `run_outside`, 60 for `cleanup_session`, `create_conversation_summary` and `process_community_response`, 30
     /// for the others.
     #[serde(default)]
     #[schemars(range(min = 1, max = 86_400))]

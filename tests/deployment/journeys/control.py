@@ -77,3 +77,22 @@ def failed_tasks_are_redriven_many_at_a_time_and_each_once(errand: Errand):
         acme.completed(task)
         assert acme.log(task) == [("execution", "failed"), ("redrive", "pending"), ("execution", "completed")]
     assert acme.task(other)["status"] == "failed"
+
+
+def all_that_is_a_users_is_removed_and_a_receipt_says_how_much(errand: Errand):
+    acme = errand.tenant("erase")
+    ended = acme.enqueue({"acts": ["step"], "mark": "m", "ballast": "Zauberwort" * 1000}, user_id="ada")
+    acme.completed(ended)
+    later = acme.enqueue({"ballast": "Zauberwort"}, user_id="ada", delay_s=7200)
+    others = acme.enqueue({}, user_id="bob")
+    acme.completed(others)
+    status, made = acme.call("PUT", "/v1/records/conversation/c1", {"user_id": "ada"})
+    assert status == 201, made
+    status, task = acme.call("DELETE", "/v1/users/ada")
+    assert (status, task["task_type"]) == (202, "erase_user"), task
+    acme.completed(task["id"])
+    receipt = acme.task(task["id"])["output"]
+    assert receipt["removed"] == {"task": 2, "conversation": 1} and "ada" not in str(receipt), receipt
+    for path in (f"/v1/tasks/{ended}", f"/v1/tasks/{later}", "/v1/records/conversation/c1"):
+        assert acme.call("GET", path)[0] == 404, path
+    assert acme.task(others)["status"] == "completed"

@@ -35,6 +35,9 @@ OF_THE_STREAM = [f"dynamodb:{what}" for what in ("DescribeStream", "GetRecords",
 # Who posts to a webhook asks here what it is owed. There is none before the update; `tests/aws/permissions.rs` sees it asked.
 OWED, POST = "/index/parent", ("poller", "control")
 
+# The one that takes from rows of the action log what they say, once their task is erased.
+ERASES = "process-task-long"
+
 # Who ends a task looks that no run of it begins meanwhile. Here no worker is lost before it has begun one: `tests/aws/defer.rs` sees
 # it asked.
 ENDS, UNBORN = "poller", "dynamodb:ConditionCheckItem"
@@ -201,7 +204,12 @@ def forbidden(errand: Errand, function: str, of: Clients, others: dict[str, str]
         "write another's log lines": lambda: of.logs.create_log_stream(
             logGroupName=f"/aws/lambda/{STACK}-{'poller' if function != 'poller' else 'enqueue'}", logStreamName="x"),
     }
-    calls["delete a task"] = lambda: of.dynamodb.delete_item(TableName=tasks, Key=task)
+    if function == ERASES:
+        for what in ("update the log", "update the log in a transaction"):
+            del calls[what]
+    calls["delete a counter"] = lambda: of.dynamodb.delete_item(TableName=tasks, Key={**task, "pk": {"S": "c#x"}})
+    if function != ERASES:
+        calls["delete a task"] = lambda: of.dynamodb.delete_item(TableName=tasks, Key={**task, "pk": {"S": "t#x"}})
     if function not in ("enqueue", "intake"):
         calls["publish a refusal"] = lambda: of.sqs.send_message(
             QueueUrl=errand.queue("IntakeDeadLetter"), MessageBody="x")

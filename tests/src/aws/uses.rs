@@ -80,7 +80,9 @@ impl Intercept for Uses {
                 let update = part.update();
                 let update = update.map(|it| writes("UpdateItem", Some(it.table_name()), it.key().get("pk")));
                 let check = part.condition_check().map(|it| on_table("ConditionCheckItem", Some(it.table_name())));
-                put.or(update).or(check).unwrap_or_else(|| panic!("{part:?} is not known here"))
+                let delete = part.delete();
+                let delete = delete.map(|it| writes("DeleteItem", Some(it.table_name()), it.key().get("pk")));
+                put.or(update).or(delete).or(check).unwrap_or_else(|| panic!("{part:?} is not known here"))
             });
             parts.flatten().collect()
         } else if let Some(send) = input.downcast_ref::<SendMessageBatchInput>() {

@@ -100,7 +100,7 @@ pub struct RunRequest {
     #[schemars(range(min = 0, max = 100))]
     pub max_retries: Option<u32>,
     /// How long one execution may take: 1 to 840 seconds, and up to 86,400 where workers outside do it. If absent, as long
-    /// as its type says: 840 for `run_agent`, 86400 for `run_outside`, 60 for `cleanup_session`, `create_conversation_summary` and `process_community_response`, 30
+    /// as its type says: 840 for `run_agent`, 300 for `erase_user`, 86400 for `run_outside`, 60 for `cleanup_session`, `create_conversation_summary` and `process_community_response`, 30
     /// for the others.
     #[serde(default)]
     #[schemars(range(min = 1, max = 86_400))]

@@ -1,12 +1,13 @@
 //! Every write but enqueueing.
 
 mod commands;
+mod erase;
 mod outside;
 mod read;
 mod runs;
 
 use errand::spi::rights::Right;
-use errand_http::{CancelRequest, ReadRequest, Route, SessionMarked};
+use errand_http::{CancelRequest, ReadRequest, Route, SessionMarked, TaskView};
 use serde_json::json;
 
 use crate::{
@@ -23,12 +24,13 @@ const OF_A_RUN: [&str; 5] = ["GetRun", "RunEvents", "RunCommands", "GiveCommand"
 /// What is asked of its session.
 const OF_A_SESSION: [&str; 4] = ["GetSession", "SessionTrace", "SessionOutput", "ReadSession"];
 
-/// The writes: of tasks, and of agent runs.
+/// The writes: of tasks, of agent runs, and what removes all that is a user's.
 pub fn routes() -> Vec<Route> {
     let mut routes = errand_work::routes::control();
     routes.extend(errand_schedules::control());
     routes.extend(of_a_run());
     routes.extend(of_what_belongs_to_it());
+    routes.push(of_a_user());
     routes
 }
 
@@ -61,6 +63,14 @@ fn of_a_run() -> [Route; 4] {
             .or(&[404])
             .leads_to(&["GetCommand", "CancelCommand"], &json!({"id": "$response.body#/id"})),
     ]
+}
+
+fn of_a_user() -> Route {
+    Route::delete("/v1/users/{id}", "EraseUser", erase::user)
+        .needs(Right::Operate)
+        .answers::<TaskView<'_>>("Removes all that is a user's, by a task. 200: one is at it already.")
+        .or_answers::<TaskView<'_>>(202, "It is begun.")
+        .or(&[409])
 }
 
 fn of_what_belongs_to_it() -> [Route; 5] {

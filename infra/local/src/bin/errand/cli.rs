@@ -6,6 +6,7 @@ mod completions;
 mod context;
 mod contexts;
 mod dashboard;
+mod erase;
 mod events;
 mod failures;
 mod groups;
@@ -82,6 +83,13 @@ pub(crate) enum Asked {
         #[command(subcommand)]
         command: runs::Runs,
     },
+    /// Remove all that is a user's, for good
+    Erase {
+        #[command(flatten)]
+        whom: erase::Whom,
+        #[command(flatten)]
+        to: To,
+    },
     /// Follow what is told
     Events {
         #[command(flatten)]
@@ -120,6 +128,7 @@ impl Asked {
             Asked::Groups { to, command } => command.run(&Here::of(to)?).await,
             Asked::Workers { to, command } => command.run(&Here::of(to)?).await,
             Asked::Runs { to, command } => command.run(&Here::of(to)?).await,
+            Asked::Erase { whom, to } => whom.run(&Here::of(to)?).await,
             Asked::Events { to, command } => command.run(&Here::of(to)?).await,
             Asked::Health(health) => health.run().await,
             Asked::Dashboard(dashboard) => dashboard.run().await,

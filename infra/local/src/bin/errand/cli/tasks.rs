@@ -8,6 +8,7 @@ mod tail;
 
 use clap::Subcommand;
 pub(super) use ls::since;
+pub(super) use tail::wait;
 
 use super::{here::Here, trouble::Trouble};
 

@@ -29,9 +29,9 @@ fn read(kinds: &str) -> anyhow::Result<Vec<(String, Value)>> {
     Ok(kinds.into_iter().flat_map(of_kind).collect())
 }
 
-/// The types of which the demo has no task: no session's time is over yet, no runner is there, nor perhaps a model, and
-/// what is for tests is off.
-const NOT_SHOWN: [&str; 4] = ["cleanup_session", "run_agent", "run_outside", "scripted"];
+/// The types of which the demo has no task: no session's time is over yet, nobody is to be erased, no runner is there, nor
+/// perhaps a model, and what is for tests is off.
+const NOT_SHOWN: [&str; 5] = ["cleanup_session", "erase_user", "run_agent", "run_outside", "scripted"];
 
 /// One task of each other type with its example as payload.
 pub(super) fn tasks() -> Vec<Value> {

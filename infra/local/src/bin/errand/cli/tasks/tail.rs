@@ -22,7 +22,7 @@ impl Tail {
 }
 
 /// Waits for the end of a task and tells its output, or what went wrong.
-pub(super) async fn wait(here: &Here, id: &str) -> Result<(), Trouble> {
+pub(in crate::cli) async fn wait(here: &Here, id: &str) -> Result<(), Trouble> {
     let (print, task) = (here.print, here.followed(id, |_| Ok(())).await?);
     if print.json {
         print.json(&task)?;
