@@ -6,7 +6,6 @@ use errand::spi::{
     queue::QueueName,
     store::{MemoryStore, Store},
 };
-use errand_local::sqlite::{SqliteSettings, SqliteStore};
 use integration_tests::{
     crash::at_every_call,
     events::Call,
@@ -158,24 +157,6 @@ async fn is_erased(world: &World, everything: impl AsyncFn() -> String) {
     }
     assert_eq!((things(world, ADA).await, things(world, "bob").await), (nothing(), all()));
     assert!(!done.to_string().contains(ADA));
-}
-
-#[tokio::test]
-async fn nothing_of_a_user_is_left_in_the_files_of_one_machine() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("errand.db");
-    let world = given(Arc::new(SqliteStore::open(&file, SqliteSettings::default()).unwrap())).await;
-    let found = |text: &str| {
-        let files = ["errand.db", "errand.db-wal", "errand.db-shm"].map(|name| dir.path().join(name));
-        let bytes: Vec<u8> = files.iter().flat_map(|file| std::fs::read(file).unwrap_or_default()).collect();
-        bytes.windows(text.len()).filter(|window| *window == text.as_bytes()).count()
-    };
-    assert!(found(MARKER) > 5 && found(ADA) > 5);
-    erase(&world).await;
-    // What was written since names nobody; all of it is in the file, and nothing else.
-    assert_eq!((found(MARKER), found(ADA)), (0, 0));
-    assert!(found("something") > 5 && found("bob") > 5);
-    assert_eq!(things(&world, "bob").await, all());
 }
 
 #[tokio::test]
