@@ -5,7 +5,7 @@ use std::path::Path;
 use errand::{StoreError, Task, spi::store::Part};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
-use super::{changes::Tables, schema::BUSY_TIMEOUT};
+use super::{changes::Tables, schema::BUSY_TIMEOUT, upkeep};
 
 /// Removes a task that has ended and is of the version seen, and takes from its log what that says.
 pub(super) fn erase(tables: &Tables<'_>, task: &Task) -> rusqlite::Result<Result<(), StoreError>> {
@@ -20,12 +20,11 @@ pub(super) fn erase(tables: &Tables<'_>, task: &Task) -> rusqlite::Result<Result
         return Ok(Err(StoreError::Conflict { parts: vec![Part::Task] }));
     }
     db.prepare_cached(
-        "UPDATE action_log SET task_n = NULL, user_id = NULL, context_id = NULL, context_type = NULL, by = NULL,
+        "UPDATE action_log SET user_id = NULL, context_id = NULL, context_type = NULL, by = NULL,
          failure = NULL, reason = NULL, payload_hash = '', output_excerpt = NULL, effects = NULL WHERE task_n = ?1",
     )?
     .execute([n])?;
-    db.prepare_cached("DELETE FROM tasks WHERE n = ?1")?.execute([n])?;
-    db.prepare_cached("DELETE FROM payloads WHERE task_n = ?1")?.execute([n])?;
+    upkeep::remove_one(db, n)?;
     Ok(Ok(()))
 }
 

@@ -102,12 +102,15 @@ pub(super) fn prune(
 
 /// Removes tasks and what belongs to them, but for their log.
 fn remove(db: &Connection, tasks: &[i64]) -> rusqlite::Result<()> {
-    for n in tasks {
-        db.prepare_cached("UPDATE action_log SET task_n = NULL WHERE task_n = ?1")?.execute([n])?;
-        db.prepare_cached("DELETE FROM tasks WHERE n = ?1")?.execute([n])?;
-        db.prepare_cached("DELETE FROM payloads WHERE task_n = ?1")?.execute([n])?;
-        db.prepare_cached("DELETE FROM kept WHERE task_n = ?1")?.execute([n])?;
-    }
+    tasks.iter().try_for_each(|n| remove_one(db, *n))
+}
+
+/// The same, of the task of this number.
+pub(super) fn remove_one(db: &Connection, n: i64) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE action_log SET task_n = NULL WHERE task_n = ?1")?.execute([n])?;
+    db.prepare_cached("DELETE FROM tasks WHERE n = ?1")?.execute([n])?;
+    db.prepare_cached("DELETE FROM payloads WHERE task_n = ?1")?.execute([n])?;
+    db.prepare_cached("DELETE FROM kept WHERE task_n = ?1")?.execute([n])?;
     Ok(())
 }
 
