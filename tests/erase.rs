@@ -26,7 +26,7 @@ fn scripted(user: &str, payload: Value) -> Value {
     json!({"task_type": "scripted", "user_id": user, "payload": payload})
 }
 
-/// Ada has tasks in all states, one of a group with Bob's, runs that a worker holds and that wait, records, and a schedule; Bob
+/// Ada has tasks in all states, runs that a worker holds and that wait, records, and a schedule; Bob
 /// has as much as she.
 async fn given(store: Arc<dyn Store>) -> World {
     let world = World::on(store);
