@@ -15,8 +15,8 @@ async fn each_type_is_served_with_its_schema_and_an_example_that_is_taken() {
         assert!(task_type["schema"]["properties"].is_object() && task_type["description"].is_string(), "{task_type}");
         let (status, answer) =
             server.post("/v1/tasks", json!({"task_type": name, "payload": example, "user_id": "ada"})).await;
-        if name == "run_outside" {
-            // It comes with its run.
+        if ["run_outside", "erase_user"].map(Value::from).contains(name) {
+            // Each has a route of its own, which makes it with what belongs to it.
             assert_eq!((status, &answer["error"]["field"]), (400, &json!("task_type")), "{answer}");
             continue;
         }
