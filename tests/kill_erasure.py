@@ -83,7 +83,7 @@ def judge(server: Server, data: Path, tasks: int, kills: int) -> None:
         server.start()
         print(f"killed with {count(server, 'pending')} of its open tasks left, after {time.monotonic() - began:.1f} s",
               file=sys.stderr, flush=True)
-    while (ended := server.client.request("GET", f"/v1/tasks/{task}"))["ended_at"] is None:
+    while "ended_at" not in (ended := server.client.request("GET", f"/v1/tasks/{task}")):
         assert ended["status"] in ("pending", "running"), ended
         time.sleep(0.2)
     took = time.monotonic() - began
@@ -123,7 +123,7 @@ def count(server: Server, status: str) -> int:
 
 
 def finished(server: Server, task: str) -> dict:
-    while (ended := server.client.request("GET", f"/v1/tasks/{task}"))["ended_at"] is None:
+    while "ended_at" not in (ended := server.client.request("GET", f"/v1/tasks/{task}")):
         time.sleep(0.2)
     return ended
 
