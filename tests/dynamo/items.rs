@@ -18,7 +18,7 @@ use integration_tests::{
 };
 use serde_json::json;
 
-use super::{Setup, at, change, claim, complete, settle, setup, task};
+use super::{Setup, at, change, claim, complete, name, settle, setup, task};
 
 fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
@@ -91,7 +91,8 @@ async fn what_a_rule_is_for_has_the_ttl_of_the_rule() {
         store::commit(&store, commit).await.unwrap();
         setup.item(&task.key).await["ttl_s"].as_n().unwrap().parse::<i64>().unwrap() - at(1).as_millis() / 1000
     };
-    let days = [ttl("type:type=7,queue:queue=400").await, ttl("queue:queue=400").await, ttl("type:x=7").await];
+    let (of_type, of_queue) = (format!("type:{}=7", name("type")), format!("queue:{}=400", name("queue")));
+    let days = [ttl(&format!("{of_type},{of_queue}")).await, ttl(&of_queue).await, ttl("type:x=7").await];
     assert_eq!(days.map(|s| s / 86_400), [7, 400, 30]);
 }
 

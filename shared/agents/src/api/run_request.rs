@@ -85,8 +85,8 @@ pub struct RunRequest {
     #[serde(default)]
     pub user_id: Option<Id>,
     /// How soon it is run among others that are due, and its place in lists; `medium` if absent. Of tasks with a
-    /// `timeout_s` over 60, and of those of `create_conversation_summary`, `process_community_response` and `run_agent`, it
-    /// orders lists alone: they ride one queue.
+    /// `timeout_s` over 60, and of those of `create_conversation_summary`, `erase_user`, `process_community_response` and
+    /// `run_agent`, it orders lists alone: they ride one queue.
     #[serde(default)]
     pub priority: Priority,
     /// The caller's name for this request, 1 to 256 bytes, as the header `Idempotency-Key`. Within tenant and project, as
