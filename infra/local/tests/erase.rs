@@ -32,7 +32,9 @@ async fn given(server: &Server) -> Vec<String> {
     let tasks: Vec<Value> = (0..TASKS).map(|_| about(ADA, &MARKER.repeat(30), &later)).collect();
     let mut waiting = Vec::new();
     let fatal = json!({"payload": {"acts": [{"fail_for_good": MARKER}], "ballast": MARKER}});
-    for more in [json!({}), fatal, json!({"payload": {"acts": ["step"], "mark": "m", "ballast": MARKER.repeat(800)}})] {
+    // It keeps a step, and fails.
+    let payload = json!({"acts": ["step"], "mark": "m", "ballast": MARKER.repeat(800)});
+    for more in [json!({}), fatal, json!({"max_retries": 0, "payload": payload})] {
         server.run(about(ADA, MARKER, &more)).await;
     }
     for some in tasks.chunks(100) {
