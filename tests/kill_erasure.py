@@ -7,17 +7,12 @@ Prints what happened, how long it took, and how much larger the files were than 
 """
 
 import argparse
-import collections
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "clients/python"))
-
-from errand_client import Client  # noqa: E402
+from killed_server import Server
 
 ARGUMENTS = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 ARGUMENTS.add_argument("server", help="the program `errand`")
@@ -29,26 +24,6 @@ ADA, BOB, MARKER = "ada-lovelace", "bob", "Zauberwort-7"
 
 # Of a hundred tasks so many wait for a day; the others are done at once, one of them badly.
 WAITING = 20
-
-
-class Server:
-    """The program on one file, whatever becomes of its processes."""
-
-    def __init__(self, program: str, data: str):
-        self.command = [program, "--port", "0", "--data", data, "--max-losses", "1000", "--scripted"]
-        self.start()
-
-    def start(self) -> None:
-        self.running = subprocess.Popen(self.command, stderr=subprocess.PIPE, text=True)
-        assert self.running.stderr is not None
-        url = next(word for line in self.running.stderr for word in line.split() if word.startswith("http://"))
-        # So that it is not held up by what it has to say.
-        threading.Thread(target=collections.deque, args=(self.running.stderr, 0), daemon=True).start()
-        self.client = Client(url)
-
-    def kill(self) -> None:
-        self.running.kill()
-        self.running.wait()
 
 
 def main(program: str, tasks: int, kills: int) -> None:
