@@ -18,7 +18,7 @@ class Signed(Client):
         super().__init__("http://by-another-way")
         self.asked_by = tenant
 
-    def request(self, method, path, body=None, *, key=None, repeatable=None, timeout_s=None):
+    def request(self, method, path, body=None, *, key=None, repeatable=None, timeout_s=None, traceparent=None):
         headers = {"idempotency_key": key} if key else {}
         status, answer = self.asked_by.call(method, path, body, **headers)
         if status >= 400:
