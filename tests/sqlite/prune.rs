@@ -84,10 +84,15 @@ async fn log_rows_go_by_their_own_retention_in_small_batches() {
     assert_eq!(fixture.number("SELECT count(*) FROM action_log"), 1);
 }
 
+/// A store with these rules.
+fn ruled(rules: &str) -> Fixture {
+    let retention = Retention { rules: rules.parse().unwrap(), ..Retention::default() };
+    Fixture::with(SqliteSettings { retention, ..SqliteSettings::default() })
+}
+
 #[tokio::test]
 async fn what_a_rule_is_for_is_kept_as_long_as_that_says() {
-    let retention = Retention { rules: "type:brief=1,queue:archive=400".parse().unwrap(), ..Retention::default() };
-    let fixture = Fixture::with(SqliteSettings { retention, ..SqliteSettings::default() });
+    let fixture = ruled("type:brief=1,queue:archive=400");
     let store = &fixture.store;
     let tenant = tenant();
     let of = |task_type, queue| accepted(Asked { task_type: name(task_type), queue: name(queue), ..new(&tenant) });
@@ -112,8 +117,7 @@ async fn what_a_rule_is_for_is_kept_as_long_as_that_says() {
 
 #[tokio::test]
 async fn what_is_set_going_again_is_kept_from_its_new_end_on() {
-    let retention = Retention { rules: "type:scripted=1".parse().unwrap(), ..Retention::default() };
-    let fixture = Fixture::with(SqliteSettings { retention, ..SqliteSettings::default() });
+    let fixture = ruled("type:scripted=1");
     let store = &fixture.store;
     let pending = insert(store, task(&tenant())).await;
     let cancel = || Trigger::Cancel { reason: "no".to_owned(), by: "me".to_owned() };

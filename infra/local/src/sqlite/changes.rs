@@ -197,9 +197,7 @@ impl<'c> Tables<'c> {
         if task.status() == Status::Failed {
             failures::note(self.db, n, queue_n, task)?;
         }
-        if task.ended_at.is_some() && self.retention.has_rule_for(task) {
-            kept::note(self.db, n, task, &self.retention)?;
-        }
+        kept::note(self.db, n, false, task, &self.retention)?;
         self.counts.note(queue_n, None, task);
         Ok(true)
     }
@@ -220,11 +218,7 @@ impl<'c> Tables<'c> {
         if [stored.status, task.status()].contains(&Status::Failed) {
             failures::note(self.db, stored.n, stored.queue_n, task)?;
         }
-        // A plain task's end asks nothing more of the file.
-        let is_redriven = stored.ended_at.is_some() && task.ended_at.is_none();
-        if is_redriven || (task.ended_at.is_some() && self.retention.has_rule_for(task)) {
-            kept::note(self.db, stored.n, task, &self.retention)?;
-        }
+        kept::note(self.db, stored.n, stored.ended_at.is_some(), task, &self.retention)?;
         self.counts.note(stored.queue_n, Some((stored.status, stored.run_at)), task);
         Ok(())
     }

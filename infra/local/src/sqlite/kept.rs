@@ -4,15 +4,23 @@
 use errand::{Task, Timestamp, spi::store::Retention};
 use rusqlite::{Connection, params};
 
-/// Notes until when a task is kept that has just ended, or that it has not ended any more.
-pub(super) fn note(db: &Connection, task_n: i64, task: &Task, retention: &Retention) -> rusqlite::Result<()> {
-    match task.ended_at.filter(|_| retention.has_rule_for(task)) {
-        Some(ended_at) => {
+/// Notes until when a task is kept, where a rule says so and it has ended; and forgets it where it had ended and is set going
+/// again. A plain task's end asks nothing of the file.
+pub(super) fn note(
+    db: &Connection,
+    task_n: i64,
+    had_ended: bool,
+    task: &Task,
+    retention: &Retention,
+) -> rusqlite::Result<()> {
+    match task.ended_at {
+        Some(ended_at) if retention.has_rule_for(task) => {
             let until = (ended_at + retention.of(task)).as_millis();
             db.prepare_cached("INSERT OR REPLACE INTO kept (task_n, until) VALUES (?1, ?2)")?
                 .execute([task_n, until])?
         }
-        None => db.prepare_cached("DELETE FROM kept WHERE task_n = ?1")?.execute([task_n])?,
+        None if had_ended => db.prepare_cached("DELETE FROM kept WHERE task_n = ?1")?.execute([task_n])?,
+        _ => 0,
     };
     Ok(())
 }
