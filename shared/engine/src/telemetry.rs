@@ -5,12 +5,13 @@ mod told;
 
 use std::panic;
 
-use tracing::{Level, Subscriber, error};
+use tracing::{Level, Subscriber, error, subscriber::set_global_default};
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
     filter::Targets,
     fmt::{self, MakeWriter},
     layer::SubscriberExt,
+    registry::LookupSpan,
 };
 
 pub use spans::TRACE;
@@ -38,11 +39,8 @@ pub fn init_with(format: Format, unasked: &str) {
     let filter = filter(unasked);
     // A second call, in tests, changes nothing.
     let _ = match format {
-        Format::Json => tracing::subscriber::set_global_default(json(filter, std::io::stdout)).is_ok(),
-        Format::Text => {
-            let lines = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
-            lines.with_writer(std::io::stderr).try_init().is_ok()
-        }
+        Format::Json => set_global_default(json(filter, std::io::stdout)),
+        Format::Text => set_global_default(Registry::default().with(filter).with(text_lines())),
     };
     tell_panics();
 }
@@ -51,16 +49,9 @@ pub fn init_with(format: Format, unasked: &str) {
 pub fn init_beside(format: Format, spans: impl Layer<Registry> + Send + Sync + 'static) {
     let spans = spans.with_filter(Targets::new().with_target(TRACE, Level::TRACE));
     let both = Registry::default().with(spans);
-    let lines = fmt::layer().with_target(false);
     let _ = match format {
-        Format::Json => {
-            let lines = lines.json().flatten_event(true).with_current_span(true).with_span_list(false);
-            tracing::subscriber::set_global_default(both.with(lines.with_filter(filter("info"))))
-        }
-        Format::Text => {
-            let lines = lines.with_writer(std::io::stderr).with_filter(filter("info"));
-            tracing::subscriber::set_global_default(both.with(lines))
-        }
+        Format::Json => set_global_default(both.with(json_lines(std::io::stdout).with_filter(filter("info")))),
+        Format::Text => set_global_default(both.with(text_lines().with_filter(filter("info")))),
     };
     tell_panics();
 }
@@ -75,8 +66,20 @@ pub fn json<W>(filter: EnvFilter, to: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).json();
-    lines.flatten_event(true).with_current_span(true).with_span_list(false).with_writer(to).finish()
+    Registry::default().with(filter).with(json_lines(to))
+}
+
+fn json_lines<S, W>(to: W) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + 'static,
+{
+    let lines = fmt::layer().with_target(false).with_writer(to).json();
+    lines.flatten_event(true).with_current_span(true).with_span_list(false)
+}
+
+fn text_lines<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl Layer<S> {
+    fmt::layer().with_target(false).with_writer(std::io::stderr)
 }
 
 /// Says where a panic was, and not what it said: that may be anything, a payload too. If a handler panicked, it stands
