@@ -29,8 +29,8 @@ const PAGE: usize = 100;
 /// How many of them at the same time.
 const AT_ONCE: usize = 16;
 
-/// How many records go in one commit.
-pub(super) const RECORDS: usize = COMMIT_ITEMS - 10;
+/// How many records go in one commit, besides what goes with them.
+pub const RECORDS: usize = COMMIT_ITEMS - 10;
 
 /// The newest tasks about `user`, at most 100, as they are now; none once there are none.
 pub async fn tasks_of(app: &App, tenant: &Name, user: &Id) -> Result<Vec<Task>, StoreError> {

@@ -7,11 +7,11 @@ use crate::{
 };
 use errand::{
     App, Entity, Expect, Id, Name, StoreError, Task,
-    spi::store::{Record, RecordKey, RecordWrite, Related, RelationKind},
+    spi::{
+        erase::RECORDS,
+        store::{Record, RecordKey, RecordWrite, Related, RelationKind},
+    },
 };
-
-/// How many records one commit removes.
-const PAGE: usize = 90;
 
 /// Where it is counted what a user has spent.
 pub(super) fn spending(tenant: &Name, user: &Id) -> RecordKey {
@@ -48,7 +48,7 @@ pub(super) async fn erase(app: &App, task: &Task) -> Result<BTreeMap<Name, usize
 async fn has_others(app: &App, tenant: &Name, session: &Id, run: &Id) -> Result<bool, StoreError> {
     let (related, mut after) = (related(tenant, Run::kind(), session), None);
     loop {
-        let page = app.store.records(&related, after.as_deref(), PAGE).await?;
+        let page = app.store.records(&related, after.as_deref(), RECORDS).await?;
         if page.items.iter().any(|other| other.key.id != *run) {
             return Ok(true);
         }
@@ -74,7 +74,7 @@ async fn below(
     let related = related(tenant, kind, of);
     let mut after = None;
     loop {
-        let page = app.store.records(&related, after.as_deref(), PAGE).await?;
+        let page = app.store.records(&related, after.as_deref(), RECORDS).await?;
         let keys: Vec<RecordKey> = page.items.iter().filter(|record| goes(record)).map(|it| it.key.clone()).collect();
         remove(app, keys, removed).await?;
         after = page.next;
