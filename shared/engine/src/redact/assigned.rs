@@ -39,7 +39,7 @@ const MOST_BEFORE: usize = 120;
 
 /// `text` without the secrets that stand behind their names.
 pub(super) fn masked(text: &str) -> Cow<'_, str> {
-    let Some(name) = NAME.as_ref() else { return Cow::Borrowed(text) };
+    let Some(name) = NAME.as_ref().filter(|_| may_assign(text)) else { return Cow::Borrowed(text) };
     let mut scan = Scan { text, unclosed: HashSet::new() };
     let (mut out, mut kept, mut from) = (String::new(), 0, 0);
     while let Some(found) = name.captures_at(text, from) {
@@ -63,6 +63,11 @@ pub(super) fn masked(text: &str) -> Cow<'_, str> {
     }
     out.push_str(text.get(kept..).unwrap_or_default());
     Cow::Owned(out)
+}
+
+/// Whether anything can stand behind its name here: most texts are a word or two.
+fn may_assign(text: &str) -> bool {
+    text.contains(['<', ':', '=']) || text.contains("--")
 }
 
 struct Scan<'a> {
