@@ -21,6 +21,7 @@ pub struct Process {
     pub number: usize,
     pub name: &'static str,
     pub faults: Arc<Faults>,
+    pub began_at: Timestamp,
     work: LocalBoxFuture<'static, ()>,
 }
 
@@ -53,8 +54,14 @@ pub fn on(app: &App, world: &World, faults: &Arc<Faults>, skew_ms: i64) -> App {
 }
 
 impl Process {
-    pub fn new(number: usize, name: &'static str, faults: Arc<Faults>, work: LocalBoxFuture<'static, ()>) -> Self {
-        Self { number, name, faults, work }
+    pub fn new(
+        number: usize,
+        name: &'static str,
+        faults: Arc<Faults>,
+        began_at: Timestamp,
+        work: LocalBoxFuture<'static, ()>,
+    ) -> Self {
+        Self { number, name, faults, began_at, work }
     }
 
     /// Goes on by one call. Whether it has come to its end.

@@ -33,6 +33,9 @@ const MOST_PROCESSES: usize = 6;
 /// How long a task must have ended before retention removes it: longer than any clock here differs or is set back.
 const KEPT: Duration = Duration::from_secs(1000);
 
+/// Those that ask for tasks by keys, again where no answer came.
+const ASKING: [&str; 4] = ["client", "groups", "runs", "operator"];
+
 /// What came of a plan.
 #[derive(Debug)]
 pub struct Outcome {
@@ -137,7 +140,7 @@ impl Stage {
         let app = process::on(&self.world.app(machine), &self.world, &faults, skew_ms);
         if let Some(work) = actor.begin(app, self.world.clone(), Pick::of(pick)) {
             self.world.seen.note(format_args!("  {} is {}", actor.name(), self.begun));
-            self.processes.push(Process::new(self.begun, actor.name(), faults, work));
+            self.processes.push(Process::new(self.begun, actor.name(), faults, self.world.clock.now(), work));
             self.begun += 1;
         }
     }
@@ -187,13 +190,16 @@ impl Stage {
         }
     }
 
-    /// Removes a task that ended long ago, as retention does. What agents have done is kept: their sessions name it.
+    /// Removes a task that ended long ago, as retention does. What agents have done is kept: their sessions name it. No request
+    /// takes as long as a task is kept: what one that is under way may have made stays.
     fn retire(&mut self, which: usize) {
         let now = self.world.clock.now();
+        let asks = |process: &&Process| ASKING.contains(&process.name);
+        let asked_from = self.processes.iter().filter(asks).map(|process| process.began_at).min().unwrap_or(now);
         let inside = self.world.seen.inside();
         let old = inside.lives.values().map(|life| &life.newest).filter(|task| {
             let kept = task.task_type.as_str().contains("run") || task.task_type.as_str().contains("session");
-            !kept && task.wake_at.is_none() && task.ended_at.is_some_and(|at| at + KEPT < now)
+            !kept && task.wake_at.is_none() && task.ended_at.is_some_and(|at| at + KEPT < now && at < asked_from)
         });
         let old: Vec<_> = old.map(|task| task.key.clone()).collect();
         drop(inside);
