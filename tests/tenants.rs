@@ -82,6 +82,7 @@ fn case(route: &str, mine: &Mine) -> (Call, Seen) {
         "ListTasks" => (Call::get("/v1/tasks?user_id=u"), Seen::Nothing),
         "QueueStats" => (Call::get("/v1/queues/default/stats"), Seen::Nothing),
         "ListQueues" => (Call::get("/v1/queues"), Seen::Nothing),
+        "GetHistory" => (Call::get("/v1/history"), Seen::Nothing),
         "Commander" => (Call::get("/v1/commander"), Seen::Nothing),
         "ReadTask" => (Call::post(&format!("/v1/tasks/{waiting}/read"), &json!({"reader_id": "r"})), Seen::NotFound),
         "GetHealth" => (Call::get("/v1/health"), Seen::Everybodys),
@@ -218,6 +219,7 @@ async fn state(world: &World, mine: &Mine) -> Vec<Value> {
 fn seen(answer: &Answered) -> Option<Seen> {
     let body = &answer.body;
     let none = |name: &str| body[name] == 0;
+    let never = |how: &str| body[how].as_array().is_some_and(|ends| ends.iter().all(|ended| *ended == 0));
     match answer.status {
         403 => Some(Seen::Refused),
         404 => Some(Seen::NotFound),
@@ -227,7 +229,8 @@ fn seen(answer: &Answered) -> Option<Seen> {
         200 if none("count")
             || (none("open") && none("processed"))
             || body["stats"]["open"] == 0
-            || (none("done") && none("skipped")) =>
+            || (none("done") && none("skipped"))
+            || ["completed", "failed", "cancelled"].into_iter().all(never) =>
         {
             Some(Seen::Nothing)
         }

@@ -1,5 +1,6 @@
 //! Watching an installation: counts, the commander's snapshot, read marks, health.
 
+use errand::spi::store::{HOUR, PAST_DAY, begin_of};
 use integration_tests::{events::Call, world::World};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -75,6 +76,23 @@ async fn every_queue_of_the_tenant_is_listed_page_by_page() {
     assert_eq!(refused(&world, Call::get("/v1/queues?cursor=x")).await, (400, "cursor".to_owned()));
     let other = Call::get("/v1/queues").header("x-errand-tenant", "other").answer(&world.app).await.body(200);
     assert_eq!(other["count"], 0);
+}
+
+#[tokio::test]
+async fn a_day_is_told_as_a_plot_shows_it() {
+    let world = World::new();
+    for _ in 0..2 {
+        enqueue(&world, "medium", &json!({})).await;
+    }
+    world.drain().await;
+    let told = get(&world, "/v1/history").await;
+    let ends = |how: &str| -> Vec<u64> { serde_json::from_value(told[how].clone()).unwrap() };
+    let (completed, hour) = (ends("completed"), begin_of(world.now(), HOUR));
+    assert_eq!((completed.len(), completed.last(), completed.iter().sum()), (24, Some(&2), 2), "{told}");
+    assert_eq!((ends("failed"), ends("cancelled")), (vec![0; 24], vec![0; 24]));
+    assert_eq!((&told["bucket_s"], &told["since"]), (&json!(3600), &json!(hour + HOUR - PAST_DAY)));
+    let other = Call::get("/v1/history").header("x-errand-tenant", "other").answer(&world.app).await.body(200);
+    assert_eq!(other["completed"], json!(vec![0; 24]));
 }
 
 #[tokio::test]

@@ -31,6 +31,20 @@ async fn what_changes_is_shown_and_a_server_that_was_away_is_asked_again() {
 }
 
 #[tokio::test]
+async fn what_ended_in_the_last_day_is_plotted_whoever_looked() {
+    let stage = Stage::new().await;
+    let failed = stage.task(json!({"acts": [{"fail_for_good": "no"}]}), json!({})).await;
+    stage.task_until(&failed, "failed").await;
+    let done = stage.task(json!({}), json!({})).await;
+    stage.task_until(&done, "completed").await;
+    stage.open("overview").await;
+    stage.browser.shows("2 ended, 1 of them failed · by the minute").await;
+    let plotted = "document.querySelector('[aria-label=\"In the last 24 hours 2 ended, 1 of them failed\"] canvas')";
+    stage.browser.until(&format!("return {plotted}?.width > 0")).await;
+    stage.was_quiet().await;
+}
+
+#[tokio::test]
 async fn nothing_is_asked_while_nobody_sees_the_page() {
     let stage = Stage::new().await;
     stage.task(json!({}), json!({"delay_s": 3600})).await;

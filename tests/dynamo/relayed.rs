@@ -12,8 +12,8 @@ use errand::{
     spi::{
         lifecycle::log::LogEntry,
         store::{
-            Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related,
-            Stats, StatsScope, Store, TaskWrite, Wanted,
+            Commit, Due, Inserted, ListQuery, Page, PastDay, Position, QueuePlace, QueueStats, Record, RecordKey,
+            Related, Stats, StatsScope, Store, TaskWrite, Wanted,
         },
     },
 };
@@ -151,6 +151,10 @@ impl Store for Relayed {
         now: Timestamp,
     ) -> Result<Page<QueueStats, QueuePlace>, StoreError> {
         self.setup.store.queues(tenant, after, limit, now).await
+    }
+
+    async fn history(&self, tenant: &Name, now: Timestamp) -> Result<PastDay, StoreError> {
+        self.setup.store.history(tenant, now).await
     }
 
     async fn oldest_due(&self, scope: &StatsScope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

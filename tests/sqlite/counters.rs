@@ -1,17 +1,18 @@
 //! The tables of counts: made from what a file holds, cut back, and never left behind.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use errand::{
     Asked, Name,
     spi::{
         lifecycle::Trigger,
-        store::{Counts, KEEP_HOURS, QueueStats, Stats, StatsScope, Store},
+        store::{Commit, Counts, KEEP_HOURS, QueueStats, Stats, StatsScope, Store},
     },
 };
 use errand_local::sqlite::{SqliteSettings, SqliteStore};
+use futures::future::join_all;
 use integration_tests::conformance::fixtures::{
-    accepted, at, change, changed, claimed, complete, failed, insert, name, new, now, task, tenant,
+    accepted, at, change, changed, claimed, complete, completed, failed, insert, name, new, now, task, tenant,
 };
 
 use super::{Fixture, before::take_back};
@@ -108,6 +109,30 @@ async fn how_long_work_waits_is_told_to_the_second_and_never_too_early() {
 }
 
 #[tokio::test]
+async fn minutes_are_written_once_for_all_that_ends_together_and_go_after_a_day() {
+    let fixture = Fixture::new();
+    let (store, tenant) = (&fixture.store, tenant());
+    let mut commits = Vec::new();
+    for _ in 0..3 {
+        let running = insert(store, task(&tenant)).await;
+        let running = change(store, &running, claimed(&running, at(1))).await;
+        commits.push(store.commit(Arc::new(Commit::change(running.version, completed(&running, at(59))))));
+    }
+    for done in join_all(commits).await {
+        done.unwrap();
+    }
+    complete(store, task(&tenant), at(60)).await;
+    let minutes = || fixture.number("SELECT count(*) FROM minutes");
+    assert_eq!((minutes(), fixture.number("SELECT max(completed) FROM minutes")), (2, 3));
+    let day = Duration::from_secs(24 * 3600);
+    let told = store.history(&tenant, at(60) + day - Duration::from_secs(60)).await.unwrap();
+    assert_eq!((told.ends.len(), told.ends[0].completed), (1440, 1));
+    let prune = async |at| store.prune_expired(at, 9).await.unwrap();
+    assert_eq!((prune(at(60) + day).await, minutes()), (0, 2));
+    assert_eq!((prune(at(61) + day).await, minutes()), (1, 1));
+}
+
+#[tokio::test]
 async fn counts_of_hours_go_after_two_days_and_those_of_tasks_never() {
     let fixture = Fixture::new();
     let store = &fixture.store;
@@ -117,7 +142,8 @@ async fn counts_of_hours_go_after_two_days_and_those_of_tasks_never() {
     // Two hours, each of one queue and of all of them.
     assert_eq!(hours(), 4);
     let prune = async |at| store.prune_expired(at, 9).await.unwrap();
-    assert_eq!((prune(now() + KEEP_HOURS).await, hours()), (0, 4));
+    // The minute it ended in has gone by then.
+    assert_eq!((prune(now() + KEEP_HOURS).await, hours()), (1, 4));
     assert_eq!((prune(at(1) + KEEP_HOURS).await, hours()), (2, 2));
     assert_eq!((prune(at(9000) + KEEP_HOURS).await, hours()), (2, 0));
     assert_eq!(store.stats(&StatsScope::All, at(0)).await.unwrap().now.completed, 1);

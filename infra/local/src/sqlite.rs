@@ -14,6 +14,7 @@ mod levels;
 mod list;
 mod log_row;
 mod measured;
+mod minutes;
 mod queries;
 mod reader;
 mod record_row;

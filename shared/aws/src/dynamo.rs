@@ -46,8 +46,8 @@ use errand::{
     spi::{
         lifecycle::log::LogEntry,
         store::{
-            Commit, Due, DueItem, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey,
-            Related, Retention, Stats, StatsScope, Store, Wanted,
+            Commit, Due, DueItem, Inserted, ListQuery, Page, PastDay, Position, QueuePlace, QueueStats, Record,
+            RecordKey, Related, Retention, Stats, StatsScope, Store, Wanted,
         },
     },
 };
@@ -188,6 +188,10 @@ impl Store for DynamoStore {
         now: Timestamp,
     ) -> Result<Page<QueueStats, QueuePlace>, StoreError> {
         self.stats_by_queue(tenant, after, limit, now).await
+    }
+
+    async fn history(&self, tenant: &Name, now: Timestamp) -> Result<PastDay, StoreError> {
+        self.history_of(tenant, now).await
     }
 
     async fn oldest_due(&self, scope: &StatsScope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

@@ -6,6 +6,7 @@
 mod commit;
 mod error;
 mod failures;
+mod history;
 mod listing;
 mod memory;
 mod page;
@@ -23,6 +24,7 @@ use async_trait::async_trait;
 pub use commit::{Commit, Part, TaskWrite};
 pub use error::{StoreError, shown};
 pub use failures::{FailureGroup, Failures, LOOKED_AT, MOST_FAILURE_GROUPS};
+pub use history::{Ends, PAST_DAY, PastDay, begin_of};
 pub use listing::{Bucket, Filter, ListQuery, Listing, Position};
 pub(crate) use memory::Everything;
 pub use memory::MemoryStore;
@@ -32,7 +34,7 @@ pub use ready::Wanted;
 pub use record::{Doc, Record, RecordKey, Related, Relation, RelationKind, doc_bytes};
 pub use record_write::{Expect, Guard, Patch, RecordWrite};
 pub use retention::{Retention, RetentionRules};
-pub use stats::{CountStep, Counts, KEEP_HOURS, QueuePlace, QueueStats, Stats, StatsScope, hour_of};
+pub use stats::{CountStep, Counts, HOUR, KEEP_HOURS, QueuePlace, QueueStats, Stats, StatsScope, hour_of};
 
 use crate::{
     clock::Timestamp,
@@ -184,6 +186,9 @@ pub trait Store: Send + Sync {
         limit: usize,
         now: Timestamp,
     ) -> Result<Page<QueueStats, QueuePlace>, StoreError>;
+
+    /// How many of the tenant's tasks ended in each minute or hour of the day before `now`. It may lag likewise.
+    async fn history(&self, tenant: &Name, now: Timestamp) -> Result<PastDay, StoreError>;
 
     /// The earliest `run_at` of the pending tasks of `scope` that are due at `now`, if any is: how long work waits
     /// for a worker. It may be later where some cannot be read, and where telling exactly would cost too much: SQLite

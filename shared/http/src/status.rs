@@ -4,6 +4,7 @@ mod commander;
 mod failures;
 mod groups;
 mod health;
+mod history;
 mod lists;
 mod records;
 mod stats;
@@ -23,6 +24,7 @@ use crate::{
 use commander::Snapshot;
 use failures::FailureGroupView;
 use health::Health;
+use history::HistoryView;
 use stats::{QueueAnswer, QueueView};
 use tasks::Log;
 
@@ -58,6 +60,8 @@ pub fn routes(all: fn() -> &'static [Route]) -> Vec<Route> {
         Route::get("/v1/queues/{queue}/stats", "QueueStats", stats::queue)
             .answers::<QueueAnswer>("What was counted of a queue.")
             .query([Parameter::name("project", "Its project; `default` if absent.")]),
+        Route::get("/v1/history", "GetHistory", history::answer)
+            .answers::<HistoryView>("How many tasks ended in each minute or hour of the last day."),
         Route::get("/v1/commander", "Commander", commander::answer)
             .answers::<Snapshot>("A queue's counts and its first open tasks.")
             .query([project(), queue(), Parameter::id("reader_id", "Whose read marks count.")]),

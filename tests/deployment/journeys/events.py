@@ -35,4 +35,7 @@ def counts_are_right_as_soon_as_the_relay_has_told(errand: Errand):
     queues = eventually(lambda: acme.get("/v1/queues"), lambda queues: queues["items"][-1]["completed"] == 1, within_s=150)
     assert [(it["queue"], it["completed"], it["open"]) for it in queues["items"]] == [("default", 3, 1), ("mail", 1, 0)]
     assert acme.get("/v1/commander")["stats"]["completed"] == 3
+    history = acme.get("/v1/history")
+    ends = [sum(history[how]) for how in ("completed", "failed", "cancelled")]
+    assert (ends, len(history["failed"]), history["bucket_s"]) == ([4, 1, 0], 24, 3600), history
     assert errand.tenant("uncounted").get("/v1/queues")["count"] == 0

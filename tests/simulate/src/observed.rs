@@ -8,8 +8,8 @@ use errand::{
     spi::{
         lifecycle::log::LogEntry,
         store::{
-            Commit, Due, Inserted, ListQuery, MemoryStore, Page, Position, QueuePlace, QueueStats, Record, RecordKey,
-            Related, Stats, StatsScope, Store, TaskWrite, Wanted, task,
+            Commit, Due, Inserted, ListQuery, MemoryStore, Page, PastDay, Position, QueuePlace, QueueStats, Record,
+            RecordKey, Related, Stats, StatsScope, Store, TaskWrite, Wanted, task,
         },
     },
 };
@@ -159,6 +159,10 @@ impl Store for Observed {
         now: Timestamp,
     ) -> Result<Page<QueueStats, QueuePlace>, StoreError> {
         self.inner.queues(tenant, after, limit, now).await
+    }
+
+    async fn history(&self, tenant: &Name, now: Timestamp) -> Result<PastDay, StoreError> {
+        self.inner.history(tenant, now).await
     }
 
     async fn oldest_due(&self, scope: &StatsScope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

@@ -6,7 +6,7 @@ use errand::{
     Name, Task,
     spi::{
         lifecycle::{Settlement, Trigger},
-        store::{self, Commit, Counts, QueueStats, Stats, StatsScope, Store},
+        store::{self, Commit, Counts, Ends, PAST_DAY, PastDay, QueueStats, Stats, StatsScope, Store, begin_of},
     },
 };
 use uuid::Uuid;
@@ -24,6 +24,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "counts_are_kept_for_each_queue_and_for_all", check: |s| Box::pin(queues(s)) },
     Case { name: "a_page_of_queues_goes_on_after_the_last_one", check: |s| Box::pin(pages(s)) },
     Case { name: "an_hour_counts_what_entered_in_it", check: |s| Box::pin(hours(s)) },
+    Case { name: "a_day_tells_what_ended_in_it_and_when", check: |s| Box::pin(history(s)) },
     Case { name: "the_newest_that_was_processed_is_known", check: |s| Box::pin(newest(s)) },
 ];
 
@@ -201,6 +202,41 @@ async fn hours(store: &dyn Store) {
     expect(2, Counts { pending: 1, failed: 1, ..NONE }).await;
     expect(3, Counts { pending: 1, ..NONE }).await;
     expect(4, NONE).await;
+}
+
+async fn history(store: &dyn Store) {
+    const HOUR: u64 = 3600;
+    let (tenant, other) = (tenant(), tenant());
+    let cancel = Trigger::Cancel { reason: "no".into(), by: "me".into() };
+    complete(store, task(&tenant), at(50)).await;
+    complete(store, task(&tenant).asking(|asked| asked.queue = name("b")), at(55)).await;
+    complete(store, task(&other), at(50)).await;
+    let first = insert(store, task(&tenant)).await;
+    let running = change(store, &first, claimed(&first, at(2 * HOUR - 1))).await;
+    let ended = change(store, &running, failed(&running, at(2 * HOUR))).await;
+    let redrive = Trigger::Redrive { note: None, by: "me".to_owned(), failed_at: None, run_at: None };
+    let open = change(store, &ended, changed(&ended, redrive, at(2 * HOUR + 1))).await;
+    change(store, &open, changed(&open, cancel, at(5 * HOUR))).await;
+
+    let told = async |now| {
+        let PastDay { bucket, since, ends } = store.history(&tenant, now).await.unwrap();
+        let begins = (0..).map(|n| since + bucket * n);
+        assert_eq!(bucket * u32::try_from(ends.len()).unwrap(), PAST_DAY);
+        assert!(since + PAST_DAY > now && since + PAST_DAY <= now + bucket, "it ends with the present bucket");
+        let ends = begins.zip(ends).filter(|(_, ends)| *ends != Ends::default());
+        (bucket, ends.collect::<Vec<_>>())
+    };
+    let (bucket, found) = told(at(5 * HOUR + 9)).await;
+    let none = Ends::default();
+    let all = [
+        (begin_of(at(50), bucket), Ends { completed: 2, ..none }),
+        (at(2 * HOUR), Ends { failed: 1, ..none }),
+        (at(5 * HOUR), Ends { cancelled: 1, ..none }),
+    ];
+    assert_eq!(found, all);
+    assert_eq!(told(at(26 * HOUR - 1)).await.1, all[1..]);
+    assert_eq!(told(at(26 * HOUR)).await.1, all[2..]);
+    assert_eq!(told(at(49 * HOUR)).await.1, []);
 }
 
 async fn newest(store: &dyn Store) {

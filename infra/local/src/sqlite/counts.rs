@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use errand::{Name, Status, Task, spi::store::CountStep};
 use rusqlite::{Connection, params};
 
+use super::minutes::Minutes;
+
 /// The most queues whose numbers are remembered; beyond that they are looked up again.
 const REMEMBERED_QUEUES: usize = 10_000;
 
@@ -17,6 +19,7 @@ pub(super) struct Counts {
     numbers: HashMap<(Name, Name, Name), i64>,
     /// By queue, hour, lane and type.
     changed: HashMap<(i64, i64, Name, Name), Change>,
+    minutes: Minutes,
     /// How many more pending tasks of a queue are due from this second on.
     waiting: HashMap<(i64, i64), i64>,
 }
@@ -86,6 +89,7 @@ impl Counts {
         }
         change.changes += 1;
         change.last_processed_at = change.last_processed_at.max(step.processed_at.map(|at| at.as_millis()));
+        self.minutes.note(task);
     }
 
     fn waits(&mut self, queue_n: i64, before: Option<i64>, after: Option<i64>) {
@@ -124,7 +128,7 @@ impl Counts {
                 db.prepare_cached(ADD_WAIT)?.execute([queue_n, due_from, by])?;
             }
         }
-        Ok(())
+        self.minutes.write(db)
     }
 
     /// Forgets what a transaction noted that was rolled back: the numbers it gave out are not in the file either.

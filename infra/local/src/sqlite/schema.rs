@@ -8,7 +8,7 @@ use super::{OpenError, SqliteSettings, Synchronous, failures};
 
 /// Each step from one schema to the next. The file's `user_version` is how many it has seen; never edit one that
 /// was released, add another.
-const MIGRATIONS: [&str; 16] = [
+const MIGRATIONS: [&str; 17] = [
     include_str!("migrations/0001_tables.sql"),
     include_str!("migrations/0002_counters.sql"),
     include_str!("migrations/0003_request_id.sql"),
@@ -25,6 +25,7 @@ const MIGRATIONS: [&str; 16] = [
     include_str!("migrations/0014_failed.sql"),
     include_str!("migrations/0015_kept.sql"),
     include_str!("migrations/0016_traceparent.sql"),
+    include_str!("migrations/0017_minutes.sql"),
 ];
 
 /// The step from which on failures are grouped: SQL cannot tell which is in which.

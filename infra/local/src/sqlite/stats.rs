@@ -131,7 +131,8 @@ fn counts(c: &mut Columns<'_>) -> anyhow::Result<Counts> {
     Ok(counts)
 }
 
-fn rows<T>(
+/// What each row that `sql` finds in the tables of counts holds.
+pub(super) fn rows<T>(
     db: &Connection,
     sql: &str,
     of: impl rusqlite::Params,

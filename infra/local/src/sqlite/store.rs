@@ -8,15 +8,16 @@ use errand::{
     spi::{
         lifecycle::log::LogEntry,
         store::{
-            Commit, Due, Failures, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey,
-            Related, Stats, StatsScope, Store, ToldEvent, Wanted,
+            Commit, Due, Failures, Inserted, ListQuery, Page, PastDay, Position, QueuePlace, QueueStats, Record,
+            RecordKey, Related, Stats, StatsScope, Store, ToldEvent, Wanted,
         },
     },
 };
 use rusqlite::Connection;
 
 use super::{
-    SqliteStore, changes, erase, failures, list, queries, reader::failed, record_row, schema, stats, told, upkeep,
+    SqliteStore, changes, erase, failures, list, minutes, queries, reader::failed, record_row, schema, stats, told,
+    upkeep,
 };
 
 /// The same answer to each of `count` questions that were asked as one.
@@ -147,6 +148,11 @@ impl Store for SqliteStore {
     ) -> Result<Page<QueueStats, QueuePlace>, StoreError> {
         let (tenant, after) = (tenant.clone(), after.cloned());
         self.pages.read(move |db| stats::queues(db, &tenant, after.as_ref(), limit, now)).await
+    }
+
+    async fn history(&self, tenant: &Name, now: Timestamp) -> Result<PastDay, StoreError> {
+        let tenant = tenant.clone();
+        self.pages.read(move |db| minutes::history(db, &tenant, now)).await
     }
 
     async fn oldest_due(&self, scope: &StatsScope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

@@ -11,7 +11,7 @@ use errand::{
 };
 use rusqlite::{Connection, params};
 
-use super::{changes::Tables, columns::int, kept, told};
+use super::{changes::Tables, columns::int, kept, minutes, told};
 
 /// How much one call of `prune` removed; call again until it is nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,7 +115,7 @@ pub(super) fn remove_one(db: &Connection, n: i64) -> rusqlite::Result<()> {
 }
 
 /// Removes at most `limit` records whose `expires_at` has come, and as many tasks that a rule keeps no longer, counts of hours
-/// that nobody asks for and events that are listed no longer.
+/// and minutes that nobody asks for and events that are listed no longer.
 pub(super) fn prune_expired(tables: &Tables<'_>, now: Timestamp, limit: usize) -> rusqlite::Result<usize> {
     let limit = int(limit as u64);
     let tasks = kept::past(tables.db, now, limit)?;
@@ -132,5 +132,6 @@ pub(super) fn prune_expired(tables: &Tables<'_>, now: Timestamp, limit: usize) -
             "DELETE FROM hours WHERE (hour, queue_n) IN (SELECT hour, queue_n FROM hours WHERE hour < ?1 LIMIT ?2)",
         )?
         .execute(params![(now - KEEP_HOURS).as_millis(), limit])?;
-    Ok(tasks.len() + records + hours + told::prune(tables.db, now - KEEP_DELIVERED, limit)?)
+    let minutes = minutes::prune(tables.db, now, limit)?;
+    Ok(tasks.len() + records + hours + minutes + told::prune(tables.db, now - KEEP_DELIVERED, limit)?)
 }

@@ -1,7 +1,7 @@
 //! What was counted, as it is read: one item for a queue, one for everybody. They lag behind the tasks: the relay counts
 //! once in 30 s, and the poller folds once a minute what it has counted.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use crate::{
     dynamo::{
@@ -15,10 +15,8 @@ use crate::{
 };
 use errand::{
     Name, StoreError, Timestamp,
-    spi::store::{Counts, Page, QueuePlace, QueueStats, Stats, StatsScope},
+    spi::store::{Counts, Ends, HOUR, Page, PastDay, QueuePlace, QueueStats, Stats, StatsScope},
 };
-
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// Sorts after every queue's counter.
 const BEHIND_QUEUES: &str = "q$";
@@ -69,6 +67,16 @@ impl DynamoStore {
             (queue.place(), queue)
         });
         Ok(Page::first(placed, limit))
+    }
+
+    /// What the hours of all the tenant's counters say. The version before counted no ends that a plot of today shows.
+    pub(super) async fn history_of(&self, tenant: &Name, now: Timestamp) -> Result<PastDay, StoreError> {
+        let mut history = PastDay::at(now, HOUR);
+        for item in self.queue_counters(tenant, None, usize::MAX).await? {
+            let Some((_, sums)) = told(read_counter(&item), UNREADABLE) else { continue };
+            sums.hours.iter().for_each(|(hour, by)| history.add(*hour, Ends::from(&counts(by))));
+        }
+        Ok(history)
     }
 
     async fn queue_counters(

@@ -13,8 +13,8 @@ use crate::{
     ids::{Name, TaskKey},
     lifecycle::{Task, log::LogEntry},
     store::{
-        Commit, Due, DueItem, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, RECORD_PAGE_BYTES, Record,
-        RecordKey, Related, Stats, StatsScope, Store, StoreError, TASK_PAGE_BYTES, Wanted, doc_bytes,
+        Commit, Due, DueItem, Inserted, ListQuery, Page, PastDay, Position, QueuePlace, QueueStats, RECORD_PAGE_BYTES,
+        Record, RecordKey, Related, Stats, StatsScope, Store, StoreError, TASK_PAGE_BYTES, Wanted, doc_bytes,
     },
 };
 pub(crate) use everything::Everything;
@@ -183,6 +183,10 @@ impl Store for MemoryStore {
         now: Timestamp,
     ) -> Result<Page<QueueStats, QueuePlace>, StoreError> {
         Ok(self.tables().counted.queues(tenant, after, limit, now))
+    }
+
+    async fn history(&self, tenant: &Name, now: Timestamp) -> Result<PastDay, StoreError> {
+        Ok(self.tables().counted.history(tenant, now))
     }
 
     async fn oldest_due(&self, scope: &StatsScope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

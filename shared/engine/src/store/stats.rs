@@ -12,12 +12,14 @@ use crate::{
     clock::Timestamp,
     ids::Name,
     lifecycle::{Status, Task},
+    store::begin_of,
 };
 
 /// How long the counts of an hour are kept: [`Stats`] needs the last two of them.
 pub const KEEP_HOURS: Duration = Duration::from_secs(48 * 3600);
 
-const HOUR: Duration = Duration::from_secs(3600);
+/// The parts of time that every store counts in.
+pub const HOUR: Duration = Duration::from_secs(3600);
 
 /// What to count. As text `*`, or `tenant/project/queue`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -162,8 +164,7 @@ impl CountStep {
 
 /// The start of the UTC hour of `at`.
 pub fn hour_of(at: Timestamp) -> Timestamp {
-    let hour_ms = 3_600_000;
-    Timestamp::from_millis(at.as_millis().div_euclid(hour_ms) * hour_ms)
+    begin_of(at, HOUR)
 }
 
 impl Counts {

@@ -10,8 +10,8 @@ use crate::{
     lifecycle::{Task, log::LogEntry},
     queue::{OutMessage, Queue, QueueError, QueueName},
     store::{
-        Commit, Due, Inserted, ListQuery, Page, Position, QueuePlace, QueueStats, Record, RecordKey, Related, Stats,
-        StatsScope, Store, StoreError, ToldEvent, Wanted,
+        Commit, Due, Inserted, ListQuery, Page, PastDay, Position, QueuePlace, QueueStats, Record, RecordKey, Related,
+        Stats, StatsScope, Store, StoreError, ToldEvent, Wanted,
     },
     testing::faults::{Fault, Faults},
 };
@@ -151,6 +151,10 @@ impl Store for FaultyStore {
         self.faults
             .call("store.queues", self.inner.queues(tenant, after, limit, now), |fault| Err(store_error(fault)))
             .await
+    }
+
+    async fn history(&self, tenant: &Name, now: Timestamp) -> Result<PastDay, StoreError> {
+        self.faults.call("store.history", self.inner.history(tenant, now), |fault| Err(store_error(fault))).await
     }
 
     async fn oldest_due(&self, scope: &StatsScope, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

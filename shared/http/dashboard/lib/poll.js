@@ -38,7 +38,7 @@ export function usePoll(load, inputs, everyMs = 2000) {
       }
       asking = null;
       const patient = Math.max(everyMs, 10 * (performance.now() - begun)) * 2 ** Math.min(failures, 3);
-      timer = setTimeout(round, Math.min(patient, SLOWEST_MS));
+      timer = setTimeout(round, Math.min(patient, Math.max(everyMs, SLOWEST_MS)));
     }
     function stop() {
       asking?.abort();

@@ -22,12 +22,12 @@ function options(width, series) {
   return {
     width, height: HEIGHT, legend: { show: false }, cursor: { show: false }, padding: [8, 8, 0, 0],
     axes: [axis, { ...axis, size: 44 }], scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },
-    series: [{}, ...series.map(({ label, color, fill }) => ({
-      label, stroke: resolved(color), width: 1.5, fill: fill && `color-mix(in srgb, ${resolved(color)} 12%, transparent)`, points: { show: false } }))],
+    series: [{}, ...series.map(({ label, color, fill, stepped }) => ({
+      label, paths: stepped && UPlot.paths.stepped({ align: 1 }), stroke: resolved(color), width: 1.5, fill: fill && `color-mix(in srgb, ${resolved(color)} 12%, transparent)`, points: { show: false } }))],
   };
 }
 
-/** `data` are columns: the times in seconds, then the values of each of `series` (`{label, color, fill}`). */
+/** `data` are columns: the times in seconds, then the values of each of `series` (`{label, color, fill, stepped}`). */
 export function Plot({ data, series, said }) {
   const [place, plot] = [useRef(null), useRef(null)];
   useEffect(() => {

@@ -7,6 +7,7 @@ import { pace } from '../lib/pace.js';
 import { all } from '../lib/pages.js';
 import { usePoll } from '../lib/poll.js';
 import { link } from '../lib/route.js';
+import { History } from '../parts/history.js';
 import { Pace } from '../parts/pace.js';
 import { Queues } from '../parts/queues.js';
 import { TaskTable } from '../parts/task_table.js';
@@ -58,7 +59,7 @@ export function Overview() {
     ${polled.data && html`
       <${Health} health=${health} isIdle=${queues.every((queue) => queue.open === 0)} />
       <${Tiles} queues=${queues} health=${health} />
-      ${queues.length > 0 && html`<${Pace} data=${polled.data.pace} queues=${queues} />`}
+      ${queues.length > 0 && html`<${Pace} data=${polled.data.pace} queues=${queues} /><${History} />`}
       <${Newest} title="Waits for a person" tasks=${blocked} more=${link('tasks', '', { status: 'blocked' })} />
       <${Newest} title="Newest failures" tasks=${failed} more=${link('failures')} />
       <${Queues} queues=${queues} />

@@ -24,6 +24,7 @@ pub(super) const FILES: &[(&str, &[u8])] = &[
     ("parts/dialog.js", include_bytes!("../../dashboard/parts/dialog.js")),
     ("parts/filters.js", include_bytes!("../../dashboard/parts/filters.js")),
     ("parts/help.js", include_bytes!("../../dashboard/parts/help.js")),
+    ("parts/history.js", include_bytes!("../../dashboard/parts/history.js")),
     ("parts/json.js", include_bytes!("../../dashboard/parts/json.js")),
     ("parts/log.js", include_bytes!("../../dashboard/parts/log.js")),
     ("parts/nav.js", include_bytes!("../../dashboard/parts/nav.js")),

@@ -6,7 +6,7 @@ use crate::{
     clock::Timestamp,
     ids::Name,
     lifecycle::{Status, Task},
-    store::{CountStep, Counts, KEEP_HOURS, Page, QueuePlace, QueueStats, Stats, StatsScope},
+    store::{CountStep, Counts, Ends, HOUR, KEEP_HOURS, Page, PastDay, QueuePlace, QueueStats, Stats, StatsScope},
 };
 
 /// Tenant, project, queue.
@@ -68,6 +68,15 @@ impl Counted {
             (stats.place(), stats)
         });
         Page::first(placed.filter(|(place, _)| after.is_none_or(|after| place > after)), limit)
+    }
+
+    /// The ends of the tenant's tasks.
+    pub(super) fn history(&self, tenant: &Name, now: Timestamp) -> PastDay {
+        let mut history = PastDay::at(now, HOUR);
+        for (_, queue) in self.0.iter().filter(|((of, ..), _)| of == tenant) {
+            queue.hours.iter().for_each(|(hour, entered)| history.add(*hour, Ends::from(entered)));
+        }
+        history
     }
 }
 
