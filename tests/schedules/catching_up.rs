@@ -86,7 +86,7 @@ async fn change(world: &World, field: &str, value: Value) {
 
 #[tokio::test]
 async fn one_that_was_restored_to_before_its_firing_finds_the_task_and_goes_on() {
-    let world = world(&json!({})).await;
+    let world = world(&json!({"catch_up": "all", "overlap": "allow"})).await;
     let before = world.app.store.record(&place("minutely")).await.unwrap().unwrap().doc;
     pass(&world, 60).await;
     change(&world, "judged", before["judged"].clone()).await;
