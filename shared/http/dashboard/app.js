@@ -1,11 +1,12 @@
 // The whole page: the way around it, the view that is asked for, and what is to be said above all views.
-import { signIn, silentSince, tenant, token, wanted } from './lib/api.js';
+import { entered, signIn, silentSince, tenant, token, wanted } from './lib/api.js';
 import { html, render, useEffect } from './lib/html.js';
 import './lib/keys.js';
 import { link, route } from './lib/route.js';
+import { arrived, trouble } from './lib/sign_in.js';
 import { Help } from './parts/help.js';
 import { Nav } from './parts/nav.js';
-import { Toasts } from './parts/toasts.js';
+import { say, Toasts } from './parts/toasts.js';
 import { Since, Title } from './parts/words.js';
 import { Failures } from './views/failures.js';
 import { Group } from './views/group.js';
@@ -36,7 +37,7 @@ function App() {
   return html`
     <a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), document.querySelector('main h1')?.focus())}>To the content</a>
     <${Nav} view=${view} />
-    <main id="main" data-at=${place} key=${`${place} ${token.value}`}>
+    <main id="main" data-at=${place} key=${`${place} ${entered.value}`}>
       ${silentSince.value !== null && html`<p class="banner" role="status">The server has not answered since <${Since} at=${silentSince.value} />. What is shown may be old; it is asked again.</p>`}
       <${View} id=${id} query=${query} />
     </main>
@@ -49,6 +50,15 @@ const { view, query } = route.value;
 if (view === 'token' && query.given && location.hostname === '127.0.0.1') {
   signIn(query.given, tenant.value);
   location.replace(link('overview'));
+}
+
+try {
+  const given = await arrived();
+  if (given) signIn(given, tenant.value);
+} catch (error) {
+  trouble.value = error.message;
+  // Who is signed in stays it: a link that somebody has made up ends nothing.
+  if (token.value) say(error.message, true);
 }
 
 const root = document.getElementById('app');

@@ -1,5 +1,6 @@
 // The one place that asks `/v1`. The token rides in a header, never in a cookie or an address.
 import { signal } from './html.js';
+import { renewed, settings } from './sign_in.js';
 
 const kept = (name) => signal(sessionStorage.getItem(name) ?? '');
 
@@ -7,8 +8,11 @@ const kept = (name) => signal(sessionStorage.getItem(name) ?? '');
 export const token = kept('token');
 export const tenant = kept('tenant');
 
-/** Whether the server wants a token that we do not have. */
-export const wanted = signal(false);
+/** Whether the server wants a token that we do not have: where people sign in, it always wants one. */
+export const wanted = signal(Boolean(settings) && !token.value);
+
+/** How often somebody has begun to ask: what was shown to one is not for the next. A token that is only renewed is the same one's. */
+export const entered = signal(0);
 
 /** Since when the server has not answered, in ms; null while it does. */
 export const silentSince = signal(null);
@@ -20,12 +24,31 @@ export class ApiError extends Error {
   }
 }
 
-export function signIn(newToken, newTenant) {
+function keep(newToken) {
   sessionStorage.setItem('token', newToken);
-  sessionStorage.setItem('tenant', newTenant);
   token.value = newToken;
+}
+
+export function signIn(newToken, newTenant) {
+  keep(newToken);
+  sessionStorage.setItem('tenant', newTenant);
   tenant.value = newTenant;
   wanted.value = false;
+  entered.value++;
+}
+
+export function signOut() {
+  keep('');
+  wanted.value = true;
+}
+
+/** Whether there is another token than `before` now, or has come to be. */
+async function isRenewed(before) {
+  if (token.value !== before) return true;
+  const next = await renewed();
+  // Who has signed out or in meanwhile is asked no more for that.
+  if (next && token.value === before) keep(next);
+  return token.value !== before;
 }
 
 function headers(body, as) {
@@ -55,7 +78,10 @@ async function fetched(method, path, { body, signal, as = { token: token.value, 
  * who asks (`{token, tenant}`), if that is to be tried first.
  */
 export async function ask(method, path, { also = [], ...options } = {}) {
-  const response = await fetched(method, path, options);
+  const before = token.value;
+  let response = await fetched(method, path, options);
+  // A request that is refused so has done nothing.
+  if (response.status === 401 && !options.as && (await isRenewed(before))) response = await fetched(method, path, options);
   const answer = await response.json().catch(() => null);
   if (response.ok || also.includes(response.status)) return answer;
   if (response.status === 401 && !options.as) wanted.value = true;

@@ -17,9 +17,14 @@ export function link(view, id, query = {}) {
   return given.length ? `${path}?${new URLSearchParams(given)}` : path;
 }
 
+/** Goes to an address of the page, in place of the one where it is: no step leads back. */
+export function replace(address) {
+  history.replaceState(null, '', address);
+  route.value = read();
+}
+
 /** Goes on in the same view by another query, without a step back for each key that is pressed. */
 export function refine(change) {
   const { view, id, query } = route.value;
-  history.replaceState(null, '', link(view, id, { ...query, ...change }));
-  route.value = read();
+  replace(link(view, id, { ...query, ...change }));
 }

@@ -2,6 +2,8 @@
 import { get, signIn, tenant, token, wanted } from '../lib/api.js';
 import { html, useState } from '../lib/html.js';
 import { link } from '../lib/route.js';
+import { forget, settings } from '../lib/sign_in.js';
+import { SignIn } from '../parts/sign_in.js';
 import { Title } from '../parts/words.js';
 
 export function Token() {
@@ -13,14 +15,17 @@ export function Token() {
     const as = { token: given.get('token').trim(), tenant: given.get('tenant').trim() };
     try {
       await get('queues?limit=1', { as });
+      forget();
       signIn(as.token, as.tenant);
       if (!wantedFirst) location.hash = link('overview');
     } catch (error) {
       refuse(error.message);
     }
   }
+  const title = settings ? 'Sign in' : 'This server wants a token';
   return html`
-    <${Title} text=${wantedFirst ? 'This server wants a token' : 'Access'} />
+    <${Title} text=${wantedFirst ? title : 'Access'} />
+    ${settings && html`<${SignIn} /><h2>Or bring a token</h2>`}
     <form class="card" onSubmit=${enter}>
       <label>Token<input name="token" type="password" autocomplete="off" defaultValue=${token.value} required=${wantedFirst} /></label>
       <label>Tenant<input name="tenant" defaultValue=${tenant.value} placeholder="default" autocapitalize="off" spellcheck=${false} /></label>

@@ -1,6 +1,7 @@
 //! The files themselves. What stands here is served, and nothing else of their folder: a test compares the two.
 
-/// The page, with `{files}` for where the others are and `{preload}` for a link to each of its modules.
+/// The page, with `{files}` for where the others are, `{preload}` for a link to each of its modules, and `{sign_in}` for what it is told
+/// of signing in.
 pub(super) const INDEX: &str = include_str!("../../dashboard/index.html");
 
 /// All others, by their path within the folder.
@@ -19,6 +20,7 @@ pub(super) const FILES: &[(&str, &[u8])] = &[
     ("lib/poll.js", include_bytes!("../../dashboard/lib/poll.js")),
     ("lib/route.js", include_bytes!("../../dashboard/lib/route.js")),
     ("lib/schedule.js", include_bytes!("../../dashboard/lib/schedule.js")),
+    ("lib/sign_in.js", include_bytes!("../../dashboard/lib/sign_in.js")),
     ("parts/act.js", include_bytes!("../../dashboard/parts/act.js")),
     ("parts/ask.js", include_bytes!("../../dashboard/parts/ask.js")),
     ("parts/dialog.js", include_bytes!("../../dashboard/parts/dialog.js")),
@@ -33,6 +35,7 @@ pub(super) const FILES: &[(&str, &[u8])] = &[
     ("parts/plot.js", include_bytes!("../../dashboard/parts/plot.js")),
     ("parts/queues.js", include_bytes!("../../dashboard/parts/queues.js")),
     ("parts/redrive.js", include_bytes!("../../dashboard/parts/redrive.js")),
+    ("parts/sign_in.js", include_bytes!("../../dashboard/parts/sign_in.js")),
     ("parts/table.js", include_bytes!("../../dashboard/parts/table.js")),
     ("parts/task_table.js", include_bytes!("../../dashboard/parts/task_table.js")),
     ("parts/timeline.js", include_bytes!("../../dashboard/parts/timeline.js")),

@@ -41,7 +41,7 @@ fn every_file_of_the_folder_is_served_and_all_are_small() {
     let mut found = BTreeSet::new();
     on_disk(&folder, &folder, &mut found);
     assert_eq!(FILES.iter().map(|(name, _)| (*name).to_owned()).collect::<BTreeSet<_>>(), found);
-    let bytes: usize = PAGE.files.iter().chain([&PAGE.index]).map(|file| file.compressed.len()).sum();
+    let bytes: usize = LOADED.files.iter().chain([&PLAIN.index]).map(|file| file.compressed().len()).sum();
     assert!(bytes < MOST_BYTES, "{bytes} bytes");
     for (name, content) in FILES.iter().filter(|(name, _)| !name.starts_with("vendor/")) {
         let lines = content.split(|byte| *byte == b'\n').count() - 1;
@@ -67,7 +67,7 @@ fn the_page_is_asked_for_each_time_and_what_it_loads_is_kept() {
 
 #[test]
 fn every_file_is_served_with_the_policy_and_its_own_type() {
-    for path in ["/".to_owned(), format!("/{}app.js", PAGE.folder), format!("/{}style.css", PAGE.folder)] {
+    for path in ["/".to_owned(), format!("/{}app.js", LOADED.path), format!("/{}style.css", LOADED.path)] {
         let response = file(&path).unwrap();
         assert_eq!(
             header(&response, header::CONTENT_SECURITY_POLICY),
@@ -77,14 +77,14 @@ fn every_file_is_served_with_the_policy_and_its_own_type() {
         assert_eq!(header(&response, header::X_CONTENT_TYPE_OPTIONS), "nosniff");
     }
     assert_eq!(
-        header(&file(&format!("/{}app.js", PAGE.folder)).unwrap(), header::CONTENT_TYPE),
+        header(&file(&format!("/{}app.js", LOADED.path)).unwrap(), header::CONTENT_TYPE),
         "text/javascript; charset=utf-8"
     );
 }
 
 #[test]
 fn who_takes_it_gets_it_compressed_and_the_same() {
-    for path in ["/".to_owned(), format!("/{}vendor/uplot.js", PAGE.folder)] {
+    for path in ["/".to_owned(), format!("/{}vendor/uplot.js", LOADED.path)] {
         for (accepted, compressed) in
             [("gzip, deflate, br", true), ("deflate", true), ("gzip", false), ("deflated", false)]
         {
@@ -104,7 +104,7 @@ fn nothing_else_is_served() {
     for path in ["", "/index.html", "/dashboard/", "/dashboard/app.js", "/../Cargo.toml", "//", "/v1/health"] {
         assert!(file(path).is_none(), "{path}");
     }
-    let here = &PAGE.folder;
+    let here = &LOADED.path;
     for name in ["", "vendor/renew.py", "../index.html", "vendor/LICENSE.htm", "app.js/"] {
         assert!(file(&format!("/{here}{name}")).is_none(), "{name}");
     }
@@ -124,4 +124,46 @@ fn no_file_of_ours_writes_markup_of_data_or_loads_from_elsewhere() {
         let outside = text.replace("http://www.w3.org/2000/svg", "");
         assert!(!outside.contains("//cdn") && !outside.contains("https://"), "{name}");
     }
+}
+
+/// Where people sign in at an issuer that has its own idea of what is harmless.
+fn signing_in(client_id: &str) -> Site {
+    Site::new(Some(&SignIn {
+        issuer: "https://issuer.example/pool".parse().unwrap(),
+        client_id: client_id.to_owned(),
+        scopes: "openid errand.read".to_owned(),
+        audience: "the-api".to_owned(),
+        connect: "https://login.example http://127.0.0.1:9".parse().unwrap(),
+    }))
+}
+
+#[test]
+fn where_people_sign_in_the_page_may_ask_the_issuer_and_nobody_else_besides() {
+    let site = signing_in("dashboard");
+    let asked = HeaderMap::new();
+    for path in ["/".to_owned(), format!("/{}app.js", LOADED.path)] {
+        let policy = site.file(&path, &asked).unwrap().headers()[header::CONTENT_SECURITY_POLICY].clone();
+        let plain = header(&file(&path).unwrap(), header::CONTENT_SECURITY_POLICY);
+        let connect = "connect-src 'self' https://issuer.example https://login.example http://127.0.0.1:9;";
+        assert_eq!(policy.to_str().unwrap(), plain.replace("connect-src 'self';", connect));
+    }
+    let of_files = site.file(&format!("/{}app.js", LOADED.path), &asked).unwrap();
+    assert_eq!(of_files.body(), file(&format!("/{}app.js", LOADED.path)).unwrap().body());
+}
+
+#[test]
+fn the_page_is_told_where_to_sign_in_as_text_of_an_attribute() {
+    assert!(!text("/").contains("errand-sign-in"), "nothing is said where nobody signs in");
+    let hostile = "\"><script>alert(1)</script><meta a='&quot;";
+    let site = signing_in(hostile);
+    let html = String::from_utf8(site.file("/", &HeaderMap::new()).unwrap().into_body().to_vec()).unwrap();
+    assert!(!html.contains("<script>") && !html.contains("<meta a"), "{html}");
+    let (_, said) = html.split_once("<meta name=\"errand-sign-in\" content=\"").unwrap();
+    let said = said.split_once("\">\n").unwrap().0;
+    assert!(!said.contains(['"', '<', '>']), "{said}");
+    let said = said.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let told = serde_json::json!({"issuer": "https://issuer.example/pool", "client_id": hostile, "scope": "openid errand.read",
+        "audience": "the-api"});
+    assert_eq!(said, told);
 }
