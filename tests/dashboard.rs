@@ -1,8 +1,11 @@
 //! The dashboard in a real browser: what its views show, and what its buttons do, read back by `/v1`.
 
 mod acts;
+mod deployed;
+mod issuer;
 mod live;
 mod looks;
 mod others;
 mod safe;
+mod sign_in;
 mod stage;

@@ -30,6 +30,9 @@ const PROFILES: &str = r#"{"default": {"kind": "openai", "model": "m", "endpoint
 /// Where a client learns whose tokens are taken.
 pub(crate) const WELL_KNOWN: &str = "GET /.well-known/oauth-protected-resource";
 
+/// The function that serves the page. It has no queues, no tables and no types.
+pub(crate) const DASHBOARD: &str = "DashboardFunction";
+
 /// The functions as they are deployed, with what their libraries are called here.
 const DEPLOYED: [(&str, Lambda); 9] = [
     ("EnqueueFunction", Lambda::Enqueue),
@@ -52,6 +55,8 @@ pub(crate) fn variables(function: &str) -> BTreeMap<String, String> {
         "ERRAND_FOUNDER_LINKEDIN_URL" => "https://www.linkedin.com/in/founder",
         "ERRAND_PROFILES" | "ERRAND_SHOWN_PROFILES" => PROFILES,
         "ERRAND_BUS_EVENTS" => "all",
+        "ERRAND_JWT_ISSUER" => "https://issuer.example/pool",
+        "ERRAND_DASHBOARD_CONNECT" => "https://login.example",
         "ERRAND_TASK_RETENTION" => "type:scripted=7",
         "ERRAND_SECRET_KEY" => "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=",
         "ERRAND_TOKEN_SCOPES" => "operate=errand.admin",
@@ -75,7 +80,8 @@ pub(crate) fn variables(function: &str) -> BTreeMap<String, String> {
 #[test]
 fn the_functions_deployed_are_the_functions_there_are() {
     let deployed: BTreeSet<String> = resources("AWS::Lambda::Function").into_iter().map(|(id, _)| id).collect();
-    assert_eq!(deployed, DEPLOYED.map(|(id, _)| id.to_owned()).into());
+    let known = DEPLOYED.map(|(id, _)| id).into_iter().chain([DASHBOARD]);
+    assert_eq!(deployed, known.map(str::to_owned).collect());
 }
 
 #[test]
@@ -98,7 +104,8 @@ fn the_templates_routes_are_the_apis_each_with_its_function() {
     // What agents speak is no part of the API.
     let keys = ["POST /mcp", "GET /mcp", "DELETE /mcp", WELL_KNOWN, &format!("{WELL_KNOWN}/mcp")].map(str::to_owned);
     let of_agents = keys.into_iter().map(|key| (key, "McpFunction".to_owned()));
-    assert_eq!(deployed, served.chain(of_agents).collect());
+    let of_the_page = [::dashboard::PAGE, ::dashboard::FILES].map(|key| (key.to_owned(), DASHBOARD.to_owned()));
+    assert_eq!(deployed, served.chain(of_agents).chain(of_the_page).collect());
 }
 
 #[test]
@@ -145,6 +152,21 @@ fn a_function_starts_with_what_the_template_gives_it_and_reads_all_of_it() {
         given_to_some.extend(given.into_keys());
     }
     assert_eq!(read_by_some, given_to_some, "the template sets not all that can be set");
+}
+
+#[test]
+fn the_function_of_the_page_reads_all_that_the_template_gives_it_alone() {
+    let given_to_all = &written()["Globals"]["Function"]["Environment"]["Variables"];
+    let given = variables(DASHBOARD);
+    let (read, values) = (Arc::new(Mutex::new(BTreeSet::new())), given.clone());
+    let noted = read.clone();
+    let environment = Environment::of(move |name| {
+        noted.lock().unwrap().insert(name.to_owned());
+        values.get(name).cloned()
+    });
+    assert!(::dashboard::read(&environment).unwrap().is_some());
+    let own = given.into_keys().filter(|name| given_to_all.get(name.as_str()).is_none());
+    assert_eq!(*read.lock().unwrap(), own.collect());
 }
 
 #[test]

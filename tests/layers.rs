@@ -19,7 +19,7 @@ const BELOW_FUNCTIONS: [&str; 9] = [
 ];
 
 /// The libraries of the functions.
-const FUNCTIONS: [&str; 7] = ["control", "enqueue", "mcp", "poller", "process-task", "relay", "status"];
+const FUNCTIONS: [&str; 8] = ["control", "dashboard", "enqueue", "mcp", "poller", "process-task", "relay", "status"];
 
 /// Every package that may be built upon, the features of its library, and which packages of ours this may use.
 fn libraries() -> Vec<(&'static str, &'static [&'static str], BTreeSet<&'static str>)> {

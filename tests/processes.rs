@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use errand::{
     Priority,
     spi::queue::{QueueName, TRACE_ATTRIBUTE},
@@ -16,7 +17,7 @@ use integration_tests::{
 };
 use serde_json::{Value, json};
 
-use crate::drift::variables;
+use crate::drift::{DASHBOARD, variables};
 
 const MEDIUM: QueueName = QueueName::Work(Priority::Medium);
 
@@ -156,6 +157,38 @@ fn a_function_that_misses_a_variable_refuses_to_start_and_names_it() {
             assert_eq!(said, format!("Error: the environment variable {name} is not set\n"), "{of:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_function_of_the_page_serves_it_and_refuses_to_start_with_what_could_change_its_policy() {
+    let page = Path::new(env!("CARGO_BIN_EXE_lambda-dashboard"));
+    let given = variables(DASHBOARD);
+    let mut function = Function::start(page, &given).await;
+    let event = json!({"version": "2.0", "routeKey": ::dashboard::PAGE, "headers": {"accept-encoding": "br"},
+        "requestContext": {"http": {"method": "GET"}}});
+    let answer = function.invoke(&event).await.unwrap();
+    assert_eq!((&answer["statusCode"], &answer["isBase64Encoded"]), (&json!(200), &json!(true)));
+    let policy = answer["headers"]["content-security-policy"].as_str().unwrap();
+    assert!(policy.contains("connect-src 'self' https://issuer.example https://login.example;"), "{policy}");
+    let html = String::from_utf8(STANDARD.decode(answer["body"].as_str().unwrap()).unwrap()).unwrap();
+    assert!(html.contains("errand-sign-in"), "{html}");
+
+    let wrong = [("ERRAND_DASHBOARD_CONNECT".to_owned(), "https://a; script-src *".to_owned())];
+    let output = refusal(page, &given.into_iter().chain(wrong).collect());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    let expected = "Error: the environment variable ERRAND_DASHBOARD_CONNECT is \"https://a; script-src *\": \"https://a;\" is no origin: ";
+    assert!(said.starts_with(expected), "{said}");
+}
+
+/// What the AWS SDK's clients say of where they may get their rights.
+const SDK: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+
+#[test]
+fn the_function_of_the_page_alone_links_nothing_that_asks_aws() {
+    let links = |binary: &Path| fs::read(binary).unwrap().windows(SDK.len()).any(|window| window == SDK.as_bytes());
+    assert!(links(binary(Lambda::Status)));
+    assert!(!links(Path::new(env!("CARGO_BIN_EXE_lambda-dashboard"))));
 }
 
 /// What only reqwest's client says.

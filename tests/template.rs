@@ -16,7 +16,7 @@ use errand_aws::queue_variable;
 use integration_tests::venv::{program, venv};
 use serde_json::{Value, json};
 
-use crate::drift::WELL_KNOWN;
+use crate::drift::{DASHBOARD, WELL_KNOWN};
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/template.yaml")
@@ -430,8 +430,9 @@ fn polls_do_not_pile_up() {
 fn every_route_but_the_open_ones_asks_who_calls_and_leads_to_a_function_the_api_may_invoke() {
     for (id, route) in resources("AWS::ApiGatewayV2::Route") {
         let (key, asks) = (route["RouteKey"].as_str().unwrap(), json!({ "Fn::If": ["UseJwt", "JWT", "AWS_IAM"] }));
-        // Who has no token yet reads at the well-known places where to get one.
-        if key.starts_with(WELL_KNOWN) || ROUTES.iter().any(|served| served.open && key == served.key()) {
+        // Who has no token yet reads at the well-known places where to get one, and on the page.
+        let open = key.starts_with(WELL_KNOWN) || [::dashboard::PAGE, ::dashboard::FILES].contains(&key);
+        if open || ROUTES.iter().any(|served| served.open && key == served.key()) {
             assert_eq!((&route["AuthorizationType"], &route["AuthorizerId"]), (&json!("NONE"), &Value::Null), "{id}");
         } else {
             // A token of the API is none for agents, and the other way round.
@@ -444,5 +445,46 @@ fn every_route_but_the_open_ones_asks_who_calls_and_leads_to_a_function_the_api_
         let function = target(&integration["IntegrationUri"]);
         let permitted = resources("AWS::Lambda::Permission");
         assert!(permitted.iter().any(|(_, permission)| target(&permission["FunctionName"]) == function), "{id}");
+    }
+}
+
+#[test]
+fn the_page_is_there_for_who_signs_in_alone_and_its_function_may_do_nothing() {
+    let template: Value = serde_json::from_str(expanded_text()).unwrap();
+    let signs_in = json!({"Fn::And": [{"Condition": "UseJwt"}, {"Fn::Not": [{"Fn::Equals": [{"Ref": "DashboardClientId"}, ""]}]}]});
+    assert_eq!(template["Conditions"]["ServesDashboard"], signs_in);
+    let all = template["Resources"].as_object().unwrap().iter();
+    let conditional: BTreeSet<&str> =
+        all.filter(|(_, it)| it["Condition"] == "ServesDashboard").map(|(id, _)| id.as_str()).collect();
+    let wanted = ["FilesRoute", "Function", "Integration", "Logs", "Permission", "Role", "Route"];
+    assert_eq!(conditional, wanted.map(|end| format!("Dashboard{end}")).iter().map(String::as_str).collect());
+    assert_eq!(template["Outputs"]["DashboardUrl"]["Condition"], "ServesDashboard");
+    // No route but its two leads to it, and what it may touch is its own log.
+    let function = resource("AWS::Lambda::Function", DASHBOARD);
+    let may = allowed(&resource("AWS::IAM::Role", target(&function["Role"])));
+    let log = json!({"Fn::GetAtt": ["DashboardLogs", "Arn"]});
+    let writes = ["logs:CreateLogStream", "logs:PutLogEvents"].map(|action| (action.to_owned(), log.clone()));
+    assert_eq!(may, writes);
+    let keys = |id: &str| resource("AWS::ApiGatewayV2::Route", id)["RouteKey"].as_str().unwrap().to_owned();
+    assert_eq!([keys("DashboardRoute"), keys("DashboardFilesRoute")], [::dashboard::PAGE, ::dashboard::FILES]);
+    let rule = &template["Rules"]["WhoeverOpensTheDashboardSignsIn"]["Assertions"][0]["Assert"];
+    let none = |parameter: &str| json!({"Fn::Equals": [{"Ref": parameter}, ""]});
+    assert_eq!(*rule, json!({"Fn::Or": [none("DashboardClientId"), {"Fn::Not": [none("JwtIssuer")]}]}));
+}
+
+#[test]
+fn what_the_page_may_ask_besides_is_an_origin_before_anything_is_deployed() {
+    let pattern = written()["Parameters"]["DashboardConnect"]["AllowedPattern"].as_str().unwrap().to_owned();
+    let pattern = regex::Regex::new(&pattern).unwrap();
+    for (value, may) in [
+        ("", true),
+        ("https://login.example", true),
+        ("https://login.example https://a:8443", true),
+        ("https://a;script-src", false),
+        ("https://*", false),
+        ("https://a/b", false),
+        ("http://a", false),
+    ] {
+        assert_eq!(pattern.is_match(value), may, "{value}");
     }
 }

@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use super::stage::{LISTS, Stage, keep};
 
 /// What finds faults that keep people from using a page.
-fn axe() -> String {
+pub(super) fn axe() -> String {
     let folder = node::packages("axe", &["axe-core@4.14.1"]).unwrap_or_else(|error| panic!("{error}"));
     fs::read_to_string(folder.join("node_modules/axe-core/axe.min.js")).unwrap()
 }
 
 /// What is serious of what axe finds in the view that is open.
-async fn faults(stage: &Stage, axe: &str) -> Vec<Value> {
+pub(super) async fn faults(stage: &Stage, axe: &str) -> Vec<Value> {
     let found = stage
         .browser
         .run(&format!(

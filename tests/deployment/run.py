@@ -28,7 +28,7 @@ def main() -> bool:
     from accounts import MAY_DEPLOY, Account
     from deploy import BUCKET, Sam
     from errand import Errand
-    from journeys import agents, control, effects, events, outside, permissions, process, read, schedule, update
+    from journeys import agents, control, effects, events, outside, page, permissions, process, read, schedule, update
     from journeys import groups, push, recurring, tools, ways_in, work
     from journeys import own, take, travel
     from listener import Listener
@@ -53,6 +53,7 @@ def main() -> bool:
         listener = Listener()
         # A task whose worker is killed now and then, as below, must not fail for it.
         parameters = {"MaxLosses": "1000", "ScriptedTasks": "true", **agents.PARAMETERS, **push.PARAMETERS}
+        updated = {**parameters, "MaxRetries": "7", "EventWebhookUrl": listener.url}
         sam.deploy(parameters)
         errand = Errand(account, stack, listener)
         if any(asked.only in f"schedule.{name}" for name, _ in own(schedule)):
@@ -61,13 +62,14 @@ def main() -> bool:
         for name, step, *arguments in (
             ("permissions.needed", permissions.every_role_was_asked_for_all_it_may_and_nothing_was_refused),
             ("permissions.others", permissions.no_function_may_do_what_is_not_its_own),
-            ("update.update", update.update, sam, {**parameters, "MaxRetries": "7", "EventWebhookUrl": listener.url}),
+            ("update.update", update.update, sam, updated),
             ("figures.kills", figures.kills),
             # While what was killed waits to be looked at.
             ("figures.cost", figures.cost),
             ("figures.unreadable", figures.unreadable),
             ("update.nothing_in_flight_was_lost", update.nothing_in_flight_was_lost),
             ("figures.nothing_killed_was_lost", figures.nothing_killed_was_lost),
+            ("page.is_there", page.the_page_is_there_where_people_sign_in_and_nowhere_else, sam, updated),
             ("update.delete", update.delete, sam),
             ("outside.own_types_run", outside.own_types_run, sam, asked.quick),
         ):

@@ -26,6 +26,9 @@ const SHOWN: &str = "!one.closest('dialog:not([open])')";
 /// Why a click may miss what was found, and not miss it soon after.
 const PASSING: [&str; 2] = ["stale element reference", "element click intercepted"];
 
+/// What a script is answered that waits in a page which is left for another: that its time is over, before it is.
+const LEFT: [&str; 2] = ["script timeout", "document unloaded"];
+
 /// What Chromium is told so that it asks for nothing itself, and begins each time as if it were new.
 const ARGUMENTS: [&str; 11] = [
     "--headless",
@@ -137,7 +140,7 @@ impl Browser {
         self.call("POST", "/execute/sync", json!({"script": script, "args": []})).await
     }
 
-    /// What `script` returns once that is something: it is asked for in the page, until then.
+    /// What `script` returns once that is something: it is asked for in the page, or the one that comes after it, until then.
     pub async fn until(&self, script: &str) -> Value {
         let look = format!(
             "const done = arguments[arguments.length - 1];
@@ -145,10 +148,16 @@ impl Browser {
                                    found ? done(found) : setTimeout(look, 20); }};
              look();"
         );
-        let answered = self.try_call("POST", "/execute/async", json!({"script": look, "args": []})).await;
-        match answered {
-            Ok(found) => found,
-            Err(error) => panic!("never: {script}\n{error}\n{}", self.run("return document.body.innerText").await),
+        let begun = Instant::now();
+        loop {
+            let answered = self.try_call("POST", "/execute/async", json!({"script": look, "args": []})).await;
+            match answered {
+                Ok(found) => return found,
+                Err(error)
+                    if LEFT.iter().any(|said| error["message"].to_string().contains(said))
+                        && begun.elapsed() < PATIENCE => {}
+                Err(error) => panic!("never: {script}\n{error}\n{}", self.run("return document.body.innerText").await),
+            }
         }
     }
 
