@@ -1,6 +1,6 @@
 //! How many tasks each queue has: changes are added up in memory and written once for each transaction.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use errand::{Name, Status, Task, spi::store::CountStep};
 use rusqlite::{Connection, params};
@@ -17,11 +17,12 @@ pub(super) const ALL_QUEUES: i64 = 0;
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     numbers: HashMap<(Name, Name, Name), i64>,
-    /// By queue, hour, lane and type.
-    changed: HashMap<(i64, i64, Name, Name), Change>,
+    /// By queue, hour, lane and type. Ordered, as the others here: of the few that a transaction has, to find one by comparing
+    /// takes less than to hash it.
+    changed: BTreeMap<(i64, i64, Name, Name), Change>,
     minutes: Minutes,
     /// How many more pending tasks of a queue are due from this second on.
-    waiting: HashMap<(i64, i64), i64>,
+    waiting: BTreeMap<(i64, i64), i64>,
 }
 
 /// In the order of [`Status::ALL`].
@@ -107,9 +108,9 @@ impl Counts {
 
     /// Writes what was noted; the last act of a transaction.
     pub(super) fn write(&mut self, db: &Connection) -> rusqlite::Result<()> {
-        let mut hours: HashMap<(i64, i64), ByStatus> = HashMap::new();
+        let mut hours: BTreeMap<(i64, i64), ByStatus> = BTreeMap::new();
         let mut all = Change::default();
-        for ((queue_n, hour, lane, task_type), change) in self.changed.drain() {
+        for ((queue_n, hour, lane, task_type), change) in std::mem::take(&mut self.changed) {
             add_all(hours.entry((hour, queue_n)).or_default(), &change.entered);
             add_all(hours.entry((hour, ALL_QUEUES)).or_default(), &change.entered);
             all.add(&change);
@@ -122,7 +123,7 @@ impl Counts {
             let row = [hour, queue_n, pending, running, waiting, completed, failed, cancelled, blocked];
             db.prepare_cached(ADD_HOUR)?.execute(row)?;
         }
-        for ((queue_n, due_from), by) in self.waiting.drain().filter(|(_, by)| *by != 0) {
+        for ((queue_n, due_from), by) in std::mem::take(&mut self.waiting).into_iter().filter(|(_, by)| *by != 0) {
             let all = by < 0 && db.prepare_cached(END_WAIT)?.execute([queue_n, due_from, -by])? > 0;
             if !all {
                 db.prepare_cached(ADD_WAIT)?.execute([queue_n, due_from, by])?;

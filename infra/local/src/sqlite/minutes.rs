@@ -1,6 +1,6 @@
 //! How many tasks ended in each minute of the last day: counted by the transactions that end them, once for each.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use errand::{
     Name, Status, StoreError, Task, Timestamp,
@@ -17,7 +17,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// What the present transaction has ended, by minute and tenant.
 #[derive(Debug, Default)]
-pub(super) struct Minutes(HashMap<(i64, Name), Ends>);
+pub(super) struct Minutes(BTreeMap<(i64, Name), Ends>);
 
 const ADD: &str = "INSERT INTO minutes (minute, tenant, completed, failed, cancelled) VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT DO UPDATE SET completed = completed + ?3, failed = failed + ?4, cancelled = cancelled + ?5";
@@ -43,7 +43,7 @@ impl Minutes {
 
     /// Writes what was noted.
     pub(super) fn write(&mut self, db: &Connection) -> rusqlite::Result<()> {
-        for ((minute, tenant), Ends { completed, failed, cancelled }) in self.0.drain() {
+        for ((minute, tenant), Ends { completed, failed, cancelled }) in std::mem::take(&mut self.0) {
             let [completed, failed, cancelled] = [completed, failed, cancelled].map(int);
             db.prepare_cached(ADD)?.execute(params![minute, tenant.as_str(), completed, failed, cancelled])?;
         }
