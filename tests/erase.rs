@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use errand::spi::{
-    queue::QueueName,
-    store::{MemoryStore, Store},
+use errand::{
+    Doc, Expect, Id, Name,
+    spi::{
+        queue::QueueName,
+        store::{self, Commit, MemoryStore, Record, RecordKey, RecordWrite, Store},
+    },
 };
 use integration_tests::{
     crash::at_every_call,
@@ -47,6 +50,7 @@ async fn given(store: Arc<dyn Store>) -> World {
     world.deliver_all().await;
     for (user, said) in [(ADA, MARKER), ("bob", "something")] {
         held_run(&world, user, said).await;
+        spent(&world, user).await;
     }
     for (user, said) in [(ADA, MARKER), ("bob", "something")] {
         let mut later = scripted(user, json!({"ballast": said}));
@@ -59,6 +63,15 @@ async fn given(store: Arc<dyn Store>) -> World {
         ask(&world, Call::put(&format!("/v1/schedules/nightly-{user}"), &nightly), 201).await;
     }
     world
+}
+
+/// What somebody has spent, as budgets count it.
+async fn spent(world: &World, user: &str) {
+    let key = RecordKey { tenant: Name::default(), kind: Name::of("spending_of_user"), id: Id::new(user).unwrap() };
+    let doc = Doc::from_iter([("day".to_owned(), json!("2026-01-09"))]);
+    let record = Box::new(Record::new(key, doc, world.now()));
+    let records = vec![RecordWrite::Put { record, expect: Expect::Absent }];
+    store::commit(&*world.app.store, Commit { records, ..Commit::default() }).await.unwrap();
 }
 
 /// A run that a worker has begun, with events and a command.

@@ -5,7 +5,7 @@ use std::{future::Future, pin::pin, task::Poll, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{call_off, erase_ended, erase_records};
+use super::{RECORDS, call_off, erase_ended, erase_records};
 use crate::{
     app::App,
     change::ChangeError,
@@ -202,6 +202,29 @@ async fn an_erasure_that_is_broken_off_at_any_call_is_gone_on_with() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn what_belongs_to_what_is_removed_goes_first_however_much_it_is() {
+    let sandbox = Sandbox::new(Registry::new().record::<Letter>());
+    letter(&sandbox, "a", ADA, None).await;
+    let answers: Vec<String> = (0..RECORDS + 9).map(|nth| format!("answer{nth}")).collect();
+    for answer in &answers {
+        letter(&sandbox, answer, BOB, Some("a")).await;
+    }
+    erase(sandbox.app()).await.unwrap();
+    for gone in answers.iter().map(String::as_str).chain(["a"]) {
+        assert!(sandbox.get::<Letter>(gone).await.is_none(), "{gone}");
+    }
+}
+
+#[tokio::test]
+async fn records_that_belong_to_each_other_are_removed_once() {
+    let sandbox = Sandbox::new(Registry::new().record::<Letter>());
+    letter(&sandbox, ADA, BOB, Some("b")).await;
+    letter(&sandbox, "b", BOB, Some(ADA)).await;
+    let removed = erase_records(sandbox.app(), &Name::default(), &id(ADA)).await.unwrap();
+    assert_eq!(removed, [(Name::of(Letter::KIND), 2)].into());
 }
 
 #[tokio::test]
