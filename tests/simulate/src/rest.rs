@@ -85,8 +85,9 @@ async fn until_quiet(world: &World, app: &App) -> bool {
         match next {
             None => return true,
             Some(at) if at > now => world.clock.set(at),
-            // Nothing can be done yet about one that was looked at before the lease of its worker has ended.
-            Some(_) if last == Some((now, next)) => world.clock.advance(Duration::from_secs(1)),
+            // Nothing can be done yet about one that was looked at before the lease of its worker has ended: as long as its
+            // type may take, and by as much later as the clock was set back.
+            Some(_) if last == Some((now, next)) => world.clock.advance(LONGEST),
             Some(_) => {}
         }
         last = Some((now, next));
