@@ -1,10 +1,8 @@
 //! What was counted, and how long work waits, as it is read: the same few rows however many queues there are.
 
-use std::time::Duration;
-
 use errand::{
     Name, Status, StoreError, Timestamp,
-    spi::store::{Counts, Page, QueuePlace, QueueStats, Stats, StatsScope},
+    spi::store::{Counts, HOUR, Page, QueuePlace, QueueStats, Stats, StatsScope},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -13,8 +11,6 @@ use super::{
     counts::ALL_QUEUES,
     reader::failed,
 };
-
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// What was counted of `scope`.
 pub(super) fn stats(db: &Connection, scope: &StatsScope, now: Timestamp) -> Result<Stats, StoreError> {
