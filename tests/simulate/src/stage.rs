@@ -1,6 +1,7 @@
 //! Has a plan happen.
 
 use std::{
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::Once,
@@ -197,7 +198,9 @@ impl Stage {
         let asks = |process: &&Process| ASKING.contains(&process.name);
         let asked_from = self.processes.iter().filter(asks).map(|process| process.began_at).min().unwrap_or(now);
         let inside = self.world.seen.inside();
-        let old = inside.lives.values().map(|life| &life.newest).filter(|task| {
+        // Of a key's lives the last: the one before it is gone already, and this one may be open.
+        let last: BTreeMap<_, _> = inside.lives.values().map(|life| (&life.newest.key, &life.newest)).collect();
+        let old = last.into_values().filter(|task| {
             let kept = task.task_type.as_str().contains("run") || task.task_type.as_str().contains("session");
             !kept && task.wake_at.is_none() && task.ended_at.is_some_and(|at| at + KEPT < now && at < asked_from)
         });
