@@ -1,5 +1,7 @@
 //! Traces over OTLP, to a receiver that decodes the protocol's own protobuf.
 
+mod tasks;
+
 use std::{
     fs,
     sync::{Arc, Mutex},
@@ -147,15 +149,16 @@ async fn a_request_leads_to_the_enqueue_its_execution_is_linked_and_that_leads_t
     let kept = format!("00-{}-{}-01", hex(&request.trace_id), hex(&request.span_id));
     assert_eq!(task["traceparent"].as_str(), Some(&*kept), "the request's own");
 
-    let enqueue = receiver.one("enqueue");
+    let [enqueue, cleanup] = &receiver.named("enqueue")[..] else { panic!("{:?}", receiver.spans()) };
     assert_eq!((enqueue.kind(), &enqueue.parent_span_id), (SpanKind::Producer, &request.span_id));
-    assert_eq!((&enqueue.trace_id, number(&enqueue, "messaging.batch.message_count")), (&request.trace_id, Some(1)));
-    assert_eq!(said(&enqueue, "errand.task.id").as_deref(), task["id"].as_str());
+    assert_eq!((&enqueue.trace_id, number(enqueue, "messaging.batch.message_count")), (&request.trace_id, Some(1)));
+    assert_eq!(said(enqueue, "errand.task.id").as_deref(), task["id"].as_str());
 
     let execution = receiver.one("execute run_agent");
     assert_eq!((execution.kind(), number(&execution, "errand.task.attempt")), (SpanKind::Consumer, Some(1)));
     assert_eq!(said(&execution, "errand.task.outcome").as_deref(), Some("completed"));
     assert_ne!(execution.trace_id, request.trace_id, "it may be days later");
+    assert_eq!((&cleanup.trace_id, &cleanup.parent_span_id), (&execution.trace_id, &execution.span_id));
     let [link] = &execution.links[..] else { panic!("{:?}", execution.links) };
     assert_eq!((&link.trace_id, &link.span_id), (&request.trace_id, &request.span_id));
 

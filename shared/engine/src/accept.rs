@@ -15,8 +15,8 @@ use crate::{
     lifecycle::{Asked, Dispatch, Task},
     notify::notify,
     registry::InputError,
+    spans::enqueue,
     store::{self, BODY_BYTES, Inserted, StoreError},
-    telemetry::enqueue,
 };
 
 pub use checks::{

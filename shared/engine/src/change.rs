@@ -147,7 +147,7 @@ async fn change_alone(app: &App, first: &Task, trigger: Trigger, with: With) -> 
         let changed = transition.task.clone();
         let commit = Arc::new(Commit { records, tasks, ..Commit::change(task.version, transition) });
         // The very same commit: if it has landed all the same, the store says so.
-        let parts = match patiently(&*app.clock, with.until, || app.store.commit(commit.clone())).await {
+        let parts = match patiently(&*app.clock, with.until, || store::commit(&*app.store, commit.clone())).await {
             Ok(()) => {
                 if let Some(told) = told {
                     told.tell(app, &changed);

@@ -3,7 +3,7 @@
 //!
 //! This is the engine. It knows no task type of its own, no HTTP, no AWS and no SQLite: those stand on it.
 //!
-//! Each module knows only those before it: `redact`, `json`, `clock`, `ids`, `traceparent`, `money`, `lifecycle`, `store`, `queue`,
+//! Each module knows only those before it: `redact`, `json`, `clock`, `ids`, `traceparent`, `money`, `lifecycle`, `spans`, `store`, `queue`,
 //! `event`, `listener`, `release`, `bell`, `rights`, `noticed`, `meter`, `services`, `attended`, `effects`, `group`, `records`, `handler`,
 //! `registry`, `app`, `environment`, `telemetry`, `notify`, `change`, `accept`, `gather`, `operate`, `erase`, `redrive`, `client`,
 //! `dead_letter`, `outbox`, `poller`, `processor`, `read_marks`, `testing`, `spi`.
@@ -140,6 +140,7 @@ mod registry;
 mod release;
 mod rights;
 mod services;
+mod spans;
 pub mod spi;
 mod store;
 mod telemetry;

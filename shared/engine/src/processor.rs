@@ -30,8 +30,8 @@ use crate::{
     queue::{QueueName, TaskMessage},
     redact::chain,
     registry::{Input, InputError},
+    spans::execution,
     store::StoreError,
-    telemetry::execution,
 };
 
 /// A message in hand.

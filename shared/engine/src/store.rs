@@ -20,6 +20,7 @@ mod stats;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tracing::Instrument;
 
 pub use commit::{Commit, Part, TaskWrite};
 pub use error::{StoreError, shown};
@@ -40,6 +41,7 @@ use crate::{
     clock::Timestamp,
     ids::{Id, Name, TaskKey},
     lifecycle::{Task, log::LogEntry},
+    spans::enqueue,
 };
 
 /// The most bytes an item's payload or output may have.
@@ -217,8 +219,10 @@ pub async fn task(store: &dyn Store, key: &TaskKey) -> Result<Option<Task>, Stor
 }
 
 /// [`Store::commit`], of one that need not be made again.
-pub async fn commit(store: &dyn Store, commit: Commit) -> Result<(), StoreError> {
-    store.commit(Arc::new(commit)).await
+pub async fn commit(store: &dyn Store, commit: impl Into<Arc<Commit>>) -> Result<(), StoreError> {
+    let commit = commit.into();
+    let span = enqueue(commit.tasks.iter());
+    store.commit(commit).instrument(span).await
 }
 
 /// [`Store::insert`] for one.

@@ -1,6 +1,5 @@
 //! Log lines: what writes them, and how.
 
-mod spans;
 mod told;
 
 use std::panic;
@@ -14,8 +13,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-pub use spans::TRACE;
-pub(crate) use spans::{enqueue, execution};
+pub use crate::spans::TRACE;
 pub(crate) use told::{Told, lease_lost};
 
 use crate::environment::variable;

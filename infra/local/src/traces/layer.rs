@@ -1,11 +1,14 @@
 //! From the engine's spans to those of OpenTelemetry.
 
-use std::fmt::Debug;
+use std::{
+    fmt::Debug,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use errand::TraceParent;
 use opentelemetry::{
     Context, KeyValue, Value,
-    trace::{Link, SpanKind, Status, TraceContextExt, Tracer},
+    trace::{Link, SpanBuilder, SpanKind, Status, TraceContextExt, Tracer},
 };
 use opentelemetry_sdk::trace::SdkTracer;
 use tracing::{
@@ -30,10 +33,11 @@ impl<S: Subscriber + for<'l> LookupSpan<'l>> Layer<S> for Spans {
         attributes.record(&mut fields);
         let within = || span.parent()?.extensions().get::<Begun>().map(|Begun(context)| context.clone());
         let asked = fields.parent.map(|trace| Context::new().with_remote_span_context(context_of(trace)));
-        let parent = asked.or_else(within).unwrap_or_default();
+        let parent = within().or(asked).unwrap_or_default();
         let name = fields.name.unwrap_or_else(|| attributes.metadata().name().to_owned());
         let builder = self.0.span_builder(name).with_kind(fields.kind).with_attributes(fields.attributes);
         let links = fields.link.map(|trace| Link::with_context(context_of(trace)));
+        let builder = SpanBuilder { start_time: fields.began_at, ..builder };
         let begun = builder.with_links(links.into_iter().collect()).start_with_context(&self.0, &parent);
         span.extensions_mut().insert(Begun(parent.with_span(begun)));
     }
@@ -62,18 +66,20 @@ impl<S: Subscriber + for<'l> LookupSpan<'l>> Layer<S> for Spans {
 struct Fields {
     name: Option<String>,
     kind: SpanKind,
-    /// Whose part it is, if not of the span around it.
+    /// Whose part it is, if there is no span around it.
     parent: Option<TraceParent>,
     /// What it comes of.
     link: Option<TraceParent>,
+    /// When it began, if not just now.
+    began_at: Option<SystemTime>,
     failed: bool,
     attributes: Vec<KeyValue>,
 }
 
 impl Default for Fields {
     fn default() -> Self {
-        let (name, parent, link) = (None, None, None);
-        Self { name, kind: SpanKind::Internal, parent, link, failed: false, attributes: Vec::new() }
+        let (name, parent, link, began_at) = (None, None, None, None);
+        Self { name, kind: SpanKind::Internal, parent, link, began_at, failed: false, attributes: Vec::new() }
     }
 }
 
@@ -111,7 +117,10 @@ impl Visit for Fields {
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field, value);
+        match field.name() {
+            "otel.began_ms" => self.began_at = Some(UNIX_EPOCH + Duration::from_millis(value.unsigned_abs())),
+            _ => self.put(field, value),
+        }
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {

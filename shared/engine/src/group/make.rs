@@ -5,6 +5,7 @@ use std::{iter, time::Duration};
 
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
     ids::{self, Name, TaskKey},
     lifecycle::{Asked, Fence, Member, Task},
     services::Services,
+    spans::enqueue,
     store::{
         self, Commit, Doc, Expect, Inserted, MAX_TRIES, Part as CommitPart, Patch, RecordWrite, StoreError, TaskWrite,
     },
@@ -215,7 +217,7 @@ pub(crate) async fn make_root(
     let now = services.clock.now();
     let waiting = making.callbacks.iter();
     let waiting = waiting.map(|it| Task::accept_after(making.id, it.asked.clone(), ids::fresh(), now)).collect();
-    for inserted in services.store.insert(waiting).await {
+    for inserted in insert(services, waiting).await {
         inserted?;
     }
     let mut first = 0;
@@ -327,12 +329,17 @@ async fn plain(services: &Services, making: &Making, (first, count): (usize, usi
     }
     let tasks = making.tasks(first, count, services);
     let taken = tasks.len();
-    let inserted = services.store.insert(tasks.clone()).await;
+    let inserted = insert(services, tasks.clone()).await;
     let mut made = Vec::with_capacity(taken);
     for (task, inserted) in iter::zip(tasks, inserted) {
         made.extend(matches!(inserted?, Inserted::New).then_some(task));
     }
     Ok(Some((made, taken)))
+}
+
+async fn insert(services: &Services, tasks: Vec<Task>) -> Vec<Result<Inserted, StoreError>> {
+    let span = enqueue(tasks.iter());
+    services.store.insert(tasks).instrument(span).await
 }
 
 /// Says that all members are made. It ends with a look: they may all have ended.

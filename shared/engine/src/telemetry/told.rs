@@ -8,11 +8,11 @@ use crate::{
     app::App,
     clock::Timestamp,
     lifecycle::{
-        FailureKind, Status, Task, Trigger,
+        Dispatch, FailureKind, Status, Task, Trigger,
         log::{LogEntry, LogKind, LogOutcome},
     },
     meter::{CountedRow, LEASE_LOSSES},
-    telemetry::spans::ended,
+    spans::{ended, outside},
 };
 
 /// What is told of a change: taken from its row before the store gets that, told once the commit stands. No payload,
@@ -46,10 +46,14 @@ impl Told {
     /// lost.
     pub(crate) fn tell(self, app: &App, task: &Task) {
         self.count(app, task);
-        if self.settled {
-            ended(self.outcome.as_str(), self.failure);
-        }
         let (key, outcome, duration_ms) = (&task.key, self.outcome.as_str(), self.duration_ms);
+        match task.last_attempted_at {
+            Some(began_at) if self.kind == LogKind::Execution && task.dispatch == Dispatch::Pulled => {
+                outside(task, began_at, outcome, self.failure);
+            }
+            _ if self.settled => ended(outcome, self.failure),
+            _ => {}
+        }
         let failure = self.failure.map(tracing::field::display);
         let (request_id, xray_trace_id) = (task.request_id.as_deref(), app.xray_trace_id());
         if task.status() == Status::Failed || self.outcome == LogOutcome::Lost {

@@ -39,6 +39,7 @@ pub(crate) async fn user(app: &App, request: &Request) -> Result<Answer, ApiErro
             timeout_s: settings.timeout_s,
             max_retries: retries,
             request_id: Some(request.caller.request_id.clone()),
+            traceparent: request.caller.traceparent,
             ..new
         };
         let task = Task::accept(new.dispatched(settings.dispatch, now), ids::fresh(), now);
