@@ -82,12 +82,7 @@ async fn setup_with(change: impl FnOnce(Builder) -> Builder) -> Setup {
 impl Setup {
     /// Every item of both tables.
     pub(crate) async fn everything(&self) -> Vec<Item> {
-        let mut all = Vec::new();
-        for table in [&self.tables.tasks, &self.tables.log] {
-            let pages = self.client.scan().table_name(table).into_paginator().items().send();
-            all.extend(pages.collect::<Result<Vec<_>, _>>().await.unwrap());
-        }
-        all
+        self.tables.items(&self.client).await
     }
 
     /// Every item of the partition of a task: the task and payloads.

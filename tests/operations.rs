@@ -60,8 +60,7 @@ fn the_guides_outcomes_are_those_there_are() {
 
 #[test]
 fn the_guides_attributes_of_spans_are_those_there_are() {
-    let sources =
-        ["shared/engine/src/telemetry/spans.rs", "shared/models/src/ask.rs", "infra/local/src/traces/request.rs"];
+    let sources = ["shared/engine/src/spans.rs", "shared/models/src/ask.rs", "infra/local/src/traces/request.rs"];
     let read = |file: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)).unwrap();
     let code = sources.map(read).concat().replace("r#", "");
     for row in rows("| span |") {

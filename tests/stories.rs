@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use errand::{Timestamp, spi::clock::Clock};
 use integration_tests::events::Call;
+pub(crate) use one_machine::OneMachine;
 use serde_json::{Value, json};
 use stage::Stage;
 

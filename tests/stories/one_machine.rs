@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use errand::{
-    Timestamp,
+    Registry, Timestamp,
     spi::{
         clock::{Clock, ManualClock},
         store::Store,
@@ -30,10 +30,39 @@ const LOOKS: usize = 50;
 const MOST_LOOKS: usize = 20_000;
 
 /// See the module.
-struct OneMachine {
-    clock: Arc<ManualClock>,
-    server: RunningServer,
+pub(crate) struct OneMachine {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) server: RunningServer,
     client: reqwest::Client,
+    dir: TempDir,
+}
+
+impl OneMachine {
+    /// A new server, which has these task types.
+    pub(crate) async fn start(types: Registry) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options::on_a_free_port(dir.path().to_owned(), Durability::Normal);
+        let options = Options { poll_interval_ms: 10, ..options };
+        let clock = Arc::new(ManualClock::at(Timestamp::default()));
+        let server = RunningServer::start_at(&options, types, clock.clone()).await.unwrap();
+        let client = errand_models::http::client(Duration::from_secs(30)).unwrap();
+        Self { clock, server, client, dir }
+    }
+
+    /// Asks over HTTP.
+    pub(crate) async fn asked(&self, call: &Call) -> Answered {
+        let request = call.http(&format!("http://{}", self.server.address));
+        let response = self.client.execute(request.try_into().unwrap()).await.unwrap();
+        let status = response.status().as_u16();
+        Answered { status, body: serde_json::from_slice(&response.bytes().await.unwrap()).unwrap() }
+    }
+
+    /// All that stands in the files of its database, as far as it is text.
+    pub(crate) fn files(&self) -> String {
+        let files = ["errand.db", "errand.db-wal"].map(|name| self.dir.path().join(name));
+        let bytes: Vec<u8> = files.iter().flat_map(|file| std::fs::read(file).unwrap_or_default()).collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
 }
 
 impl Stage for OneMachine {
@@ -42,10 +71,7 @@ impl Stage for OneMachine {
     }
 
     async fn ask(&mut self, call: &Call) -> Answered {
-        let request = call.http(&format!("http://{}", self.server.address));
-        let response = self.client.execute(request.try_into().unwrap()).await.unwrap();
-        let status = response.status().as_u16();
-        Answered { status, body: serde_json::from_slice(&response.bytes().await.unwrap()).unwrap() }
+        self.asked(call).await
     }
 
     async fn settle(&mut self) {
@@ -69,14 +95,7 @@ impl Stage for OneMachine {
 
 /// Plays `story` on a new server.
 async fn play(name: &str, story: impl AsyncFn(&mut OneMachine) -> Value) {
-    let dir: TempDir = tempfile::tempdir().unwrap();
-    let options = Options::on_a_free_port(dir.path().to_owned(), Durability::Normal);
-    let options = Options { poll_interval_ms: 10, ..options };
-    let clock = Arc::new(ManualClock::at(Timestamp::default()));
-    let types = model::settings().await.types();
-    let server = RunningServer::start_at(&options, types, clock.clone()).await.unwrap();
-    let client = errand_models::http::client(Duration::from_secs(30)).unwrap();
-    let mut stage = OneMachine { clock, server, client };
+    let mut stage = OneMachine::start(model::settings().await.types()).await;
     ends_as(name, &story(&mut stage).await);
     stage.server.stop().await;
 }

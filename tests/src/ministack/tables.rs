@@ -14,6 +14,8 @@ use aws_sdk_dynamodb::{
 use serde::Deserialize;
 use serde_yaml_ng::Value;
 
+use crate::relay::Item;
+
 /// The names of a pair of tables.
 #[derive(Clone, Debug)]
 pub struct Tables {
@@ -21,6 +23,19 @@ pub struct Tables {
     pub tasks: String,
     /// The action log.
     pub log: String,
+}
+
+impl Tables {
+    /// Every item of both.
+    pub async fn items(&self, client: &Client) -> Vec<Item> {
+        let mut all = Vec::new();
+        for table in [&self.tasks, &self.log] {
+            let scan = client.scan().table_name(table).consistent_read(true);
+            let pages = scan.into_paginator().items().send();
+            all.extend(pages.collect::<Result<Vec<_>, _>>().await.unwrap_or_else(|error| panic!("{error:?}")));
+        }
+        all
+    }
 }
 
 /// Makes empty tables of the template's shape, which nobody else uses. TTL stays off: tests set the clock as they
