@@ -16,6 +16,9 @@ use super::{
     fixtures::{at, change, changed, claimed, complete, completed, failed, insert, name, now, settled, task, tenant},
 };
 
+/// In seconds.
+const HOUR: u64 = 3600;
+
 pub(super) const CASES: &[Case] = &[
     Case { name: "counts_follow_a_task_through_its_life", check: |s| Box::pin(life(s)) },
     Case { name: "what_was_not_done_is_not_counted", check: |s| Box::pin(not_done(s)) },
@@ -186,7 +189,6 @@ async fn pages(store: &dyn Store) {
 }
 
 async fn hours(store: &dyn Store) {
-    const HOUR: u64 = 3600;
     let tenant = tenant();
     let expect = async |hour: u64, expected: Counts| {
         let found = store.stats(&scope(&tenant, &Name::default()), at(hour * HOUR + 9)).await.unwrap();
@@ -205,7 +207,6 @@ async fn hours(store: &dyn Store) {
 }
 
 async fn history(store: &dyn Store) {
-    const HOUR: u64 = 3600;
     let (tenant, other) = (tenant(), tenant());
     let cancel = Trigger::Cancel { reason: "no".into(), by: "me".into() };
     complete(store, task(&tenant), at(50)).await;
