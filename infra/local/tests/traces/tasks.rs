@@ -55,9 +55,13 @@ async fn what_a_worker_outside_does_is_told_of_at_its_end() {
     let server = server_of(&receiver);
     server.put("/v1/task-types/resize", json!({"run": {"kind": "worker"}})).await;
     let mut given = Vec::new();
-    for _ in 0..3 {
-        given.push(server.enqueue(json!({"task_type": "resize", "payload": {}, "max_retries": 0})).await);
+    let resize = json!({"task_type": "resize", "payload": {}, "max_retries": 0});
+    for _ in 0..2 {
+        given.push(server.enqueue(resize.clone()).await);
     }
+    let (_, group) = server.post("/v1/groups", json!({"tasks": [resize], "policy": "fail_fast"})).await;
+    let members = format!("/v1/groups/{}/tasks", group["id"].as_str().unwrap());
+    given.push(server.get(&members).await["items"][0]["task"].clone());
     let claim = json!({"worker_id": "w", "task_types": ["resize"], "max": 3});
     let (_, claimed) = server.post("/v1/claims", claim).await;
     let ends = [json!({"status": "completed"}), json!({"status": "failed", "failure": {"message": "no picture"}})];
@@ -70,9 +74,9 @@ async fn what_a_worker_outside_does_is_told_of_at_its_end() {
         let (status, answer) = server.post(&path, end).await;
         assert_eq!(status, 200, "{answer}");
     }
-    // It is called off while its worker has it.
-    let path = format!("/v1/tasks/{}/cancel", given[2]["id"].as_str().unwrap());
-    assert_eq!(server.post(&path, json!({"reason": "no more"})).await.0, 200);
+    // Another member calls it off while its worker has it.
+    let fails = scripted(json!({"acts": [{"fail_for_good": "no picture"}]}));
+    assert_eq!(server.post(&members, json!({"tasks": [fails]})).await.0, 200);
     let mut tasks = Vec::new();
     for task in &given {
         tasks.push(server.ended(task).await);
