@@ -118,9 +118,12 @@ pub(crate) fn apply(schedule: &Schedule, key: &RecordKey, act: ScheduleAct, now:
                 // What it would have fired before it was so is none of its firings.
                 after.judged = after.judged.max(now);
             }
-            after.buffered.truncate(policy.max_buffered);
+            let kept = after.buffered.len().min(policy.max_buffered);
+            let mut left_out = ScheduleNews::Skipped(0, now);
+            after.buffered.drain(kept..).for_each(|nominal| left_out.count(nominal));
             (after.spec, after.task, after.policy, after.blocked) = (spec, task, policy, None);
             (after.put_by, after.revision) = (put_by, revision);
+            step.tell([left_out]);
         }
         ScheduleAct::Remove => after.removed_at = Some(now),
     }
@@ -151,9 +154,12 @@ impl ScheduleStep {
         let due = |after| plan.next(after).filter(|firing| firing.effective <= now);
         let (mut skipped, mut missed) = (ScheduleNews::Skipped(0, now), ScheduleNews::Missed(0, now));
         self.schedule.blocked = None;
-        let waited = self.schedule.live.is_empty() && !self.schedule.buffered.is_empty();
-        if waited {
-            self.fires.push(self.schedule.buffered.remove(0));
+        while self.schedule.live.is_empty() && self.fires.is_empty() && !self.schedule.buffered.is_empty() {
+            let waited = self.schedule.buffered.remove(0);
+            match self.schedule.task.may_start(waited, now) {
+                true => self.fires.push(waited),
+                false => missed.count(waited),
+            }
         }
         let mut next = due(self.schedule.judged);
         for _ in 0..JUDGED_AT_ONCE {
@@ -166,7 +172,7 @@ impl ScheduleStep {
             }
             self.schedule.judged = firing.nominal;
         }
-        self.told.extend([skipped, missed].into_iter().filter(ScheduleNews::is_any));
+        self.tell([skipped, missed]);
         let of = (self.schedule.made_at, self.schedule.policy.keeps_live());
         for nominal in &self.fires {
             self.schedule.fired += 1;
@@ -175,12 +181,17 @@ impl ScheduleStep {
                 self.schedule.lives(task_id(key, of.0, *nominal));
             }
         }
-        for told in &self.told {
+    }
+
+    /// Counts and tells what is left out, if anything is.
+    fn tell(&mut self, news: impl IntoIterator<Item = ScheduleNews>) {
+        for told in news.into_iter().filter(ScheduleNews::is_any) {
             match told {
                 ScheduleNews::Skipped(count, _) => self.schedule.skipped += count,
                 ScheduleNews::Missed(count, _) => self.schedule.missed += count,
                 ScheduleNews::Blocked(_) | ScheduleNews::Paused(_) => {}
             }
+            self.told.push(told);
         }
     }
 
@@ -224,7 +235,7 @@ impl Schedule {
             CatchUp::All => late <= self.policy.window(),
             CatchUp::None => late <= PUNCTUAL,
         };
-        is_wanted && self.task.ends_after(firing.nominal).is_none_or(|end| end > now)
+        is_wanted && self.task.may_start(firing.nominal, now)
     }
 
     fn lives(&mut self, task: Uuid) {
@@ -238,6 +249,11 @@ impl ScheduledTask {
     /// Until when a task of the firing named by this may start.
     pub(crate) fn ends_after(&self, nominal: Timestamp) -> Option<Timestamp> {
         self.ttl_s.map(|seconds| nominal + Duration::from_secs(seconds))
+    }
+
+    /// Whether a task of the firing named by this may start yet.
+    fn may_start(&self, nominal: Timestamp, now: Timestamp) -> bool {
+        self.ends_after(nominal).is_none_or(|end| end > now)
     }
 }
 

@@ -73,12 +73,17 @@ impl DynamoStore {
     pub(super) async fn commit_one(&self, commit: Commit) -> Result<(), StoreError> {
         commit.fits()?;
         // Before the commit itself: a payload too many dies by its TTL, one too few would be a task lost.
+        let mut there = Vec::new();
         for (place, task) in commit.tasks.iter().enumerate() {
             match self.prepare(task).await? {
                 None => {}
                 Some(there) if is_own(&there, task.version) => return Ok(()), // our first try, with all the rest
-                Some(_) => return Err(StoreError::Conflict { parts: vec![Part::NewTask(place)] }),
+                Some(_) => there.push(Part::NewTask(place)),
             }
+        }
+        // All of them: who leaves out what is there has few tries.
+        if !there.is_empty() {
+            return Err(StoreError::Conflict { parts: there });
         }
         if let Some(TaskWrite::Change { transition, .. }) = &commit.task
             && payload::is_apart(&transition.task)

@@ -63,3 +63,26 @@ fn one_whose_firing_waits_for_an_end_is_looked_at_each_minute() {
     schedule.buffered.push(begun());
     assert_eq!(wakes(&schedule), Some(now + Duration::from_secs(60)));
 }
+
+#[test]
+fn what_has_waited_until_it_may_start_no_more_is_missed() {
+    let (mut schedule, now) = (hourly(json!({"overlap": "buffer", "max_buffered": 9})), begun() + 3 * HOUR);
+    schedule.task.ttl_s = Some(90 * 60);
+    schedule.judged = now;
+    schedule.buffered = vec![begun() + HOUR, begun() + 2 * HOUR, now];
+    let step = looked_at(&schedule, now + Duration::from_secs(60));
+    assert_eq!((step.fires, step.schedule.buffered), (vec![begun() + 2 * HOUR], vec![now]));
+    assert_eq!((step.schedule.missed, step.told), (1, vec![ScheduleNews::Missed(1, begun() + HOUR)]));
+}
+
+#[test]
+fn what_a_put_has_no_room_for_is_counted_and_told() {
+    let mut schedule = hourly(json!({"overlap": "buffer", "max_buffered": 9}));
+    schedule.buffered = vec![begun() + HOUR, begun() + 2 * HOUR, begun() + 3 * HOUR];
+    let asked = hourly(json!({"overlap": "buffer", "max_buffered": 1}));
+    let step = apply(&schedule, &key(), ScheduleAct::Put(Box::new(asked)), begun() + 4 * HOUR);
+    assert_eq!((step.schedule.buffered, step.schedule.skipped), (vec![begun() + HOUR], 2));
+    assert_eq!(step.told, [ScheduleNews::Skipped(2, begun() + 3 * HOUR)]);
+    let same = apply(&schedule, &key(), ScheduleAct::Put(Box::new(schedule.clone())), begun() + 4 * HOUR);
+    assert_eq!((same.schedule.skipped, same.told), (0, vec![]));
+}
