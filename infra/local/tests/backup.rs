@@ -8,6 +8,7 @@ use std::{
     process::Stdio,
 };
 
+use errand_local::sqlite::{SqliteSettings, SqliteStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -131,8 +132,7 @@ fn what_is_no_database_of_ours_or_is_damaged_gives_no_copy() {
     fs::remove_file(&database).unwrap();
 
     // Bytes of an index that a page's reader does not look at: what was copied has them, and is not taken for good.
-    let settings = errand_local::sqlite::SqliteSettings::default();
-    drop(errand_local::sqlite::SqliteStore::open(&database, settings).unwrap());
+    drop(SqliteStore::open(&database, SqliteSettings::default()).unwrap());
     let db = rusqlite::Connection::open(&database).unwrap();
     db.execute_batch(
         "CREATE TABLE aside (a); INSERT INTO aside VALUES (1), (2); CREATE INDEX by_a ON aside (a);
@@ -148,10 +148,31 @@ fn what_is_no_database_of_ours_or_is_damaged_gives_no_copy() {
 }
 
 #[test]
+fn a_copy_is_of_what_was_there_at_its_start_whatever_is_written_between_its_steps() {
+    let (data, place) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (database, copy) = (data.path().join("errand.db"), place.path().join("copy.db"));
+    drop(SqliteStore::open(&database, SqliteSettings::default()).unwrap());
+    let db = rusqlite::Connection::open(&database).unwrap();
+    // More than two steps have: at its start one row, then one more after each.
+    db.execute_batch("CREATE TABLE aside (a); INSERT INTO aside VALUES (zeroblob(9 << 20))").unwrap();
+    let (mut steps, mut written) = (0, 1);
+    let write = |_| {
+        steps += 1;
+        // A copy that begins anew with each of these would have no end.
+        if steps < 20 {
+            written += db.execute("INSERT INTO aside VALUES (zeroblob(9))", []).unwrap();
+        }
+    };
+    errand_local::sqlite::backup(&database, &copy, write).unwrap();
+    let copied = rusqlite::Connection::open(&copy).unwrap();
+    let rows: u32 = copied.query_row("SELECT count(*) FROM aside", [], |row| row.get(0)).unwrap();
+    assert_eq!((rows, steps, written), (1, 3, 4));
+}
+
+#[test]
 fn a_copy_there_is_no_room_for_leaves_nothing_behind() {
     let (data, place) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let settings = errand_local::sqlite::SqliteSettings::default();
-    drop(errand_local::sqlite::SqliteStore::open(&data.path().join("errand.db"), settings).unwrap());
+    drop(SqliteStore::open(&data.path().join("errand.db"), SqliteSettings::default()).unwrap());
     // The largest file that the process may write, in blocks of 512 bytes or of 1 KiB: less than the database has.
     let script = "trap '' XFSZ; ulimit -f 40; exec \"$0\" \"$@\"";
     let mut command = std::process::Command::new("sh");
