@@ -5,6 +5,8 @@ mod backup;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod collector;
+#[cfg(test)]
 mod connections;
 #[cfg(test)]
 mod dashboard;
