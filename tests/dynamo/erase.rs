@@ -11,7 +11,9 @@ use errand::{
 use serde_json::json;
 
 use super::{
-    Item, Setup, at, claim, complete, fence,
+    Item, Setup, at, claim, complete,
+    faults::{Fault, Faults, refusal},
+    fence,
     meter::{Meter, Used},
     own_writes, settle, setup, task, watched,
 };
@@ -19,8 +21,8 @@ use super::{
 const MARKER: &str = "Zauberwort-7";
 
 /// A task that has failed, with the marker in its payload and its errors; and its item as it was then, with the row that
-/// rides in it.
-async fn failed(setup: &Setup, bytes: usize) -> (Task, Item) {
+/// rides in it. `last` goes before the commit of its end.
+async fn failed(setup: &Setup, bytes: usize, last: impl FnOnce()) -> (Task, Item) {
     let payload = Json::new(&json!({"text": format!("{MARKER} {}", "x".repeat(bytes))}));
     let task = task(300).asking(|asked| *asked = asked.clone().with_payload(payload));
     store::insert(&setup.store, task.clone()).await.unwrap();
@@ -28,6 +30,7 @@ async fn failed(setup: &Setup, bytes: usize) -> (Task, Item) {
     store::commit(&setup.store, commit).await.unwrap();
     let failure = KeptFailure::new(FailureKind::Handler, MARKER, at(2), 1);
     let (commit, failed) = settle(&claimed, Settlement::Fail { failure }, at(2));
+    last();
     store::commit(&setup.store, commit).await.unwrap();
     let item = setup.item(&failed.key).await;
     (failed, item)
@@ -42,7 +45,7 @@ fn says(items: &[Item]) -> bool {
 async fn the_tables_hold_nothing_of_an_erased_task_but_blank_rows() {
     let setup = setup().await;
     for bytes in [10, 10_000] {
-        let (task, before) = failed(&setup, bytes).await;
+        let (task, before) = failed(&setup, bytes, || ()).await;
         assert!(says(&setup.items(&task.key).await) && says(&setup.log_items(&task.key).await));
         setup.store.erase(&task).await.unwrap();
         assert!(setup.items(&task.key).await.is_empty());
@@ -55,6 +58,22 @@ async fn the_tables_hold_nothing_of_an_erased_task_but_blank_rows() {
         setup.store.erase(&task).await.unwrap();
         assert_eq!(setup.log_items(&task.key).await, rows);
     }
+}
+
+#[tokio::test]
+async fn a_row_that_only_rode_with_its_task_is_blank_when_the_change_stream_brings_it() {
+    let faults = Faults::default();
+    let setup = watched(faults.clone()).await;
+    let died = Fault::Refuse(refusal("AccessDeniedException", json!(null)));
+    let (task, before) = failed(&setup, 10, || faults.then([Fault::None, died])).await;
+    assert!(
+        before.contains_key("r") && setup.log_items(&task.key).await.is_empty(),
+        "whoever committed has not copied it"
+    );
+    setup.store.erase(&task).await.unwrap();
+    setup.store.copy_rows(&[before]).await.unwrap();
+    let rows = setup.log_items(&task.key).await;
+    assert_eq!((rows.len(), says(&rows)), (1, false), "{rows:?}");
 }
 
 /// What is used by a step that a handler keeps, and by the removal of its task, whose payload lies in its item.
