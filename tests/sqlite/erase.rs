@@ -1,15 +1,21 @@
-//! What was erased is not in the file any more, nor in its write-ahead log.
+//! What was erased is not in the file any more, nor in its write-ahead log; and what cannot be read hides nothing from it.
+
+use std::sync::Arc;
 
 use errand::{
     Asked, Task,
     spi::{
+        erase::tasks_of,
         json::Json,
         lifecycle::{Trigger, log::LogEntry},
         store::Store,
     },
 };
-use integration_tests::conformance::fixtures::{
-    accepted, at, change, changed, claimed, complete, failed, id, insert, new, read, tenant,
+use integration_tests::{
+    conformance::fixtures::{
+        accepted, at, change, changed, claimed, complete, failed, id, insert, new, read, task, tenant,
+    },
+    world::World,
 };
 use serde_json::json;
 
@@ -42,7 +48,7 @@ fn found(fixture: &Fixture, texts: [&str; 2]) -> [usize; 2] {
 async fn nothing_of_an_erased_task_is_in_the_files() {
     let fixture = Fixture::new();
     let store = &fixture.store;
-    let other = complete(store, integration_tests::conformance::fixtures::task(&tenant()), at(9)).await;
+    let other = complete(store, task(&tenant()), at(9)).await;
     let mut tasks = Vec::new();
     for bytes in [10, 20, 3_000, 9_999, 60_000] {
         tasks.push(marked(store, bytes).await);
@@ -72,4 +78,18 @@ async fn a_reader_of_the_log_beside_the_file_is_waited_for_and_then_told_of() {
     assert!(matches!(fixture.store.scrub().await, Err(errand::StoreError::Busy)));
     reader.execute_batch("ROLLBACK").unwrap();
     fixture.store.scrub().await.unwrap();
+}
+
+/// A page of such a list is empty, and goes on.
+#[tokio::test]
+async fn a_users_tasks_are_found_behind_a_thousand_that_cannot_be_read() {
+    let Fixture { store, dir } = Fixture::new();
+    let tenant = tenant();
+    let hers = |n| Task { created_at: at(n), ..task(&tenant) }.asking(|asked| asked.user_id = Some(id("ada-lovelace")));
+    store.insert((1..=1000).map(hers).collect()).await;
+    let tool = rusqlite::Connection::open(dir.path().join("errand.db")).unwrap();
+    tool.execute("UPDATE tasks SET last_errors = 'half of {'", []).unwrap();
+    let oldest = insert(&store, hers(0)).await;
+    let world = World::on(Arc::new(store));
+    assert_eq!(tasks_of(&world.app, &tenant, &id("ada-lovelace")).await.unwrap(), [oldest]);
 }
