@@ -56,6 +56,30 @@ async fn beyond_a_hundred_the_least_busy_queues_are_told_together() {
 }
 
 #[tokio::test]
+async fn which_queues_are_the_busiest_is_looked_up_once_a_minute_where_they_are_not_all() {
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_767_225_600_000)));
+    let watched = Watched::start_at(clock.clone(), |_| {}).await;
+    put_off(&watched, "q000").await;
+    assert_eq!(watched.page().await.values_of("queue").len(), 1);
+    for n in 1..100 {
+        put_off(&watched, &format!("q{n:03}")).await;
+    }
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(watched.page().await.values_of("queue").len(), 100, "all that there are are told apart at once");
+    put_off(&watched, "late").await;
+    let is_told = async |after_s: u64| {
+        clock.advance(Duration::from_secs(after_s));
+        watched.page().await.values_of("queue").contains("late")
+    };
+    assert!(!is_told(1).await, "of 101 that are as busy it is the last");
+    for _ in 0..2 {
+        put_off(&watched, "late").await;
+    }
+    assert!(!is_told(59).await, "it was looked up again within a minute");
+    assert!(is_told(1).await);
+}
+
+#[tokio::test]
 async fn queues_of_one_name_are_one_whoever_has_them() {
     let watched = Watched::start().await;
     for tenant in ["acme", "globex"] {
