@@ -2,6 +2,7 @@
 
 mod crashes;
 mod ends;
+mod erased;
 mod holders;
 mod journeys;
 mod line;
