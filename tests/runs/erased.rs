@@ -2,7 +2,14 @@
 
 use std::{future::Future, pin::pin, task::Poll};
 
-use errand::{Status, spi::queue::QueueName, testing::Faults};
+use errand::{
+    Status,
+    spi::{
+        queue::QueueName,
+        store::{Record, RelationKind},
+    },
+    testing::Faults,
+};
 use errand_agents::{Agent, Run, Session};
 use integration_tests::{
     events::Call,
@@ -12,10 +19,16 @@ use integration_tests::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::stage::{Seen, says, seen, until_ended, world};
+use super::stage::{Seen, says, seen, until_ended, windowed, world};
+
+/// Stands in what Ada says.
+const MARKER: &str = "Zauberwort-7";
 
 /// No erasure of a task or two makes more calls.
 const MOST_CALLS: usize = 100;
+
+/// After so many a session was put in short twice.
+const MOST_RUNS: usize = 20;
 
 /// A run of somebody in the session `s`, by the agent `a`.
 async fn run_of(world: &World, user: &str, prompt: &str) -> Seen {
@@ -34,12 +47,17 @@ async fn ask(world: &World, user: &str) -> Uuid {
 
 /// Has it done; its receipt.
 async fn done(world: &World, erasure: Uuid) -> Value {
-    while !world.task(erasure).await.status().is_ended() {
+    for _ in 0..1000 {
+        if world.task(erasure).await.status().is_ended() {
+            let task = Call::get(&format!("/v1/tasks/{erasure}")).answer(&world.app).await.body(200);
+            assert_eq!(task["status"], "completed", "{task:#}");
+            return task["output"].clone();
+        }
         world.deliver(QueueName::Long).await;
         world.poll().await;
         world.advance(1);
     }
-    Call::get(&format!("/v1/tasks/{erasure}")).answer(&world.app).await.body(200)["output"].take()
+    panic!("the erasure has no end");
 }
 
 async fn tasks_of(world: &World, user: &str) -> Value {
@@ -63,6 +81,36 @@ async fn a_session_that_others_go_on_in_loses_only_what_is_hers_and_a_named_agen
     let removed = done(&world, ask(&world, "bob").await).await;
     assert_eq!((&removed["removed"]["session"], &removed["removed"]["turn"]), (&json!(1), &json!(1)), "{removed}");
     assert!(world.get::<Session>("s").await.is_none());
+}
+
+/// What was put in short of the session.
+async fn recaps(world: &World) -> Vec<Record> {
+    world.records("recap", RelationKind::Parent, "s").await
+}
+
+#[tokio::test]
+async fn others_go_on_in_a_session_that_was_put_in_short_with_their_words_and_none_of_hers() {
+    for (puts_in_short, times) in [("ada", 1), ("bob", 1), ("ada", 2)] {
+        let answer = "The lamp at the harbour was looked at, and it is as it was. ".repeat(32);
+        let (world, model) = windowed(8_000, vec![says(answer.trim())]);
+        run_of(&world, "bob", "Look at the lamp.").await;
+        run_of(&world, "ada", MARKER).await;
+        for _ in 0..MOST_RUNS {
+            if recaps(&world).await.len() < times {
+                run_of(&world, puts_in_short, "Look again.").await;
+            }
+        }
+        let before = recaps(&world).await;
+        let has_hers = |recap: &Record| format!("{recap:?}").contains(MARKER);
+        assert_eq!(before.iter().filter(|recap| has_hers(recap)).count(), times, "{before:?}");
+        done(&world, ask(&world, "ada").await).await;
+        let left = recaps(&world).await;
+        assert!(left.len() == 1 && !has_hers(&left[0]), "{left:?}");
+        assert!(!left[0].doc.contains_key("short"), "answers to her are in it, too: {left:?}");
+        run_of(&world, "bob", "What did you look at?").await;
+        let told = format!("{:?}", model.asked.lock().unwrap().last());
+        assert!(told.contains("Look at the lamp.") && !told.contains(MARKER), "{told}");
+    }
 }
 
 /// Drives `work` until it is about to make its call after so many. Whether it has come to its end.
