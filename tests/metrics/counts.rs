@@ -1,7 +1,8 @@
 //! What is counted is what happened.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
+use errand::spi::clock::SystemClock;
 use serde_json::{Value, json};
 
 use super::{Watched, everything_happens};
@@ -60,6 +61,20 @@ async fn requests_are_counted_by_route_and_nothing_of_theirs_is_in_a_label() {
     assert!(!page.text.contains(id) && !page.text.to_lowercase().contains("secret"), "{}", page.text);
     let statuses: BTreeSet<_> = page.values_of("status").into_iter().filter(|status| status.len() == 3).collect();
     assert_eq!(statuses, ["200", "201", "404", "405"].into());
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_leaves_no_text_in_a_label() {
+    let watched = Watched::start_at(Arc::new(SystemClock), |options| options.token = Some("token".to_owned())).await;
+    let stranger = Watched { token: Some("another".to_owned()), ..watched };
+    for method in ["SECRET-1", "SECRET-2", "GET"] {
+        assert_eq!(stranger.asked(method, "/v1/tasks", &Value::Null).await.0, 401);
+    }
+    let watched = Watched { token: Some("token".to_owned()), ..stranger };
+    let page = watched.page().await;
+    let answered = |route: &str| page.value(&format!("errand_http_requests_total{{route=\"{route}\",status=\"401\"}}"));
+    assert_eq!((answered("none"), answered("GET /v1/tasks")), (2.0, 1.0), "{}", page.text);
+    assert!(!page.text.contains("SECRET"), "{}", page.text);
 }
 
 #[tokio::test]

@@ -74,6 +74,27 @@ async fn backfilled_tasks_go_one_after_the_other_where_that_is_asked_for() {
 }
 
 #[tokio::test]
+async fn one_after_the_other_waits_for_a_firings_own_task_too() {
+    let world = world(&json!({})).await;
+    world.advance(30);
+    world.poll().await;
+    let [own] = live(&world).await.try_into().unwrap();
+    super::act(&world, "pause", &json!({})).await.body(200);
+    world.advance(300);
+    let past = json!({"from": "2026-01-01T00:01:00Z", "to": "2026-01-01T00:03:00Z", "overlap": "buffer"});
+    Call::post("/v1/schedules/minutely/backfill", &past).answer(&world.app).await.body(201);
+    for _ in 0..3 {
+        world.poll().await;
+        world.advance(60);
+    }
+    assert_eq!(live(&world).await.iter().map(|task| &task.key).collect::<Vec<_>>(), [&own.key], "it has not ended");
+    operate(&world.app, &own, Operation::Cancel { reason: None }, "me".to_owned(), With::nothing()).await.unwrap();
+    pass(&world, 300).await;
+    let listed = listed(&world).await;
+    assert_eq!((&listed["made"], &listed["there"], backfilled(&world).await), (&json!(2), &json!(1), 2), "{listed}");
+}
+
+#[tokio::test]
 async fn a_backfill_that_was_not_told_of_an_end_looks_within_a_minute() {
     at_every_call(
         async || {

@@ -11,6 +11,7 @@
 
 mod command;
 pub mod mapping;
+mod method;
 pub mod metrics;
 pub mod options;
 pub(crate) mod private;

@@ -3,10 +3,13 @@
 //! Some are asked at each change of a task, in the moment that the store takes it; some of each commit, answer and call;
 //! the rest once faults have stopped and nothing is left to come.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use errand::{
-    Dispatch, FailureKind, Id, State, Status, Stored, Task, TaskKey,
+    Dispatch, FailureKind, Id, State, Status, Stored, Task, TaskKey, Timestamp,
     spi::{
         event,
         group::GROUP,
@@ -45,6 +48,9 @@ pub struct Change<'a> {
 /// Where Errand keeps what it notes for itself, such as whom it has tenants' webhooks of.
 const NOBODY: &str = "_errand";
 
+/// How often schedules fire.
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// Asked at each change of a task.
 const OF_A_CHANGE: [fn(&Change<'_>) -> Held; 8] = [
     who_lives_has_a_wake_at,
@@ -58,7 +64,7 @@ const OF_A_CHANGE: [fn(&Change<'_>) -> Held; 8] = [
 ];
 
 /// Asked once nothing is left to come.
-const AT_REST: [fn(&AtRest<'_>) -> Held; 12] = [
+const AT_REST: [fn(&AtRest<'_>) -> Held; 13] = [
     every_task_has_ended_and_nothing_is_owed,
     every_failure_has_its_dead_letter,
     the_log_has_every_row_and_no_gaps,
@@ -71,6 +77,7 @@ const AT_REST: [fn(&AtRest<'_>) -> Held; 12] = [
     the_relay_tells_all_and_counts_each_change_once,
     every_run_has_ended_with_all_its_events,
     every_group_is_closed_and_has_the_members_it_says,
+    every_schedule_is_through_and_has_made_the_tasks_it_says,
 ];
 
 /// The first that a change breaks.
@@ -133,7 +140,7 @@ fn a_claim_takes_what_waits_and_is_due(Change { before, after, .. }: &Change<'_>
     that(after.executions == before.executions + 1, || format!("not the next execution: {after:#?}"))
 }
 
-fn claimed<'a>(before: Option<&'a Task>, after: &Task) -> Option<(&'a Task, errand::Timestamp)> {
+fn claimed<'a>(before: Option<&'a Task>, after: &Task) -> Option<(&'a Task, Timestamp)> {
     let State::Running { started_at, .. } = after.state else { return None };
     before.filter(|before| before.fence() != after.fence()).map(|before| (before, started_at))
 }
@@ -435,5 +442,24 @@ fn every_group_is_closed_and_has_the_members_it_says(rest: &AtRest<'_>) -> Held 
         let (made, says) = (members.get(&id).map_or(0, BTreeSet::len) as u64, root.doc["total"].as_u64().unwrap_or(0));
         let is_whole = root.doc.get("sealed") == Some(&Value::Bool(true));
         that(made == says || (!is_whole && made < says), || format!("{made} members of {root:#?}"))
+    })
+}
+
+/// Each schedule has made a task for each firing that it counts; one that nobody has paused has dealt with all of them. (All
+/// fire each minute, and end.)
+fn every_schedule_is_through_and_has_made_the_tasks_it_says(rest: &AtRest<'_>) -> Held {
+    rest.records.iter().filter(|record| record.key.kind.as_str() == "schedule").try_for_each(|record| {
+        let tasks =
+            rest.seen.lives.values().map(|life| &life.newest).filter(|task| task.key.tenant == record.key.tenant);
+        let made = tasks.filter(|task| task.schedule.as_ref().is_some_and(|of| of.id == record.key.id)).count();
+        let doc = Value::Object(record.doc.clone());
+        that(doc["fired"].as_u64().unwrap_or(0) == made as u64, || format!("{made} tasks were made by {record:#?}"))?;
+        let time = |value: &Value| serde_json::from_value::<Timestamp>(value.clone()).ok();
+        let (judged, ends_at) = (time(&doc["judged"]), time(&doc["spec"]["ends_at"]));
+        let is_through = judged.zip(ends_at).is_some_and(|(judged, ends_at)| judged + 2 * MINUTE > ends_at);
+        let waits = record.wake_at.is_some() || doc["buffered"].as_array().is_some_and(|them| !them.is_empty());
+        that(!doc["paused"].is_null() || (is_through && !waits), || {
+            format!("a schedule has stopped before its end: {record:#?}")
+        })
     })
 }

@@ -2,6 +2,7 @@
 
 use errand::{
     Expect, StoreError, Task,
+    spi::json::Json,
     spi::store::{self, COMMIT_ITEMS, Commit, Part, RECORD_BYTES, Store},
 };
 use futures::future::join_all;
@@ -18,6 +19,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "each_commit_of_a_call_is_answered_for_itself_in_order", check: |s| Box::pin(in_order(s)) },
     Case { name: "state_log_row_records_and_new_tasks_are_written_together", check: |s| Box::pin(together(s)) },
     Case { name: "a_new_task_that_was_there_keeps_everything_from_being_written", check: |s| Box::pin(known(s)) },
+    Case { name: "all_new_tasks_that_were_there_are_named", check: |s| Box::pin(all_known(s)) },
     Case { name: "a_commit_of_a_hundred_items_is_made_and_a_larger_one_refused", check: |s| Box::pin(limit(s)) },
     Case { name: "more_bytes_than_a_record_or_commit_may_have_are_refused", check: |s| Box::pin(bytes(s)) },
 ];
@@ -53,6 +55,26 @@ async fn together(store: &dyn Store) {
     assert_eq!(store.record(&note.key).await.unwrap(), Some(note));
     assert_eq!(read(store, &first.key).await, first);
     assert_eq!(read(store, &second.key).await, second);
+}
+
+async fn all_known(store: &dyn Store) {
+    let tenant = tenant();
+    for bytes in [10, 10_000] {
+        let payload = Json::new(&json!({"text": "x".repeat(bytes)}));
+        let new = || task(&tenant).asking(|asked| *asked = asked.clone().with_payload(payload.clone()));
+        let (mut tasks, mut parts) = (Vec::new(), Vec::new());
+        for place in 0..12 {
+            let task = new();
+            if place % 6 != 0 {
+                insert(store, task.clone()).await;
+                parts.push(Part::NewTask(place));
+            }
+            tasks.push(errand::Task { version: Uuid::new_v4(), ..task });
+        }
+        let note = record(&tenant, &json!({}));
+        let commit = Commit { records: vec![put(&note, Expect::Absent)], tasks, ..Commit::default() };
+        assert_eq!(conflict(store::commit(store, commit).await), parts, "payloads of {bytes} bytes");
+    }
 }
 
 async fn known(store: &dyn Store) {

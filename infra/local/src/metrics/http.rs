@@ -15,6 +15,7 @@ use axum::{
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 
 use super::{Metrics, registered};
+use crate::method::known_method;
 
 /// The route of what is asked of none.
 const NO_ROUTE: &str = "none";
@@ -62,9 +63,9 @@ pub(crate) async fn measured(State(metrics): State<Arc<Metrics>>, request: Reque
     let path = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
     let response = next.run(request).await;
-    // A method that a route does not have may be any text.
     let path = path.filter(|_| response.status() != StatusCode::METHOD_NOT_ALLOWED);
-    let route = path.map_or_else(|| NO_ROUTE.to_owned(), |path| format!("{method} {}", path.as_str()));
+    let asked = path.zip(known_method(&method));
+    let route = asked.map_or_else(|| NO_ROUTE.to_owned(), |(path, method)| format!("{method} {}", path.as_str()));
     metrics.requests.count(route, response.status(), begun.elapsed().as_secs_f64());
     response
 }

@@ -51,7 +51,8 @@ pub(super) fn groups(db: &Connection, (tenant, project, queue): (&Name, &Name, &
              ORDER BY f.ended_at DESC LIMIT 1)
         ORDER BY g.last_seen DESC, g.fingerprint";
     let read = || {
-        let most = int(MOST_FAILURE_GROUPS as u64);
+        // One more than is told tells whether there are more.
+        let most = int(MOST_FAILURE_GROUPS as u64 + 1);
         let of = params![tenant.as_str(), project.as_str(), queue.as_str(), most];
         let mut query = db.prepare_cached(sql)?;
         let mut rows = query.query(of)?;
@@ -69,11 +70,12 @@ pub(super) fn groups(db: &Connection, (tenant, project, queue): (&Name, &Name, &
         Ok(groups)
     };
     let found = read().map_err(failed)?;
-    let whole = found.into_iter().map(|group| {
+    let whole = found.len() <= MOST_FAILURE_GROUPS;
+    let groups = found.into_iter().take(MOST_FAILURE_GROUPS).map(|group| {
         let id = group.newest;
         group.whole(tenant).map_err(|source| StoreError::Corrupt { id: id.to_string(), source })
     });
-    Ok(Failures { groups: whole.collect::<Result<_, _>>()?, whole: true })
+    Ok(Failures { groups: groups.collect::<Result<_, _>>()?, whole })
 }
 
 /// A group as its row has it.

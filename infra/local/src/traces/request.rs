@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderValue, Method},
+    http::HeaderValue,
     middleware::Next,
     response::Response,
 };
@@ -14,30 +14,17 @@ use opentelemetry::{
 use opentelemetry_sdk::trace::SdkTracer;
 
 use super::{context_of, told};
-
-/// The methods that a span names; any text may be one.
-const KNOWN: [Method; 8] = [
-    Method::GET,
-    Method::HEAD,
-    Method::POST,
-    Method::PUT,
-    Method::PATCH,
-    Method::DELETE,
-    Method::OPTIONS,
-    Method::TRACE,
-];
+use crate::method::known_method;
 
 /// Records a request, as part of its caller's trace if it names one. What it leads to is part of this span: it is what tasks
 /// are given. Of the path only the route's own text is in it: what stands in its place may be a secret.
 pub(crate) async fn traced(State(tracer): State<SdkTracer>, mut request: Request, next: Next) -> Response {
     let caller = gateway::traceparent(request.headers());
     let parent = caller.map(|trace| Context::new().with_remote_span_context(context_of(trace))).unwrap_or_default();
-    let method = KNOWN.iter().find(|known| *known == request.method());
-    let mut attributes = vec![
-        KeyValue::new("http.request.method", method.map_or("_OTHER", Method::as_str).to_owned()),
-        KeyValue::new("url.scheme", "http"),
-    ];
-    let mut name = method.map_or("HTTP", Method::as_str).to_owned();
+    let method = known_method(request.method());
+    let mut attributes =
+        vec![KeyValue::new("http.request.method", method.unwrap_or("_OTHER")), KeyValue::new("url.scheme", "http")];
+    let mut name = method.unwrap_or("HTTP").to_owned();
     if let Some(path) = request.extensions().get::<MatchedPath>() {
         name = format!("{name} {}", path.as_str());
         attributes.push(KeyValue::new("http.route", path.as_str().to_owned()));

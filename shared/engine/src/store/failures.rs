@@ -45,7 +45,8 @@ pub struct FailureGroup {
 pub struct Failures {
     /// The newest first; at most [`MOST_FAILURE_GROUPS`].
     pub groups: Vec<FailureGroup>,
-    /// Whether every failed task of the queue is counted; or the newest [`LOOKED_AT`] alone.
+    /// Whether every failed task of the queue is counted; or the newest [`LOOKED_AT`] alone, or those of the groups that are
+    /// told.
     pub whole: bool,
 }
 

@@ -33,7 +33,8 @@ pub(crate) struct FailureGroupView {
     newest_task_id: Uuid,
     /// How many there are.
     tasks: u64,
-    /// Whether there may be more of them: not every failed task of the queue was looked at, but the newest 1,000.
+    /// Whether there may be more of them, and more groups: not every failed task of the queue is counted, but the newest 1,000, or
+    /// those of the newest 1,000 groups.
     at_least: bool,
     /// When the first of them ended.
     first_seen: Timestamp,
