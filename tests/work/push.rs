@@ -112,6 +112,25 @@ async fn a_target_is_told_the_trace_that_the_task_was_asked_for_in() {
 }
 
 #[tokio::test]
+async fn a_target_is_told_the_firing_that_the_task_is_of() {
+    let target = Target::answering([Reply::json(200, ""), Reply::json(200, "")]).await;
+    let (world, _) = world(&target, &json!({})).await;
+    let minutely = json!({"spec": {"cron": ["* * * * *"]}, "task": {"task_type": "resize"}});
+    Call::put("/v1/schedules/minutely", &minutely).answer(&world.app).await.body(201);
+    world.advance(60);
+    world.poll().await;
+    push(&world).await;
+    enqueue(&world, json!({})).await;
+    push(&world).await;
+    let told: Vec<_> = target
+        .heard()
+        .iter()
+        .map(|call| ["errand-schedule", "errand-nominal"].map(|name| call.header(name).to_owned()))
+        .collect();
+    assert_eq!(told, [["minutely", "2026-01-01T00:01:00.000Z"], ["", ""]]);
+}
+
+#[tokio::test]
 async fn what_a_target_answers_decides_what_becomes_of_its_task() {
     for (reply, status, wait_s) in [
         (Reply::json(204, ""), Status::Completed, None),
