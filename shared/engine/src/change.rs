@@ -133,8 +133,9 @@ async fn change_alone(app: &App, first: &Task, trigger: Trigger, with: With) -> 
         let mut transition = apply(task, trigger.clone(), now)?;
         transition.task.version = ids::fresh();
         let (mut follows, used) = patiently(&*app.clock, with.until, || said(app, task, &transition)).await?;
-        if matches!(trigger, Trigger::Redrive { .. } | Trigger::Cancel { .. }) {
-            follows.extend(patiently(&*app.clock, with.until, || Box::pin(of_groups(app, task, &trigger))).await?);
+        let becomes = transition.task.status();
+        if becomes == Status::Cancelled || matches!(trigger, Trigger::Redrive { .. }) {
+            follows.extend(patiently(&*app.clock, with.until, || Box::pin(of_groups(app, task, becomes))).await?);
         }
         transition.log = transition.log.map(|row| row.with_report(used));
         let own: Vec<&Effect> = left(&with.effects, &done).collect();
@@ -187,12 +188,12 @@ async fn change_alone(app: &App, first: &Task, trigger: Trigger, with: With) -> 
     }
 }
 
-/// What groups commit with it: a member's redrive takes its end back, and who waits for its own group calls that off.
-async fn of_groups(app: &App, task: &Task, trigger: &Trigger) -> Result<Vec<Effect>, StoreError> {
-    match trigger {
-        Trigger::Redrive { .. } => group::redriven(app, task).await,
-        Trigger::Cancel { .. } => group::called_off(app, task).await,
-        _ => Ok(Vec::new()),
+/// What groups commit with it: whoever cancels a task, be it itself, calls the groups off that it has made; a member's redrive
+/// takes its end back.
+async fn of_groups(app: &App, task: &Task, becomes: Status) -> Result<Vec<Effect>, StoreError> {
+    match becomes {
+        Status::Cancelled => group::called_off(app, task).await,
+        _ => group::redriven(app, task).await,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
         sweep::{self, AT_ONCE},
     },
     ids::TaskKey,
-    lifecycle::{Member, Status, Task},
+    lifecycle::{Member, Status},
     services::Services,
     store::{self, Expect, Patch, Record, StoreError},
 };
@@ -71,20 +71,21 @@ async fn is_made(services: &Services, root: &Root) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-/// Whether nobody goes on with it: its task has ended, or begun anew, before all members were made, or was called off; or
-/// the request that makes it has stopped.
+/// Whether nobody goes on with it: its task has ended before all members were made, was cancelled, or has begun anew; or the
+/// request that makes it has stopped.
 async fn is_left(services: &Services, root: &Root, now: Timestamp) -> Result<bool, StoreError> {
     let (Of::Task, Some((parent, drive))) = (root.doc.of, root.doc.parent) else {
         return Ok(!root.doc.sealed && root.made_at() + UNSEALED <= now);
     };
     let key = TaskKey { tenant: root.tenant.clone(), id: parent };
-    let parent = store::task(&*services.store, &key).await?;
-    let its = parent.as_ref().filter(|parent| parent.redrives == drive).map(Task::status);
-    Ok(match its {
-        Some(Status::Cancelled) => true,
-        Some(status) => !root.doc.sealed && status.is_ended(),
-        // Its task is gone, or has made another group since.
-        None => true,
+    let Some(parent) = store::task(&*services.store, &key).await? else {
+        // It has ended before it was removed. Its cancel would have closed a group that was made; no other end does.
+        return Ok(!root.doc.sealed);
+    };
+    let has_begun_anew = parent.redrives != drive;
+    Ok(match parent.status() {
+        Status::Cancelled => true,
+        status => has_begun_anew || (!root.doc.sealed && status.is_ended()),
     })
 }
 

@@ -200,8 +200,8 @@ impl Announce for CalledOffAlone<'_> {
     }
 }
 
-#[tokio::test]
-async fn what_a_task_has_begun_to_make_ends_with_it() {
+/// A parent that fails when the first of its members are made, and others are not.
+async fn half_made() -> (Sandbox, Task) {
     let (sandbox, held, making) = being_made(90).await;
     let faults = Faults::stepping();
     let app = faults.around(sandbox.app());
@@ -215,8 +215,20 @@ async fn what_a_task_has_begun_to_make_ends_with_it() {
     let settlement = Settlement::Fail { failure };
     let trigger = Trigger::Settle { fence: held.fence().unwrap(), settlement, report: Report::default() };
     change(sandbox.app(), &held, trigger, With::nothing()).await.unwrap();
-    sandbox.drain().await;
-    assert!(members(&sandbox).iter().all(|member| member.status() == Status::Cancelled));
+    (sandbox, held)
+}
+
+#[tokio::test]
+async fn what_a_task_has_begun_to_make_ends_with_it() {
+    for is_removed in [false, true] {
+        let (sandbox, parent) = half_made().await;
+        if is_removed {
+            sandbox.remove(&parent.key);
+        }
+        sandbox.drain().await;
+        let made = members(&sandbox);
+        assert!(made.iter().all(|member| member.status() == Status::Cancelled), "removed: {is_removed}");
+    }
 }
 
 #[tokio::test]

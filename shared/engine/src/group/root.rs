@@ -56,7 +56,7 @@ pub enum GroupStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Of {
-    /// A task's handler: it ends with that.
+    /// A task's handler: with that task's cancel it is called off.
     Task,
     /// A request.
     Request,

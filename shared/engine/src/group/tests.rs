@@ -5,6 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{
     group::{Group, GroupPolicy, GroupStatus, view},
@@ -42,6 +43,20 @@ pub(super) struct One {
 struct Many {
     members: Vec<Does>,
     policy: GroupPolicy,
+    #[serde(default)]
+    then: Then,
+}
+
+/// What follows the making of them.
+#[derive(Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
+enum Then {
+    /// It waits for them.
+    #[default]
+    Waits,
+    /// It is through, and does not wait.
+    Completes,
+    /// It is not to be done after all.
+    CallsItselfOff,
 }
 
 async fn fan_out(task: &TaskContext<'_>, members: &[Does], policy: GroupPolicy) -> Result<Outcome, Failure> {
@@ -75,7 +90,12 @@ impl Handler for Many {
     type State = ();
 
     async fn handle(&self, task: &TaskContext<'_>, (): &()) -> Result<Outcome, Failure> {
-        fan_out(task, &self.members, self.policy).await
+        let waits = fan_out(task, &self.members, self.policy).await?;
+        Ok(match self.then {
+            Then::Waits => waits,
+            Then::Completes => Outcome::done(json!("without them")),
+            Then::CallsItselfOff => Outcome::Cancel("not needed".to_owned()),
+        })
     }
 }
 
@@ -84,7 +104,17 @@ pub(super) fn types() -> Registry {
 }
 
 pub(super) async fn many(sandbox: &Sandbox, members: &[Does], policy: GroupPolicy) -> Task {
-    sandbox.enqueue(&Many { members: members.to_vec(), policy }).await
+    sandbox.enqueue(&Many { members: members.to_vec(), policy, then: Then::Waits }).await
+}
+
+/// A parent that has made one that needs an hour and one that ends, and has ended itself; and the group.
+async fn waits_for_none(then: Then) -> (Sandbox, Task, Uuid) {
+    let sandbox = Sandbox::new(types());
+    let members = vec![Does::Wait, Does::End];
+    let parent = sandbox.enqueue(&Many { members, policy: GroupPolicy::WaitAll, then }).await;
+    sandbox.execute(&parent.key).await;
+    let group = self::members(&sandbox)[0].member_of[0].group;
+    (sandbox, parent, group)
 }
 
 /// What the parent ended with, once nothing is left to come.
@@ -222,6 +252,29 @@ async fn members_end_with_the_parent_that_is_called_off() {
     assert_eq!(ends, [Status::Cancelled, Status::Failed, Status::Completed]);
     let parent = sandbox.task(&parent.key).await;
     assert_eq!((parent.status(), parent.executions), (Status::Cancelled, 1));
+}
+
+#[tokio::test]
+async fn a_parent_that_calls_itself_off_takes_its_group_with_it() {
+    let (sandbox, parent, group) = waits_for_none(Then::CallsItselfOff).await;
+    assert_eq!(sandbox.task(&parent.key).await.status(), Status::Cancelled);
+    let group = sandbox.client().group(group).await.unwrap().unwrap();
+    assert_eq!(group.status, GroupStatus::Cancelled, "in the same commit");
+    sandbox.drain().await;
+    assert!(members(&sandbox).iter().all(|member| member.status() == Status::Cancelled));
+}
+
+/// Whoever waits for none may be removed, for its age, while they are at work.
+#[tokio::test]
+async fn members_outlive_a_parent_that_completed_and_was_removed() {
+    let (sandbox, parent, group) = waits_for_none(Then::Completes).await;
+    assert_eq!(sandbox.task(&parent.key).await.status(), Status::Completed);
+    sandbox.remove(&parent.key);
+    sandbox.drain().await;
+    let ends: Vec<_> = members(&sandbox).iter().map(Task::status).collect();
+    assert_eq!(ends, [Status::Completed; 2]);
+    let group = sandbox.client().group(group).await.unwrap().unwrap();
+    assert_eq!((group.status, group.over), (GroupStatus::Completed, true));
 }
 
 #[tokio::test]
