@@ -4,6 +4,8 @@ mod accept;
 mod after;
 mod batch;
 mod groups;
+#[cfg(test)]
+mod late_test;
 
 use errand::App;
 use serde_json::json;

@@ -9,7 +9,7 @@ use crate::{ApiError, Request, TaskRequest, TaskView, listing::entries};
 use errand::{
     App, Asked, Group, GroupPolicy, GroupStatus, Name, Registry, Task, Timestamp,
     spi::{
-        accept::check_may_stand_alone,
+        accept::{check_is_in_time, check_may_stand_alone},
         group::{MAX_MEMBERS, NotMade},
         json::read::read_strict,
     },
@@ -149,12 +149,13 @@ fn with_payload(task: &RawValue, (nth, payload): (usize, &RawValue)) -> Result<(
     Ok((format!("items[{nth}]"), read))
 }
 
-/// A task of the caller's that stands in a group: its key is the group's affair.
+/// A task of the caller's that stands in a group: its key is the group's affair. A new one is refused if it comes too
+/// late; what was taken in time is answered however late it is asked for again.
 pub(crate) async fn asked_in(
     app: &App,
     request: &Request,
     (field, task): (String, TaskRequest),
-    now: Timestamp,
+    (now, is_new): (Timestamp, bool),
 ) -> Result<Asked, ApiError> {
     let within = |error: ApiError| match &error.field {
         Some(inner) => ApiError { field: Some(format!("{field}.{inner}")), ..error },
@@ -164,7 +165,11 @@ pub(crate) async fn asked_in(
         return Err(within(ApiError::invalid("idempotency_key", "a member has none; the group may have one")));
     }
     check_may_stand_alone(app, &task.task_type).map_err(|error| within(error.into()))?;
-    task.accept(&request.caller, app, now).await.map_err(within)
+    let asked = task.accept(&request.caller, app, now).await.map_err(within)?;
+    match check_is_in_time(&asked, now) {
+        Err(late) if is_new => Err(within(late.into())),
+        _ => Ok(asked),
+    }
 }
 
 impl From<NotMade> for ApiError {

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use errand::{
-    Accepted, App, Asked, Name,
+    Accepted, App, Asked, Name, Timestamp,
     spi::{
-        accept::{self, New, check_may_stand_alone},
+        accept::{self, New, check_is_in_time, check_may_stand_alone},
         gather::{expect_others, group_before, others_are_there},
         lifecycle::{MOST_GROUPS, Member},
         store,
@@ -33,7 +33,9 @@ pub(super) async fn accept_linked(
         let asked = async {
             let request = request?;
             check_may_stand_alone(app, &request.task_type)?;
-            request.accept(caller, app, now).await
+            let asked = request.accept(caller, app, now).await?;
+            is_taken_in_time(app, &asked, now).await?;
+            Ok(asked)
         };
         Linked { asked: asked.await, follows }
     }));
@@ -72,6 +74,16 @@ pub(super) async fn accept_linked(
         }
     }
     accepted
+}
+
+/// Refuses one that comes too late, unless it was taken before under its key: as [`accept::accept`] will, but before others
+/// are made that follow it.
+async fn is_taken_in_time(app: &App, asked: &Asked, now: Timestamp) -> Result<(), ApiError> {
+    let Err(late) = check_is_in_time(asked, now) else { return Ok(()) };
+    match asked.idempotency_key.is_some() && store::task(&*app.store, &asked.key).await?.is_some() {
+        true => Ok(()),
+        false => Err(late.into()),
+    }
 }
 
 /// Each request, and the places of those before it that it names.

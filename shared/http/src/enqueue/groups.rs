@@ -25,21 +25,21 @@ pub(crate) async fn make(app: &App, request: &Request) -> Result<Answer, ApiErro
         Some(key) => ids::derived(&["group", tenant.as_str(), key]),
         None => ids::fresh(),
     };
+    let is_new = group::find(app, tenant, id).await?.is_none();
     let mut members = Vec::new();
     for member in body.take_members()? {
-        members.push(asked_in(app, request, member, now).await?);
+        members.push(asked_in(app, request, member, (now, is_new)).await?);
     }
     let mut callbacks = Vec::new();
     let after = [("then", body.then, On::End), ("on_success", body.on_success, On::Success)];
     for (field, task, on) in after.into_iter().chain(iter::once(("on_failure", body.on_failure, On::Failure))) {
         let Some(task) = task else { continue };
-        let mut asked = asked_in(app, request, entry(field.to_owned(), &task)?, now).await?;
+        let mut asked = asked_in(app, request, entry(field.to_owned(), &task)?, (now, is_new)).await?;
         asked.key.id = ids::derived(&["group", &id.to_string(), field]);
         callbacks.push(GroupCallback { asked, on });
     }
     let hash = hash(body.policy, &members, &callbacks);
     let making = Making { callbacks, hash: Some(hash), ..Making::of_request(tenant.clone(), id, body.policy, members) };
-    let is_new = group::find(app, tenant, id).await?.is_none();
     let made = make_group(app, &making).await?;
     Ok(Answer::json(if is_new { 201 } else { 200 }, &GroupView::from(made)))
 }
@@ -53,15 +53,16 @@ pub(crate) async fn add(app: &App, request: &Request) -> Result<Answer, ApiError
         return Err(ApiError::invalid("tasks", "expected at least one"));
     }
     let once = Once::of(request, &id.to_string());
-    let mut members = Vec::new();
-    for (nth, task) in tasks.into_iter().enumerate() {
-        members.push(asked_in(app, request, (format!("tasks[{nth}]"), task), now).await?);
-    }
     let done = async || match &once {
         Some(once) => Ok::<_, ApiError>(once.recorded(app).await?.is_some()),
         None => Ok(false),
     };
-    let group = if done().await? {
+    let is_done = done().await?;
+    let mut members = Vec::new();
+    for (nth, task) in tasks.into_iter().enumerate() {
+        members.push(asked_in(app, request, (format!("tasks[{nth}]"), task), (now, !is_done)).await?);
+    }
+    let group = if is_done {
         request.group(app).await?
     } else {
         match add_to_group(app, (tenant, id), members, once.as_ref().map(|once| once.effect(now))).await {
