@@ -50,8 +50,8 @@ pub struct TaskRequest {
     /// What tasks after it in the same batch call it by; nothing if absent.
     #[serde(default)]
     pub name: Option<Name>,
-    /// Within a batch: it begins once these of the tasks before it are completed, and is cancelled if one of them ends
-    /// otherwise. At once if absent.
+    /// Within a batch: it begins once these of the tasks before it are completed; if one of them ends otherwise it is
+    /// cancelled once all have ended. At once if absent.
     #[serde(default)]
     #[schemars(length(max = 99))]
     pub after: Vec<Name>,
