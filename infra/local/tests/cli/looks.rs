@@ -66,6 +66,41 @@ async fn what_failed_of_the_same_is_seen_as_one_and_set_going_again_alone() {
 }
 
 #[tokio::test]
+async fn a_group_is_found_in_its_own_queue_and_project_and_one_that_is_nowhere_is_no_success() {
+    let server = Server::start(&["--poll-interval-ms", "20"]);
+    let person = Person::at(&server);
+    let fail = async |project: &str, queue: &str, why: &str| {
+        let mut task = scripted(json!({"acts": [{"fail_for_good": why}, "complete"]}));
+        (task["project"], task["queue"]) = (json!(project), json!(queue));
+        server.run(task).await;
+        let groups = person.lines(&["failures", "groups", "--project", project, "--queue", queue]);
+        groups[0]["fingerprint"].as_str().unwrap().to_owned()
+    };
+    for (project, queue, why) in [("default", "images", "no paper"), ("shop", "mail", "no ink")] {
+        let group = fail(project, queue, why).await;
+        assert_eq!(person.lines(&["failures", "ls", "--group", &group]).len(), 1, "{queue}");
+        assert_eq!(person.lines(&["failures", "redrive", "--group", &group, "--dry-run"]).len(), 1, "{queue}");
+        assert_eq!(person.hears(&["failures", "redrive", "--group", &group]), "1 set going again\n");
+    }
+    let nowhere = "0123456789abcdef";
+    for args in [&["ls"][..], &["redrive"], &["redrive", "--dry-run"], &["redrive", "--queue", "images"]] {
+        let came = person.says(&[&["failures"], args, &["--group", nowhere]].concat());
+        assert_eq!((came.code, &*came.out), (Some(1), ""), "{args:?}: {came:?}");
+        assert!(came.err.contains(&format!("nothing is failed of the group {nowhere}")), "{came:?}");
+    }
+    // Which of them, if there are several, is not guessed.
+    let group = fail("default", "images", "no toner").await;
+    assert_eq!(fail("default", "mail", "no toner").await, group);
+    let came = person.says(&["failures", "redrive", "--group", &group]);
+    assert_eq!(
+        (came.code, came.err.contains("--queue images, or --project default --queue mail")),
+        (Some(2), true),
+        "{came:?}"
+    );
+    assert_eq!(person.hears(&["failures", "redrive", "--group", &group, "--queue", "mail"]), "1 set going again\n");
+}
+
+#[tokio::test]
 async fn a_redrive_goes_on_over_as_many_requests_as_it_takes() {
     let server = Server::start(&["--poll-interval-ms", "20"]);
     let failing = scripted(json!({"acts": [{"fail_for_good": "no"}, "complete"]}));

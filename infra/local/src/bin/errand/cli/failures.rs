@@ -2,6 +2,7 @@
 
 mod groups;
 mod ls;
+mod places;
 mod redrive;
 
 use clap::{Args, Subcommand};
@@ -47,11 +48,11 @@ struct Which {
     #[arg(long, value_name = "GROUP")]
     group: Option<String>,
 
-    /// Of this queue, in place of `default`
+    /// Of this queue, in place of `default` or of the group's own
     #[arg(long, value_name = "NAME")]
     queue: Option<String>,
 
-    /// Of this project, in place of `default`
+    /// Of this project, in place of `default` or of the group's own
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
 

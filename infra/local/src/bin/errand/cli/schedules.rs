@@ -90,6 +90,7 @@ fn state(schedule: &Value) -> &'static str {
     match (schedule.get("paused"), schedule.get("blocked")) {
         (Some(_), _) => "paused",
         (None, Some(_)) => "blocked",
+        (None, None) if schedule.pointer("/next/0").is_none() => "over",
         (None, None) => "active",
     }
 }
@@ -143,4 +144,22 @@ fn show(print: Printer, one: &Value) -> Result<(), Trouble> {
     print.heading("Newest firings")?;
     let row = |firing| RECENT.iter().map(|(_, of)| of(print, firing)).collect();
     print.table(&RECENT.map(|(head, _)| head), &recent.iter().map(row).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_fires_no_more_is_over_and_not_active() {
+        let next = json!([{"effective": "2999-01-01T00:00:00Z"}]);
+        for (schedule, said) in [
+            (json!({"next": next}), "active"),
+            (json!({"next": []}), "over"),
+            (json!({"next": [], "paused": {}}), "paused"),
+            (json!({"next": [], "blocked": {}}), "blocked"),
+        ] {
+            assert_eq!(state(&schedule), said);
+        }
+    }
 }

@@ -15,6 +15,11 @@ pub(crate) fn length(text: &str) -> Result<Duration, String> {
     Duration::try_from(length).map_err(|_| wrong())
 }
 
+/// As the API takes it: in whole seconds, and no shorter than was said.
+pub(crate) fn whole_seconds(length: Duration) -> u64 {
+    length.as_secs() + u64::from(length.subsec_nanos() > 0)
+}
+
 /// A time, as the API takes it.
 pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::deserialize(Value::from(text)).map_err(|error| error.to_string())
@@ -68,6 +73,9 @@ mod tests {
     fn lengths_are_read_as_people_write_them() {
         for (text, seconds) in [("90s", 90), ("10m", 600), ("1h30m", 5400), ("2d", 172_800), ("1 hour", 3600)] {
             assert_eq!(length(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for (text, seconds) in [("900ms", 1), ("1s", 1), ("1500ms", 2), ("0s", 0)] {
+            assert_eq!(length(text).map(whole_seconds), Ok(seconds), "{text}");
         }
         for wrong in ["", "10", "soon", "-5m", "1mo"] {
             assert!(length(wrong).is_err(), "{wrong}");

@@ -32,6 +32,7 @@ const COLUMNS: [Column; 6] = [
 
 impl Ls {
     pub(super) async fn run(self, here: &Here) -> Result<(), Trouble> {
-        here.list(self.which.ask(), Some(self.limit), &COLUMNS, "no such failures").await
+        let which = self.which.placed(here).await?;
+        here.list(which.ask(), Some(self.limit), &COLUMNS, "no such failures").await
     }
 }

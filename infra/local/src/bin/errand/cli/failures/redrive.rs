@@ -62,7 +62,8 @@ const COLUMNS: [Column; 6] = [
 ];
 
 impl Redrive {
-    pub(super) async fn run(self, here: &Here) -> Result<(), Trouble> {
+    pub(super) async fn run(mut self, here: &Here) -> Result<(), Trouble> {
+        self.which = self.which.placed(here).await?;
         if self.dry_run {
             return self.show(here).await;
         }
@@ -93,6 +94,9 @@ impl Redrive {
             }
         }
         progress.finish_and_clear();
+        if done + skipped == 0 {
+            self.which.is_there(here).await?;
+        }
         if here.print.json {
             return here.print.json(&json!({"done": done, "skipped": skipped}));
         }
@@ -135,6 +139,9 @@ impl Redrive {
             if cursor.is_none() || self.limit.is_some_and(|limit| found >= limit) {
                 break;
             }
+        }
+        if found == 0 {
+            self.which.is_there(here).await?;
         }
         if here.print.json {
             return Ok(());

@@ -93,7 +93,7 @@ impl Add {
         let text = |text: &Option<String>| text.clone().map(Value::from);
         let fields = [
             ("user_id", text(&self.user)),
-            ("delay_s", self.delay.map(|delay| json!(delay.as_secs()))),
+            ("delay_s", self.delay.map(|delay| json!(when::whole_seconds(delay)))),
             ("scheduled_for", self.at.map(|at| json!(at))),
             ("priority", text(&self.priority)),
             ("queue", text(&self.queue)),
