@@ -9,3 +9,4 @@ mod others;
 mod safe;
 mod sign_in;
 mod stage;
+mod ways;

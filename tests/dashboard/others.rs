@@ -39,6 +39,9 @@ async fn a_worker_is_drained_and_resumed_and_stays_what_it_is() {
     let said = json!({"task_types": ["resize"], "capacity": 4, "version": "1.2", "metadata": {"zone": "a"}});
     stage.ask("PUT", "workers/box-1", said).await;
     stage.open("workers").await;
+    // A row that leads nowhere is reached by what can be done there.
+    stage.browser.press(&["j"]).await;
+    assert_eq!(stage.browser.run("return document.activeElement.innerText").await, "Drain …");
     let known = |worker: &Value| (worker["capacity"].clone(), worker["version"].clone(), worker["metadata"].clone());
     for (title, state) in [("Drain", "drain"), ("Resume", "run")] {
         stage.act(title, &[]).await;

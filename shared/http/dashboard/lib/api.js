@@ -59,12 +59,13 @@ function headers(body, as) {
   return given;
 }
 
+/** Where it is: relative to the page, wherever that is served. */
+const at = (path) => new URL(`v1/${path}`, document.baseURI.split('#')[0]).href;
+
 async function fetched(method, path, { body, signal, as = { token: token.value, tenant: tenant.value } }) {
-  // Relative to the page, wherever that is served.
-  const url = new URL(`v1/${path}`, document.baseURI.split('#')[0]);
   const content = body === undefined ? undefined : JSON.stringify(body);
   try {
-    const response = await fetch(url, { method, headers: headers(body, as), body: content, signal, cache: 'no-store' });
+    const response = await fetch(at(path), { method, headers: headers(body, as), body: content, signal, cache: 'no-store' });
     silentSince.value = null;
     return response;
   } catch (error) {
@@ -91,6 +92,18 @@ export async function ask(method, path, { also = [], ...options } = {}) {
 
 export const get = (path, options) => ask('GET', path, options);
 export const post = (path, body = {}) => ask('POST', path, { body });
+
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
+/** What asks the same from a shell. The token is named there, and never said: who has the line has no right by it. */
+export function curl(path, { method, body } = {}) {
+  const parts = [
+    method && `-X ${method}`, token.value && '-H "authorization: Bearer $ERRAND_TOKEN"',
+    tenant.value && `-H ${quoted(`x-errand-tenant: ${tenant.value}`)}`, body && `-d ${quoted(JSON.stringify(body))}`,
+    quoted(at(path)),
+  ];
+  return ['curl', ...parts.filter(Boolean)].join(' ');
+}
 
 /** A path with those parameters that are something. */
 export function withQuery(path, query) {

@@ -4,19 +4,30 @@ import { link } from './route.js';
 
 export const helping = signal(false);
 
+/** Whether somebody has begun to search in a view that has nothing to search, and was led to another. */
+let isSearching = false;
+
+/** Whether a field that has come to be is what somebody was led to; once. */
+export function searches() {
+  const was = isSearching;
+  isSearching = false;
+  return was;
+}
+
 const isWriting = (target) => target.closest?.('input:not([type=checkbox]), textarea, select, dialog');
 
 function move(step) {
   const rows = [...document.querySelectorAll('[data-row]')];
   const at = rows.findIndex((row) => row.contains(document.activeElement));
   const next = rows[at < 0 ? (step > 0 ? 0 : rows.length - 1) : Math.min(Math.max(at + step, 0), rows.length - 1)];
-  next?.querySelector('a[href]')?.focus();
+  (next?.querySelector('a[href]') ?? next?.querySelector('button'))?.focus();
 }
 
 function search() {
   const field = document.querySelector('[data-search]');
-  if (field) field.focus();
-  else location.hash = link('tasks');
+  if (field) return field.focus();
+  isSearching = true;
+  location.hash = link('tasks');
 }
 
 const KEYS = {

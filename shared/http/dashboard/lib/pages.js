@@ -16,6 +16,19 @@ export async function page(path, query, cursor, size, signal) {
   return { items, cursor };
 }
 
+/**
+ * The items of a list that only grows at its end, `most` of them or a few more, and whether there are others. `seen`, which begins
+ * as `{items: [], cursor: null}`, keeps the pages that are full: those are not asked for again.
+ */
+export async function grown(path, seen, signal, most) {
+  for (;;) {
+    const answer = await get(withQuery(path, { limit: 100, cursor: seen.cursor }), { signal });
+    const items = [...seen.items, ...answer.items];
+    if (!answer.cursor || items.length >= most) return { items, more: Boolean(answer.cursor) };
+    Object.assign(seen, { items, cursor: answer.cursor });
+  }
+}
+
 /** All items of a list that is short by its nature, `most` at most. */
 export async function all(path, signal, most = 500) {
   const items = [];

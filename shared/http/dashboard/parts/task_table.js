@@ -1,6 +1,7 @@
 // Tasks as rows; with `selected` each can be picked.
 import { fromNow } from '../lib/format.js';
 import { html } from '../lib/html.js';
+import { queueName } from '../lib/project.js';
 import { Since, Status, TaskLink } from './words.js';
 
 /** What is to be said of it in one line: why, or when. */
@@ -18,7 +19,7 @@ function Row({ task, selected, toggle }) {
       <td><${Status} of=${task.status} /></td>
       <td class="main"><${TaskLink} id=${task.id}>${task.task_type}<//><span class="remark" title=${remark(task)}>${remark(task)}</span></td>
       <td class="wide"><code>${task.id.slice(-12)}</code></td>
-      <td class="wide">${task.queue}</td>
+      <td class="wide">${queueName(task)}</td>
       <td class="wide">${task.user_id ?? ''}</td>
       <td class="when"><${Since} at=${task.ended_at ?? task.updated_at} /></td>
     </tr>`;

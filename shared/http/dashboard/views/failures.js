@@ -3,6 +3,7 @@ import { failures, filterOf } from '../lib/failures.js';
 import { number } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
 import { usePoll } from '../lib/poll.js';
+import { linked, queueName } from '../lib/project.js';
 import { link } from '../lib/route.js';
 import { Filters } from '../parts/filters.js';
 import { Pager, useCursors } from '../parts/pager.js';
@@ -21,8 +22,8 @@ const nameOf = (group) => `${group.queue} ${group.fingerprint}`;
 const Group = ({ group, redrive }) => html`
   <li class="card" data-row key=${nameOf(group)}>
     <div class="what"><strong><a href=${link('tasks', group.newest_task_id)}>${group.message || 'Nothing was said.'}</a></strong></div>
-    <p class="faint">${group.task_type} · ${group.failure_kind} · queue ${group.queue} · last <${Since} at=${group.last_seen} />, first <${Since} at=${group.first_seen} /></p>
-    <div class="acts"><a class="count" href=${link('tasks', '', { status: 'failed', queue: group.queue, type: group.task_type })}><b>${number(group.tasks)}${group.at_least ? '+' : ''}</b> ${group.tasks === 1 ? 'task' : 'tasks'}</a>
+    <p class="faint">${group.task_type} · ${group.failure_kind} · queue ${queueName(group)} · last <${Since} at=${group.last_seen} />, first <${Since} at=${group.first_seen} /></p>
+    <div class="acts"><a class="count" href=${link('tasks', '', { status: 'failed', queue: group.queue, project: linked(group.project), group: group.fingerprint })}><b>${number(group.tasks)}${group.at_least ? '+' : ''}</b> ${group.tasks === 1 ? 'task' : 'tasks'}</a>
       <button onClick=${() => redrive(group)}>Redrive …</button></div>
   </li>`;
 

@@ -13,6 +13,7 @@ const FIELDS = [
   { name: 'status', title: 'Status', options: ['all', 'pending', 'claimed', 'running', 'blocked', 'completed', 'failed', 'cancelled'] },
   { name: 'profile', title: 'Profile', holder: 'every profile' },
   { name: 'executor', title: 'Done by', options: ['all', 'worker', 'runner'] },
+  { name: 'project', title: 'Project', holder: 'default' },
 ];
 
 const COLUMNS = [
@@ -28,7 +29,7 @@ const COLUMNS = [
 const given = (value) => (value === 'all' ? '' : value);
 
 export function Runs({ query }) {
-  const asked = { status: given(query.status), profile: query.profile, executor: given(query.executor) };
+  const asked = { status: given(query.status), profile: query.profile, executor: given(query.executor), project: query.project };
   const [cursors, setCursors] = useCursors(JSON.stringify(asked));
   const polled = usePoll((signal) => page('runs', asked, cursors.at(-1), 50, signal), [JSON.stringify(asked), cursors.length]);
   const runs = polled.data?.items ?? [];

@@ -1,7 +1,9 @@
 // One task: how it stands and why, what happened to it, and what can be done.
 import { actsOn } from '../lib/acts.js';
-import { get, segment, withQuery } from '../lib/api.js';
-import { html, useState } from '../lib/html.js';
+import { curl, get, segment } from '../lib/api.js';
+import { number } from '../lib/format.js';
+import { html, useRef, useState } from '../lib/html.js';
+import { grown, page } from '../lib/pages.js';
 import { usePoll } from '../lib/poll.js';
 import { link } from '../lib/route.js';
 import { ActDialog } from '../parts/act.js';
@@ -13,13 +15,16 @@ import { Facts, Nothing, Since, Stale, Status, TaskLink, Title } from '../parts/
 
 const LIVE = ['pending', 'running', 'waiting'];
 
-async function load(id, signal) {
+/** How much of the log is shown, and how many of what followed: at first, and at most. */
+const [LOG, FEW, MANY] = [1000, 20, 500];
+
+async function load(id, seen, many, signal) {
   const [task, log, children] = await Promise.all([
     get(`tasks/${segment(id)}`, { signal }),
-    get(`tasks/${segment(id)}/log?limit=100`, { signal }),
-    get(withQuery('tasks', { parent_id: id, limit: 20 }), { signal }),
+    grown(`tasks/${segment(id)}/log`, seen, signal, LOG),
+    page('tasks', { parent_id: id }, null, many, signal),
   ]);
-  return { task, log, children: children.items };
+  return { task, log, children };
 }
 
 /** Why it is as it is, in a sentence where there is one. */
@@ -56,28 +61,40 @@ const facts = (task) => [
   ['Request', task.request_id && html`<code>${task.request_id}</code>`],
 ].filter(([name, value]) => name && value !== false);
 
-function Shown({ task, log, children }) {
+/** What followed from a task, with a word that there is more of it, and how to see that. */
+function Children({ of: { items, cursor }, showMore }) {
+  if (items.length === 0) return null;
+  return html`
+    <section><header><h2>What followed from it</h2></header><${TaskTable} tasks=${items} name="Tasks that follow from it" />
+      ${cursor && html`<p class="pager">These are ${number(items.length)} of more. ${items.length < MANY
+        ? html`<button onClick=${showMore}>Show more</button>` : html`<code>GET ${location.origin}/v1/tasks?parent_id=…</code> lists all.`}</p>`}
+    </section>`;
+}
+
+function Shown({ task, log, children, showMore }) {
   const [act, setAct] = useState(null);
-  const curl = `curl '${new URL(`v1/tasks/${task.id}`, document.baseURI.split('#')[0])}'`;
   return html`
     <${Title} text=${task.task_type}> <${Status} of=${task.status} /><//>
-    <p class="sub"><code>${task.id}</code> <${Copy} text=${task.id} what="id" /> <${Copy} text=${curl} what="curl" /></p>
+    <p class="sub"><code>${task.id}</code> <${Copy} text=${task.id} what="id" /> <${Copy} text=${curl(`tasks/${segment(task.id)}`)} what="curl" /></p>
     <div class="acts">${actsOn(task).map((one) => html`<button class=${one.bad ? 'danger' : ''} onClick=${() => setAct(one)}>${one.title} …</button>`)}</div>
     <${Why} task=${task} />
     <${Facts} of=${facts(task)} />
+    ${log.more && html`<p class="notice">Its log is longer: the first ${number(log.items.length)} entries are shown. <code>errand tasks show ${task.id}</code> shows all.</p>`}
     <${Timeline} task=${task} log=${log.items} />
     <div class="columns"><${Json} title="Payload" value=${task.payload} /><${Json} title="Output" value=${task.output} /></div>
     <${Json} title="Progress" value=${task.progress} />
     <${LogTable} log=${log.items} />
-    ${children.length > 0 && html`<section><header><h2>What followed from it</h2></header><${TaskTable} tasks=${children} name="Tasks that follow from it" /></section>`}
+    <${Children} of=${children} showMore=${showMore} />
     ${act && html`<${ActDialog} act=${act} tasks=${[task]} close=${() => setAct(null)} />`}`;
 }
 
 export function Task({ id }) {
-  const polled = usePoll((signal) => load(id, signal), [id], 1000);
+  const seen = useRef({ items: [], cursor: null });
+  const [many, setMany] = useState(FEW);
+  const polled = usePoll((signal) => load(id, seen.current, many, signal), [id, many], 1000);
   return html`
     ${!polled.data && html`<${Title} text="Task" />`}
     <${Stale} ...${polled} />
     <${Nothing} ...${polled} />
-    ${polled.data && html`<${Shown} ...${polled.data} />`}`;
+    ${polled.data && html`<${Shown} ...${polled.data} showMore=${() => setMany(Math.min(many + 100, MANY))} />`}`;
 }

@@ -14,18 +14,25 @@ import { Nothing, Stale, Title } from '../parts/words.js';
 const PAGE = 50;
 const STATUSES = ['open', 'all', 'pending', 'running', 'waiting', 'blocked', 'failed', 'completed', 'cancelled'];
 const FIELDS = [
-  { name: 'status', title: 'Status', options: STATUSES },
-  { name: 'queue', title: 'Queue', holder: 'every queue' },
+  { name: 'status', title: 'Status', options: STATUSES, aside: ['group'] },
+  { name: 'queue', title: 'Queue', holder: 'every queue', aside: ['user', 'group'] },
   { name: 'type', title: 'Type', holder: 'every type' },
-  { name: 'user', title: 'User', holder: 'every user' },
-  { name: 'project', title: 'Project', holder: 'default' },
+  { name: 'user', title: 'User', holder: 'every user', aside: ['queue', 'project', 'group'] },
+  { name: 'project', title: 'Project', holder: 'default', aside: ['user', 'group'] },
 ];
 
-/** What is asked of `/v1/tasks`: a user's tasks are of every queue. */
-function asked({ status = 'open', queue, type, user, project }) {
-  const places = user && !queue ? { user_id: user } : { queue: queue || '*', user_id: user };
+/** The list that is asked for, and what of it: a user's tasks are of every queue and project, a group's are of its queue. */
+function asked({ status = 'open', queue, type, user, project, group }) {
+  if (group) return ['dead-letters', { project, queue, type, fingerprint: group }];
   const states = status !== 'open' || user ? { status } : {};
-  return { ...places, ...states, type, project };
+  return ['tasks', user ? { user_id: user, ...states, type } : { queue: queue || '*', ...states, type, project }];
+}
+
+/** What of an address does not count, in words; empty if all of it does. */
+function setAside({ queue, project, user, group }) {
+  if (group) return user ? `The user ${user} is set aside: these are all that failed of the same.` : '';
+  const places = user ? [queue && `the queue ${queue}`, project && `the project ${project}`].filter(Boolean) : [];
+  return places.length > 0 ? `A user's tasks are of every queue and project: ${places.join(' and ')} ${places.length > 1 ? 'are' : 'is'} set aside.` : '';
 }
 
 const isId = (text) => /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text);
@@ -48,13 +55,13 @@ function Chosen({ chosen, clear, act }) {
 }
 
 export function Tasks({ query }) {
-  const query_ = asked(query);
-  const key = JSON.stringify(query_);
+  const [list, of] = asked(query);
+  const key = JSON.stringify([list, of]);
   const [cursors, setCursors] = useCursors(key);
   const [picked, setPicked] = useState(new Map());
   const [act, setAct] = useState(null);
   useEffect(() => setPicked(new Map()), [key]);
-  const polled = usePoll((signal) => page('tasks', query_, cursors.at(-1), PAGE, signal), [key, cursors.length]);
+  const polled = usePoll((signal) => page(list, of, cursors.at(-1), PAGE, signal), [key, cursors.length]);
   const all = polled.data?.items ?? [];
   const tasks = query.id ? all.filter((task) => task.id.includes(query.id.toLowerCase())) : all;
   // As they are now, where they are shown.
@@ -73,6 +80,8 @@ export function Tasks({ query }) {
   return html`
     <${Title} text="Tasks" />
     <${Filters} fields=${FIELDS} query=${query} text=${{ title: 'Id', value: query.id, search }} />
+    ${setAside(query) && html`<p class="notice" role="status">${setAside(query)}</p>`}
+    ${query.group && html`<p class="notice">Those that failed of the same as the <a href=${link('failures', '', { queue: query.queue, project: query.project })}>group</a> <code>${query.group}</code> <button class="small" onClick=${() => refine({ group: '' })}>All of the queue</button></p>`}
     <${Stale} ...${polled} />
     <${Chosen} chosen=${chosen} clear=${() => setPicked(new Map())} act=${setAct} />
     <${Nothing} ...${polled} isEmpty=${tasks.length === 0}>No task is like that${polled.data?.cursor ? ' among those looked at; there are more' : ''}.<//>

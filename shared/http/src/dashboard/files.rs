@@ -18,6 +18,7 @@ pub(super) const FILES: &[(&str, &[u8])] = &[
     ("lib/pace.js", include_bytes!("../../dashboard/lib/pace.js")),
     ("lib/pages.js", include_bytes!("../../dashboard/lib/pages.js")),
     ("lib/poll.js", include_bytes!("../../dashboard/lib/poll.js")),
+    ("lib/project.js", include_bytes!("../../dashboard/lib/project.js")),
     ("lib/route.js", include_bytes!("../../dashboard/lib/route.js")),
     ("lib/schedule.js", include_bytes!("../../dashboard/lib/schedule.js")),
     ("lib/sign_in.js", include_bytes!("../../dashboard/lib/sign_in.js")),
