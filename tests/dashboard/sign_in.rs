@@ -1,6 +1,5 @@
 //! Signing in with the issuer of the API's tokens, where the page is served from AWS.
 
-use integration_tests::browser::Browser;
 use serde_json::{Value, json};
 
 use super::{
@@ -14,11 +13,6 @@ const THREE_WAIT: &str = "[...document.querySelectorAll('.tiles li')].some((tile
 
 async fn task(deployed: &Deployed) -> String {
     deployed.stage.task(json!({}), json!({"delay_s": 3600})).await
-}
-
-/// Waits until a list shows so many.
-async fn rows(browser: &Browser, count: usize) {
-    browser.until(&format!("return document.querySelectorAll('tbody tr').length === {count}")).await;
 }
 
 /// Answers by which the issuer sends people back, in place of its own.
@@ -44,7 +38,7 @@ async fn who_signs_in_comes_back_to_the_view_and_sees_what_there_is() {
     browser.shows("Sign in").await;
     assert_eq!(faults(&deployed.stage, &axe()).await, Vec::<Value>::new());
     browser.click("form [type=submit]", "Sign in").await;
-    rows(browser, 1).await;
+    deployed.stage.rows(1).await;
 
     let address = browser.run("return location.href").await;
     assert_eq!(address, format!("{}/#/tasks?status=pending", deployed.url));
@@ -62,7 +56,7 @@ async fn who_signs_in_comes_back_to_the_view_and_sees_what_there_is() {
     }
     // Another page of the same tab has it still.
     browser.reload().await;
-    rows(browser, 1).await;
+    deployed.stage.rows(1).await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
 }
 
@@ -145,14 +139,14 @@ async fn a_token_that_is_over_is_renewed_once_and_nothing_that_was_being_done_is
     let browser = &deployed.stage.browser;
     task(&deployed).await;
     deployed.sign_in("tasks").await;
-    rows(browser, 1).await;
+    deployed.stage.rows(1).await;
     browser.click("tbody input[type=checkbox]", "").await;
     browser.shows("1 task selected").await;
     let first = deployed.remembered("token").await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
     deployed.issuer.expire();
     task(&deployed).await;
-    rows(browser, 2).await;
+    deployed.stage.rows(2).await;
     browser.shows("1 task selected").await;
     assert_ne!(deployed.remembered("token").await, first);
     let renewals = |issuer: &Issuer| {

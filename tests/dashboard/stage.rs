@@ -24,6 +24,11 @@ pub(super) struct Stage {
 }
 
 impl Stage {
+    /// Waits until a list shows so many.
+    pub(super) async fn rows(&self, count: usize) {
+        self.browser.until(&format!("return document.querySelectorAll('tbody tr').length === {count}")).await;
+    }
+
     pub(super) async fn new() -> Self {
         Self::with(None, false).await
     }

@@ -14,10 +14,6 @@ async fn failed(stage: &Stage, (project, queue): (&str, &str), why: &str) -> Str
     id
 }
 
-async fn rows(stage: &Stage, count: usize) {
-    stage.browser.until(&format!("return document.querySelectorAll('tbody tr').length === {count}")).await;
-}
-
 async fn hash(stage: &Stage, wanted: &str) {
     stage.browser.until(&format!("return location.hash === {}", json!(wanted))).await;
 }
@@ -40,23 +36,23 @@ async fn counts_of_every_project_lead_to_what_they_count() {
     stage.browser.until(focused).await;
     stage.browser.click("[aria-label=Queues] a[href*='status=failed'][href*='project=shop']", "3").await;
     hash(&stage, "#/tasks?queue=mail&project=shop&status=failed").await;
-    rows(&stage, 3).await;
+    stage.rows(3).await;
     // One of a single project leads there.
     stage.open("overview").await;
     stage.browser.click(".tiles a[href*='project=shop']", "pending").await;
-    rows(&stage, 1).await;
+    stage.rows(1).await;
     stage.open("overview").await;
     stage.browser.click("main section a", "All of shop").await;
     hash(&stage, "#/failures?project=shop").await;
     stage.browser.click(".groups > li a.count", "2 tasks").await;
-    rows(&stage, 2).await;
+    stage.rows(2).await;
     stage.browser.shows("shop/mail").await;
     stage.browser.click("main button", "All of the queue").await;
-    rows(&stage, 3).await;
+    stage.rows(3).await;
     stage.open("runs").await;
     stage.browser.shows("No agent's run").await;
     stage.browser.write("[name=project]", "shop").await;
-    rows(&stage, 1).await;
+    stage.rows(1).await;
     stage.was_quiet().await;
 }
 
@@ -69,18 +65,18 @@ async fn filters_that_do_not_go_together_set_each_other_aside() {
     stage.open("tasks").await;
     stage.browser.write("[name=queue]", "images").await;
     hash(&stage, "#/tasks?queue=images").await;
-    rows(&stage, 2).await;
+    stage.rows(2).await;
     stage.browser.write("[name=user]", "ada").await;
     hash(&stage, "#/tasks?user=ada").await;
-    rows(&stage, 2).await;
+    stage.rows(2).await;
     assert_eq!(stage.browser.run("return document.querySelector('[name=queue]').value").await, "");
     stage.browser.write("[name=project]", "shop").await;
     hash(&stage, "#/tasks?project=shop").await;
-    rows(&stage, 1).await;
+    stage.rows(1).await;
     // Somebody's own address may name both.
     stage.open("tasks?user=ada&queue=images&project=shop").await;
     stage.browser.shows("the queue images and the project shop are set aside").await;
-    rows(&stage, 2).await;
+    stage.rows(2).await;
     stage.was_quiet().await;
 }
 
@@ -157,4 +153,16 @@ async fn a_long_log_is_shown_to_its_end_and_more_children_are_there_to_be_seen()
     );
     assert_eq!(stage.browser.run(&grown).await, json!([[100, true], [121, false]]));
     stage.was_quiet().await;
+}
+
+#[tokio::test]
+async fn who_is_not_told_how_work_goes_is_not_told_that_it_goes_well() {
+    let stage = Stage::new().await;
+    stage.open("overview").await;
+    stage.browser.shows("All is well").await;
+    let said = "const [health] = [...document.querySelectorAll('[rel=modulepreload]')].filter((one) => one.href.endsWith('lib/health.js'));
+        return import(health.href).then(({ allIsWell }) => [{ last_poll: null }, {}].map((told) => allIsWell(told, true)))";
+    let said = stage.browser.run(said).await;
+    assert_eq!(said[0], "All is well; nothing waits.");
+    assert!(said[1].as_str().unwrap().starts_with("Store, queues and poller are well. How long"), "{said}");
 }

@@ -24,3 +24,9 @@ export function troubles(health, now = Date.now()) {
   if (owed > 100) warn(`Webhooks have not taken ${plural(owed, 'event')}${health.owed.since ? `, the oldest ${fromNow(health.owed.since, now)}` : ''}.`);
   return found;
 }
+
+/** What is said where there are no troubles: who may ask for one tenant alone is not told how work goes. */
+export function allIsWell(health, isIdle) {
+  if (!('last_poll' in health)) return 'Store, queues and poller are well. How long tasks have been due is told to whoever may ask for all tenants.';
+  return `All is well${isIdle ? '; nothing waits' : ''}.`;
+}

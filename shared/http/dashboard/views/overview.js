@@ -1,7 +1,7 @@
 // What waits, runs and fails, why and since when, at a glance.
 import { curl, entered, get, withQuery } from '../lib/api.js';
 import { number } from '../lib/format.js';
-import { troubles } from '../lib/health.js';
+import { allIsWell, troubles } from '../lib/health.js';
 import { html } from '../lib/html.js';
 import { pace } from '../lib/pace.js';
 import { all } from '../lib/pages.js';
@@ -43,7 +43,7 @@ async function load(signal) {
 
 function Health({ health, isIdle }) {
   const found = troubles(health);
-  if (found.length === 0) return html`<p class="health ok"><span aria-hidden="true">●</span> All is well${isIdle ? '; nothing waits' : ''}.</p>`;
+  if (found.length === 0) return html`<p class="health ok"><span aria-hidden="true">●</span> ${allIsWell(health, isIdle)}</p>`;
   return html`<ul class="health">${found.map(({ level, text, type }) => html`<li class=${level}><span aria-hidden="true">●</span> ${text} ${type && html`<a href=${link('tasks', '', { type })}>Its tasks</a>`}</li>`)}</ul>`;
 }
 
