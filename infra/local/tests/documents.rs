@@ -20,7 +20,9 @@ const SERVE: &str = "cargo run --release\n";
 async fn the_readme_leads_from_nothing_to_work_that_is_done() {
     let reader = Reader::at(Server::start(&[]));
     let shown = blocks(README);
-    let [(_, SERVE), (_, install), ("python", work), (_, ask), rest @ ..] = &shown[..] else { panic!("{shown:?}") };
+    let [(_, SERVE), (_, install), ("python", work), (_, ask), (_, more), rest @ ..] = &shown[..] else {
+        panic!("{shown:?}")
+    };
     assert_eq!(work.lines().filter(|line| !line.trim().is_empty()).count(), 5, "{work}");
     reader.does(install);
     let _worker = reader.python(work);
@@ -32,6 +34,11 @@ async fn the_readme_leads_from_nothing_to_work_that_is_done() {
     assert!(ask.contains(done), "{ask}");
     let both = async || (reader.server.get(done).await["count"] == 2).then_some(());
     reader.server.until(both).await;
+    reader.does(more);
+    let all = async || (reader.server.get(done).await["count"] == 5).then_some(());
+    reader.server.until(all).await;
+    let nightly = reader.server.get("/v1/schedules/nightly").await;
+    assert!(nightly["next"][0].is_object(), "{nightly}");
 
     // What is done elsewhere: by `.ci/run` that takes its command from the README, and by the rehearsal of a deployment.
     assert_eq!(rest, [("sh", "cargo test --workspace\n"), ("sh", "sam build && sam deploy\n")]);
