@@ -218,7 +218,7 @@ pub async fn task(store: &dyn Store, key: &TaskKey) -> Result<Option<Task>, Stor
     store.tasks(std::slice::from_ref(key)).await.pop().unwrap_or(Err(StoreError::Busy))
 }
 
-/// [`Store::commit`], of one that need not be made again.
+/// [`Store::commit`] of one; traces tell of the tasks that it makes.
 pub async fn commit(store: &dyn Store, commit: impl Into<Arc<Commit>>) -> Result<(), StoreError> {
     let commit = commit.into();
     let span = enqueue(commit.tasks.iter());
