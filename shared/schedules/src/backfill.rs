@@ -151,11 +151,13 @@ async fn look(
     };
     let (old, fresh): (Vec<Task>, Vec<Task>) = tasks.into_iter().partition(|task| there.contains(&task.key.id));
     let judged = nominals.last().copied().unwrap_or(of.judged);
-    // The schedule's own task of that firing may be under way, too.
-    let (newest, one_by_one) =
-        (fresh.last().or(old.last()).map(|task| task.key.id), of.overlap == BackfillOverlap::Buffer);
-    let live = newest.filter(|_| one_by_one);
-    let live = if fresh.is_empty() && !lives(app, key, live).await? { None } else { live };
+    let [made, own] = [&fresh, &old].map(|tasks| tasks.last().map(|task| task.key.id));
+    let live = match of.overlap {
+        BackfillOverlap::Allow => None,
+        // The schedule's own task of that firing may be under way, too.
+        BackfillOverlap::Buffer if made.is_none() && lives(app, key, own).await? => own,
+        BackfillOverlap::Buffer => made,
+    };
     let is_through = plan.next(judged).is_none_or(|next| next.nominal > of.to);
     let after = Backfill {
         judged,
