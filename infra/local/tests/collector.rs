@@ -8,13 +8,16 @@ use std::{
     },
 };
 
-use axum::{Router, http::StatusCode, routing::post};
+use axum::{Router, handler::Handler, http::StatusCode, routing::post};
 use serde_json::json;
 
-use crate::process::{Server, free_port, scripted};
+use crate::process::{Server, free_port, scripted, serve};
 
 /// What is told of it.
 const TOLD: &str = "the collector does not take spans";
+
+/// Where a collector takes spans.
+const PATH: &str = "/v1/traces";
 
 /// Stands in the collector's address.
 const SECRET: &str = "s3cret";
@@ -35,18 +38,15 @@ async fn told_of(endpoint: &str) -> Vec<String> {
     said
 }
 
-/// Serves `router`; where its spans go to.
-async fn serve(router: Router) -> String {
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap());
-    tokio::spawn(async { axum::serve(listener, router).await });
-    endpoint
+/// Where spans go to that this answers.
+async fn answering<H: Handler<T, ()>, T: 'static>(answer: H) -> String {
+    serve(Router::new().route(PATH, post(answer))).await + PATH
 }
 
 /// One that answers every post with half of what it announces.
 fn breaking_off() -> String {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap());
+    let endpoint = format!("http://{}{PATH}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for connection in listener.incoming() {
             let mut connection = connection.unwrap();
@@ -60,7 +60,7 @@ fn breaking_off() -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_line_names_the_collectors_address_whatever_fails() {
-    let down = format!("http://127.0.0.1:{}/v1/traces", free_port());
+    let down = format!("http://127.0.0.1:{}{PATH}", free_port());
     for endpoint in [down, breaking_off()] {
         let said = told_of(&format!("{endpoint}?key={SECRET}")).await;
         let naming: Vec<_> = said.iter().filter(|line| line.contains(SECRET) || line.contains(&endpoint)).collect();
@@ -74,7 +74,7 @@ async fn an_answer_without_an_end_is_refused() {
         let chunks = futures::stream::repeat_with(|| Ok::<_, std::io::Error>("more of it ".repeat(1000)));
         axum::body::Body::from_stream(chunks)
     };
-    let said = told_of(&serve(Router::new().route("/v1/traces", post(endless))).await).await;
+    let said = told_of(&answering(endless).await).await;
     let told: Vec<_> = said.iter().filter(|line| line.contains(TOLD)).collect();
     assert!(told[0].contains("its answer has more than 65536 bytes"), "{told:?}");
 }
@@ -90,7 +90,7 @@ async fn that_a_collector_takes_nothing_is_told_once_until_it_takes_some_again()
             if takes.load(SeqCst) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
         }
     };
-    let server = sending_to(&serve(Router::new().route("/v1/traces", post(answer))).await);
+    let server = sending_to(&answering(answer).await);
     for taken in [false, true, false] {
         takes.store(taken, SeqCst);
         let before = posts.load(SeqCst);

@@ -21,9 +21,8 @@ use errand::{
 use errand_local::sqlite::{SqliteSettings, SqliteStore, Synchronous};
 use fastrand::Rng;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
-use crate::process::Server;
+use crate::process::{Server, serve};
 
 const RUNS: usize = 20;
 
@@ -84,10 +83,8 @@ async fn answer(State(model): State<Arc<Model>>, body: String) -> String {
 /// Its profiles file, in `dir`.
 pub(crate) async fn model(dir: &Path) -> (Arc<Model>, String) {
     let model = Arc::new(Model::default());
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let endpoint = format!("http://{}/v1", listener.local_addr().unwrap());
     let routes = Router::new().route("/v1/chat/completions", post(answer)).with_state(model.clone());
-    tokio::spawn(async move { axum::serve(listener, routes).await });
+    let endpoint = serve(routes).await + "/v1";
     let profile = json!({"kind": "openai", "model": "told", "endpoint": endpoint, "usd_per_million_in": 50,
         "usd_per_million_out": 500});
     let file = dir.join("profiles.json");

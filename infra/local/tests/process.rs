@@ -309,6 +309,14 @@ impl Drop for Server {
     }
 }
 
+/// Serves `router` on this machine until the test ends; where, without a slash at the end.
+pub(crate) async fn serve(router: axum::Router) -> String {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
 /// A listener that keeps what it is sent.
 pub(crate) struct Hook {
     pub(crate) url: String,
@@ -320,7 +328,7 @@ impl Hook {
     pub(crate) async fn refusing_first(refusals: usize) -> Self {
         let received = Arc::new(Mutex::new(Vec::new()));
         let keep = received.clone();
-        let serve = move |body: String| async move {
+        let answer = move |body: String| async move {
             let mut received = keep.lock().unwrap();
             received.push(serde_json::from_str(&body).unwrap());
             if received.len() > refusals {
@@ -329,11 +337,8 @@ impl Hook {
                 axum::http::StatusCode::SERVICE_UNAVAILABLE
             }
         };
-        let router = axum::Router::new().route("/", axum::routing::post(serve));
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, received }
+        let router = axum::Router::new().route("/", axum::routing::post(answer));
+        Self { url: serve(router).await + "/", received }
     }
 
     pub(crate) fn received(&self) -> Vec<Value> {

@@ -20,10 +20,7 @@ use tokio::sync::mpsc;
 use crate::process::{self, Server};
 
 async fn listen(router: Router) -> String {
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    url
+    process::serve(router).await + "/"
 }
 
 /// A target that answers 202 and passes on where it is answered later.

@@ -24,7 +24,7 @@ use prost::Message;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::process::{Server, scripted};
+use crate::process::{Server, scripted, serve};
 
 const CALLER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -63,10 +63,7 @@ impl Receiver {
     async fn start() -> Self {
         let heard = Heard::default();
         let router = Router::new().route("/v1/traces", post(take)).with_state(heard.clone());
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async { axum::serve(listener, router).await });
-        Self { endpoint, heard }
+        Self { endpoint: serve(router).await, heard }
     }
 
     fn spans(&self) -> Vec<Span> {

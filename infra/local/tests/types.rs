@@ -35,10 +35,7 @@ async fn model(answer: &'static str) -> String {
         "usage": {"prompt_tokens": 2_000_000, "completion_tokens": 1_000_000}})
     .to_string();
     let router = Router::new().route("/v1/chat/completions", post(move || async move { reply }));
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let endpoint = format!("http://{}/v1", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    endpoint
+    process::serve(router).await + "/v1"
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::{
 use serde_json::json;
 
 use super::Person;
-use crate::process::{Server, free_port};
+use crate::process::{Server, free_port, serve};
 
 #[test]
 fn where_nobody_listens_it_says_what_to_do() {
@@ -22,9 +22,7 @@ fn where_nobody_listens_it_says_what_to_do() {
 #[tokio::test]
 async fn where_something_else_listens_it_says_so() {
     let router = axum::Router::new().fallback(async || "hello");
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let url = serve(router).await;
     let came = tokio::task::spawn_blocking(move || Person::alone().says(&["health", "--url", &url])).await.unwrap();
     assert_eq!(came.code, Some(3));
     assert!(came.err.contains("is not Errand"), "{}", came.err);

@@ -32,10 +32,7 @@ pub(super) async fn remote() -> (String, Heard) {
         noted.lock().unwrap().push((uri, headers));
         json!({"items": [], "count": 0, "cursor": null}).to_string()
     });
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    (url, heard)
+    (crate::process::serve(router).await, heard)
 }
 
 /// Gives `person` the command; the `PATH` by which it is found.
