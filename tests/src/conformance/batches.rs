@@ -2,8 +2,10 @@
 
 use errand::{
     Expect, StoreError, Task,
-    spi::json::Json,
-    spi::store::{self, COMMIT_ITEMS, Commit, Part, RECORD_BYTES, Store},
+    spi::{
+        json::Json,
+        store::{self, COMMIT_ITEMS, Commit, Part, RECORD_BYTES, Store},
+    },
 };
 use futures::future::join_all;
 use serde_json::json;
