@@ -10,8 +10,9 @@ use errand::{
 /// all that is due nothing is seen.
 const OF_PRIORITY: usize = 25;
 
-/// How many entries of each part of the due index are looked at: there are many parts.
-const OF_SHARD: usize = 1;
+/// How many entries of each part of the due index are looked at: there are many parts. More where nothing was found
+/// among the first that is a task and can be read.
+const OF_SHARD: [usize; 2] = [1, 25];
 
 impl DynamoStore {
     /// Of a queue: among the oldest open tasks of each priority. Of everything: among the tasks that the poller turns
@@ -38,12 +39,20 @@ impl DynamoStore {
 
     async fn next_due(&self) -> Result<Vec<Task>, StoreError> {
         let any_time = Timestamp::from_millis(i64::MAX);
-        let shards = (0..self.config.shards.due).map(|shard| self.due_in(shard, any_time, OF_SHARD)).collect();
-        let due: Result<Vec<_>, _> = concurrently(shards).await.into_iter().collect();
-        let tasks = due?.into_iter().flatten().filter_map(|due| match due.item {
-            DueItem::Task(key) => Some(key),
-            DueItem::Record(_) => None,
-        });
-        self.read_tasks(&tasks.collect::<Vec<_>>()).await
+        for of_shard in OF_SHARD {
+            let shards = (0..self.config.shards.due).map(|shard| self.due_in(shard, any_time, of_shard)).collect();
+            let due: Result<Vec<Vec<_>>, _> = concurrently(shards).await.into_iter().collect();
+            let due = due?.concat();
+            let nothing_is_due = due.is_empty();
+            let tasks = due.into_iter().filter_map(|due| match due.item {
+                DueItem::Task(key) => Some(key),
+                DueItem::Record(_) => None,
+            });
+            let tasks = self.read_tasks(&tasks.collect::<Vec<_>>()).await?;
+            if nothing_is_due || !tasks.is_empty() {
+                return Ok(tasks);
+            }
+        }
+        Ok(Vec::new())
     }
 }
