@@ -116,6 +116,10 @@ async fn what_is_to_follow_begins_once_all_have_ended_and_by_how() {
         settle(&world).await;
         let seen = group(&world, &made).await;
         assert_eq!((&seen["status"], &seen["ended"], &seen["failed"]), (&json!("open"), &json!(2), &json!(1)));
+        let on: Vec<&Value> = seen["waiters"].as_array().unwrap().iter().map(|waiter| &waiter["on"]).collect();
+        assert_eq!(on, ["end", "success", "failure"]);
+        assert_eq!(seen["waiters"][2]["task"], json!(in_queue(&world, "failure").await.key.id));
+        assert_eq!(get(&world, "/v1/groups").await["items"], json!([seen]), "a list says the same of a small one");
         for queue in ["then", "success", "failure"] {
             let waiting = in_queue(&world, queue).await;
             assert_eq!((waiting.status(), waiting.waits_for()), (Status::Waiting, Some(id_of(&made))));
@@ -143,6 +147,36 @@ async fn a_group_is_made_once_under_its_key() {
         assert_eq!(members(&world, &made).await, vec!["completed"; 120]);
         let other = Call::post("/v1/groups", &json!({"tasks": [ends()]})).header("idempotency-key", "nightly");
         other.answer(&world.app).await.body(409);
+    }
+}
+
+#[tokio::test]
+async fn groups_are_listed_newest_first_and_not_what_only_another_follows() {
+    for (world, _files) in worlds().await {
+        let mut made = Vec::new();
+        for size in [1, 120, 2] {
+            made.push(post(&world, "/v1/groups", &json!({"tasks": vec![waits(600); size]})).await);
+            world.advance(1);
+        }
+        let payload = json!({"acts": [{"fan_out": 3}], "member": {"acts": [{"snooze": 600}]}});
+        let parent = id_of(&post(&world, "/v1/tasks", &task(payload)).await);
+        let (mut first, mut follows) = (waits(600), ends());
+        (first["name"], follows["after"]) = ("a".into(), json!(["a"]));
+        let chain = json!({"tasks": [first, follows]});
+        post(&world, "/v1/tasks/batch", &chain).await;
+        settle(&world).await;
+
+        let (mut listed, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = get(&world, &format!("/v1/groups?limit=1{cursor}")).await;
+            listed.extend(page["items"].as_array().unwrap().clone());
+            let Some(next) = page["cursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        let totals: Vec<&Value> = listed.iter().map(|group| &group["total"]).collect();
+        assert_eq!(totals, [3, 2, 120, 1]);
+        assert_eq!(listed[0]["waiters"], json!([{"task": parent, "on": "end"}]));
+        assert_eq!((&listed[3]["id"], &listed[1]["id"]), (&made[0]["id"], &made[2]["id"]));
     }
 }
 

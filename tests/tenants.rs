@@ -74,6 +74,7 @@ fn case(route: &str, mine: &Mine) -> (Call, Seen) {
             let more = json!({"tasks": [{"task_type": "scripted", "payload": {}}]});
             (Call::post(&format!("/v1/groups/{}/tasks", mine.group), &more), Seen::NotFound)
         }
+        "ListGroups" => (Call::get("/v1/groups"), Seen::Nothing),
         "GetGroup" => (Call::get(&format!("/v1/groups/{}", mine.group)), Seen::NotFound),
         "ListGroupTasks" => (Call::get(&format!("/v1/groups/{}/tasks", mine.group)), Seen::NotFound),
         "CancelGroup" => (Call::post(&format!("/v1/groups/{}/cancel", mine.group), &empty), Seen::NotFound),
@@ -305,7 +306,8 @@ async fn health_tells_a_token_of_no_other_tenants_tasks() {
     assert_eq!((&trusted["tasks"]["failed"], trusted["last_poll"].is_object()), (&json!(1), true));
     let told = health.token(&token(OTHER)).answer(&world.app).await.body(200);
     let fields: Vec<&String> = told.as_object().unwrap().keys().collect();
-    assert_eq!(fields, ["queue", "status", "store", "version"]);
+    assert_eq!(fields, ["left_alone", "queue", "status", "store", "unattended", "version"]);
+    assert_eq!((&told["left_alone"], &told["unattended"]), (&json!([]), &json!([])));
 }
 
 #[tokio::test]

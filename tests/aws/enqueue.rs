@@ -85,6 +85,8 @@ pub(super) async fn groups(stack: &Stack) {
     let members = stack.call(&Call::get(&format!("{group}/tasks"))).await.body(200);
     let statuses: Vec<_> = members["items"].as_array().unwrap().iter().map(|item| &item["task"]["status"]).collect();
     assert_eq!(statuses, ["completed", "cancelled", "completed"]);
+    let listed = stack.call(&Call::get("/v1/groups")).await.body(200);
+    assert_eq!((&listed["count"], &listed["items"][0]["id"]), (&json!(1), &made["id"]));
 
     // It is over as it is made: what waits for its failure waits for nothing.
     let empty = json!({"tasks": [], "on_failure": scripted(json!({}))});

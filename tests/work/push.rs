@@ -245,6 +245,12 @@ async fn that_a_target_is_left_alone_is_seen_by_its_tenant_and_believed_for_a_wh
     }
     push(&world).await;
     assert_eq!((of("default", "default").await, of("other", "default").await), (1, 1));
+    let told = async |tenant: &str| {
+        let claims = json!({"sub": "m", "tenant": tenant, "scope": "errand/read"});
+        let health = Call::get("/v1/health").token(&claims).answer(&world.app).await.body(200);
+        health["left_alone"].as_array().unwrap().len()
+    };
+    assert_eq!((told("default").await, told("other").await), (2, 1), "its own, and what all have");
     // The process that left it alone is gone, and nobody calls it.
     world.advance(5 + 899);
     assert_eq!(left_alone(&world).await[0].as_array().unwrap().len(), 2);

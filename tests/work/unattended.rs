@@ -57,10 +57,14 @@ async fn due_tasks_of_a_type_that_nobody_asks_for_are_counted_on_every_store_at_
         polled(&world, 1).await;
         // The first one's worker was lost meanwhile.
         assert_eq!(unattended(&world).await, mine(2, Some(asked_at)));
-        // Who may not ask for all tenants is not told.
-        let claims = json!({"sub": "m", "tenant": "default", "scope": "errand/read"});
-        let told = Call::get("/v1/health").token(&claims).answer(&world.app).await;
-        assert!(told.body.get("unattended").is_none());
+        // Who may not ask for all tenants is told of its own.
+        let told = async |tenant: &str| {
+            let claims = json!({"sub": "m", "tenant": tenant, "scope": "errand/read"});
+            Call::get("/v1/health").token(&claims).answer(&world.app).await.body(200)
+        };
+        let (own, others) = (told("default").await, told("other").await);
+        assert_eq!((&own["unattended"], &others["unattended"]), (&mine(2, Some(asked_at)), &json!([])));
+        assert!(own.get("last_poll").is_none(), "{own}");
     }
 }
 

@@ -28,8 +28,11 @@ const UNATTENDED: Duration = Duration::from_secs(600);
 /// For how long that is kept which nobody notes any more: longer than a task waits that nobody comes for.
 const KEEP: Duration = Task::PULLED_WITHIN.saturating_add(Duration::from_secs(24 * 3600));
 
-/// How many types are looked at: those that were asked for longest ago.
+/// How many types are told of: those that were asked for longest ago.
 const MOST_TYPES: usize = 100;
+
+/// How many are gone through for those of one tenant, in pages as large.
+const MOST_PAGES: usize = 10;
 
 /// How many tasks are counted of each.
 const MOST_TASKS: usize = 1_000;
@@ -84,21 +87,41 @@ pub(crate) async fn waiting(services: &Services, tasks: &[Task]) {
     join_all(noted).await;
 }
 
-/// The tasks that are due, of types that no worker has asked for in ten minutes.
-pub async fn unattended(services: &Services) -> Result<Vec<Unattended>, StoreError> {
+/// The tasks that are due, of types that no worker has asked for in ten minutes: of `tenant`, or of all.
+pub async fn unattended(services: &Services, tenant: Option<&Name>) -> Result<Vec<Unattended>, StoreError> {
     let now = services.clock.now();
-    let (tenant, of) = (Name::installation(), all());
-    let related = Related { tenant, kind: kind(), by: RelationKind::Parent, of, newest_first: false };
-    let longest = services.store.records(&related, None, MOST_TYPES).await?.items.into_iter();
-    let silent = longest.filter_map(|record| serde_json::from_value::<Unattended>(Value::Object(record.doc)).ok());
-    let silent = silent.filter(|it| it.asked_at.is_none_or(|at| now >= at + UNATTENDED));
-    let counted = silent.map(async |it| {
+    let silent = silent(services, tenant, now).await?;
+    let counted = silent.into_iter().map(async |it| {
         let wanted = Wanted { tenant: it.tenant.clone(), types: vec![it.task_type.clone()], pool: it.pool.clone() };
         let due = services.store.ready(&wanted, now, MOST_TASKS).await?.len();
         Ok(Unattended { due, ..it })
     });
     let counted: Result<Vec<Unattended>, StoreError> = join_all(counted).await.into_iter().collect();
     Ok(counted?.into_iter().filter(|it| it.due > 0).collect())
+}
+
+/// The types that no worker has asked for in ten minutes, those first that were asked for longest ago.
+async fn silent(services: &Services, tenant: Option<&Name>, now: Timestamp) -> Result<Vec<Unattended>, StoreError> {
+    let (by, of) = (RelationKind::Parent, all());
+    let related = Related { tenant: Name::installation(), kind: kind(), by, of, newest_first: false };
+    let (mut silent, mut after) = (Vec::new(), None);
+    for _ in 0..MOST_PAGES {
+        let page = services.store.records(&related, after.as_deref(), MOST_TYPES).await?;
+        let read = page.items.into_iter().map(|record| serde_json::from_value::<Unattended>(Value::Object(record.doc)));
+        for it in read.filter_map(Result::ok) {
+            if it.asked_at.is_some_and(|at| now < at + UNATTENDED) {
+                return Ok(silent);
+            }
+            if tenant.is_none_or(|tenant| *tenant == it.tenant) && silent.len() < MOST_TYPES {
+                silent.push(it);
+            }
+        }
+        after = page.next;
+        if after.is_none() || silent.len() >= MOST_TYPES {
+            break;
+        }
+    }
+    Ok(silent)
 }
 
 fn kind() -> Name {

@@ -35,9 +35,9 @@ pub(crate) use over::{is_called_off, wait_over};
 pub(crate) use part::GROUP_PART;
 pub use policy::{GroupPolicy, On};
 pub(crate) use root::key;
-pub use root::{GROUP, GroupStatus};
+pub use root::{GROUP, GroupStatus, GroupWaiter};
 pub(crate) use sweep::{AT_ONCE as SWEPT_AT_ONCE, calls_off};
-pub use view::{Group, counted, find, members};
+pub use view::{Group, counted, find, list, members};
 
 use crate::{ids::TaskKey, lifecycle::Trigger};
 

@@ -153,7 +153,7 @@ pub use client::{Client, Enqueue};
 pub use clock::Timestamp;
 pub use effects::{Effect, Relations};
 pub use event::{Event, Published};
-pub use group::{Group, GroupPolicy, GroupStatus};
+pub use group::{Group, GroupPolicy, GroupStatus, GroupWaiter};
 pub use handler::{
     CarriedSchedule, CatchUp, Failure, Handler, Outcome, Overlap, SchedulePolicy, ScheduleSpec, Settings, TaskContext,
 };

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{ApiError, Request, TaskRequest, TaskView, listing::entries};
 use errand::{
-    App, Asked, Group, GroupPolicy, GroupStatus, Name, Registry, Task, Timestamp,
+    App, Asked, Group, GroupPolicy, GroupStatus, GroupWaiter, Name, Registry, Task, Timestamp,
     spi::{
         accept::{check_is_in_time, check_may_stand_alone},
         group::{MAX_MEMBERS, NotMade},
@@ -77,20 +77,22 @@ pub struct GroupView {
     pub policy: GroupPolicy,
     /// How many members it has.
     pub total: u32,
-    /// How many of them have ended.
+    /// How many of them have ended: in a list, of an open group with more than 100, those of full hundreds.
     pub ended: u32,
     /// How many of these were not completed.
     pub failed: u32,
     /// Whether nothing more comes of it: all members have ended.
     pub over: bool,
+    /// The tasks that wait for its end.
+    pub waiters: Vec<GroupWaiter>,
     /// When it was begun.
     pub created_at: Timestamp,
 }
 
 impl From<Group> for GroupView {
     fn from(group: Group) -> Self {
-        let Group { id, name, status, policy, total, ended, failed, over, created_at, .. } = group;
-        Self { id, name, status, policy, total, ended, failed, over, created_at }
+        let Group { id, name, status, policy, total, ended, failed, over, waiters, created_at, .. } = group;
+        Self { id, name, status, policy, total, ended, failed, over, waiters, created_at }
     }
 }
 

@@ -47,6 +47,9 @@ pub fn routes(all: fn() -> &'static [Route]) -> Vec<Route> {
             .answers::<Log<'_>>("A task's action log, oldest first.")
             .paged(|_| json!({"type": "string", "pattern": "^[0-9]{1,18}$"}))
             .or(&[404]),
+        Route::get("/v1/groups", "ListGroups", groups::list)
+            .answers::<Listed<GroupView>>("Groups, the newest first.")
+            .paged(record_place),
         Route::get("/v1/groups/{id}", "GetGroup", groups::group)
             .answers::<GroupView>("A group, with how many of its members have ended.")
             .or(&[404]),

@@ -20,6 +20,8 @@ def a_group_is_made_by_a_request_and_what_follows_begins(errand: Errand):
     made = acme.post("/v1/groups", body, new=True, idempotency_key="g")
     over = eventually(lambda: acme.get(f"/v1/groups/{made['id']}"), lambda group: group["over"])
     assert (over["status"], over["failed"]) == ("completed", 1), over
+    listed = acme.get("/v1/groups")["items"]
+    assert [group["id"] for group in listed] == [made["id"]], listed
     members = acme.get(f"/v1/groups/{made['id']}/tasks")["items"]
     assert [item["task"]["status"] for item in members] == ["completed", "failed", "completed"], members
     eventually(lambda: acme.get("/v1/tasks?queue=then&status=completed"), lambda page: page["count"] == 1)

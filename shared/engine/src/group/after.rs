@@ -7,7 +7,7 @@ use crate::{
         Next, look,
         make::{begin, make_parts},
         policy::On,
-        root::{self, Of, RootDoc, Waiter},
+        root::{self, GroupWaiter, Of, RootDoc},
     },
     ids::{self, Name},
     services::Services,
@@ -28,7 +28,7 @@ pub(crate) async fn expect(
     members: Vec<Uuid>,
 ) -> Result<(), StoreError> {
     let total = u32::try_from(members.len()).unwrap_or(u32::MAX);
-    let waiters = vec![Waiter { task, on: On::Success }];
+    let waiters = vec![GroupWaiter { task, on: On::Success }];
     let new = || RootDoc { waiters, tasks: members, ..RootDoc::new(Of::After, None, total) };
     let (root, _) = begin(services, tenant, before(task), new).await?;
     make_parts(services, &root).await

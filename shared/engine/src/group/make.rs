@@ -14,7 +14,7 @@ use crate::{
         look::FIRST,
         part::{self, Part},
         policy::{GroupPolicy, On},
-        root::{self, Of, Root, RootDoc, Waiter},
+        root::{self, GroupWaiter, Of, Root, RootDoc},
         view::Group,
     },
     ids::{self, Name, TaskKey},
@@ -176,8 +176,9 @@ impl Making {
             Maker::Task(step) => (Of::Task, Some((step.key.id, step.drive))),
             Maker::Request => (Of::Request, None),
         };
-        let callbacks = self.callbacks.iter().map(|callback| Waiter { task: callback.asked.key.id, on: callback.on });
-        let waiters = parent.map(|(task, _)| Waiter { task, on: On::End }).into_iter().chain(callbacks).collect();
+        let callbacks =
+            self.callbacks.iter().map(|callback| GroupWaiter { task: callback.asked.key.id, on: callback.on });
+        let waiters = parent.map(|(task, _)| GroupWaiter { task, on: On::End }).into_iter().chain(callbacks).collect();
         RootDoc {
             hash: self.hash.clone(),
             name: self.name.clone(),
@@ -250,6 +251,7 @@ pub(super) async fn begin(
     let now = services.clock.now();
     let new = new();
     let made_by = new.parent.map(|(task, _)| root::among_its_tasks(task, now));
+    let listed = (new.of != Of::After).then(|| root::among_all(now));
     let doc = match serde_json::to_value(new) {
         Ok(serde_json::Value::Object(doc)) => doc,
         _ => Doc::new(),
@@ -258,6 +260,7 @@ pub(super) async fn begin(
     if let RecordWrite::Put { record, .. } = &mut write {
         record.wake_at = Some(now + FIRST);
         record.parent = made_by;
+        record.owner = listed;
     }
     let is_new = root::write(services, write).await?;
     let root = root::find(services, tenant, group).await?;

@@ -13,7 +13,7 @@ use crate::{
         part::{Part, parts_of, size_of},
         policy::{GroupPolicy, On},
     },
-    ids::{Id, Name, TaskKey},
+    ids::{self, Id, Name, TaskKey},
     lifecycle::{Task, Trigger},
     services::Services,
     store::{
@@ -64,11 +64,20 @@ pub(super) enum Of {
     After,
 }
 
-/// A task that waits for the group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Waiter {
-    pub(super) task: Uuid,
-    pub(super) on: On,
+/// A task that waits for a group.
+///
+/// ```
+/// # fn shown(waiter: &errand::GroupWaiter) -> String {
+/// format!("{} begins at its end: {:?}", waiter.task, waiter.on)
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
+pub struct GroupWaiter {
+    /// Which.
+    pub task: Uuid,
+    /// For which end it waits.
+    pub on: On,
 }
 
 /// What the record says.
@@ -91,7 +100,7 @@ pub(super) struct RootDoc {
     #[serde(default)]
     pub(super) policy: GroupPolicy,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub(super) waiters: Vec<Waiter>,
+    pub(super) waiters: Vec<GroupWaiter>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) closed: Option<GroupStatus>,
     /// Whether none of the members of a closed one lives.
@@ -150,6 +159,22 @@ const OF_A_TASK: usize = 20;
 /// Where a group stands among those that the handler of `task` has made.
 pub(super) fn among_its_tasks(task: Uuid, now: Timestamp) -> Relation {
     Relation { of: Id::from(task), sort: now.to_string() }
+}
+
+/// What all groups of a tenant belong to, but those of tasks that stand for themselves.
+fn all() -> Id {
+    Id::from(ids::derived(&["groups"]))
+}
+
+/// Where a group stands among all of its tenant.
+pub(super) fn among_all(now: Timestamp) -> Relation {
+    Relation { of: all(), sort: now.to_string() }
+}
+
+/// The groups of a tenant, the newest first.
+pub(super) fn of_tenant(tenant: &Name) -> Related {
+    let (kind, by) = (Name::of(GROUP), RelationKind::Owner);
+    Related { tenant: tenant.clone(), kind, by, of: all(), newest_first: true }
 }
 
 /// The newest groups that the handler of `task` has made, those of them that are open.

@@ -5,14 +5,15 @@ use uuid::Uuid;
 use crate::{
     clock::Timestamp,
     group::{
+        part::{self, Part},
         policy::GroupPolicy,
-        root::{self, GroupStatus, Root},
+        root::{self, GroupStatus, GroupWaiter, Root},
         sweep,
     },
     ids::Name,
     lifecycle::Task,
     services::Services,
-    store::StoreError,
+    store::{Page, RelationKind, StoreError},
 };
 
 /// A group: tasks that belong together.
@@ -49,6 +50,8 @@ pub struct Group {
     pub failed: u32,
     /// Whether nothing more comes of it: it is not open, and no member lives.
     pub over: bool,
+    /// Who waits for its end.
+    pub waiters: Vec<GroupWaiter>,
     /// Its members, where they are tasks of their own: those that one which waits for it follows.
     pub(crate) tasks: Vec<Uuid>,
     /// When it was begun.
@@ -68,6 +71,7 @@ impl From<&Root> for Group {
             ended: told().map(|(ended, _)| ended).sum(),
             failed: told().map(|(_, failed)| failed).sum(),
             over: root.is_over(),
+            waiters: root.doc.waiters.clone(),
             tasks: root.doc.tasks.clone(),
             created_at: root.created_at,
         }
@@ -83,9 +87,42 @@ pub async fn find(services: &Services, tenant: &Name, id: Uuid) -> Result<Option
 pub async fn counted(services: &Services, tenant: &Name, id: Uuid) -> Result<Option<Group>, StoreError> {
     let Some(root) = root::find(services, tenant, id).await? else { return Ok(None) };
     let parts = root::parts(services, &root).await?;
-    let ended = parts.iter().map(super::part::Part::marked).sum();
-    let failed = parts.iter().map(super::part::Part::failed).sum();
+    let ended = parts.iter().map(Part::marked).sum();
+    let failed = parts.iter().map(Part::failed).sum();
     Ok(Some(Group { ended, failed, ..Group::from(&root) }))
+}
+
+/// A page of a tenant's groups, the newest first, each with its place: not those of tasks that stand for themselves, which
+/// only somebody is to follow. Of one that is open and has more than a hundred members, full parts of a hundred are counted.
+pub async fn list(
+    services: &Services,
+    tenant: &Name,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Page<(Group, String), String>, StoreError> {
+    let page = services.store.records(&root::of_tenant(tenant), after, limit).await?;
+    let placed = page.items.into_iter().map(|record| {
+        let place = record.place(RelationKind::Owner).unwrap_or_default();
+        Root::read(record).map(|root| (root, place))
+    });
+    let roots = placed.collect::<Result<Vec<_>, _>>()?;
+    // What has one part is told of that by its end alone.
+    let one_part = |root: &Root| root.doc.closed.is_none() && root.parts().len() == 1;
+    let asked = roots.iter().map(|(root, _)| root).filter(|root| one_part(root));
+    let keys: Vec<_> = asked.map(|root| part::key(&root.tenant, root.id, 0)).collect();
+    let mut parts = services.store.records_at(&keys).await?.into_iter();
+    let mut items = Vec::with_capacity(roots.len());
+    for (root, place) in roots {
+        let mut group = Group::from(&root);
+        if one_part(&root)
+            && let Some(part) = parts.next().flatten()
+        {
+            let part = Part::read(0, part);
+            (group.ended, group.failed) = (part.marked(), part.failed());
+        }
+        items.push((group, place));
+    }
+    Ok(Page { items, next: page.next })
 }
 
 /// Members from the number `from` on, at most `limit` (up to 100): each with its task, if that is there still. They are

@@ -3,10 +3,17 @@
 use errand::{App, spi::group};
 
 use crate::{
-    Answer, ApiError, Request, fitting,
+    Answer, ApiError, Request, cursor, cursor_of, fitting,
     groups::{GroupView, MemberView},
     limit,
 };
+
+/// `GET /v1/groups?limit=&cursor=`: the newest first.
+pub(super) async fn list(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let page = group::list(app, &request.caller.tenant, cursor(request)?.as_deref(), limit(request)?).await?;
+    let shown = page.items.into_iter().map(|(group, place)| (GroupView::from(group), cursor_of(&place)));
+    Ok(Answer::json(200, &fitting(shown, page.next.as_deref().map(cursor_of))))
+}
 
 /// `GET /v1/groups/{id}`.
 pub(super) async fn group(app: &App, request: &Request) -> Result<Answer, ApiError> {

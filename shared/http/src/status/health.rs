@@ -30,6 +30,12 @@ pub(crate) struct Health {
     version: &'static str,
     store: Part,
     queue: Part,
+    /// The task types whose targets have too much to do, or do not answer, and are left alone: the caller's, or all where it
+    /// may ask for every tenant; null if that cannot be told.
+    left_alone: Option<Vec<LeftAlone>>,
+    /// Tasks that are due, of types that no worker has asked for in ten minutes: the caller's, or all; null if that cannot be
+    /// told.
+    unattended: Option<Vec<Unattended>>,
     /// What all tenants' tasks are like: absent where a token says who asks.
     #[serde(flatten)]
     work: Option<Work>,
@@ -44,10 +50,6 @@ struct Work {
     owed: Option<Owed>,
     /// What each webhook that a tenant has named has not taken yet, if it is anything; null if that cannot be told.
     webhooks: Option<Vec<OwedToWebhook>>,
-    /// The task types whose targets have too much to do, or do not answer, and are left alone; null if that cannot be told.
-    left_alone: Option<Vec<LeftAlone>>,
-    /// Tasks that are due, of types that no worker has asked for in ten minutes; null if that cannot be told.
-    unattended: Option<Vec<Unattended>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tasks: Option<Counted>,
 }
@@ -63,7 +65,7 @@ struct Part {
 }
 
 /// 200 if the store and the queues answer and the poller polls, else 503; never a credential. Whoever may ask for
-/// all tenants hears of their tasks.
+/// all tenants hears of their tasks; others, which of their own nobody does.
 pub(crate) async fn answer(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let store = Part { schema_version: app.store.schema_version(), ..Part::of(app.store.check().await) };
     let queue = Part::of(app.queue.check().await);
@@ -72,11 +74,14 @@ pub(crate) async fn answer(app: &App, request: &Request) -> Result<Answer, ApiEr
     // None at all is a new installation's.
     let polled = last_poll.as_ref().is_none_or(|last| now.since(last.at) < POLLER_SILENT);
     let healthy = store.reachable && queue.reachable && polled;
+    let of = Some(&request.caller.tenant).filter(|_| !request.caller.trusted);
     let health = Health {
         status: if healthy { "ok" } else { "unavailable" },
         version: env!("CARGO_PKG_VERSION"),
         store,
         queue,
+        left_alone: app.left_alone(of).await.ok(),
+        unattended: attended::unattended(app, of).await.ok(),
         work: if request.caller.trusted { Some(Work::of(app, last_poll, now).await) } else { None },
     };
     let answer = Answer::json(if healthy { 200 } else { 503 }, &health);
@@ -90,8 +95,6 @@ impl Work {
             oldest_due_at: app.store.oldest_due(&StatsScope::All, now).await.ok().flatten(),
             owed: outbox::owed(app).await.ok(),
             webhooks: outbox::owed_by_webhook(app).await.ok(),
-            left_alone: app.left_alone(None).await.ok(),
-            unattended: attended::unattended(app).await.ok(),
             tasks: app.store.stats(&StatsScope::All, now).await.ok().map(|stats| Counted::of(&stats, now)),
         }
     }

@@ -14,6 +14,13 @@ use super::{
 /// What is done with groups of tasks.
 #[derive(Subcommand)]
 pub(crate) enum Groups {
+    /// List groups, the newest first
+    #[command(after_help = "Example:\n  errand groups ls --limit 100")]
+    Ls {
+        /// How many at most
+        #[arg(long, default_value_t = 20, value_name = "N", value_parser = at_least_one)]
+        limit: usize,
+    },
     /// Show a group: how many of its members have ended, and how
     #[command(after_help = "Example:\n  errand groups show 0192d1f4-0000-7000-8000-000000000000")]
     Show {
@@ -38,7 +45,17 @@ pub(crate) enum Groups {
     },
 }
 
-const COLUMNS: [Column; 5] = [
+const COLUMNS: [Column; 7] = [
+    ("ID", |print, one| print.text(one, "/id")),
+    ("NAME", |print, one| print.text(one, "/name")),
+    ("STATUS", |print, one| print.status(one, "/status")),
+    ("MEMBERS", |print, one| print.text(one, "/total")),
+    ("ENDED", |print, one| print.text(one, "/ended")),
+    ("FAILED", |print, one| print.text(one, "/failed")),
+    ("CREATED", |print, one| print.seen(one, "/created_at")),
+];
+
+const MEMBERS: [Column; 5] = [
     ("NTH", |print, one| print.text(one, "/index")),
     ("TASK", |print, one| print.text(one, "/task/id")),
     ("TYPE", |print, one| print.text(one, "/task/task_type")),
@@ -49,9 +66,12 @@ const COLUMNS: [Column; 5] = [
 impl Groups {
     pub(crate) async fn run(self, here: &Here) -> Result<(), Trouble> {
         let id = match self {
+            Groups::Ls { limit } => {
+                return here.list(Ask::get(&["v1", "groups"]), Some(limit), &COLUMNS, "there are no groups").await;
+            }
             Groups::Tasks { id, limit } => {
                 let ask = Ask::get(&["v1", "groups", &id, "tasks"]);
-                return here.list(ask, Some(limit), &COLUMNS, "it has no members").await;
+                return here.list(ask, Some(limit), &MEMBERS, "it has no members").await;
             }
             Groups::Cancel { ids } => {
                 let ask = |id: &str| Ask::post(&["v1", "groups", id, "cancel"], json!({}), acts::key());
