@@ -160,7 +160,7 @@ async fn groups_are_shown_with_their_members_and_called_off() {
     assert!(shown.starts_with("group ID\nstatus open\n") && shown.contains("\nmembers 3\n"), "{shown}");
     assert_eq!(
         masked(&person.hears(&["groups", "ls"])),
-        "ID NAME STATUS MEMBERS ENDED FAILED CREATED\nID – open 3 0 0 AGO\n"
+        "ID NAME STATUS MEMBERS ENDED FAILED CREATED\nID open 3 0 0 AGO\n"
     );
     let listed = person.says(&["groups", "tasks", id, "--limit", "2"]);
     assert!(masked(&listed.out).ends_with("\n1 ID scripted pending AGO\n"), "{listed:?}");
