@@ -3,12 +3,13 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
+    ops::ControlFlow,
     os::unix::fs::PermissionsExt,
     path::Path,
     process::Stdio,
 };
 
-use errand_local::sqlite::{SqliteSettings, SqliteStore};
+use errand_local::sqlite::{BackupError, SqliteSettings, SqliteStore, backup};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -162,11 +163,32 @@ fn a_copy_is_of_what_was_there_at_its_start_whatever_is_written_between_its_step
         if steps < 20 {
             written += db.execute("INSERT INTO aside VALUES (zeroblob(9))", []).unwrap();
         }
+        ControlFlow::Continue(())
     };
-    errand_local::sqlite::backup(&database, &copy, write).unwrap();
+    backup(&database, &copy, write).unwrap();
     let copied = rusqlite::Connection::open(&copy).unwrap();
     let rows: u32 = copied.query_row("SELECT count(*) FROM aside", [], |row| row.get(0)).unwrap();
     assert_eq!((rows, steps, written), (1, 3, 4));
+}
+
+#[test]
+fn what_takes_the_name_meanwhile_is_not_written_over_and_a_copy_that_is_broken_off_leaves_nothing() {
+    let (data, place) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (database, copy) = (data.path().join("errand.db"), place.path().join("copy.db"));
+    drop(SqliteStore::open(&database, SqliteSettings::default()).unwrap());
+    let stopped = backup(&database, &copy, |_| ControlFlow::Break(())).unwrap_err();
+    assert!(matches!(stopped, BackupError::Stopped(_)), "{stopped}");
+    assert_eq!(names(place.path()), [""; 0]);
+    let take = |_| {
+        fs::write(&copy, "somebody else's").unwrap();
+        ControlFlow::Continue(())
+    };
+    let exists = backup(&database, &copy, take).unwrap_err();
+    assert!(matches!(exists, BackupError::Exists(_)), "{exists}");
+    assert_eq!(
+        (names(place.path()), fs::read(&copy).unwrap()),
+        (vec!["copy.db".to_owned()], b"somebody else's".to_vec())
+    );
 }
 
 #[test]

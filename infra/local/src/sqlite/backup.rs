@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
+    ops::ControlFlow,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
@@ -95,6 +96,9 @@ pub enum BackupError {
         #[source]
         source: rusqlite::Error,
     },
+    /// Whoever is told of its steps wanted no more of it.
+    #[error("the copy to {} was broken off", .0.display())]
+    Stopped(PathBuf),
     /// The copy was read again, and is not what was copied.
     #[error("the copy of {} is not whole: {found}", from.display())]
     Torn {
@@ -106,10 +110,16 @@ pub enum BackupError {
 }
 
 /// Copies the database `from` to the file `to`, which must not be there, as it is at the start. Servers go on meanwhile:
-/// the copy reads one state of the file, as any reader does, and holds up no writer. `tell` hears of each step. Blocks.
+/// the copy reads one state of the file, as any reader does, and holds up no writer. `tell` hears of each step, and may
+/// break it off there. Blocks.
 ///
-/// The copy is one file in itself, for its owner alone. It has its name only once it was read again as a whole.
-pub fn backup(from: &Path, to: &Path, mut tell: impl FnMut(Copied)) -> Result<BackedUp, BackupError> {
+/// The copy is one file in itself, for its owner alone. It has its name only once it was read again as a whole, and takes it
+/// from nobody who was given it meanwhile.
+pub fn backup(
+    from: &Path,
+    to: &Path,
+    mut tell: impl FnMut(Copied) -> ControlFlow<()>,
+) -> Result<BackedUp, BackupError> {
     if !from.is_file() {
         return Err(BackupError::NoDatabase(from.to_owned()));
     }
@@ -118,15 +128,16 @@ pub fn backup(from: &Path, to: &Path, mut tell: impl FnMut(Copied)) -> Result<Ba
     let mut needs = 0;
     let mut note = |copied: Copied| {
         needs = copied.of;
-        tell(copied);
+        tell(copied)
     };
     let tasks = copy(from, &part.0, &mut note).and_then(|tasks| part.checked(from, tasks));
     let tasks = tasks.map_err(|wrong| wrong.named(from, to, needs))?;
-    // Another process may have taken the name meanwhile.
-    free(to)?;
-    part.publish(to)
-        .map_err(|source| BackupError::Unkept { file: to.to_owned(), source })
-        .map(|bytes| BackedUp { tasks, bytes })
+    let bytes = part.publish(to).map_err(|source| match source.kind() {
+        // Another process has taken the name meanwhile.
+        io::ErrorKind::AlreadyExists => BackupError::Exists(to.to_owned()),
+        _ => BackupError::Unkept { file: to.to_owned(), source },
+    })?;
+    Ok(BackedUp { tasks, bytes })
 }
 
 fn free(to: &Path) -> Result<(), BackupError> {
@@ -138,6 +149,7 @@ enum Wrong {
     Sqlite(rusqlite::Error),
     Newer(u32),
     Found(String),
+    Stopped,
 }
 
 impl From<rusqlite::Error> for Wrong {
@@ -156,6 +168,7 @@ impl Wrong {
             Wrong::Sqlite(source) => BackupError::Broken { from, to: file, source },
             Wrong::Newer(found) => BackupError::NewerSchema { file: from, found, known: schema::VERSION },
             Wrong::Found(found) => BackupError::Torn { from, found },
+            Wrong::Stopped => BackupError::Stopped(file),
         }
     }
 }
@@ -190,11 +203,24 @@ impl Part {
     fn publish(self, to: &Path) -> io::Result<u64> {
         let file = File::open(&self.0)?;
         file.sync_all()?;
-        fs::rename(&self.0, to)?;
+        name(&self.0, to)?;
         // The name is on the disk when its directory is.
         let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(directory)?.sync_all()?;
         Ok(file.metadata()?.len())
+    }
+}
+
+/// Gives `part` the name `to`, and writes over nothing: who looks first whether the name is free may be too late.
+fn name(part: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(part, to) {
+        Ok(()) => fs::remove_file(part),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        // Some file systems have no links: there the name is taken first, by a file that is empty until then.
+        Err(_) => {
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
+            fs::rename(part, to)
+        }
     }
 }
 
@@ -210,7 +236,7 @@ impl Drop for Part {
 }
 
 /// Copies all pages as they are in one state of the file; how many tasks there are in it.
-fn copy(from: &Path, part: &Path, tell: &mut impl FnMut(Copied)) -> Result<u64, Wrong> {
+fn copy(from: &Path, part: &Path, tell: &mut impl FnMut(Copied) -> ControlFlow<()>) -> Result<u64, Wrong> {
     let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     source.busy_timeout(BUSY_TIMEOUT)?;
     // Read in one transaction, all steps see one state. Else each write of the server would begin the copy anew.
@@ -228,7 +254,10 @@ fn copy(from: &Path, part: &Path, tell: &mut impl FnMut(Copied)) -> Result<u64, 
         let step = backup.step(STEP_PAGES)?;
         let progress = backup.progress();
         let bytes = |pages: i32| u64::try_from(pages).unwrap_or_default() * u64::from(page_bytes);
-        tell(Copied { bytes: bytes(progress.pagecount - progress.remaining), of: bytes(progress.pagecount) });
+        let copied = Copied { bytes: bytes(progress.pagecount - progress.remaining), of: bytes(progress.pagecount) };
+        if tell(copied).is_break() {
+            return Err(Wrong::Stopped);
+        }
         match step {
             StepResult::Done => break,
             StepResult::Busy | StepResult::Locked => std::thread::sleep(BUSY_PAUSE),

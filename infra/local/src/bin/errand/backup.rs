@@ -3,8 +3,13 @@
 mod kept;
 
 use std::{
+    ops::ControlFlow,
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -32,7 +37,7 @@ To restore, put a copy as errand.db into an empty directory, secret.key beside i
 const SHORTEST: Duration = Duration::from_secs(1);
 
 /// What to copy, where to, and how often.
-#[derive(Args)]
+#[derive(Args, Clone)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// File to make, which must not be there; with --every each has the time (UTC) in its name, before its ending
@@ -59,7 +64,7 @@ pub(crate) struct Options {
 /// Does it; the exit code is as those of the commands that ask a server.
 pub(crate) fn run(options: &Options) -> ExitCode {
     let done = match options.every {
-        None => options.copy(&options.file),
+        None => options.copy(&options.file, &AtomicBool::new(false)),
         Some(every) if every < SHORTEST => Err(Trouble::Usage("--every is 1s at least".into())),
         Some(every) => options.again_and_again(every),
     };
@@ -67,13 +72,15 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 }
 
 impl Options {
-    fn copy(&self, to: &Path) -> Result<(), Trouble> {
+    /// Makes one copy; it is broken off once it is `stopped`.
+    fn copy(&self, to: &Path, stopped: &AtomicBool) -> Result<(), Trouble> {
         let bar = ProgressBar::new(0);
         let style = ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let tell = |Copied { bytes, of }| {
             bar.set_length(of);
             bar.set_position(bytes);
+            if stopped.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let done = errand_local::sqlite::backup(&self.data.join("errand.db"), to, tell);
         bar.finish_and_clear();
@@ -85,10 +92,10 @@ impl Options {
         printer.line(&format!("{}: {tasks} tasks, {bytes} bytes, checked", to.display()))
     }
 
-    /// Until told to stop. What was asked wrongly ends it at once; a copy that fails later is told, and tried again next time.
+    /// Until told to stop: a copy that is being made is then broken off. What was asked wrongly ends it at once; a copy that fails later is told, and tried again next time.
     fn again_and_again(&self, every: Duration) -> Result<(), Trouble> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let mut begun = false;
+        let (mut begun, stopped) = (false, Arc::new(AtomicBool::new(false)));
         runtime.block_on(async {
             let stop = signals::stop();
             tokio::pin!(stop);
@@ -99,7 +106,19 @@ impl Options {
                     () = &mut stop => return Ok(()),
                     _ = ticks.tick() => {}
                 }
-                match self.copy_at(SystemClock.now()) {
+                let (options, told) = (self.clone(), stopped.clone());
+                let copy = tokio::task::spawn_blocking(move || options.copy_at(SystemClock.now(), &told));
+                tokio::pin!(copy);
+                let done = tokio::select! {
+                    done = &mut copy => done,
+                    () = &mut stop => {
+                        stopped.store(true, Ordering::Relaxed);
+                        // It leaves nothing behind, or is whole.
+                        drop(copy.await);
+                        return Ok(());
+                    }
+                };
+                match done.unwrap_or_else(|error| Err(Trouble::Failed(error.to_string()))) {
                     Err(trouble) if !begun => return Err(trouble),
                     Err(trouble) => drop(trouble.told()),
                     Ok(()) => begun = true,
@@ -108,8 +127,8 @@ impl Options {
         })
     }
 
-    fn copy_at(&self, now: Timestamp) -> Result<(), Trouble> {
-        self.copy(&kept::named(&self.file, now))?;
+    fn copy_at(&self, now: Timestamp, stopped: &AtomicBool) -> Result<(), Trouble> {
+        self.copy(&kept::named(&self.file, now), stopped)?;
         // Only now that a newer one is whole.
         self.keep.map_or(Ok(()), |keep| Ok(kept::remove_all_but(&self.file, keep)?))
     }
@@ -125,6 +144,7 @@ impl From<BackupError> for Trouble {
             | BackupError::Unkept { .. }
             | BackupError::NoSpace { .. }
             | BackupError::Broken { .. }
+            | BackupError::Stopped(_)
             | BackupError::Torn { .. } => Self::Failed(told),
         }
     }
