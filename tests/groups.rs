@@ -1,5 +1,7 @@
 //! Groups as they are asked for over HTTP, on every store: made, waited for, added to, called off, followed.
 
+mod shown;
+
 use std::time::Duration;
 
 use errand::{

@@ -1,8 +1,12 @@
 //! The operations guide's figures and names are the code's.
 
+mod aws;
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 use errand::spi::{lifecycle::log::LogOutcome, meter};
+
+use integration_tests::promtool::checked;
 
 use crate::template::resources;
 
@@ -34,6 +38,25 @@ fn constant(file: &str, name: &str) -> u64 {
         .split(" * ")
         .map(|factor| factor.replace('_', "").parse::<u64>().unwrap_or_else(|e| panic!("{line}: {e}")))
         .product()
+}
+
+#[test]
+fn prometheus_understands_how_the_guide_has_it_look_at_a_server() {
+    let (_, shown) = GUIDE.split_once("```yaml\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (config, token) = (folder.path().join("prometheus.yaml"), folder.path().join("token"));
+    fs::write(&token, "a-token").unwrap();
+    // And with a token, where the guide has it stand.
+    let credentials = format!("authorization: {{credentials_file: {}}}, job_name:", token.display());
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/prometheus/alerts.yaml");
+    let with_rules = format!("rule_files: [{}]\n{shown}", rules.canonicalize().unwrap().display());
+    for shown in [shown, &shown.replace("job_name:", &credentials), &with_rules] {
+        fs::write(&config, shown).unwrap();
+        checked(&["check", "config", config.to_str().unwrap()], "").unwrap_or_else(|said| panic!("{said}"));
+    }
+    fs::write(&config, shown.replace("targets", "target")).unwrap();
+    assert!(checked(&["check", "config", config.to_str().unwrap()], "").is_err(), "what is wrong is told");
 }
 
 #[test]

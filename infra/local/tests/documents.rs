@@ -1,5 +1,7 @@
 //! What the documents show is done as it stands there.
 
+mod every;
+mod fates;
 mod flags;
 mod reader;
 
