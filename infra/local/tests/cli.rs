@@ -1,5 +1,6 @@
 //! `errand` as those type it who ask a server, and what it prints and exits with.
 
+mod choosing;
 mod contexts;
 mod elsewhere;
 mod failing;

@@ -15,6 +15,8 @@ mod documents;
 #[cfg(test)]
 mod erase;
 #[cfg(test)]
+mod flags;
+#[cfg(test)]
 mod follow;
 #[cfg(test)]
 mod kills;

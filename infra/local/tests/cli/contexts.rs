@@ -91,5 +91,24 @@ fn completions_are_what_bash_takes() {
     let checked = std::process::Command::new("bash").args(["-c", ask, "bash"]).arg(&file).output().unwrap();
     let said = String::from_utf8_lossy(&checked.stdout).into_owned();
     assert_eq!(said, "retry reschedule\n", "{}", String::from_utf8_lossy(&checked.stderr));
-    assert!(person.hears(&["completions", "zsh"]).starts_with("#compdef errand\n"));
+}
+
+#[test]
+fn completions_for_zsh_know_every_command_and_every_option() {
+    let person = Person::alone();
+    let script = person.hears(&["completions", "zsh"]);
+    assert!(script.starts_with("#compdef errand\n") && script.contains("\n_errand() {\n"));
+    let [commands, options] =
+        [r"(?m)^  ([a-z]+)  ", r"(?m)^ +(?:-\w, )?(--[a-z-]+)"].map(|of| regex::Regex::new(of).unwrap());
+    for path in [&[][..], &["tasks"], &["tasks", "add"], &["serve"], &["failures", "redrive"], &["runs", "start"]] {
+        let help = person.hears(&[path, &["--help"]].concat());
+        for found in commands.captures_iter(&help) {
+            let offered = format!("({})", &found[1]);
+            assert!(script.lines().any(|line| line.trim_start() == offered), "{path:?}: {offered}");
+        }
+        for found in options.captures_iter(&help) {
+            let offered = [format!("{}[", &found[1]), format!("{}=[", &found[1])];
+            assert!(offered.iter().any(|offer| script.contains(offer)), "{path:?}: {}", &found[1]);
+        }
+    }
 }

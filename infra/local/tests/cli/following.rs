@@ -13,14 +13,14 @@ use super::{Person, masked};
 use crate::process::{Server, free_port, scripted};
 
 /// A command that goes on, and what it prints.
-struct Going {
+pub(super) struct Going {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     said: BufReader<ChildStderr>,
 }
 
 impl Going {
-    fn on(person: &Person, args: &[&str]) -> Self {
+    pub(super) fn on(person: &Person, args: &[&str]) -> Self {
         Self::of(person.command(args))
     }
 
@@ -31,12 +31,18 @@ impl Going {
         Self { child, lines, said }
     }
 
-    fn line(&mut self) -> String {
+    pub(super) fn line(&mut self) -> String {
         self.lines.next().expect("a line").unwrap()
     }
 
+    /// Ends it wherever it is.
+    pub(super) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// The rest of what it prints, its exit code or signal, and what it has complained of.
-    fn end(mut self) -> (Vec<String>, Result<i32, Option<i32>>, String) {
+    pub(super) fn end(mut self) -> (Vec<String>, Result<i32, Option<i32>>, String) {
         let rest = self.lines.map(Result::unwrap).collect();
         let mut said = String::new();
         self.said.read_to_string(&mut said).unwrap();
@@ -130,7 +136,7 @@ async fn events_are_told_from_now_on_or_from_the_oldest() {
     let person = Person::at(&server);
     let mut all = Going::on(&person, &["events", "tail", "--types", "before", "--from-start"]);
     assert!(masked(&all.line()).starts_with("TIME before ID"));
-    all.child.kill().unwrap();
+    all.kill();
 
     // Whenever it is there, what comes then is the first that it tells.
     let mut new = Going::on(&person, &["events", "tail", "--json"]);
@@ -138,7 +144,7 @@ async fn events_are_told_from_now_on_or_from_the_oldest() {
     while !reading.is_finished() {
         server.run(scripted(json!({"publish": "since"}))).await;
     }
-    let (first, mut new) = reading.join().unwrap();
+    let (first, new) = reading.join().unwrap();
     let event: Value = serde_json::from_str(&first).unwrap();
     assert!(event["type"] == "since" || event["type"] == "task.completed", "{event}");
     let before = person.says(&["events", "tail", "--after", "nonsense"]);
@@ -146,5 +152,5 @@ async fn events_are_told_from_now_on_or_from_the_oldest() {
     let listed = server.get("/v1/events").await;
     let oldest = listed["items"][1]["cursor"].as_str().unwrap();
     assert!(event["cursor"].as_str().unwrap() > oldest, "what came before is not told");
-    new.child.kill().unwrap();
+    new.kill();
 }

@@ -27,8 +27,8 @@ pub(crate) enum Events {
     },
 }
 
-/// The most events of a page.
-const PAGE: usize = 100;
+/// Of no task: what is asked for by it is looked through and not sent, many events at a time.
+const NO_TASK: &str = "00000000-0000-0000-0000-000000000000";
 
 impl Events {
     pub(crate) async fn run(self, here: &Here) -> Result<(), Trouble> {
@@ -46,11 +46,11 @@ impl Events {
     }
 }
 
-/// The place of the newest event; none if there is none.
+/// The place of the newest event; none if there is none. The list is read from its oldest on, so the server passes over all of it.
 async fn newest(here: &Here) -> Result<Option<String>, Trouble> {
     let mut place: Option<String> = None;
     loop {
-        let ask = Ask::get(&["v1", "events"]).with("limit", Some(PAGE)).with("after", place.clone());
+        let ask = Ask::get(&["v1", "events"]).with("task_id", Some(NO_TASK)).with("after", place.clone());
         let page = here.remote.ask(&ask).await.map_err(|error| match error {
             RemoteError::Refused(refusal) if refusal.code == Code::NotFound => Trouble::Failed(
                 "this installation keeps no list of events: on AWS they are on its event bus".to_owned(),
