@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
-use integration_tests::venv::{program, venv};
+use integration_tests::{
+    apt,
+    venv::{program, venv},
+};
 use regex::Regex;
 
 use super::GUIDE;
@@ -42,6 +45,9 @@ fn blocks() -> Vec<&'static str> {
 fn asked(blocks: &[&str]) -> String {
     let (folder, here) = (tempfile::tempdir().unwrap(), Path::new(env!("CARGO_MANIFEST_DIR")));
     let venv = venv("aws", &here.join("requirements-aws.txt")).unwrap();
+    if Command::new("jq").arg("--version").output().is_err() {
+        apt::install(&["jq"]).unwrap_or_else(|error| panic!("{error}"));
+    }
     let aws = folder.path().join("aws");
     fs::write(&aws, NOBODY).unwrap();
     fs::set_permissions(&aws, fs::Permissions::from_mode(0o755)).unwrap();
@@ -50,8 +56,8 @@ fn asked(blocks: &[&str]) -> String {
         let typed = PLACEHOLDERS.into_iter().fold((*block).to_owned(), put_in);
         let mut bash = Command::new("bash");
         bash.args(["-euc", &typed]).current_dir(folder.path()).env("REAL_AWS", program(&venv, "aws"));
-        bash.env("PATH", format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap()));
-        // Nobody listens there, and it is asked once. A queue has an address of its own.
+        bash.env("PATH", format!("{}:{}", folder.path().display(), std::env::var_os("PATH").unwrap().display()));
+        // Nobody listens there, and it is asked once.
         bash.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").env("AWS_MAX_ATTEMPTS", "1");
         bash.env("AWS_DEFAULT_REGION", "us-east-1").env("HOME", folder.path()).env_remove("AWS_PROFILE");
         bash.env("AWS_ACCESS_KEY_ID", "none").env("AWS_SECRET_ACCESS_KEY", "none");

@@ -214,12 +214,13 @@ impl Part {
 /// Gives `part` the name `to`, and writes over nothing: who looks first whether the name is free may be too late.
 fn name(part: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(part, to) {
-        Ok(()) => fs::remove_file(part),
+        // The name that it had goes with the rest of the part.
+        Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
         // Some file systems have no links: there the name is taken first, by a file that is empty until then.
         Err(_) => {
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
-            fs::rename(part, to)
+            fs::rename(part, to).inspect_err(|_| drop(fs::remove_file(to)))
         }
     }
 }

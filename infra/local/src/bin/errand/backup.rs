@@ -92,7 +92,8 @@ impl Options {
         printer.line(&format!("{}: {tasks} tasks, {bytes} bytes, checked", to.display()))
     }
 
-    /// Until told to stop: a copy that is being made is then broken off. What was asked wrongly ends it at once; a copy that fails later is told, and tried again next time.
+    /// Until told to stop: a copy that is being made is then broken off. What was asked wrongly ends it at once; a copy that
+    /// fails later is told, and tried again next time.
     fn again_and_again(&self, every: Duration) -> Result<(), Trouble> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (mut begun, stopped) = (false, Arc::new(AtomicBool::new(false)));

@@ -46,7 +46,8 @@ impl Events {
     }
 }
 
-/// The place of the newest event; none if there is none. The list is read from its oldest on, so the server passes over all of it.
+/// The place of the newest event; none if there is none. A list is read from its oldest on: the server passes over all that
+/// is in it.
 async fn newest(here: &Here) -> Result<Option<String>, Trouble> {
     let mut place: Option<String> = None;
     loop {
