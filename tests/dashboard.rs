@@ -2,6 +2,7 @@
 
 mod acts;
 mod deployed;
+mod flows;
 mod issuer;
 mod live;
 mod looks;

@@ -27,7 +27,7 @@ pub(super) async fn faults(stage: &Stage, axe: &str) -> Vec<Value> {
 }
 
 /// Shows a view wide and narrow, and finds what is wrong with it.
-async fn looked_at(stage: &Stage, view: &str, axe: &str) {
+pub(super) async fn looked_at(stage: &Stage, view: &str, axe: &str) {
     for width in [1600, 400] {
         stage.browser.resize(width, 900).await;
         stage.open(view).await;
@@ -50,6 +50,7 @@ async fn every_view_says_that_it_is_empty_and_how_to_fill_it() {
         ("overview", "Nothing was ever asked for"),
         ("tasks", "No task is like that"),
         ("failures", "has failed"),
+        ("flows", "There are no flows"),
         ("schedules", "There is no schedule"),
         ("workers", "No worker has made itself known"),
         ("runs", "No agent's run"),

@@ -167,8 +167,8 @@ impl Stage {
 }
 
 /// Every view that needs nothing to be there.
-pub(super) const LISTS: [&str; 8] =
-    ["overview", "tasks?status=all", "failures", "schedules", "types", "workers", "runs", "token"];
+pub(super) const LISTS: [&str; 9] =
+    ["overview", "tasks?status=all", "failures", "flows", "schedules", "types", "workers", "runs", "token"];
 
 /// A picture, kept where it is wanted: `ERRAND_PICTURES` names a folder.
 #[allow(clippy::disallowed_methods)] // a tool for whoever makes the pictures anew

@@ -169,7 +169,7 @@ impl Browser {
     /// Clicks, as a person does, what `css` finds and has `text` (any, if that is empty), once it is there to be seen.
     pub async fn click(&self, css: &str, text: &str) {
         let find = format!(
-            "return [...document.querySelectorAll({})].find((one) => {SHOWN} && one.innerText.includes({}) && !one.disabled)",
+            "return [...document.querySelectorAll({})].find((one) => {SHOWN} && (one.innerText ?? one.textContent).includes({}) && !one.disabled)",
             json!(css),
             json!(text)
         );

@@ -9,6 +9,7 @@ import { Nav } from './parts/nav.js';
 import { say, Toasts } from './parts/toasts.js';
 import { Since, Title } from './parts/words.js';
 import { Failures } from './views/failures.js';
+import { Flows } from './views/flows.js';
 import { Group } from './views/group.js';
 import { Overview } from './views/overview.js';
 import { Run } from './views/run.js';
@@ -22,8 +23,8 @@ import { Types } from './views/types.js';
 import { Workers } from './views/workers.js';
 
 const LISTS = {
-  overview: Overview, tasks: Tasks, failures: Failures, schedules: Schedules, types: Types, workers: Workers, runs: Runs,
-  token: Token,
+  overview: Overview, tasks: Tasks, failures: Failures, flows: Flows, schedules: Schedules, types: Types, workers: Workers,
+  runs: Runs, token: Token,
 };
 const THINGS = { tasks: Task, schedules: Schedule, groups: Group, runs: Run };
 

@@ -11,9 +11,10 @@ export const acted = () => dispatchEvent(new Event('acted'));
 
 /**
  * What `load(signal)` answers, asked again every so often: `{data, error, refresh}`. With other `inputs` it begins anew. It
- * stands still in a tab that nobody sees, and asks ever more rarely where it fails. What takes long is asked more rarely, too.
+ * stands still in a tab that nobody sees, and asks ever more rarely where it fails. What takes long is asked more rarely, too; what
+ * `isOver(data)` is asked for no more, until it is seen anew or something was done.
  */
-export function usePoll(load, inputs, everyMs = 2000) {
+export function usePoll(load, inputs, everyMs = 2000, isOver = () => false) {
   const [state, set] = useState({ data: null, error: null });
   const refresh = useRef(() => {});
   const latest = useRef(load);
@@ -26,10 +27,12 @@ export function usePoll(load, inputs, everyMs = 2000) {
       const begun = performance.now();
       asking = new AbortController();
       const { signal } = asking;
+      let over = false;
       try {
         const data = await latest.current(signal);
         if (signal.aborted) return;
         set({ data, error: null });
+        over = isOver(data);
         failures = 0;
       } catch (error) {
         if (signal.aborted) return;
@@ -37,6 +40,7 @@ export function usePoll(load, inputs, everyMs = 2000) {
         failures++;
       }
       asking = null;
+      if (over) return;
       const patient = Math.max(everyMs, 10 * (performance.now() - begun)) * 2 ** Math.min(failures, 3);
       timer = setTimeout(round, Math.min(patient, Math.max(everyMs, SLOWEST_MS)));
     }

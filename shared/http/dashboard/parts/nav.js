@@ -5,12 +5,12 @@ import { helping } from '../lib/keys.js';
 import { link } from '../lib/route.js';
 
 const VIEWS = [
-  ['overview', 'Overview'], ['tasks', 'Tasks'], ['failures', 'Failures'], ['schedules', 'Schedules'], ['types', 'Types'],
-  ['workers', 'Workers'], ['runs', 'Runs'],
+  ['overview', 'Overview'], ['tasks', 'Tasks'], ['failures', 'Failures'], ['flows', 'Flows'], ['schedules', 'Schedules'],
+  ['types', 'Types'], ['workers', 'Workers'], ['runs', 'Runs'],
 ];
 
 export function Nav({ view }) {
-  const of = (name) => view === name || (name === 'tasks' && view === 'groups');
+  const of = (name) => view === name || (name === 'flows' && view === 'groups');
   return html`
     <nav aria-label="Views">
       <a class="brand" href=${link('overview')} aria-label="Errand, overview"><span class="mark" aria-hidden="true">✓</span> Errand</a>

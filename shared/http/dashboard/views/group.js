@@ -4,6 +4,7 @@ import { number, percent } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
 import { usePoll } from '../lib/poll.js';
 import { Acts } from '../parts/ask.js';
+import { Flow } from '../parts/flow.js';
 import { Pager } from '../parts/pager.js';
 import { TaskTable } from '../parts/task_table.js';
 import { Facts, Nothing, Since, Stale, Status, Title } from '../parts/words.js';
@@ -29,6 +30,7 @@ function Shown({ group, members }) {
       ['Not completed', number(group.failed)], ['Policy', policy(group.policy)], ['Over', group.over ? 'yes' : 'not yet'],
       ['Begun', html`<${Since} at=${group.created_at} />`],
     ]} />
+    <${Flow} group=${group.id} revision=${group.status} />
     ${tasks.length > 0 ? html`<${TaskTable} name="Members" tasks=${tasks} />` : html`<div class="notice">It has no members that are kept.</div>`}`;
 }
 

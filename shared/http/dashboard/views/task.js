@@ -7,6 +7,7 @@ import { grown, page } from '../lib/pages.js';
 import { usePoll } from '../lib/poll.js';
 import { link } from '../lib/route.js';
 import { ActDialog } from '../parts/act.js';
+import { Flow } from '../parts/flow.js';
 import { Copy, Json } from '../parts/json.js';
 import { LogTable } from '../parts/log.js';
 import { TaskTable } from '../parts/task_table.js';
@@ -26,6 +27,9 @@ async function load(id, seen, many, signal) {
   ]);
   return { task, log, children };
 }
+
+/** Whether others come before it or after it, as far as it says itself. */
+const isInFlow = (task, children) => Boolean(task.waits_for || task.parent_id || task.member_of?.length || children.items.length);
 
 /** Why it is as it is, in a sentence where there is one. */
 function Why({ task }) {
@@ -71,8 +75,11 @@ function Children({ of: { items, cursor }, showMore }) {
     </section>`;
 }
 
-function Shown({ task, log, children, showMore }) {
+function Shown({ task, log, children, showMore, after }) {
   const [act, setAct] = useState(null);
+  // Once it has begun, it does not say any more what it has waited for.
+  const inFlow = useRef(Boolean(after));
+  inFlow.current ||= isInFlow(task, children);
   return html`
     <${Title} text=${task.task_type}> <${Status} of=${task.status} /><//>
     <p class="sub"><code>${task.id}</code> <${Copy} text=${task.id} what="id" /> <${Copy} text=${curl(`tasks/${segment(task.id)}`)} what="curl" /></p>
@@ -80,6 +87,7 @@ function Shown({ task, log, children, showMore }) {
     <${Why} task=${task} />
     <${Facts} of=${facts(task)} />
     ${log.more && html`<p class="notice">Its log is longer: the first ${number(log.items.length)} entries are shown. <code>errand tasks show ${task.id}</code> shows all.</p>`}
+    ${inFlow.current && html`<${Flow} task=${task.id} after=${after} revision=${`${task.revision} ${children.items.length}`} />`}
     <${Timeline} task=${task} log=${log.items} />
     <div class="columns"><${Json} title="Payload" value=${task.payload} /><${Json} title="Output" value=${task.output} /></div>
     <${Json} title="Progress" value=${task.progress} />
@@ -88,7 +96,7 @@ function Shown({ task, log, children, showMore }) {
     ${act && html`<${ActDialog} act=${act} tasks=${[task]} close=${() => setAct(null)} />`}`;
 }
 
-export function Task({ id }) {
+export function Task({ id, query }) {
   const seen = useRef({ items: [], cursor: null });
   const [many, setMany] = useState(FEW);
   const polled = usePoll((signal) => load(id, seen.current, many, signal), [id, many], 1000);
@@ -96,5 +104,5 @@ export function Task({ id }) {
     ${!polled.data && html`<${Title} text="Task" />`}
     <${Stale} ...${polled} />
     <${Nothing} ...${polled} />
-    ${polled.data && html`<${Shown} ...${polled.data} showMore=${() => setMany(Math.min(many + 100, MANY))} />`}`;
+    ${polled.data && html`<${Shown} ...${polled.data} after=${query.after} showMore=${() => setMany(Math.min(many + 100, MANY))} />`}`;
 }
