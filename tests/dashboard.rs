@@ -6,6 +6,7 @@ mod flows;
 mod issuer;
 mod live;
 mod looks;
+mod many;
 mod others;
 mod safe;
 mod sign_in;

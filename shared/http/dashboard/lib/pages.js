@@ -29,7 +29,7 @@ export async function grown(path, seen, signal, most) {
   }
 }
 
-/** All items of a list that is short by its nature, `most` at most. */
+/** All items of a list that is short by its nature, `most` or a few more at most, and whether there are others: `{items, more}`. */
 export async function all(path, signal, most = 500) {
   const items = [];
   let cursor;
@@ -38,5 +38,5 @@ export async function all(path, signal, most = 500) {
     items.push(...answer.items);
     cursor = answer.cursor;
   } while (cursor && items.length < most);
-  return items;
+  return { items, more: Boolean(cursor) };
 }

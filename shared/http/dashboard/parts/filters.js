@@ -32,6 +32,9 @@ const Chosen = ({ name, options, value, then }) => html`
 const choose = ({ name, aside = [] }) => (value) =>
   refine({ ...(value && Object.fromEntries(aside.map((other) => [other, '']))), [name]: value });
 
+/** Says of a filter that it knows no more than what is shown, where that is so. */
+export const OfThisPage = ({ is, children }) => is && html`<p class="notice" role="status">${children}</p>`;
+
 /** `fields` are `{name, title, options or holder, aside?}`, `aside` naming the filters that do not go together with it; `text` is `{title, value, search}`, what `/` leads to. */
 export const Filters = ({ fields, query, text }) => html`
   <form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>

@@ -5,7 +5,7 @@ import { html, useState } from '../lib/html.js';
 import { usePoll } from '../lib/poll.js';
 import { linked, queueName } from '../lib/project.js';
 import { link } from '../lib/route.js';
-import { Filters } from '../parts/filters.js';
+import { Filters, OfThisPage } from '../parts/filters.js';
 import { Pager, useCursors } from '../parts/pager.js';
 import { Redrive } from '../parts/redrive.js';
 import { Nothing, Since, Stale, Title } from '../parts/words.js';
@@ -38,6 +38,7 @@ export function Failures({ query }) {
   return html`
     <${Title} text="Failures" />
     <${Filters} fields=${FIELDS} query=${query} text=${{ title: 'Id', search }} />
+    <${OfThisPage} is=${(query.type || query.kind) && (polled.data?.cursor || cursors.length > 0)}>Type and kind are looked for on this page alone, and there are more.<//>
     <${Stale} ...${polled} />
     <${Nothing} ...${polled} isEmpty=${groups.length === 0}>Nothing that is like that has failed${polled.data?.cursor ? ' among what was looked at' : ''}.<//>
     <ul class="groups" aria-label="Groups of failures">${groups.map((one) => html`<${Group} key=${nameOf(one)} group=${one} redrive=${redrive} />`)}</ul>

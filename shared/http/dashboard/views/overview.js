@@ -34,11 +34,11 @@ async function newest(queues, status, signal) {
 async function load(signal) {
   // Who asks: another may have entered when the answer is there.
   const who = entered.value;
-  const [health, queues, workers] = await Promise.all([
+  const [health, { items: queues, more }, workers] = await Promise.all([
     get('health', { signal, also: [503] }), all('queues', signal), all('workers', signal, 100),
   ]);
   const [failed, blocked] = await Promise.all(['failed', 'blocked'].map((status) => newest(queues, status, signal)));
-  return { health, queues, pace: pace(queues, who), failed, blocked, workers };
+  return { health, queues, more, pace: pace(queues, who), failed, blocked, workers };
 }
 
 function Health({ health, isIdle }) {
@@ -77,7 +77,7 @@ const first = () => [
 
 export function Overview() {
   const polled = usePoll(load, []);
-  const { health, queues, failed, blocked, workers } = polled.data ?? {};
+  const { health, queues, more, failed, blocked, workers } = polled.data ?? {};
   return html`
     <${Title} text="Overview" />
     <${Stale} ...${polled} />
@@ -87,10 +87,11 @@ export function Overview() {
     <//>
     ${polled.data && html`
       <${Health} health=${health} isIdle=${queues.every((queue) => queue.open === 0)} />
+      ${more && html`<p class="notice" role="status">There are more queues than these ${number(queues.length)}: what is counted here is theirs alone. <code>GET ${location.origin}/v1/queues</code> lists all.</p>`}
       <${Tiles} queues=${queues} health=${health} />
       ${queues.length > 0 && html`<${Pace} data=${polled.data.pace} queues=${queues} /><${History} />`}
       <${Newest} title="Waits for a person" of=${blocked} more=${(project) => link('tasks', '', { status: 'blocked', project })} />
       <${Newest} title="Newest failures" of=${failed} more=${(project) => link('failures', '', { project })} />
       <${Queues} queues=${queues} />
-      <p class="faint">${workers.length === 0 ? 'No worker outside is known.' : html`<a href=${link('workers')}>${workers.length} ${workers.length === 1 ? 'worker' : 'workers'}</a> outside`} · Errand ${health.version}</p>`}`;
+      <p class="faint">${workers.items.length === 0 ? 'No worker outside is known.' : html`<a href=${link('workers')}>${workers.items.length}${workers.more ? ' or more' : ''} ${workers.items.length === 1 ? 'worker' : 'workers'}</a> outside`} · Errand ${health.version}</p>`}`;
 }

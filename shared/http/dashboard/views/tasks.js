@@ -6,7 +6,7 @@ import { page } from '../lib/pages.js';
 import { usePoll } from '../lib/poll.js';
 import { link, refine } from '../lib/route.js';
 import { ActDialog } from '../parts/act.js';
-import { Filters } from '../parts/filters.js';
+import { Filters, OfThisPage } from '../parts/filters.js';
 import { Pager, useCursors } from '../parts/pager.js';
 import { TaskTable } from '../parts/task_table.js';
 import { Nothing, Stale, Title } from '../parts/words.js';
@@ -80,6 +80,7 @@ export function Tasks({ query }) {
   return html`
     <${Title} text="Tasks" />
     <${Filters} fields=${FIELDS} query=${query} text=${{ title: 'Id', value: query.id, search }} />
+    <${OfThisPage} is=${query.id && (polled.data?.cursor || cursors.length > 0)}>The text of an id is looked for on this page alone, and there are more. A whole id leads to its task wherever that is.<//>
     ${setAside(query) && html`<p class="notice" role="status">${setAside(query)}</p>`}
     ${query.group && html`<p class="notice">Those that failed of the same as the <a href=${link('failures', '', { queue: query.queue, project: query.project })}>group</a> <code>${query.group}</code> <button class="small" onClick=${() => refine({ group: '' })}>All of the queue</button></p>`}
     <${Stale} ...${polled} />

@@ -1,5 +1,6 @@
 // Who takes tasks from outside, and when they were last heard of.
 import { ask, segment } from '../lib/api.js';
+import { number } from '../lib/format.js';
 import { html } from '../lib/html.js';
 import { all } from '../lib/pages.js';
 import { usePoll } from '../lib/poll.js';
@@ -29,11 +30,12 @@ const COLUMNS = [
 
 export function Workers() {
   const polled = usePoll((signal) => all('workers', signal), []);
-  const workers = polled.data ?? [];
+  const { items: workers = [], more } = polled.data ?? {};
   return html`
     <${Title} text="Workers" />
     <p class="faint">Programs of yours that take tasks over HTTP, and have said so. Types that Errand runs itself need none.</p>
     <${Stale} ...${polled} />
     <${Nothing} ...${polled} isEmpty=${workers.length === 0}>No worker has made itself known. The clients for Python and TypeScript do so, or <code>PUT ${location.origin}/v1/workers/NAME</code>.<//>
+    ${more && html`<p class="notice" role="status">These are ${number(workers.length)} of more. <code>GET ${location.origin}/v1/workers</code> lists all.</p>`}
     ${workers.length > 0 && html`<${Table} name="Workers" columns=${COLUMNS} rows=${workers} />`}`;
 }
