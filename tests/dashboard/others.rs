@@ -85,16 +85,62 @@ async fn a_run_is_followed_steered_interrupted_and_answered() {
     // As it was said: no markup is made of it.
     stage.browser.shows("I look for <b>it</b>.").await;
     stage.act("Steer", &[("word", "the newer one")]).await;
+    stage.act("Another turn", &[("word", "then file it")]).await;
     stage.act("Interrupt", &[]).await;
     let commands = stage.get(&format!("runs/{run}/commands")).await;
     let kinds: Vec<&Value> = commands["items"].as_array().unwrap().iter().map(|command| &command["kind"]).collect();
-    assert_eq!(kinds, ["steer", "interrupt"]);
-    assert_eq!(commands["items"][0]["payload"]["prompt"], "the newer one");
-    let end = json!({"lease_token": lease, "status": "blocked", "reason": "Which of the two?"});
+    assert_eq!(kinds, ["steer", "turn", "interrupt"]);
+    let words = [0, 1].map(|nth| &commands["items"][nth]["payload"]["prompt"]);
+    assert_eq!(words, ["the newer one", "then file it"]);
+    let end = json!({"lease_token": lease, "status": "blocked", "reason": "Which of the two?",
+        "used": {"model": "m", "tokens_in": 900, "tokens_out": 80, "cost_usd": 0.02}});
     stage.post(&format!("tasks/{task}/finish"), end).await;
     stage.browser.shows("Which of the two?").await;
+    stage.browser.shows("900 read, 80 written").await;
+    stage.browser.shows("$0.0200").await;
+    assert_eq!(stage.get(&format!("runs/{run}")).await["cost_usd"], json!(0.02));
     stage.act("Answer", &[("word", "the second")]).await;
     let task = stage.until(&format!("tasks/{task}"), |task| task["status"] == "pending").await;
     assert_eq!(task["redrive_note"], "the second");
+    stage.was_quiet().await;
+}
+
+#[tokio::test]
+async fn runs_are_filtered_called_off_and_shown_with_what_they_may_cost() {
+    let stage = Stage::new().await;
+    let outside = json!({"prompt": "Pay the invoice", "executor": "runner", "profile": "box"});
+    let outside = stage.post("runs", outside).await;
+    let (run, task) = (outside["id"].as_str().unwrap(), outside["task_id"].as_str().unwrap());
+    let inside = json!({"prompt": "Sum up the week", "mission_cost_budget_usd": 5, "budgets": {"daily_usd": 2}});
+    let inside = stage.post("runs", inside).await;
+    let inside = inside["id"].as_str().unwrap();
+    stage.until(&format!("runs/{inside}"), |run| run["status"] == "completed").await;
+    stage.open("runs").await;
+    stage.rows(2).await;
+    for (name, chosen, found) in
+        [("executor", "runner", run), ("executor", "worker", inside), ("status", "completed", inside)]
+    {
+        stage.open("runs").await;
+        stage.browser.click(&format!("[name={name}] option"), chosen).await;
+        stage.browser.until(&format!("return location.hash === '#/runs?{name}={chosen}'")).await;
+        stage.rows(1).await;
+        stage.browser.until(&format!("return document.querySelector('tbody a').href.endsWith('{found}')")).await;
+    }
+    stage.open("runs").await;
+    stage.browser.write("[name=profile]", "box").await;
+    stage.browser.until(&format!("return document.querySelector('tbody a').href.endsWith('{run}')")).await;
+    stage.rows(1).await;
+    stage.open(&format!("runs/{inside}")).await;
+    let cost = "[...document.querySelectorAll('.facts div')].find((one) => one.innerText.startsWith('Cost')).innerText";
+    stage
+        .browser
+        .until(&format!("return {cost}.includes('$0.00 of $5.00') && {cost}.includes('may spend $2.00 daily')"))
+        .await;
+    assert_eq!(stage.browser.run("return document.querySelector('meter').max").await, json!(5));
+    stage.open(&format!("runs/{run}")).await;
+    stage.act("Cancel", &[("reason", "paid already")]).await;
+    assert_eq!(stage.task_until(task, "cancelled").await["reason"], "paid already");
+    assert_eq!(stage.get(&format!("runs/{run}")).await["status"], "cancelled");
+    stage.browser.until("return document.querySelector('h1 .cancelled')").await;
     stage.was_quiet().await;
 }

@@ -165,4 +165,40 @@ async fn who_is_not_told_how_work_goes_is_not_told_that_it_goes_well() {
     let said = stage.browser.run(said).await;
     assert_eq!(said[0], "All is well; nothing waits.");
     assert!(said[1].as_str().unwrap().starts_with("Store, queues and poller are well. How long"), "{said}");
+    // What is not as it should be is a sentence each, the worst first.
+    let wrong = [
+        (json!({"store": {"reachable": false, "error": "disk full"}}), "bad: The store does not answer: disk full."),
+        (json!({"queue": {"reachable": false}}), "bad: The queues do not answer: no reason is known."),
+        (
+            json!({"status": "degraded"}),
+            "bad: Nobody looks after what is due: the poller has not been heard of for three minutes.",
+        ),
+        (
+            json!({"oldest_due_at": "2026-01-01T00:00:00Z"}),
+            "warn: A task has been due for 2 min and nobody has begun it.",
+        ),
+        (json!({"oldest_due_at": "2026-01-01T00:01:30Z"}), ""),
+        (
+            json!({"left_alone": [{"task_type": "resize", "since": "2026-01-01T00:01:00Z"}]}),
+            "warn: resize: its target does not answer or has too much to do, and is left alone since 1 min ago.",
+        ),
+        (
+            json!({"unattended": [{"task_type": "resize"}]}),
+            "warn: resize: tasks are due, and no worker has asked for them in ten minutes.",
+        ),
+        (
+            json!({"owed": {"events": 101, "since": "2026-01-01T00:00:00Z"}}),
+            "warn: Webhooks have not taken 101 events, the oldest 2 min ago.",
+        ),
+        (json!({"owed": {"events": 100, "since": null}}), ""),
+    ];
+    let (told, sentences): (Vec<Value>, Vec<&str>) = wrong.into_iter().unzip();
+    let found = format!(
+        "const [health] = [...document.querySelectorAll('[rel=modulepreload]')].filter((one) => one.href.endsWith('lib/health.js'));
+         const well = {{ status: 'ok', store: {{ reachable: true }}, queue: {{ reachable: true }} }};
+         return import(health.href).then(({{ troubles }}) => {}.map((told) => troubles({{ ...well, ...told }}, Date.parse('2026-01-01T00:02:00Z'))
+             .map(({{ level, text }}) => `${{level}}: ${{text}}`).join(' ')))",
+        json!(told)
+    );
+    assert_eq!(stage.browser.run(&found).await, json!(sentences));
 }
