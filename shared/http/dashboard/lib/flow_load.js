@@ -74,5 +74,5 @@ export async function load({ task, group, known = [] }, signal) {
     await Promise.all(wave.map(([kind, id]) => looks[kind](id)));
     if (task && step === 0) await Promise.all([looks.children(task), looks.parents(tasks.get(task)?.parent_id)]);
   }
-  return { tasks: [...tasks.values()], groups: [...groups.values()], isCut: isCut() };
+  return { tasks: [...tasks.values()], groups: [...groups.values()], isCut: isCut() || next.length > 0 };
 }
