@@ -99,7 +99,13 @@ async fn a_group_of_failures_is_redriven_after_a_dry_run() {
     for id in failed.iter().chain([&other]) {
         stage.task_until(id, "failed").await;
     }
-    stage.open("overview").await;
+    // What fails, and why.
+    stage.browser.open(&stage.url).await;
+    stage.browser.click("[aria-label='Newest failures'] a", "scripted").await;
+    stage.browser.shows("Failed (").await;
+    assert!(stage.browser.clicks() <= 3);
+
+    stage.browser.open(&stage.url).await;
     stage.browser.click("main section a", "All of them").await;
     stage.browser.until("return document.querySelectorAll('.groups > li').length === 2").await;
     stage.browser.click(".groups > li:has([href*='queue=images']) button", "Redrive").await;
@@ -107,6 +113,7 @@ async fn a_group_of_failures_is_redriven_after_a_dry_run() {
     stage.browser.write("dialog [name=rate]", "1000").await;
     stage.browser.write("dialog [name=note]", "it answers again").await;
     stage.browser.click("dialog [type=submit]", "").await;
+    assert!(stage.browser.clicks() <= 5, "with its dry run");
     for id in &failed {
         let task = stage.task_until(id, "completed").await;
         assert_eq!((&task["redrives"], &task["redrive_note"]), (&json!(1), &json!("it answers again")));

@@ -3,7 +3,10 @@
 use std::{
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
-    sync::LazyLock,
+    sync::{
+        LazyLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -62,6 +65,7 @@ pub struct Browser {
     driver: Child,
     session: String,
     http: reqwest::Client,
+    clicks: AtomicUsize,
     _profile: TempDir,
     _room: SemaphorePermit<'static>,
 }
@@ -95,7 +99,8 @@ impl Browser {
             said.filter_map(|line| line.split("successfully on port ").nth(1)?.trim_end_matches('.').parse().ok());
         let port: u16 = said.next().ok_or("chromedriver does not say where it listens")?;
         let url = format!("http://127.0.0.1:{port}/session");
-        let mut browser = Self { driver, session: url, http, _profile: profile, _room: room };
+        let mut browser =
+            Self { driver, session: url, http, clicks: AtomicUsize::new(0), _profile: profile, _room: room };
         let mut arguments: Vec<String> = ARGUMENTS.map(str::to_owned).to_vec();
         arguments.push(format!("--user-data-dir={}", browser._profile.path().join("profile").display()));
         if dark {
@@ -178,12 +183,20 @@ impl Browser {
             let found = self.until(&find).await;
             let path = format!("/element/{}/click", found[ELEMENT].as_str().unwrap());
             match self.try_call("POST", &path, json!({})).await {
-                Ok(_) => return,
+                Ok(_) => {
+                    self.clicks.fetch_add(1, Ordering::Relaxed);
+                    return;
+                }
                 // Views are made anew as they are renewed, and what was said lies above them for a while.
                 Err(error) if PASSING.iter().any(|one| error["error"] == *one) && begun.elapsed() < PATIENCE => {}
                 Err(error) => panic!("{css} {text}: {error}"),
             }
         }
+    }
+
+    /// How many clicks there were since it was asked last.
+    pub fn clicks(&self) -> usize {
+        self.clicks.swap(0, Ordering::Relaxed)
     }
 
     /// Writes `text` into the field that `css` finds, in place of what is there, once it is there to be seen.
