@@ -1,13 +1,13 @@
 //! What is stored: names and forms of attributes, what TTL may delete, and items that nobody can read.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use errand::{
-    Dispatch, FailureKind, Name, StoreError, Task, TaskKey, Timestamp,
+    Asked, Dispatch, FailureKind, Name, StoreError, Task, TaskKey, Timestamp,
     spi::{
         lifecycle::{KeptFailure, Settlement, Trigger},
-        store::{self, Due, DueItem, Position, Retention, Store},
+        store::{self, Due, DueItem, Position, Retention, StatsScope, Store},
     },
 };
 use errand_aws::dynamo::{Config, DynamoStore};
@@ -18,7 +18,7 @@ use integration_tests::{
 };
 use serde_json::json;
 
-use super::{Setup, at, change, claim, complete, name, settle, setup, task};
+use super::{Setup, at, change, claim, complete, name, new_task, settle, setup, task};
 
 fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
@@ -249,6 +249,35 @@ async fn what_cannot_be_read_is_left_out_of_lists() {
     let listing = store::Listing::User(task.user_id.clone().unwrap());
     let query = store::ListQuery { tenant: task.key.tenant.clone(), listing, filter: store::Filter::default() };
     assert!(setup.store.list(&query, None, 10).await.unwrap().items.is_empty());
+}
+
+#[tokio::test]
+async fn what_waits_longest_is_told_though_what_is_before_it_cannot_be_read_and_other_parts_have_more() {
+    let setup = setup().await;
+    let config = Config { shards: errand_aws::Shards { due: 2, ..setup.config.shards }, ..setup.config.clone() };
+    let store = DynamoStore::new(setup.client.clone(), config);
+    let mut parts: BTreeMap<String, Vec<TaskKey>> = BTreeMap::new();
+    while parts.len() < 2 || parts.values().all(|keys| keys.len() < 2) {
+        let task = task(300);
+        store::insert(&store, task.clone()).await.unwrap();
+        let part = setup.item(&task.key).await["d"].as_s().unwrap().clone();
+        setup.delete(&setup.items(&task.key).await).await;
+        parts.entry(part).or_default().push(task.key.clone());
+    }
+    let mut parts: Vec<Vec<TaskKey>> = parts.into_values().collect();
+    parts.sort_by_key(Vec::len);
+    let (other, several) = (&parts[0], &parts[1]);
+    let insert = async |key: &TaskKey, scheduled_for: Timestamp| {
+        let asked = Asked { key: key.clone(), scheduled_for, ..new_task(300) };
+        store::insert(&store, Task::accept(asked, uuid::Uuid::new_v4(), at(0))).await.unwrap();
+    };
+    insert(&several[0], at(1)).await;
+    insert(&several[1], at(2)).await;
+    insert(&other[0], at(86_400)).await;
+    let mut item = setup.item(&several[0]).await;
+    item.insert("s".into(), text("dreaming"));
+    setup.put(item).await;
+    assert_eq!(store.oldest_due(&StatsScope::All, at(10)).await.unwrap(), Some(at(2)));
 }
 
 #[tokio::test]

@@ -1,18 +1,29 @@
 //! How long work waits: the oldest due tasks that a few requests show.
 
+use std::iter::zip;
+
 use crate::dynamo::{DynamoStore, concurrently};
 use errand::{
-    Name, Priority, StoreError, Task, Timestamp,
-    spi::store::{Bucket, DueItem, Filter, ListQuery, Listing, Position, StatsScope},
+    Name, Priority, StoreError, Task, TaskKey, Timestamp,
+    spi::store::{Bucket, Due, DueItem, Filter, ListQuery, Listing, Position, StatsScope},
 };
 
 /// How many of a queue's oldest open tasks of each priority are looked at. Beyond deferred tasks that are older than
 /// all that is due nothing is seen.
 const OF_PRIORITY: usize = 25;
 
-/// How many entries of each part of the due index are looked at: there are many parts. More where nothing was found
-/// among the first that is a task and can be read.
+/// How many entries of each part of the due index are looked at: there are many parts. Then, how many of those whose first
+/// is a task that cannot be read.
 const OF_SHARD: [usize; 2] = [1, 25];
+
+/// The tasks among what is due.
+fn of_tasks(due: Vec<Due>) -> Vec<TaskKey> {
+    let tasks = due.into_iter().filter_map(|due| match due.item {
+        DueItem::Task(key) => Some(key),
+        DueItem::Record(_) => None,
+    });
+    tasks.collect()
+}
 
 impl DynamoStore {
     /// Of a queue: among the oldest open tasks of each priority. Of everything: among the tasks that the poller turns
@@ -39,20 +50,18 @@ impl DynamoStore {
 
     async fn next_due(&self) -> Result<Vec<Task>, StoreError> {
         let any_time = Timestamp::from_millis(i64::MAX);
+        let mut shards: Vec<u16> = (0..self.config.shards.due).collect();
+        let mut tasks: Vec<Task> = Vec::new();
         for of_shard in OF_SHARD {
-            let shards = (0..self.config.shards.due).map(|shard| self.due_in(shard, any_time, of_shard)).collect();
-            let due: Result<Vec<Vec<_>>, _> = concurrently(shards).await.into_iter().collect();
-            let due = due?.concat();
-            let nothing_is_due = due.is_empty();
-            let tasks = due.into_iter().filter_map(|due| match due.item {
-                DueItem::Task(key) => Some(key),
-                DueItem::Record(_) => None,
-            });
-            let tasks = self.read_tasks(&tasks.collect::<Vec<_>>()).await?;
-            if nothing_is_due || !tasks.is_empty() {
-                return Ok(tasks);
-            }
+            let looks = shards.iter().map(|shard| self.due_in(*shard, any_time, of_shard)).collect();
+            let due: Result<Vec<Vec<Due>>, _> = concurrently(looks).await.into_iter().collect();
+            let found: Vec<(u16, Vec<TaskKey>)> = zip(shards, due?.into_iter().map(of_tasks)).collect();
+            let keys: Vec<TaskKey> = found.iter().flat_map(|(_, keys)| keys.clone()).collect();
+            tasks.extend(self.read_tasks(&keys).await?);
+            let is_read = |key: &TaskKey| tasks.iter().any(|task| task.key == *key);
+            let hidden = found.iter().filter(|(_, keys)| !keys.is_empty() && !keys.iter().any(is_read));
+            shards = hidden.map(|(shard, _)| *shard).collect();
         }
-        Ok(Vec::new())
+        Ok(tasks)
     }
 }
