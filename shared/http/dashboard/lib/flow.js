@@ -7,7 +7,8 @@ export const [MOST, ROWS] = [60, 12];
 /** What is shown first where not all is. */
 const WORST = ['failed', 'blocked', 'running', 'pending', 'waiting', 'cancelled', 'completed'];
 
-const ENDED = ['completed', 'failed', 'cancelled'];
+/** What changes no more by itself. */
+export const STILL = ['completed', 'failed', 'cancelled', 'blocked'];
 
 /** Who waits for a group: as it says itself, and as the tasks do. */
 function waiters({ group }, tasks) {
@@ -41,11 +42,12 @@ export function edges({ tasks, groups }) {
 
 const plus = (counts, name, n) => n > 0 && (counts[name] = (counts[name] ?? 0) + n);
 
-/** The tasks that are drawn: of each column the worst, `first` above all. */
+/** The tasks that are drawn: the nearest, and of these in each column the worst; `first` above all. */
 function drawn(tasks, column, first) {
   const rank = (task) => (task.id === first ? -1 : WORST.indexOf(task.status));
   const [taken, rows] = [new Set(), new Map()];
-  for (const task of [...tasks.slice(0, MOST)].sort((a, b) => rank(a) - rank(b))) {
+  const near = tasks.filter((task, nth) => nth < MOST || task.id === first);
+  for (const task of near.sort((a, b) => rank(a) - rank(b))) {
     const at = column.get(task.id);
     const n = (rows.get(at) ?? 0) + 1;
     rows.set(at, n);
@@ -57,12 +59,23 @@ function drawn(tasks, column, first) {
 /** Which box counts what is not drawn of a column. */
 const moreOf = (column) => `more ${column}`;
 
+/** Of groups that share members, as those do that tasks of a batch follow, the one of which least was seen stands for all. */
+function apart(groups) {
+  const total = ({ unseen }) => Object.values(unseen).reduce((n, more) => n + more, 0);
+  const members = new Set();
+  return [...groups].sort((a, b) => total(b) - total(a)).filter((group) => {
+    const shares = group.members.some((id) => members.has(id));
+    group.members.forEach((id) => members.add(id));
+    return !shares;
+  });
+}
+
 /** Of each column what is not drawn, by status: what is loaded, and what is known of a group's other members. */
 function counted(tasks, groups, column, taken) {
   const more = new Map();
   const of = (at) => more.get(at) ?? more.set(at, {}).get(at);
   for (const task of tasks) if (!taken.has(task.id)) plus(of(column.get(task.id)), task.status, 1);
-  for (const { members, unseen } of groups) {
+  for (const { members, unseen } of apart(groups)) {
     const at = Math.max(0, ...members.map((id) => column.get(id) ?? 0));
     for (const [status, n] of Object.entries(unseen)) if (n > 0) plus(of(at), status, n);
   }
@@ -89,4 +102,4 @@ export function graph(loaded, first) {
 
 /** Whether nothing of it changes any more, unless somebody sets it going again. */
 export const isOver = ({ tasks, groups }) =>
-  tasks.every(({ status }) => ENDED.includes(status)) && groups.every(({ group }) => group.over);
+  tasks.every(({ status }) => STILL.includes(status)) && groups.every(({ group }) => group.over);

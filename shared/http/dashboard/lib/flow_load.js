@@ -34,7 +34,7 @@ function asker(signal) {
 export async function load({ task, group, known = [] }, signal) {
   const { ask, isCut } = asker(signal);
   const [tasks, groups, seen] = [new Map(), new Map(), new Set()];
-  let next = [];
+  let [next, more] = [[], false];
   const meet = (kind, id) => {
     if (!id || seen.has(id)) return;
     seen.add(id);
@@ -46,24 +46,37 @@ export async function load({ task, group, known = [] }, signal) {
     tasks.set(task.id, task);
     [task.waits_for, ...(task.member_of ?? []).map((of) => of.group)].forEach((id) => meet('group', id));
   };
+  // Each answers what is to be kept of it: in the order in which it was asked, not in that in which answers come.
   const looks = {
-    task: async (id) => keep(await ask(`tasks/${segment(id)}`)),
+    task: async (id) => {
+      const found = await ask(`tasks/${segment(id)}`);
+      return () => keep(found);
+    },
     group: async (id) => {
       const path = `groups/${segment(id)}`;
       const [found, page] = await Promise.all([ask(path), ask(withQuery(`${path}/tasks`, { limit: MEMBERS }))]);
-      if (!found || !page) return;
+      if (!found || !page) return () => {};
       const members = page.items.map((member) => member.task).filter(Boolean);
-      groups.set(id, { group: found, members: members.map(({ id }) => id), unseen: page.cursor ? unseen(found, members) : {} });
-      members.forEach(keep);
-      (found.waiters ?? []).forEach((waiter) => meet('task', waiter.task));
+      return () => {
+        groups.set(id, { group: found, members: members.map(({ id }) => id), unseen: page.cursor ? unseen(found, members) : {} });
+        members.forEach(keep);
+        (found.waiters ?? []).forEach((waiter) => meet('task', waiter.task));
+      };
     },
-    children: async (id) => (await ask(withQuery('tasks', { parent_id: id, limit: CHILDREN })))?.items.forEach(keep),
+    children: async (id) => {
+      const page = await ask(withQuery('tasks', { parent_id: id, limit: CHILDREN }));
+      return () => {
+        page?.items.forEach(keep);
+        more ||= Boolean(page?.cursor);
+      };
+    },
     parents: async (id) => {
-      for (let n = 0; id && n < PARENTS; n++) {
-        const parent = tasks.get(id) ?? (await ask(`tasks/${segment(id)}`));
-        keep(parent);
-        id = parent?.parent_id;
-      }
+      const found = [];
+      for (; id && found.length < PARENTS; id = found.at(-1)?.parent_id) found.push(tasks.get(id) ?? (await ask(`tasks/${segment(id)}`)));
+      return () => {
+        found.forEach(keep);
+        more ||= Boolean(id);
+      };
     },
   };
   meet(task ? 'task' : 'group', task ?? group);
@@ -71,8 +84,9 @@ export async function load({ task, group, known = [] }, signal) {
   for (let step = 0; next.length > 0 && step < STEPS; step++) {
     const wave = next;
     next = [];
-    await Promise.all(wave.map(([kind, id]) => looks[kind](id)));
-    if (task && step === 0) await Promise.all([looks.children(task), looks.parents(tasks.get(task)?.parent_id)]);
+    const all = async (asked) => (await Promise.all(asked)).forEach((keepIt) => keepIt());
+    await all(wave.map(([kind, id]) => looks[kind](id)));
+    if (task && step === 0) await all([looks.children(task), looks.parents(tasks.get(task)?.parent_id)]);
   }
-  return { tasks: [...tasks.values()], groups: [...groups.values()], isCut: isCut() || next.length > 0 };
+  return { tasks: [...tasks.values()], groups: [...groups.values()], isCut: isCut() || more || next.length > 0 };
 }

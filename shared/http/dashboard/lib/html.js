@@ -4,5 +4,5 @@ import { h } from '../vendor/preact.js';
 
 export const html = htm.bind(h);
 export { render } from '../vendor/preact.js';
-export { useEffect, useLayoutEffect, useRef, useState } from '../vendor/hooks.js';
+export { useEffect, useLayoutEffect, useMemo, useRef, useState } from '../vendor/hooks.js';
 export { signal } from '../vendor/signals.js';

@@ -42,9 +42,10 @@ const steps = ({ from, to, via }) => [from, ...via].map((key, n) => ({ from: key
 
 /** Beside what it comes from, as far as that can be: rows of each column by the mean of those before, and each in the middle. */
 function placed(nodes, edges) {
-  const rows = new Map();
+  const [rows, into] = [new Map(), new Map()];
+  for (const { from, to } of edges) into.set(to, [...(into.get(to) ?? []), from]);
   const mean = (key) => {
-    const above = edges.filter(({ from, to }) => to === key && rows.has(from)).map(({ from }) => rows.get(from));
+    const above = (into.get(key) ?? []).filter((from) => rows.has(from)).map((from) => rows.get(from));
     return above.length ? above.reduce((n, row) => n + row, 0) / above.length : 0;
   };
   const width = Math.max(0, ...nodes.map(({ column }) => column + 1));

@@ -1,7 +1,7 @@
 // The flow that a task or a group is in: its graph, live until all of it has ended.
 import { awaited, graph, isOver } from '../lib/flow.js';
 import { load } from '../lib/flow_load.js';
-import { html, useRef } from '../lib/html.js';
+import { html, useMemo, useRef } from '../lib/html.js';
 import { usePoll } from '../lib/poll.js';
 import { Graph, legend } from './graph.js';
 
@@ -20,14 +20,14 @@ export function Flow({ task, group, after, revision }) {
     return found;
   }
   const { data, error } = usePoll(look, [task, group, revision], EVERY_MS, isOver);
+  const of = useMemo(() => data && graph(data, task), [data, task]);
   if (error && !data) return html`<p class="notice bad" role="alert">The flow could not be read: ${error.message}</p>`;
-  const of = data && graph(data, task);
   // Tasks that nothing connects are no flow: the list has them.
   if (!of || of.edges.length === 0) return null;
   return html`
     <section aria-label="Flow">
       <header><h2>Flow</h2><span class="faint">${legend(of)}</span></header>
       <${Graph} of=${of} first=${task} />
-      ${data.isCut && html`<p class="faint">It is larger: what is further away is not shown.</p>`}
+      ${data.isCut && html`<p class="faint">It is larger: not all of it is shown or counted.</p>`}
     </section>`;
 }

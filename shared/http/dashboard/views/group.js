@@ -1,5 +1,6 @@
 // Tasks that have an end in common: how far they are, and which they are.
 import { get, post, segment, withQuery } from '../lib/api.js';
+import { STILL } from '../lib/flow.js';
 import { number, percent } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
 import { usePoll } from '../lib/poll.js';
@@ -30,7 +31,7 @@ function Shown({ group, members }) {
       ['Not completed', number(group.failed)], ['Policy', policy(group.policy)], ['Over', group.over ? 'yes' : 'not yet'],
       ['Begun', html`<${Since} at=${group.created_at} />`],
     ]} />
-    <${Flow} group=${group.id} revision=${group.status} />
+    <${Flow} group=${group.id} revision=${`${group.status} ${tasks.some(({ status }) => !STILL.includes(status))}`} />
     ${tasks.length > 0 ? html`<${TaskTable} name="Members" tasks=${tasks} />` : html`<div class="notice">It has no members that are kept.</div>`}`;
 }
 

@@ -87,7 +87,7 @@ function Shown({ task, log, children, showMore, after }) {
     <${Why} task=${task} />
     <${Facts} of=${facts(task)} />
     ${log.more && html`<p class="notice">Its log is longer: the first ${number(log.items.length)} entries are shown. <code>errand tasks show ${task.id}</code> shows all.</p>`}
-    ${inFlow.current && html`<${Flow} task=${task.id} after=${after} revision=${`${task.revision} ${children.items.length}`} />`}
+    ${inFlow.current && html`<${Flow} task=${task.id} after=${after} revision=${`${task.status} ${task.redrives} ${task.waits_for} ${children.items.length}`} />`}
     <${Timeline} task=${task} log=${log.items} />
     <div class="columns"><${Json} title="Payload" value=${task.payload} /><${Json} title="Output" value=${task.output} /></div>
     <${Json} title="Progress" value=${task.progress} />
