@@ -77,7 +77,7 @@ pub struct GroupView {
     pub policy: GroupPolicy,
     /// How many members it has.
     pub total: u32,
-    /// How many of them have ended: in a list, of an open group with more than 100, those of full hundreds.
+    /// How many of them have ended: in a list, of a group with more than 100 that is not over, at least.
     pub ended: u32,
     /// How many of these were not completed.
     pub failed: u32,

@@ -1,5 +1,6 @@
 //! A group as it is shown.
 
+use tracing::warn;
 use uuid::Uuid;
 
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
     },
     ids::Name,
     lifecycle::Task,
+    redact::chain,
     services::Services,
     store::{Page, RelationKind, StoreError},
 };
@@ -93,7 +95,8 @@ pub async fn counted(services: &Services, tenant: &Name, id: Uuid) -> Result<Opt
 }
 
 /// A page of a tenant's groups, the newest first, each with its place: not those of tasks that stand for themselves, which
-/// only somebody is to follow. Of one that is open and has more than a hundred members, full parts of a hundred are counted.
+/// only somebody is to follow. Of one that is not over and has more than a hundred members, at least so many have ended: full
+/// parts of a hundred are counted.
 pub async fn list(
     services: &Services,
     tenant: &Name,
@@ -101,13 +104,16 @@ pub async fn list(
     limit: usize,
 ) -> Result<Page<(Group, String), String>, StoreError> {
     let page = services.store.records(&root::of_tenant(tenant), after, limit).await?;
-    let placed = page.items.into_iter().map(|record| {
+    let placed = page.items.into_iter().filter_map(|record| {
         let place = record.place(RelationKind::Owner).unwrap_or_default();
-        Root::read(record).map(|root| (root, place))
+        // What cannot be read hides nothing else.
+        let root = Root::read(record).inspect_err(|error| warn!(error = %chain(error), "a group cannot be read"));
+        Some((root.ok()?, place))
     });
-    let roots = placed.collect::<Result<Vec<_>, _>>()?;
-    // What has one part is told of that by its end alone.
-    let one_part = |root: &Root| root.doc.closed.is_none() && root.parts().len() == 1;
+    let roots: Vec<(Root, String)> = placed.collect();
+    // A root is told of a part by the end of that: of one that is not full, never.
+    let is_behind = |root: &Root| root.parts().map(|part| root.told_of(part).0).sum::<u32>() < root.doc.total;
+    let one_part = |root: &Root| is_behind(root) && root.parts().len() == 1;
     let asked = roots.iter().map(|(root, _)| root).filter(|root| one_part(root));
     let keys: Vec<_> = asked.map(|root| part::key(&root.tenant, root.id, 0)).collect();
     let mut parts = services.store.records_at(&keys).await?.into_iter();

@@ -30,8 +30,8 @@ pub(crate) struct Health {
     version: &'static str,
     store: Part,
     queue: Part,
-    /// The task types whose targets have too much to do, or do not answer, and are left alone: the caller's, or all where it
-    /// may ask for every tenant; null if that cannot be told.
+    /// The task types whose targets have too much to do, or do not answer, and are left alone: those that the caller has, or
+    /// all where it may ask for every tenant; null if that cannot be told.
     left_alone: Option<Vec<LeftAlone>>,
     /// Tasks that are due, of types that no worker has asked for in ten minutes: the caller's, or all; null if that cannot be
     /// told.
