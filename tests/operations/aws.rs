@@ -55,11 +55,12 @@ fn asked(blocks: &[&str]) -> String {
         let put_in = |text: String, (name, value): (&str, &str)| text.replace(name, value);
         let typed = PLACEHOLDERS.into_iter().fold((*block).to_owned(), put_in);
         let mut bash = Command::new("bash");
-        bash.args(["-euc", &typed]).current_dir(folder.path()).env("REAL_AWS", program(&venv, "aws"));
+        // Nothing of this machine's: neither its proxies nor what its owner has set for AWS.
+        bash.args(["-euc", &typed]).current_dir(folder.path()).env_clear().env("REAL_AWS", program(&venv, "aws"));
         bash.env("PATH", format!("{}:{}", folder.path().display(), std::env::var_os("PATH").unwrap().display()));
         // Nobody listens there, and it is asked once.
         bash.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").env("AWS_MAX_ATTEMPTS", "1");
-        bash.env("AWS_DEFAULT_REGION", "us-east-1").env("HOME", folder.path()).env_remove("AWS_PROFILE");
+        bash.env("AWS_DEFAULT_REGION", "us-east-1").env("HOME", folder.path());
         bash.env("AWS_ACCESS_KEY_ID", "none").env("AWS_SECRET_ACCESS_KEY", "none");
         let run = bash.output().unwrap();
         assert!(run.status.success(), "{block}\n{}", String::from_utf8_lossy(&run.stderr));

@@ -125,7 +125,7 @@ async fn every_block_of_every_document_is_run_or_it_is_said_why_not() {
             match fate(&document, block) {
                 None => fill_in_and_do(&reader, block),
                 Some(Fate::GoesOn(says)) => do_until(&reader, block, says).await,
-                Some(Fate::Elsewhere(_) | Fate::Not(_)) => continue,
+                Some(Fate::Elsewhere(_) | Fate::Read(_) | Fate::Not(_)) => continue,
             }
             run += 1;
         }
@@ -140,7 +140,9 @@ fn every_entry_is_of_one_block_and_names_a_test_that_reads_its_document() {
         let of_it = typed(&text).filter(|block| block.starts_with(begins)).count();
         assert_eq!(of_it, 1, "{document}: {begins}");
         match fate {
-            Fate::Elsewhere(file) => assert!(read(file).contains(document), "{file} does not read {document}"),
+            Fate::Elsewhere(file) | Fate::Read(file) => {
+                assert!(read(file).contains(document), "{file} does not read {document}")
+            }
             Fate::Not(why) => files_in(why).for_each(|path| assert!(path.exists(), "{}", path.display())),
             Fate::GoesOn(_) => {}
         }

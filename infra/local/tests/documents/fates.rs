@@ -4,20 +4,22 @@
 pub(super) enum Fate {
     /// This test runs it, as it stands there.
     Elsewhere(&'static str),
+    /// This test reads it, and what it comes to is run there.
+    Read(&'static str),
     /// It is run here, and its last line has no end: until that says this.
     GoesOn(&'static str),
     /// It is run nowhere, and why.
     Not(&'static str),
 }
 
-use Fate::{Elsewhere, GoesOn, Not};
+use Fate::{Elsewhere, GoesOn, Not, Read};
 
 const HERE: &str = "infra/local/tests/documents.rs";
 const AWS: &str = "tests/operations/aws.rs";
 
 /// Each with its document, and how the block begins.
 pub(super) const FATES: [(&str, &str, Fate); 40] = [
-    ("README.md", "cargo run", Elsewhere(HERE)),
+    ("README.md", "cargo run", Read(HERE)),
     ("README.md", "pip install", Elsewhere(HERE)),
     ("README.md", "target/release/errand tasks add", Elsewhere(HERE)),
     ("README.md", "curl -d '{\"task\":", Elsewhere(HERE)),
@@ -62,11 +64,11 @@ pub(super) const FATES: [(&str, &str, Fate); 40] = [
         Not("there may be no engine; infra/local/tests/packaging runs what the image does"),
     ),
     ("docs/operations.md", "sam build", Not("the rehearsal of a deployment does it: minutes, and an AWS of its own")),
-    ("docs/operations.md", "sam deploy", Elsewhere(AWS)),
+    ("docs/operations.md", "sam deploy", Read(AWS)),
     ("docs/task-types.md", "curl -X PUT", Elsewhere(HERE)),
     ("docs/task-types.md", "curl 127.0.0.1:8787/v1/tasks/ID", Elsewhere(HERE)),
     ("docs/testing.md", "python3 tests/deployment/run.py", Not("it is a test itself, of many minutes")),
-    ("docs/tour.md", "cargo run", Elsewhere(HERE)),
+    ("docs/tour.md", "cargo run", Read(HERE)),
     ("docs/tour.md", "target/release/errand demo", Elsewhere(HERE)),
-    ("docs/tour.md", "ERRAND_PICTURES", Elsewhere(HERE)),
+    ("docs/tour.md", "ERRAND_PICTURES", Read(HERE)),
 ];

@@ -57,6 +57,7 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         let group = format!("-{}", self.child.id());
         let _ = Command::new("kill").args(["-KILL", "--", &group]).status(); // it may have ended already
+        let _ = self.child.kill(); // where there is no such program
         let _ = self.child.wait();
         let _ = self.reading.take().map(JoinHandle::join);
     }
